@@ -1,0 +1,164 @@
+"""AsyncClient: settings, lifecycle, and one attribute per API group."""
+
+from __future__ import annotations
+
+import ssl as ssl_module
+from collections.abc import Mapping
+from os import environ
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from yarl import URL
+
+from ._version import __version__
+from .bulk import Bulk
+from .core.endpoints import DEFAULT_BASE_URL, resolve
+from .core.pacing import DEFAULT_GAP, Pacer, shared_pacer
+from .core.retry import RetryPolicy
+from .errors import ConfigurationError
+from .resources.caller import Caller
+from .resources.orders import Orders
+from .transport import Timeouts, Transport
+
+__all__ = ["AsyncClient"]
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class AsyncClient:
+    """Asynchronous client of the Cold Mail Reseller API.
+
+    One client serves any number of tasks of one event loop. Every client of a process with the same key shares
+    one pace. Use it as `async with AsyncClient() as cmr:` or call `close()`.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        *,
+        key_header: str | None = None,
+        gap: float = DEFAULT_GAP,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        endpoints: Mapping[str, str] | None = None,
+        session: aiohttp.ClientSession | None = None,
+        connector: aiohttp.BaseConnector | None = None,
+        proxy: str | None = None,
+        ssl: ssl_module.SSLContext | bool = True,
+        trust_env: bool = False,
+        allow_plain_http: bool = False,
+    ) -> None:
+        """Make a client. Nothing is sent or opened before the first call.
+
+        Args:
+            api_key: Partner key; else the environment variable `CMR_API_KEY`.
+            base_url: Base URL of the API; else `CMR_BASE_URL`; else production.
+            key_header: Header that carries the key; else `CMR_KEY_HEADER`; else `cmr-x-api-key`. The sandbox
+                takes `cmr-x-sandbox-api-key`; its base URL is not documented.
+            gap: Seconds between two requests of this key, default 0.203 (98.5 % of 5 a second); 0 turns pacing
+                off. All clients of a process with this key wait for one another.
+            timeouts: Limits of each attempt.
+            retry: How long repeatable attempts are repeated.
+            endpoints: Paths of endpoints that are not documented, for example
+                `{"orders.process": "/orders/process"}`.
+            session: Your own aiohttp session, made with `trace_configs=[cmr_async.trace_config()]`; you close it.
+            connector: Your own aiohttp connector; you close it.
+            proxy: URL of an HTTP proxy.
+            ssl: An `ssl.SSLContext`, or `False` to skip the check of certificates.
+            trust_env: Take proxies from the environment (`HTTPS_PROXY`, ...).
+            allow_plain_http: Allow `http://` to other hosts than this one. The key is then readable on the way.
+
+        Raises:
+            ConfigurationError: A setting is missing or wrong; the message says which and how to set it.
+        """
+        key = api_key if api_key is not None else environ.get("CMR_API_KEY", "")
+        url = base_url or environ.get("CMR_BASE_URL") or DEFAULT_BASE_URL
+        header = key_header or environ.get("CMR_KEY_HEADER") or "cmr-x-api-key"
+        _check_key(key)
+        origin = _check_base_url(url, allow_plain_http=allow_plain_http)
+        if session is not None and (connector is not None or trust_env):
+            raise ConfigurationError("With a session of your own, connector and trust_env are set on that session.")
+        if not 0 <= gap < float("inf"):
+            raise ConfigurationError(f"gap must be 0 or more seconds: got {gap!r}.")
+        self._base_url = url
+        self._transport = Transport(
+            base_url=url,
+            headers={
+                header: key,
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+                "User-Agent": f"cmr-async/{__version__}",
+            },
+            timeouts=timeouts or Timeouts(),
+            session=session,
+            connector=connector,
+            proxy=proxy,
+            ssl=ssl,
+            trust_env=trust_env,
+        )
+        self._pacer = shared_pacer(origin, key)
+        caller = Caller(
+            transport=self._transport,
+            endpoints=resolve(endpoints or {}),
+            pacer=self._pacer,
+            gap=gap,
+            retry=retry or RetryPolicy(),
+        )
+        #: Calls about orders.
+        self.orders = Orders(caller)
+        #: Many orders at once.
+        self.bulk = Bulk(self.orders)
+
+    def __repr__(self) -> str:
+        """Name the client without its key."""
+        return f"<{type(self).__name__} {self._base_url}>"
+
+    async def __aenter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the client."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections that the client owns; calls after it raise `ClientStateError`."""
+        await self._transport.close()
+
+    @property
+    def pacer(self) -> Pacer:
+        """The pace that all clients of this process with this key share."""
+        return self._pacer
+
+
+def _check_key(key: str) -> None:
+    if not key:
+        raise ConfigurationError(
+            "No API key: pass AsyncClient(api_key=...) or set CMR_API_KEY. "
+            "The key is in the Partner Dashboard under Settings, Integrations; the simulator needs none of yours."
+        )
+    if not isinstance(key, str) or not key.isascii() or not key.isprintable() or " " in key:
+        raise ConfigurationError("The API key must be printable ASCII without spaces; it was not used.")
+
+
+def _check_base_url(url: str, *, allow_plain_http: bool) -> str:
+    try:
+        parsed = URL(url)
+    except ValueError:
+        raise ConfigurationError("The base URL cannot be read as a URL.") from None
+    if parsed.scheme not in {"http", "https"} or not parsed.host or parsed.query_string or parsed.user:
+        raise ConfigurationError(
+            "The base URL must be like https://host/prefix, without user, password and query."
+        )
+    if parsed.scheme == "http" and parsed.host not in _LOOPBACK and not allow_plain_http:
+        raise ConfigurationError(
+            f"http://{parsed.host} would show the key to everyone on the way: use https, or allow_plain_http=True."
+        )
+    return str(parsed.origin())

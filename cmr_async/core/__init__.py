@@ -1,0 +1,1 @@
+"""What the SDK decides, without any I/O: endpoints, wire forms, judgement, retries, pacing, validation."""

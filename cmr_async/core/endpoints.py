@@ -1,0 +1,127 @@
+"""THE table of endpoints: one row each, and every rule about money and repetition is read from its row.
+
+Paths are relative to the base URL. `path=None` means that no source states the path: calling such an endpoint
+raises `EndpointNotConfigured` until the caller names one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import attrs
+
+from ..errors import ConfigurationError, EndpointNotConfigured
+
+__all__ = ["DEFAULT_BASE_URL", "ENDPOINTS", "Endpoint", "Evidence", "UserIdIn", "resolve"]
+
+#: Production base URL (reference, section 3).
+DEFAULT_BASE_URL = "https://customers.coldmailreseller.com/api/v1/integration"
+
+
+class Evidence(StrEnum):
+    """How well a row is known."""
+
+    #: In the body text of an official page.
+    DOC = "doc"
+    #: In the help centre only.
+    HELP = "help"
+    #: Only the name and the method are official.
+    UNVERIFIED = "unverified"
+
+
+class UserIdIn(StrEnum):
+    """Where a row takes `userId`."""
+
+    QUERY = "query"
+    NOWHERE = "nowhere"
+
+
+@attrs.frozen(kw_only=True)
+class Endpoint:
+    """One endpoint of the API."""
+
+    #: Name as in the SDK: `orders.create`.
+    name: str
+    #: HTTP method.
+    method: str
+    #: Path below the base URL; `None` when no source states it.
+    path: str | None
+    #: Where `userId` goes.
+    user_id_in: UserIdIn = UserIdIn.QUERY
+    #: It can take money from the wallet.
+    spends: bool = False
+    #: It may be sent again when the outcome is unknown: it only reads, or sets a state.
+    repeatable: bool = True
+    #: Field of `data` that an answer must have to count as accepted, `None`: no such field.
+    proof: str | None = None
+    #: How well the row is known.
+    evidence: Evidence = Evidence.DOC
+
+
+_ROWS = (
+    # https://docs.coldmailreseller.com/creates-order-json-14632249e0
+    Endpoint(
+        name="orders.create",
+        method="POST",
+        path="/orders/json",
+        spends=True,
+        repeatable=False,
+        proof="orderId",
+    ),
+    # Named in the navigation of docs.coldmailreseller.com; the help centre gives the path (reference, 10.1)
+    Endpoint(name="orders.status", method="GET", path="/orders/status", evidence=Evidence.HELP),
+    # Named in the navigation of docs.coldmailreseller.com, "Process the Order"; no source gives the path
+    Endpoint(
+        name="orders.process",
+        method="POST",
+        path=None,
+        spends=True,
+        repeatable=False,
+        evidence=Evidence.UNVERIFIED,
+    ),
+    # Named in the navigation; the help centre gives the path (reference, 10.2); the shape of the answer is unknown
+    Endpoint(name="users.get", method="GET", path="/users", evidence=Evidence.HELP),
+    # https://docs.coldmailreseller.com/get-domains-for-user-24303675e0 (reference, 10.4); a wrong user gives an empty list
+    Endpoint(name="domains.by_user", method="GET", path="/domains/by-user", evidence=Evidence.HELP),
+    # https://docs.coldmailreseller.com/get-all-subscriptions-13454648e0
+    Endpoint(name="subscriptions.list", method="GET", path="/subscriptions", user_id_in=UserIdIn.NOWHERE),
+)
+
+#: Name to row.
+ENDPOINTS: Mapping[str, Endpoint] = {row.name: row for row in _ROWS}
+
+
+def resolve(paths: Mapping[str, str]) -> Mapping[str, Endpoint]:
+    """Return the table with the caller's own paths in it.
+
+    Args:
+        paths: Endpoint name to path below the base URL, for example `{"orders.process": "/orders/process"}`.
+
+    Raises:
+        ConfigurationError: A name is not in the table, or a path does not start with one slash.
+    """
+    table = dict(ENDPOINTS)
+    for name, path in paths.items():
+        if name not in table:
+            known = ", ".join(sorted(table))
+            raise ConfigurationError(f"There is no endpoint {name!r}; the names are: {known}.")
+        if not path.startswith("/") or path.startswith("//"):
+            raise ConfigurationError(f"The path of {name} must start with one '/': got {path!r}.")
+        table[name] = attrs.evolve(table[name], path=path)
+    return table
+
+
+def require_path(endpoint: Endpoint) -> str:
+    """Return the path of a row.
+
+    Raises:
+        EndpointNotConfigured: No source states the path and the caller named none.
+    """
+    if endpoint.path is None:
+        raise EndpointNotConfigured(
+            f"The path of {endpoint.name} is not documented. When you know it, name it: "
+            f'AsyncClient(endpoints={{"{endpoint.name}": "/the/path"}}).',
+            endpoint=endpoint.name,
+        )
+    return endpoint.path

@@ -1,0 +1,78 @@
+"""One HTTP exchange as values: what leaves, what comes back, and how far it got."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from enum import IntEnum
+
+import attrs
+
+from ..errors import CMRError
+from ..models import Envelope
+from .endpoints import Endpoint
+
+__all__ = ["CallCancelled", "Exchange", "Phase", "Request"]
+
+
+class Phase(IntEnum):
+    """How far an attempt got; it only grows."""
+
+    #: No byte of the request has left.
+    NOT_SENT = 0
+    #: The head is on its way: the server may have seen the request.
+    HEAD_SENT = 1
+    #: Status and headers of an answer were read.
+    STATUS_SEEN = 2
+    #: The whole answer was read.
+    COMPLETE = 3
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """One request, ready for the wire."""
+
+    #: Row of the endpoint table.
+    endpoint: Endpoint
+    #: What it is about, for messages: `The order for example.com`.
+    subject: str
+    #: Query parameters, in order.
+    query: Mapping[str, str] = attrs.field(factory=dict)
+    #: JSON body, or `None`.
+    body: bytes | None = attrs.field(default=None, repr=False)
+    #: This very request can take money (a draft of a spending endpoint does not).
+    pays: bool = False
+    #: Seconds to wait for the answer once the head is out; `None`: the client's setting.
+    timeout: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Exchange:
+    """What became of one attempt."""
+
+    #: How far it got.
+    phase: Phase
+    #: HTTP status; `None` before one was seen.
+    status: int | None = None
+    #: Response headers, names in lower case.
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    #: What was read of the body, up to the size cap.
+    body: bytes = attrs.field(default=b"", repr=False)
+    #: Why it ended early, in words; `None` when the phase is `COMPLETE`.
+    failure: str | None = None
+
+
+class CallCancelled(asyncio.CancelledError):  # noqa: N818 - a kind of CancelledError, not an error
+    """The caller was cancelled after the request head had gone out.
+
+    It is a `CancelledError`, so cancellation works as everywhere; it also carries what the bounded drain learned.
+    """
+
+    def __init__(self, exchange: Exchange | None = None) -> None:
+        super().__init__("cancelled after the request was sent")
+        #: What is known of the attempt.
+        self.exchange = exchange
+        #: The answer, when it came within the drain and the call was accepted.
+        self.envelope: Envelope | None = None
+        #: Why it was not accepted; `OutcomeUnknownError` when nothing is known.
+        self.error: CMRError | None = None

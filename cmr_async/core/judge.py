@@ -1,0 +1,189 @@
+"""The decision table: what one exchange proves about a call. Pure, so that every row of it is tested without a loop.
+
+The table is `outcomes.md`'s: an outcome is never named better than it was proved, because a second order is paid twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Any
+
+import attrs
+import orjson
+
+from ..errors import (
+    APIError,
+    AuthenticationError,
+    BadRequestError,
+    CMRError,
+    ConflictError,
+    InsufficientBalanceError,
+    NotFoundError,
+    NotSentError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    TransportError,
+    UnprocessableError,
+)
+from ..models import Envelope
+from .exchange import Exchange, Phase, Request
+
+__all__ = ["Judgement", "Outcome", "judge", "retry_after"]
+
+#: Refusals that prove that nothing was done (in the API's envelope), and their errors (reference, section 5).
+_REFUSALS: Mapping[int, type[APIError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: InsufficientBalanceError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: UnprocessableError,
+}
+#: What to do next, by status, where the API's own words do not say it.
+_ADVICE: Mapping[int, str] = {
+    401: "Check CMR_API_KEY: Partner Dashboard, Settings, Integrations. A sandbox key does not work in production.",
+    402: "Top up the wallet in the Partner Dashboard.",
+}
+#: The keys of an error envelope; a JSON error page of a proxy has others (reference, section 4).
+_ENVELOPE_KEYS = frozenset({"status", "message", "data", "actionId", "mailboxCount", "domainCount"})
+_EXCERPT_BYTES = 300
+
+
+class Outcome(StrEnum):
+    """What an attempt proves."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    THROTTLED = "throttled"
+    NOT_SENT = "not_sent"
+    UNKNOWN = "unknown"
+
+
+@attrs.frozen
+class Judgement:
+    """An outcome with its proof: the envelope when accepted, the error otherwise."""
+
+    outcome: Outcome
+    envelope: Envelope | None = None
+    error: CMRError | None = None
+
+
+def judge(request: Request, exchange: Exchange) -> Judgement:
+    """Say what an exchange proves about its request."""
+    if exchange.phase is Phase.NOT_SENT:
+        return Judgement(
+            Outcome.NOT_SENT,
+            error=NotSentError(f"{request.subject} was not sent: {exchange.failure}. Sending it again is safe."),
+        )
+    status = exchange.status
+    if status == 429:  # noqa: PLR2004 - a refusal whoever answers, so its body does not matter
+        wait = retry_after(exchange.headers)
+        message = f"{request.subject} was refused with 429: over the rate limit of this key. Nothing happened."
+        return Judgement(Outcome.THROTTLED, error=RateLimitError(message, status=429, retry_after=wait))
+    if exchange.phase is not Phase.COMPLETE or status is None:
+        return _unknown(request, exchange, exchange.failure or "the answer was cut")
+
+    body = _json_object(exchange.body)
+    if body is None:
+        return _unknown(request, exchange, f"HTTP {status} without the API's envelope")
+    if 200 <= status < 300:  # noqa: PLR2004
+        return _judge_success(request, exchange, status, body)
+    if status in _REFUSALS and _is_error_envelope(body, status):
+        advice = _ADVICE.get(status)
+        message = f"{request.subject} was refused with {status}: {body['message']}"
+        return Judgement(
+            Outcome.REJECTED,
+            error=_REFUSALS[status](
+                f"{message.rstrip('.')}. {advice}" if advice else message, status=status, data=_error_data(body)
+            ),
+        )
+    return _unknown(request, exchange, f"HTTP {status}")
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of a `Retry-After` header, given in seconds or as a date; `None` without a readable one."""
+    text = headers.get("retry-after")
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            until = parsedate_to_datetime(text)
+            start = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
+            seconds = (until - start).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return max(0.0, seconds) if seconds < float("inf") else None
+
+
+def _judge_success(request: Request, exchange: Exchange, status: int, body: dict[str, Any]) -> Judgement:
+    said = body.get("status", status)
+    if type(said) is not int or not 200 <= said < 300:  # noqa: PLR2004
+        return _unknown(request, exchange, f"HTTP {status} whose body says status {said!r}")
+    if "message" not in body and "data" not in body:
+        return _unknown(request, exchange, f"HTTP {status} without the API's envelope")
+    data = body.get("data")
+    proof = request.endpoint.proof
+    if proof is not None:
+        value = data.get(proof) if isinstance(data, dict) else None
+        if not isinstance(value, str) or not value:
+            return _unknown(request, exchange, f"HTTP {status} without data.{proof}")
+    return Judgement(Outcome.ACCEPTED, envelope=_envelope(status, body))
+
+
+def _envelope(status: int, body: dict[str, Any]) -> Envelope:
+    data = body.get("data")
+    action_id = body.get("actionId")
+    if action_id is None and isinstance(data, dict):
+        action_id = data.get("actionId")
+    message = body.get("message")
+    return Envelope(
+        status=status,
+        message=message if isinstance(message, str) else "",
+        data=data,
+        action_id=action_id if isinstance(action_id, str) else None,
+        extra={key: value for key, value in body.items() if key not in _ENVELOPE_KEYS},
+    )
+
+
+def _is_error_envelope(body: dict[str, Any], status: int) -> bool:
+    return body.get("status") == status and isinstance(body.get("message"), str) and body.keys() <= _ENVELOPE_KEYS
+
+
+def _error_data(body: dict[str, Any]) -> Any:
+    counts = {key: body[key] for key in ("mailboxCount", "domainCount") if key in body}
+    return body.get("data") if not counts else counts
+
+
+def _unknown(request: Request, exchange: Exchange, why: str) -> Judgement:
+    """Nothing is proved: on a call that spends this is an order in doubt, on every other one a failed attempt."""
+    excerpt = exchange.body[:_EXCERPT_BYTES].decode("utf-8", "replace")
+    error: CMRError
+    if not request.endpoint.repeatable:
+        may_have = "may have been placed" if request.pays else "may have been created as a draft, which costs nothing"
+        error = OutcomeUnknownError(
+            f"{request.subject} {may_have} ({why}). Do not send it again before you know: look at "
+            "`cmr orders reconcile` for a journal's run, at the Partner Dashboard for a single call.",
+            status=exchange.status,
+            body_excerpt=excerpt,
+        )
+    elif exchange.phase is Phase.COMPLETE:
+        error = ServerError(f"{request.subject} got no usable answer: {why}.", status=exchange.status)
+    else:
+        error = TransportError(f"{request.subject} got no answer: {why}.")
+    return Judgement(Outcome.UNKNOWN, error=error)
+
+
+def _json_object(body: bytes) -> dict[str, Any] | None:
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None

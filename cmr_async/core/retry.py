@@ -1,0 +1,56 @@
+"""Whether an attempt may be repeated, and after how long. How far the request got decides, never an exception's class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+import attrs
+import backoff
+
+from ..errors import ConfigurationError
+from .endpoints import Endpoint
+from .judge import Outcome
+
+__all__ = ["RetryPolicy", "may_repeat"]
+
+
+def may_repeat(outcome: Outcome, endpoint: Endpoint) -> bool:
+    """Tell whether the SDK may send again after this outcome.
+
+    A refusal (429) and a request that never left are repeatable everywhere: nothing happened. An unknown outcome
+    is repeatable only where the endpoint's row says that doing it twice changes nothing.
+    """
+    if outcome in {Outcome.THROTTLED, Outcome.NOT_SENT}:
+        return True
+    return outcome is Outcome.UNKNOWN and endpoint.repeatable
+
+
+@attrs.frozen(kw_only=True)
+class RetryPolicy:
+    """How long and how densely repeatable attempts are repeated. Checked when it is made."""
+
+    #: Seconds from the first attempt within which the last one may start; 0 means no repetition.
+    time_budget: float = attrs.field(default=60.0)
+    #: Upper bound of the first wait, in seconds; it doubles each time.
+    initial: float = attrs.field(default=0.5)
+    #: Upper bound of every wait, in seconds.
+    maximum: float = attrs.field(default=30.0)
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse numbers that make no schedule."""
+        for name in ("time_budget", "initial", "maximum"):
+            value = getattr(self, name)
+            if not 0 <= value < float("inf"):
+                raise ConfigurationError(f"RetryPolicy.{name} must be 0 or more seconds: got {value!r}.")
+
+    def waits(self, rng: Random) -> Iterator[float]:
+        """Yield the wait before each repetition, in seconds: exponential bounds, full jitter below them."""
+        bounds = backoff.expo(base=2, factor=self.initial, max_value=self.maximum)
+        next(bounds)  # backoff's generators take their first value by send()
+        for bound in bounds:
+            yield rng.uniform(0, bound)
+
+    def allows(self, elapsed: float, wait: float) -> bool:
+        """Tell whether an attempt after `wait` more seconds still starts within the budget."""
+        return elapsed + wait <= self.time_budget

@@ -1,0 +1,207 @@
+"""What is wrong with an order, found before anything is sent: all faults at once, each with its path.
+
+A fault is what the API's page or the standards of the field rule out; it refuses the order. A caution is what the
+page leaves open (its own sample has two mailboxes with one user name); the order is sent and the caller is warned.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+import idna
+
+from ..errors import Fault, OrderWarning, ValidationError
+from ..models import DomainRegistration, GoogleOAuth, Mailbox, Order, ServiceProvider
+
+__all__ = ["Findings", "check_order", "inspect_order", "normalise_domain"]
+
+#: Host names of the DNS (RFC 1123): labels of 1 to 63 letters, digits and inner hyphens, at least two of them.
+_DOMAIN = re.compile(r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{2,59})")
+#: Local part of an address without quoting (RFC 5321 dot-string), at most 64 characters.
+_USERNAME = re.compile(r"(?=.{1,64}$)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+#: Registries sell at most ten years; the API's own maximum is not documented, so more is only a caution.
+_USUAL_YEARS = 10
+
+
+@attrs.frozen(kw_only=True)
+class Findings:
+    """What the inspection of an order found."""
+
+    #: The order as it will be sent: domain names in lower case and punycode.
+    order: Order
+    #: What forbids sending it.
+    faults: tuple[Fault, ...] = ()
+    #: What deserves a look.
+    cautions: tuple[Fault, ...] = ()
+
+
+def check_order(order: Order, *, user_id: str, stacklevel: int = 2) -> Order:
+    """Return the order as it will be sent, and warn of what deserves a look.
+
+    Args:
+        order: The order of the caller.
+        user_id: Id of the user who will own it.
+        stacklevel: Whose line the warnings name, as in `warnings.warn`.
+
+    Raises:
+        ValidationError: With all faults of the order.
+    """
+    findings = inspect_order(order)
+    faults = findings.faults
+    if not isinstance(user_id, str) or not user_id.strip():
+        faults = (Fault("user_id", "must be the id of a user, as the API returned it"), *faults)
+    if faults:
+        raise ValidationError(faults=faults)
+    for caution in findings.cautions:
+        warnings.warn(str(caution), OrderWarning, stacklevel=stacklevel + 1)
+    return findings.order
+
+
+def inspect_order(order: Order) -> Findings:
+    """Return everything that is wrong with an order or deserves a look; raises nothing, sends nothing."""
+    if not isinstance(order, Order):
+        return Findings(order=order, faults=(Fault("order", f"must be an Order, not {type(order).__name__}"),))
+    faults: list[Fault] = []
+    cautions: list[Fault] = []
+    if not order.domains and not order.mailboxes:
+        faults.append(Fault("order", "has neither domains nor mailboxes: there is nothing to order"))
+    domains = _inspect_domains(order, faults, cautions)
+    mailboxes = _inspect_mailboxes(order, faults, cautions, {entry.domain for entry in domains})
+    faults.extend(_provider_faults(order))
+    if not faults and (domains != order.domains or mailboxes.keys() != order.mailboxes.keys()):
+        order = attrs.evolve(order, domains=domains, mailboxes=mailboxes)
+    return Findings(order=order, faults=tuple(faults), cautions=tuple(cautions))
+
+
+@lru_cache(maxsize=65_536)
+def normalise_domain(name: str) -> str | None:
+    """Return a domain name in lower case and punycode; `None` when it is none."""
+    name = name.strip().rstrip(".").lower()
+    if not name.isascii():
+        try:
+            name = idna.encode(name, uts46=True).decode()
+        except idna.IDNAError:
+            return None
+    return name if _DOMAIN.fullmatch(name) else None
+
+
+def _inspect_domains(
+    order: Order, faults: list[Fault], cautions: list[Fault]
+) -> tuple[DomainRegistration, ...]:
+    seen: set[str] = set()
+    result = []
+    for index, entry in enumerate(order.domains):
+        path = f"domains[{index}]"
+        if not isinstance(entry, DomainRegistration):
+            faults.append(Fault(path, f"must be a DomainRegistration, not {type(entry).__name__}"))
+            continue
+        name = normalise_domain(entry.domain) if isinstance(entry.domain, str) else None
+        if name is None:
+            faults.append(Fault(f"{path}.domain", f"is no domain name: {entry.domain!r}"))
+        elif name in seen:
+            faults.append(Fault(f"{path}.domain", f"{name} is already in this order"))
+        else:
+            seen.add(name)
+            result.append(entry if name == entry.domain else attrs.evolve(entry, domain=name))
+        if type(entry.years) is not int or entry.years < 1:
+            faults.append(Fault(f"{path}.years", f"must be a whole number of 1 or more, not {entry.years!r}"))
+        elif entry.years > _USUAL_YEARS:
+            cautions.append(Fault(f"{path}.years", f"{entry.years} years is more than registries usually sell"))
+        if entry.forward_to is not None and not _is_destination(entry.forward_to):
+            faults.append(
+                Fault(f"{path}.forward_to", f"must be a host name or an http(s) URL, not {entry.forward_to!r}")
+            )
+    return tuple(result)
+
+
+def _inspect_mailboxes(
+    order: Order, faults: list[Fault], cautions: list[Fault], registered: set[str]
+) -> dict[str, tuple[Mailbox, ...]]:
+    result: dict[str, tuple[Mailbox, ...]] = {}
+    for domain, boxes in order.mailboxes.items():
+        path = f'mailboxes["{domain}"]'
+        name = normalise_domain(domain) if isinstance(domain, str) else None
+        if name is None:
+            faults.append(Fault(path, f"is no domain name: {domain!r}"))
+        elif name in result:
+            faults.append(Fault(path, f"{name} is already in this order"))
+        else:
+            result[name] = boxes
+            if name not in registered:
+                cautions.append(Fault(path, "this domain is not in `domains`, so this order does not register it"))
+        if not boxes:
+            faults.append(Fault(path, "has no mailboxes: name at least one, or leave the domain out"))
+        seen: set[str] = set()
+        for index, box in enumerate(boxes):
+            if not isinstance(box, Mailbox):
+                faults.append(Fault(f"{path}[{index}]", f"must be a Mailbox, not {type(box).__name__}"))
+                continue
+            for field, message in _mailbox_faults(box):
+                faults.append(Fault(f"{path}[{index}].{field}", message))
+            if isinstance(box.username, str):
+                lowered = box.username.lower()
+                if lowered in seen:
+                    cautions.append(
+                        Fault(f"{path}[{index}].username", f"{box.username} is already a mailbox of this domain")
+                    )
+                seen.add(lowered)
+    return result
+
+
+def _mailbox_faults(box: Mailbox) -> Iterator[tuple[str, str]]:
+    if not isinstance(box.username, str) or not _USERNAME.fullmatch(box.username):
+        yield "username", f"must be the part of an address before the @, not {box.username!r}"
+    if not isinstance(box.first_name, str) or not box.first_name.strip():
+        yield "first_name", f"must not be empty: {box.first_name!r}"
+    if not isinstance(box.last_name, str) or not box.last_name.strip():
+        yield "last_name", f"must not be empty: {box.last_name!r}"
+    if box.profile_picture is not None and not _is_url(box.profile_picture):
+        yield "profile_picture", f"must be an http(s) URL, not {box.profile_picture!r}"
+    if box.on_warmup is not None and not isinstance(box.on_warmup, bool):
+        yield "on_warmup", f"must be true or false, not {box.on_warmup!r}"
+
+
+def _provider_faults(order: Order) -> Iterator[Fault]:
+    google, route = order.google, order.microsoft_oauth_route
+    for name in ("confirm", "auto_renew"):
+        value = getattr(order, name)
+        if not isinstance(value, bool) and not (value is None and name == "auto_renew"):
+            yield Fault(name, f"must be true or false, not {value!r}")
+    if order.billing_cycle is not None and (not isinstance(order.billing_cycle, str) or not order.billing_cycle):
+        yield Fault("billing_cycle", f"must be text, not {order.billing_cycle!r}")
+    if order.service_provider is not None and order.service_provider not in tuple(ServiceProvider):
+        yield Fault("service_provider", f"must be GOOGLE or MICROSOFT, not {order.service_provider!r}")
+    if order.service_provider == ServiceProvider.GOOGLE and google is None:
+        yield Fault("google", "a Google order needs it")
+    if order.service_provider == ServiceProvider.MICROSOFT and not route:
+        yield Fault("microsoft_oauth_route", "a Microsoft order needs it")
+    if route and not _is_url(route):
+        yield Fault("microsoft_oauth_route", f"must be an http(s) URL, not {route!r}")
+    if google is not None:
+        if not isinstance(google, GoogleOAuth):
+            yield Fault("google", f"must be a GoogleOAuth, not {type(google).__name__}")
+        elif google.google_oauth_route is not None and not _is_url(google.google_oauth_route):
+            yield Fault("google.google_oauth_route", f"must be an http(s) URL, not {google.google_oauth_route!r}")
+
+
+@lru_cache(maxsize=4096)
+def _has_host(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not re.search(r"\s", text)
+
+
+def _is_url(value: Any) -> bool:
+    return isinstance(value, str) and _has_host(value)
+
+
+def _is_destination(value: Any) -> bool:
+    return isinstance(value, str) and (_has_host(value) or normalise_domain(value) is not None)

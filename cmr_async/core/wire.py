@@ -1,0 +1,165 @@
+"""The one converter between models and the wire: snake_case here, the API's own names there.
+
+Strict scalars (cattrs would turn `None` into `'None'` and `"1"` into 1), open enums (an unknown member stays a
+string), `None` left out, and errors that name their place in the wire form.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+import orjson
+from cattrs import Converter, transform_error
+from cattrs.errors import ForbiddenExtraKeysError, StructureHandlerNotFoundError
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from ..errors import Fault, ResponseDecodeError, ValidationError
+from ..models import (
+    BillingCycle,
+    DomainRegistration,
+    Envelope,
+    GoogleOAuth,
+    Mailbox,
+    Order,
+    OrderCreated,
+    ServiceProvider,
+)
+
+__all__ = ["dump_order", "read_order_created", "structure_order", "unstructure_order"]
+
+_ALWAYS_SENT = {"confirm", "years"}
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+_Hook = Callable[[Any, Any], Any]
+
+
+def _strict(kind: type) -> _Hook:
+    names = {str: "text", int: "a whole number", bool: "true or false", float: "a number"}
+
+    def structure(value: Any, _: Any) -> Any:
+        if type(value) is not kind:
+            raise TypeError(f"must be {names[kind]}, not {value!r}")
+        return value
+
+    return structure
+
+
+def _open_enum(enum: type[BillingCycle | ServiceProvider]) -> _Hook:
+    members = {member.value: member for member in enum}
+    def structure(value: Any, _: Any) -> Any:
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise TypeError(f"must be text, not {value!r}")
+        return members.get(value, value)
+
+    return structure
+
+
+def _is(union: object) -> Callable[[object], bool]:
+    return lambda kind: kind == union
+
+
+def _make_converter() -> Converter:
+    converter = Converter(forbid_extra_keys=True)
+    for kind in (str, int, bool, float):
+        converter.register_structure_hook(kind, _strict(kind))
+    for enum, union in (
+        (BillingCycle, BillingCycle | str | None),
+        (ServiceProvider, ServiceProvider | str | None),
+    ):
+        converter.register_structure_hook_func(_is(union), _open_enum(enum))
+        converter.register_unstructure_hook_func(_is(union), lambda value: value)
+    for model in (GoogleOAuth, Mailbox, DomainRegistration, Order):
+        names: dict[str, Any] = {
+            field.name: override(rename=_camel(field.name), omit_if_default=field.name not in _ALWAYS_SENT)
+            for field in attrs.fields(model)
+        }
+        converter.register_structure_hook(model, make_dict_structure_fn(model, converter, **names))
+        converter.register_unstructure_hook(model, make_dict_unstructure_fn(model, converter, **names))
+    return converter
+
+
+_converter = _make_converter()
+
+
+def unstructure_order(order: Order) -> dict[str, Any]:
+    """Return an order as the plain values of the request body; `None` and empty groups are left out."""
+    plain: dict[str, Any] = _converter.unstructure(order, Order)
+    return plain
+
+
+def dump_order(order: Order) -> bytes:
+    """Return an order as the bytes of the request body."""
+    return orjson.dumps(_converter.unstructure(order, Order))
+
+
+def structure_order(body: Mapping[str, Any]) -> Order:
+    """Read an order from the API's own body, as the page prints it.
+
+    Raises:
+        ValidationError: With every fault and its path in the body; unknown fields are faults.
+    """
+    try:
+        return _converter.structure(body, Order)
+    except Exception as error:
+        raise ValidationError(faults=_faults(error)) from None
+
+
+def _faults(error: Exception) -> tuple[Fault, ...]:
+    lines = transform_error(error, path="order", format_exception=_describe)
+    faults = []
+    for line in lines:
+        message, _, path = line.rpartition(" @ ")
+        faults.append(Fault(_wire_path(path), message))
+    return tuple(faults)
+
+
+def _wire_path(path: str) -> str:
+    """Turn cattrs' `order.mailboxes['x.com'][0].first_name` into `mailboxes["x.com"][0].firstName`."""
+    parts = re.split(r"(\['.*?'\])", path.removeprefix("order.") or "order")
+    return "".join(f'["{part[2:-2]}"]' if part.startswith("['") else _camel(part) for part in parts)
+
+
+def _describe(error: BaseException, _: type | None) -> str:
+    match error:
+        case KeyError():
+            return f"required field {error.args[0]!r} is missing"
+        case ForbiddenExtraKeysError():
+            return f"the API has no field {', '.join(sorted(error.extra_fields))} here"
+        case StructureHandlerNotFoundError():
+            return "cannot be read"
+        case TypeError() | ValueError() if str(error).startswith("must be "):
+            return str(error)
+        case _:
+            return "must be an object or a list, as on the API's page"
+
+
+def read_order_created(envelope: Envelope) -> OrderCreated:
+    """Read the answer to an order, of both generations (reference, section 2.5); unknown fields go to `extra`.
+
+    Raises:
+        ResponseDecodeError: `data.orderId` is not text. The judge asks for it first, so this means a wrong caller.
+    """
+    data = envelope.data if isinstance(envelope.data, dict) else {}
+    order_id = data.get("orderId")
+    if not isinstance(order_id, str):
+        raise ResponseDecodeError("The answer has no data.orderId.", path="data.orderId")
+    unavailable = data.get("unavailableDomains")
+    known = {"orderId", "actionId"} | ({"unavailableDomains"} if isinstance(unavailable, list) else set())
+    return OrderCreated(
+        order_id=order_id,
+        message=envelope.message,
+        action_id=envelope.action_id,
+        unavailable_domains=tuple(unavailable) if isinstance(unavailable, list) else (),
+        extra={**envelope.extra, **{key: value for key, value in data.items() if key not in known}},
+        envelope=envelope,
+    )

@@ -1,0 +1,190 @@
+"""Every error the SDK raises, as one tree, so that one `except CMRError` catches them all.
+
+Each class takes its message first and everything else as optional keywords, which keeps all of them picklable
+(process pools and task queues pass exceptions around). No error holds a key, a header or a request body.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+__all__ = [
+    "APIError",
+    "AuthenticationError",
+    "BadRequestError",
+    "CMRError",
+    "ClientStateError",
+    "ConfigurationError",
+    "ConflictError",
+    "EndpointNotConfigured",
+    "Fault",
+    "InsufficientBalanceError",
+    "NotFoundError",
+    "NotSentError",
+    "OrderWarning",
+    "OutcomeUnknownError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ResponseDecodeError",
+    "ServerError",
+    "TransportError",
+    "UnprocessableError",
+    "ValidationError",
+]
+
+
+class CMRError(Exception):
+    """Base of every error of this package."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
+        #: How many HTTP requests were started for the call; 0 when it failed before the first.
+        self.attempts = 0
+
+    @property
+    def message(self) -> str:
+        """What went wrong and what to do next, in words."""
+        return str(self.args[0]) if self.args else ""
+
+
+class ConfigurationError(CMRError):
+    """A setting is missing or wrong: nothing was sent. Correct the setting that the message names."""
+
+
+class EndpointNotConfigured(ConfigurationError):  # noqa: N818 - the name is part of the design; it reads as a state
+    """The path of this endpoint is not documented; the message says how to set it."""
+
+    def __init__(self, message: str = "", *, endpoint: str = "") -> None:
+        super().__init__(message)
+        #: Name of the row of the endpoint table, for example `orders.process`.
+        self.endpoint = endpoint
+
+
+class ClientStateError(CMRError, RuntimeError):
+    """The client was used after `close()`, or on another event loop than the one it belongs to."""
+
+
+@attrs.frozen
+class Fault:
+    """One thing that is wrong with an input, with the place where it is."""
+
+    #: Where: `mailboxes["x.com"][1].username`.
+    path: str
+    #: What is wrong and what is expected.
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+class ValidationError(CMRError, ValueError):
+    """The input has faults; nothing was sent. `faults` lists all of them with their paths."""
+
+    def __init__(self, message: str = "", *, faults: tuple[Fault, ...] = ()) -> None:
+        super().__init__(message or "\n".join(map(str, faults)))
+        #: All faults of the input, in the order of its fields.
+        self.faults = faults
+
+
+class OrderWarning(UserWarning):
+    """Something about an order that the API's page neither allows nor forbids: sent as it is, worth a look."""
+
+
+class ResponseDecodeError(CMRError):
+    """A successful answer did not have the documented shape. `path` names the place, `body_excerpt` shows it."""
+
+    def __init__(self, message: str = "", *, path: str = "", body_excerpt: str = "") -> None:
+        super().__init__(message)
+        #: Where in the answer: `data.orderId`.
+        self.path = path
+        #: First bytes of the body, as text.
+        self.body_excerpt = body_excerpt
+
+
+class NotSentError(CMRError):
+    """The request never left this machine (DNS, connect, TLS, pool, pacing): it is safe to send it again."""
+
+
+class TransportError(CMRError):
+    """A repeatable call got no usable answer within its time budget: it spends nothing and may be repeated."""
+
+
+class OutcomeUnknownError(CMRError):
+    """The order may have been placed. Do not send it again: gather evidence first (`cmr orders reconcile`).
+
+    It is deliberately no `TimeoutError`, `OSError` or connection error, so that no retry decorator catches it.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        status: int | None = None,
+        body_excerpt: str = "",
+        order_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        #: HTTP status when one was seen, else `None`.
+        self.status = status
+        #: First bytes of the answer, as text; kept as evidence for `reconcile`.
+        self.body_excerpt = body_excerpt
+        #: The order's id when it is known all the same, else `None`.
+        self.order_id = order_id
+
+
+class APIError(CMRError):
+    """The API answered in its own envelope that it refuses the call."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        status: int | None = None,
+        data: Any = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        #: HTTP status.
+        self.status = status
+        #: The envelope's `data`, mostly `None` in errors.
+        self.data = data
+        #: Seconds to wait, from the `Retry-After` header; `None` without one.
+        self.retry_after = retry_after
+
+
+class BadRequestError(APIError):
+    """400: malformed, or a field is missing. Correct the request."""
+
+
+class AuthenticationError(APIError):
+    """401: the key is missing, wrong, or belongs to the other environment."""
+
+
+class InsufficientBalanceError(APIError):
+    """402: the wallet does not hold enough. Top it up in the partner dashboard."""
+
+
+class PermissionDeniedError(APIError):
+    """403: the resource does not belong to this user, or its state forbids the operation."""
+
+
+class NotFoundError(APIError):
+    """404: no such resource."""
+
+
+class ConflictError(APIError):
+    """409: a workspace conflict or a duplicate resource."""
+
+
+class UnprocessableError(APIError):
+    """422: the form is right, but a business rule forbids it."""
+
+
+class RateLimitError(APIError):
+    """429: over 5 requests a second for this key; refused, so nothing happened and it may be sent again."""
+
+
+class ServerError(APIError):
+    """5xx on a call that spends nothing; on a call that spends it is an `OutcomeUnknownError` instead."""

@@ -1,0 +1,45 @@
+"""What several API groups share: the open enums and the envelope of every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import attrs
+
+__all__ = ["BillingCycle", "Envelope", "ServiceProvider"]
+
+
+class BillingCycle(StrEnum):
+    """How often a subscription is billed. Open: any other string passes through unchanged in answers."""
+
+    #: The only value that any CMR source shows (reference, section 13).
+    MONTHLY = "MONTHLY"
+
+
+class ServiceProvider(StrEnum):
+    """Who hosts the mailboxes. Open: any other string passes through unchanged in answers."""
+
+    #: Google Workspace; an order needs `google`.
+    GOOGLE = "GOOGLE"
+    #: Microsoft 365; an order needs `microsoft_oauth_route`.
+    MICROSOFT = "MICROSOFT"
+
+
+@attrs.frozen(kw_only=True)
+class Envelope:
+    """An answer in the API's own form: `{"status", "message", "data"}`, sometimes with `actionId` (reference, 4)."""
+
+    #: HTTP status of the answer.
+    status: int
+    #: What the API said in words.
+    message: str = ""
+    #: The payload as plain JSON values; `None` when the answer has none.
+    data: Any = None
+    #: `ACT_...` id of an asynchronous action, from the top level or from inside `data`.
+    action_id: str | None = None
+    #: Every other field of the top level, under its wire name.
+    extra: Mapping[str, Any] = attrs.field(factory=dict)
+    #: How many HTTP requests it took, refused ones included.
+    attempts: int = 1

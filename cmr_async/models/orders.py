@@ -1,0 +1,114 @@
+"""Orders: what `POST /orders/json` takes and answers,.
+
+Source: the page "Creates order json" (reference, section 2). Field names are the page's in snake_case; the wire
+uses the page's own. `None` is left out of a request, everything else is sent as given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from .common import BillingCycle, Envelope, ServiceProvider
+
+__all__ = ["DomainRegistration", "GoogleOAuth", "Mailbox", "Order", "OrderCreated"]
+
+
+def _domains(value: Iterable[DomainRegistration]) -> tuple[DomainRegistration, ...]:
+    return tuple(value)
+
+
+def _mailboxes(value: Mapping[str, Iterable[Mailbox]]) -> dict[str, tuple[Mailbox, ...]]:
+    return {domain: tuple(boxes) for domain, boxes in value.items()}
+
+
+@attrs.frozen(kw_only=True)
+class DomainRegistration:
+    """A domain to register."""
+
+    #: The domain's name, `example.com`; an international name is sent as punycode.
+    domain: str
+    #: For how many years to register it; at least 1. The maximum is not documented.
+    years: int = 1
+    #: Where the domain forwards to, a host name or an http(s) URL; `None`: nowhere.
+    forward_to: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Mailbox:
+    """A mailbox to create on a domain."""
+
+    #: The local part of the address: `john` for `john@example.com`.
+    username: str
+    #: First name of the mailbox user.
+    first_name: str
+    #: Last name of the mailbox user.
+    last_name: str
+    #: http(s) URL of the user's picture.
+    profile_picture: str | None = None
+    #: Enrol the mailbox in warmup when it is provisioned; charged with the mailbox. `None`: the API's `false`.
+    on_warmup: bool | None = None
+
+
+@attrs.frozen(kw_only=True)
+class GoogleOAuth:
+    """Google-specific OAuth configuration; a Google order needs one. Every field is optional on the page."""
+
+    #: The Google OAuth URL.
+    google_oauth_route: str | None = None
+    #: Client id of your platform.
+    client_id: str | None = None
+    #: Name shown in the Google Admin Console after the client id is entered.
+    app_name: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    """One order: domains to register and mailboxes to create, for one user."""
+
+    #: Domains to register.
+    domains: tuple[DomainRegistration, ...] = attrs.field(default=(), converter=_domains)
+    #: Domain name to the mailboxes to create on it.
+    mailboxes: Mapping[str, tuple[Mailbox, ...]] = attrs.field(factory=dict, converter=_mailboxes)
+    #: Billing cycle; `None` leaves it out (the API's default is not documented).
+    billing_cycle: BillingCycle | str | None = None
+    #: `True` spends money: the order is queued for processing at once. `False` makes a draft. Always sent.
+    confirm: bool = False
+    #: Who hosts the mailboxes; `None` leaves it out.
+    service_provider: ServiceProvider | str | None = None
+    #: OAuth route by which Microsoft mailboxes are exported; a Microsoft order needs it.
+    microsoft_oauth_route: str | None = None
+    #: Google OAuth configuration; a Google order needs it.
+    google: GoogleOAuth | None = None
+    #: Renew the MAILBOXES automatically (not the domains); `None` leaves it out.
+    auto_renew: bool | None = None
+
+    @property
+    def domain_names(self) -> tuple[str, ...]:
+        """Every domain of the order once: those to register, then those that only get mailboxes."""
+        return tuple(dict.fromkeys([*(entry.domain for entry in self.domains), *self.mailboxes]))
+
+    @property
+    def mailbox_count(self) -> int:
+        """How many mailboxes the order creates."""
+        return sum(map(len, self.mailboxes.values()))
+
+
+@attrs.frozen(kw_only=True)
+class OrderCreated:
+    """The API accepted an order. With `confirm=True` it is queued, not done: provisioning results come later."""
+
+    #: The order's id, opaque; what `GET /orders/status` and webhooks correlate by.
+    order_id: str
+    #: What the API said in words.
+    message: str = ""
+    #: `ACT_...` id of the asynchronous action; only in the newer generation of answers.
+    action_id: str | None = None
+    #: Domains that could not be had; only in the newer generation. The shape of its items is not documented.
+    unavailable_domains: tuple[Any, ...] = ()
+    #: Every field of the answer that the SDK does not know, under its wire name.
+    extra: Mapping[str, Any] = attrs.field(factory=dict)
+    #: The raw envelope that this was read from.
+    envelope: Envelope | None = attrs.field(default=None, repr=False, eq=False)

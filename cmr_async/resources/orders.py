@@ -1,0 +1,138 @@
+"""Orders: create, process, look up (reference, sections 2 and 10.1)."""
+
+from __future__ import annotations
+
+import attrs
+import orjson
+
+from ..core.validation import check_order
+from ..core.wire import dump_order, read_order_created
+from ..models import Envelope, Order, OrderCreated
+from .caller import Caller
+
+__all__ = ["Orders"]
+
+_NAMED_DOMAINS = 3
+
+
+@attrs.frozen
+class Orders:
+    """Calls about orders: `client.orders`."""
+
+    _caller: Caller
+
+    async def create(self, order: Order, *, user_id: str, timeout: float | None = None) -> OrderCreated:
+        """Create an order. It spends money only with `Order(confirm=True)`; otherwise it makes a draft.
+
+        It is sent at most once: a refusal (429) and a request that could not leave are repeated within the
+        client's time budget, a lost answer never is.
+
+        Args:
+            order: Domains to register and mailboxes to create. Checked before anything is sent.
+            user_id: Id of the user who will own them, as the API returned it.
+            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120). A short one
+                turns slow answers into unknown outcomes.
+
+        Returns:
+            The order's id and what the API said. Accepted means queued: provisioning results come later.
+
+        Raises:
+            ValidationError: The order has faults; nothing was sent. Correct every fault it lists.
+            APIError: The API refused (`AuthenticationError`, `InsufficientBalanceError`, ...); nothing was bought.
+            NotSentError: It could not leave this machine; sending it again is safe.
+            RateLimitError: Refused with 429 until the time budget ended; sending it again is safe.
+            OutcomeUnknownError: It may have been placed. Do not send it again.
+            ClientStateError: The client is closed or belongs to another event loop.
+
+        Warns:
+            OrderWarning: Something that the API's page leaves open, for example one user name twice.
+
+        Source: https://docs.coldmailreseller.com/creates-order-json-14632249e0
+        """
+        checked = check_order(order, user_id=user_id)
+        return await self.send_checked(checked, user_id=user_id, timeout=timeout)
+
+    async def send_checked(self, order: Order, *, user_id: str, timeout: float | None = None) -> OrderCreated:
+        """Send an order that `check_order` returned, without checking it again. Bulk runs use it.
+
+        Args:
+            order: An order that was checked.
+            user_id: Id of the user who will own it.
+            timeout: Seconds to wait for the answer.
+
+        Raises:
+            CMRError: As `create`, except `ValidationError`.
+        """
+        envelope = await self._caller.call(
+            "orders.create",
+            subject=describe(order),
+            user_id=user_id,
+            body=dump_order(order),
+            pays=order.confirm,
+            timeout=timeout,
+        )
+        return read_order_created(envelope)
+
+    async def process(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
+        """Process a draft: this spends money. Its path is not documented, so it must be set first.
+
+        `userId` goes into the query, as in every documented order call, and `orderId` into the JSON body; no
+        source states either.
+
+        Args:
+            order_id: Id of an order that was created with `confirm=False`.
+            user_id: Id of the user who owns it.
+            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
+
+        Returns:
+            The envelope with plain `data`.
+
+        Raises:
+            EndpointNotConfigured: Set it: `AsyncClient(endpoints={"orders.process": "/the/path"})`.
+            OutcomeUnknownError: It may have been processed. Do not send it again.
+            CMRError: As `create`.
+
+        Source: reference, section 10.1, "Process the Order".
+        """
+        return await self._caller.call(
+            "orders.process",
+            subject=f"The processing of order {order_id}",
+            user_id=user_id,
+            body=orjson.dumps({"orderId": order_id}),
+            pays=True,
+            timeout=timeout,
+        )
+
+    async def status(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
+        """Look up an order. The shape of the answer is not documented, so it comes as plain `data`.
+
+        Args:
+            order_id: The order's id.
+            user_id: Id of the user who owns it.
+            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
+
+        Returns:
+            The envelope with plain `data`.
+
+        Raises:
+            APIError: The API refused, for example 404 for an id that it does not know.
+            TransportError: No answer within the client's time budget.
+            ClientStateError: The client is closed or belongs to another event loop.
+
+        Source: reference, section 10.1, "Get Order Status".
+        """
+        return await self._caller.call(
+            "orders.status",
+            subject=f"The status of order {order_id}",
+            user_id=user_id,
+            query={"orderId": order_id},
+            timeout=timeout,
+        )
+
+
+def describe(order: Order) -> str:
+    """Name an order by its domains, for messages: `The order for a.com, b.com and 3 more`."""
+    names = order.domain_names
+    shown = ", ".join(names[:_NAMED_DOMAINS])
+    rest = len(names) - _NAMED_DOMAINS
+    return f"The order for {shown} and {rest} more" if rest > 0 else f"The order for {shown}"
