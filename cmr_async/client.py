@@ -6,9 +6,8 @@ import ssl as ssl_module
 from collections.abc import Mapping
 from os import environ
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import aiohttp
 from yarl import URL
 
 from ._version import __version__
@@ -20,6 +19,9 @@ from .errors import ConfigurationError
 from .resources.caller import Caller
 from .resources.orders import Orders
 from .transport import Timeouts, Transport
+
+if TYPE_CHECKING:
+    import aiohttp
 
 __all__ = ["AsyncClient"]
 
@@ -154,9 +156,7 @@ def _check_base_url(url: str, *, allow_plain_http: bool) -> str:
     except ValueError:
         raise ConfigurationError("The base URL cannot be read as a URL.") from None
     if parsed.scheme not in {"http", "https"} or not parsed.host or parsed.query_string or parsed.user:
-        raise ConfigurationError(
-            "The base URL must be like https://host/prefix, without user, password and query."
-        )
+        raise ConfigurationError("The base URL must be like https://host/prefix, without user, password and query.")
     if parsed.scheme == "http" and parsed.host not in _LOOPBACK and not allow_plain_http:
         raise ConfigurationError(
             f"http://{parsed.host} would show the key to everyone on the way: use https, or allow_plain_http=True."

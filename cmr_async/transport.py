@@ -11,8 +11,10 @@ import asyncio
 import os
 import ssl as ssl_module
 from collections.abc import Mapping
+from contextvars import ContextVar
 from functools import lru_cache
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import aiohttp
 import attrs
@@ -21,6 +23,10 @@ from yarl import URL
 from .core.endpoints import require_path
 from .core.exchange import CallCancelled, Exchange, Phase, Request
 from .errors import ClientStateError, ConfigurationError
+
+if TYPE_CHECKING:
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
 
 __all__ = ["Timeouts", "Transport", "trace_config"]
 
@@ -48,33 +54,67 @@ class Timeouts:
 
 
 class _Attempt:
-    """The one mutable record of an attempt, passed through aiohttp as `trace_request_ctx`."""
+    """The one mutable record of an attempt. It is pessimistic: only a watched wait for a connection is `NOT_SENT`."""
 
-    __slots__ = ("deadline", "phase", "read_timeout")
+    __slots__ = ("_connected", "deadline", "phase", "read_timeout")
 
     def __init__(self, read_timeout: float) -> None:
         self.phase = Phase.NOT_SENT
         self.read_timeout = read_timeout
         self.deadline: asyncio.Timeout | None = None
+        self._connected = False
+
+    def connecting(self) -> None:
+        """Aiohttp has begun to look for a connection; a second look is a resend, which has already been seen."""
+        if not self._connected:
+            self.phase = Phase.NOT_SENT
 
     def head_goes_out(self) -> None:
+        """From here on a byte may have left; the time to wait for an answer begins."""
+        self._connected = True
         self.phase = Phase.HEAD_SENT
         if self.deadline is not None and not self.deadline.expired():
             self.deadline.reschedule(asyncio.get_running_loop().time() + self.read_timeout)
 
 
+#: The attempt that the running task is making, for the connector.
+_current: ContextVar[_Attempt] = ContextVar("cmr_async_attempt")
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Tells the current attempt when it waits for a connection and when it has one.
+
+    A trace config says the same and costs five times as much for each request. Should aiohttp ever stop calling
+    `connect`, an attempt stays `HEAD_SENT` from its start, so that the mistake is a needless `unknown`.
+    """
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        attempt = _current.get()
+        attempt.connecting()
+        connection = await super().connect(req, traces, timeout)
+        attempt.head_goes_out()
+        return connection
+
+
 class _PhaseTrace(aiohttp.TraceConfig):
-    """Tells an `_Attempt` that its head goes out. aiohttp calls this before it writes the first byte."""
+    """Does what `_Connector` does for a session or connector of the caller's."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.on_request_start.append(_on_request_start)
         self.on_request_headers_sent.append(_on_request_headers_sent)
 
 
+async def _on_request_start(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
+    if isinstance(context.trace_request_ctx, _Attempt):
+        context.trace_request_ctx.connecting()
+
+
 async def _on_request_headers_sent(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
-    attempt = context.trace_request_ctx
-    if isinstance(attempt, _Attempt):
-        attempt.head_goes_out()
+    if isinstance(context.trace_request_ctx, _Attempt):  # aiohttp calls this before it writes the first byte
+        context.trace_request_ctx.head_goes_out()
 
 
 def trace_config() -> aiohttp.TraceConfig:
@@ -128,7 +168,9 @@ class Transport:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = os.getpid()
         self._closed = False
-        self._traced = session is None or any(isinstance(one, _PhaseTrace) for one in session.trace_configs)
+        self._traced = session is not None or connector is not None
+        #: aiohttp limits the way to a connection; the rest is limited by the attempt, which knows when it began
+        self._limits = aiohttp.ClientTimeout(total=None, connect=timeouts.connect)
         self._url = lru_cache(maxsize=1024)(self._make_url)
 
     async def send(self, request: Request) -> Exchange:
@@ -195,10 +237,10 @@ class Transport:
         if request.pays and self._given_connector is None:
             # A connection of its own: a kept one may be closed by the server just as the order goes out
             if self._fresh is None:
-                self._fresh = self._open(aiohttp.TCPConnector(limit=0, force_close=True, ttl_dns_cache=300))
+                self._fresh = self._open(_Connector(limit=0, force_close=True, ttl_dns_cache=300))
             return self._fresh
         if self._kept is None:
-            self._kept = self._open(self._given_connector or aiohttp.TCPConnector(limit=0, ttl_dns_cache=300))
+            self._kept = self._open(self._given_connector or _Connector(limit=0, ttl_dns_cache=300))
         return self._kept
 
     def _open(self, connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
@@ -206,9 +248,10 @@ class Transport:
             connector=connector,
             connector_owner=connector is not self._given_connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            trace_configs=[_PhaseTrace()],
+            headers=self._headers,
+            timeout=self._limits,
+            trace_configs=[_PhaseTrace()] if self._traced else None,
             trust_env=self._trust_env,
-            timeout=aiohttp.ClientTimeout(total=None),
         )
 
     def _make_url(self, path: str, query: tuple[tuple[str, str], ...]) -> URL:
@@ -218,28 +261,25 @@ class Transport:
     async def _exchange_to_the_end(
         self, session: aiohttp.ClientSession, url: URL, request: Request, attempt: _Attempt
     ) -> Exchange:
+        """Run the exchange in a task of its own, which outlives a cancelled caller for as long as the drain."""
         task = asyncio.get_running_loop().create_task(self._exchange(session, url, request, attempt))
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            if self._phase(attempt) is Phase.NOT_SENT:
-                task.cancel()
-                await asyncio.wait({task})
-                # Between the first look and the cancellation nothing else ran, so nothing has left since
-                raise
+            pass
         try:
-            await asyncio.wait({task}, timeout=self._timeouts.drain)
-        finally:
-            # Also on a second cancellation, which leaves at once: what is not known by now is unknown
-            if task.done() and not task.cancelled():
-                exchange = task.result()
-            else:
+            if attempt.phase is Phase.NOT_SENT:
                 task.cancel()
-                exchange = Exchange(phase=Phase.HEAD_SENT, failure="cancelled before the answer came")
-            raise CallCancelled(exchange)  # noqa: B012 - a CancelledError replaces a CancelledError
-
-    def _phase(self, attempt: _Attempt) -> Phase:
-        return attempt.phase if self._traced else max(attempt.phase, Phase.HEAD_SENT)
+            await asyncio.wait({task}, timeout=self._timeouts.drain)
+        finally:  # also on a second cancellation, which leaves at once: what is not known by now is unknown
+            task.cancel()
+            if attempt.phase is Phase.NOT_SENT:
+                raise asyncio.CancelledError
+            raise CallCancelled(
+                task.result()
+                if task.done() and not task.cancelled()
+                else Exchange(phase=attempt.phase, failure="cancelled before the answer came")
+            )
 
     async def _exchange(
         self, session: aiohttp.ClientSession, url: URL, request: Request, attempt: _Attempt
@@ -248,43 +288,42 @@ class Transport:
         headers: Mapping[str, str] = {}
         body = bytearray()
         failure: str | None
+        given = session is self._given_session
+        token = _current.set(attempt)
+        attempt.phase = Phase.HEAD_SENT
         try:
-            async with asyncio.timeout(self._timeouts.connect) as attempt.deadline:
-                if not self._traced:
-                    attempt.head_goes_out()
-                async with session.request(
+            async with (
+                asyncio.timeout(None) as attempt.deadline,
+                session.request(
                     request.endpoint.method,
                     url,
                     data=request.body,
-                    headers=self._headers,
+                    headers=self._headers if given else None,
+                    timeout=self._limits,
                     allow_redirects=False,
                     raise_for_status=False,
                     proxy=self._proxy,
                     ssl=self._ssl,
-                    timeout=_NO_TIMEOUT,
-                    trace_request_ctx=attempt,
-                ) as response:
-                    attempt.phase = Phase.STATUS_SEEN
-                    status = response.status
-                    headers = {name.lower(): value for name, value in response.headers.items()}
-                    failure = await _read_body(response, body, self._max_body)
-                    if failure is None:
-                        attempt.phase = Phase.COMPLETE
+                    trace_request_ctx=attempt if self._traced else None,
+                ) as response,
+            ):
+                attempt.phase = Phase.STATUS_SEEN
+                status = response.status
+                headers = response.headers
+                failure = await _read_body(response, body, self._max_body)
+                if failure is None:
+                    attempt.phase = Phase.COMPLETE
         except TimeoutError:
             failure = "no connection in time" if attempt.phase is Phase.NOT_SENT else "no answer in time"
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = _describe(error)
-        return Exchange(
-            phase=self._phase(attempt), status=status, headers=headers, body=bytes(body), failure=failure
-        )
-
-
-#: aiohttp's own limits are off: the attempt's deadline knows when the head went out, they do not.
-_NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
+        finally:
+            _current.reset(token)
+        return Exchange(phase=attempt.phase, status=status, headers=headers, body=bytes(body), failure=failure)
 
 
 async def _read_body(response: aiohttp.ClientResponse, body: bytearray, limit: int) -> str | None:
-    async for chunk in response.content.iter_any():
+    while chunk := await response.content.readany():
         body += chunk
         if len(body) > limit:
             del body[limit:]
@@ -298,4 +337,3 @@ def _describe(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"{type(error).__name__}: cannot connect to {error.host}:{error.port} ({error.os_error.strerror})"
     return type(error).__name__
-

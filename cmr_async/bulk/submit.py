@@ -192,9 +192,7 @@ class BulkRun:
             await asyncio.wait(tasks)
             raise
         finally:
-            self.drained += [
-                self._count(task.result()) for task in running if task.done() and not task.cancelled()
-            ]
+            self.drained += [self._count(task.result()) for task in running if task.done() and not task.cancelled()]
 
 
 class _Source:

@@ -82,7 +82,8 @@ _ROWS = (
     ),
     # Named in the navigation; the help centre gives the path (reference, 10.2); the shape of the answer is unknown
     Endpoint(name="users.get", method="GET", path="/users", evidence=Evidence.HELP),
-    # https://docs.coldmailreseller.com/get-domains-for-user-24303675e0 (reference, 10.4); a wrong user gives an empty list
+    # https://docs.coldmailreseller.com/get-domains-for-user-24303675e0 (reference, 10.4)
+    # A wrong user id gives an empty list
     Endpoint(name="domains.by_user", method="GET", path="/domains/by-user", evidence=Evidence.HELP),
     # https://docs.coldmailreseller.com/get-all-subscriptions-13454648e0
     Endpoint(name="subscriptions.list", method="GET", path="/subscriptions", user_id_in=UserIdIn.NOWHERE),

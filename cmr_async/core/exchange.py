@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 
 import attrs
@@ -34,8 +34,8 @@ class Request:
 
     #: Row of the endpoint table.
     endpoint: Endpoint
-    #: What it is about, for messages: `The order for example.com`.
-    subject: str
+    #: Names what it is about, for messages: `The order for example.com`. Called only when there is one.
+    subject: Callable[[], str]
     #: Query parameters, in order.
     query: Mapping[str, str] = attrs.field(factory=dict)
     #: JSON body, or `None`.
@@ -54,7 +54,7 @@ class Exchange:
     phase: Phase
     #: HTTP status; `None` before one was seen.
     status: int | None = None
-    #: Response headers, names in lower case.
+    #: Response headers; looked up by names in lower case.
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     #: What was read of the body, up to the size cap.
     body: bytes = attrs.field(default=b"", repr=False)
@@ -62,7 +62,7 @@ class Exchange:
     failure: str | None = None
 
 
-class CallCancelled(asyncio.CancelledError):  # noqa: N818 - a kind of CancelledError, not an error
+class CallCancelled(asyncio.CancelledError):
     """The caller was cancelled after the request head had gone out.
 
     It is a `CancelledError`, so cancellation works as everywhere; it also carries what the bounded drain learned.

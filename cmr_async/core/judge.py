@@ -79,12 +79,12 @@ def judge(request: Request, exchange: Exchange) -> Judgement:
     if exchange.phase is Phase.NOT_SENT:
         return Judgement(
             Outcome.NOT_SENT,
-            error=NotSentError(f"{request.subject} was not sent: {exchange.failure}. Sending it again is safe."),
+            error=NotSentError(f"{request.subject()} was not sent: {exchange.failure}. Sending it again is safe."),
         )
     status = exchange.status
     if status == 429:  # noqa: PLR2004 - a refusal whoever answers, so its body does not matter
         wait = retry_after(exchange.headers)
-        message = f"{request.subject} was refused with 429: over the rate limit of this key. Nothing happened."
+        message = f"{request.subject()} was refused with 429: over the rate limit of this key. Nothing happened."
         return Judgement(Outcome.THROTTLED, error=RateLimitError(message, status=429, retry_after=wait))
     if exchange.phase is not Phase.COMPLETE or status is None:
         return _unknown(request, exchange, exchange.failure or "the answer was cut")
@@ -96,7 +96,7 @@ def judge(request: Request, exchange: Exchange) -> Judgement:
         return _judge_success(request, exchange, status, body)
     if status in _REFUSALS and _is_error_envelope(body, status):
         advice = _ADVICE.get(status)
-        message = f"{request.subject} was refused with {status}: {body['message']}"
+        message = f"{request.subject()} was refused with {status}: {body['message']}"
         return Judgement(
             Outcome.REJECTED,
             error=_REFUSALS[status](
@@ -159,7 +159,7 @@ def _is_error_envelope(body: dict[str, Any], status: int) -> bool:
 
 def _error_data(body: dict[str, Any]) -> Any:
     counts = {key: body[key] for key in ("mailboxCount", "domainCount") if key in body}
-    return body.get("data") if not counts else counts
+    return counts or body.get("data")
 
 
 def _unknown(request: Request, exchange: Exchange, why: str) -> Judgement:
@@ -169,15 +169,15 @@ def _unknown(request: Request, exchange: Exchange, why: str) -> Judgement:
     if not request.endpoint.repeatable:
         may_have = "may have been placed" if request.pays else "may have been created as a draft, which costs nothing"
         error = OutcomeUnknownError(
-            f"{request.subject} {may_have} ({why}). Do not send it again before you know: look at "
+            f"{request.subject()} {may_have} ({why}). Do not send it again before you know: look at "
             "`cmr orders reconcile` for a journal's run, at the Partner Dashboard for a single call.",
             status=exchange.status,
             body_excerpt=excerpt,
         )
     elif exchange.phase is Phase.COMPLETE:
-        error = ServerError(f"{request.subject} got no usable answer: {why}.", status=exchange.status)
+        error = ServerError(f"{request.subject()} got no usable answer: {why}.", status=exchange.status)
     else:
-        error = TransportError(f"{request.subject} got no answer: {why}.")
+        error = TransportError(f"{request.subject()} got no answer: {why}.")
     return Judgement(Outcome.UNKNOWN, error=error)
 
 

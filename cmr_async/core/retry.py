@@ -1,4 +1,4 @@
-"""Whether an attempt may be repeated, and after how long. How far the request got decides, never an exception's class."""
+"""Whether an attempt may be repeated, and when. How far the request got decides, never an exception's class."""
 
 from __future__ import annotations
 

@@ -54,6 +54,7 @@ def _strict(kind: type) -> _Hook:
 
 def _open_enum(enum: type[BillingCycle | ServiceProvider]) -> _Hook:
     members = {member.value: member for member in enum}
+
     def structure(value: Any, _: Any) -> Any:
         if value is None:
             return None
@@ -110,7 +111,7 @@ def structure_order(body: Mapping[str, Any]) -> Order:
     """
     try:
         return _converter.structure(body, Order)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - cattrs raises groups of anything; all become faults
         raise ValidationError(faults=_faults(error)) from None
 
 

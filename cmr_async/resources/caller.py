@@ -44,7 +44,7 @@ class Caller:
         self,
         name: str,
         *,
-        subject: str,
+        subject: Callable[[], str],
         user_id: str | None = None,
         query: Mapping[str, str | None] | None = None,
         body: bytes | None = None,
@@ -55,7 +55,7 @@ class Caller:
 
         Args:
             name: Row of the endpoint table.
-            subject: What the call is about, for messages: `The order for example.com`.
+            subject: Names what the call is about, for messages: `The order for example.com`.
             user_id: Goes where the row says.
             query: Further query parameters; `None` values are left out.
             body: JSON body.
@@ -72,21 +72,20 @@ class Caller:
             ClientStateError: The client is closed or belongs to another event loop.
         """
         endpoint = self.endpoints[name]
-        require_path(endpoint)
+        require_path(endpoint)  # before a slot is taken for it
         self.transport.check_usable()
         parameters = {} if user_id is None or endpoint.user_id_in is UserIdIn.NOWHERE else {"userId": user_id}
-        parameters |= {key: value for key, value in (query or {}).items() if value is not None}
-        request = Request(
-            endpoint=endpoint, subject=subject, query=parameters, body=body, pays=pays, timeout=timeout
-        )
+        if query is not None:
+            parameters |= {key: value for key, value in query.items() if value is not None}
+        request = Request(endpoint=endpoint, subject=subject, query=parameters, body=body, pays=pays, timeout=timeout)
         return await self._attempts(request)
 
     async def _attempts(self, request: Request) -> Envelope:
-        started = self.clock()
         waits = self.retry.waits(self.rng)
         attempts = 0
+        await self._wait_for_slot()
+        started = self.clock()
         while True:
-            await self._wait_for_slot()
             attempts += 1
             try:
                 exchange = await self.transport.send(request)
@@ -96,7 +95,7 @@ class Caller:
             self._log(request, exchange, judgement, attempts)
             if judgement.envelope is not None:
                 return judgement.envelope if attempts == 1 else attrs.evolve(judgement.envelope, attempts=attempts)
-            error = judgement.error or CMRError(f"{request.subject} has no outcome.")
+            error = judgement.error or CMRError(f"{request.subject()} has no outcome.")
             error.attempts = attempts
             if not may_repeat(judgement.outcome, request.endpoint):
                 raise error
@@ -105,6 +104,7 @@ class Caller:
                 raise error
             if judgement.outcome is not Outcome.THROTTLED:  # the shared pause holds a throttled call back
                 await self.sleep(wait)
+            await self._wait_for_slot()
 
     async def _wait_for_slot(self) -> None:
         """Reserve a slot and wait for it: the last await before the send."""
@@ -131,7 +131,7 @@ class Caller:
             cancelled.envelope, cancelled.error = judgement.envelope, judgement.error
             if judgement.error is not None:
                 judgement.error.attempts = attempts
-            cancelled.add_note(str(judgement.error) if judgement.error else f"{request.subject} was accepted.")
+            cancelled.add_note(str(judgement.error) if judgement.error else f"{request.subject()} was accepted.")
         return cancelled
 
     def _log(self, request: Request, exchange: Exchange, judgement: Judgement, attempt: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import attrs
 import orjson
 
@@ -65,7 +67,7 @@ class Orders:
         """
         envelope = await self._caller.call(
             "orders.create",
-            subject=describe(order),
+            subject=partial(describe, order),
             user_id=user_id,
             body=dump_order(order),
             pays=order.confirm,
@@ -96,7 +98,7 @@ class Orders:
         """
         return await self._caller.call(
             "orders.process",
-            subject=f"The processing of order {order_id}",
+            subject=f"The processing of order {order_id}".__str__,
             user_id=user_id,
             body=orjson.dumps({"orderId": order_id}),
             pays=True,
@@ -123,7 +125,7 @@ class Orders:
         """
         return await self._caller.call(
             "orders.status",
-            subject=f"The status of order {order_id}",
+            subject=f"The status of order {order_id}".__str__,
             user_id=user_id,
             query={"orderId": order_id},
             timeout=timeout,
