@@ -1,0 +1,108 @@
+"""What a file held and where: an order as it was read, its faults, the way from a path to row and column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from ..errors import Fault
+from .items import OrderRequest
+
+__all__ = ["DomainRows", "InputFault", "Place", "ReadOrder"]
+
+_MAILBOX_PATH = re.compile(r'mailboxes\["(?P<domain>.*?)"\](?:\[(?P<index>\d+)\])?(?:\.(?P<field>\w+))?')
+_DOMAIN_PATH = re.compile(r"domains\[(?P<index>\d+)\](?:\.(?P<field>\w+))?")
+
+#: Paths of an order's own fields whose column has another name.
+_COLUMNS = {
+    "google": "google_oauth_route",
+    "google.client_id": "google_client_id",
+    "google.app_name": "google_app_name",
+    "google.google_oauth_route": "google_oauth_route",
+    "domains": "domain",
+    "mailboxes": "username",
+}
+
+
+@attrs.frozen(kw_only=True)
+class InputFault:
+    """One thing that is wrong with an input file, or worth a look, with its place."""
+
+    #: The file's name as the user gave it; `<stdin>` for standard input.
+    source: str
+    #: Row of a table (the header is row 1) or line of a JSON file; 0: the file as a whole.
+    row: int = 0
+    #: Column of a table, or path in a JSON order; empty: the row as a whole.
+    column: str = ""
+    #: What is wrong and what is expected.
+    message: str
+
+    def __str__(self) -> str:
+        place = self.source
+        if self.row:
+            place += f", row {self.row}"
+        if self.column:
+            place += f", {self.column}"
+        return f"{place}: {self.message}"
+
+
+@attrs.frozen
+class Place:
+    """Row and column of a value."""
+
+    row: int
+    column: str
+
+
+@attrs.define
+class DomainRows:
+    """The rows of a table that speak of one domain of one order."""
+
+    #: Row that names the domain first.
+    first: int
+    #: Row of each mailbox, in the order of the mailboxes.
+    mailboxes: list[int] = attrs.field(factory=list)
+
+
+@attrs.frozen(kw_only=True)
+class ReadOrder:
+    """One order as it was read from a file."""
+
+    #: Name of the file, for messages.
+    source: str
+    #: Row or line where the order begins.
+    row: int
+    #: What no other order of the file may have: the reference, or what stands for it.
+    key: str
+    #: The order; `None` when the file's text made none (`faults` says why).
+    request: OrderRequest | None
+    #: What was wrong with the text itself.
+    faults: Sequence[InputFault] = ()
+    #: The file says `confirm: true` of this order (JSON only). The caller decides, never the file.
+    asks_confirm: bool = False
+    #: Rows by domain for an order of a table; `None` for JSON, where the path is the place.
+    rows: Mapping[str, DomainRows] | None = None
+
+    def place(self, path: str) -> Place:
+        """Row and column of a path such as `mailboxes["x.com"][1].username`."""
+        if self.rows is None:
+            return Place(self.row, path)
+        if match := _MAILBOX_PATH.fullmatch(path):
+            rows = self.rows.get(match["domain"])
+            index = int(match["index"]) if match["index"] else None
+            if rows is not None:
+                if index is not None and index < len(rows.mailboxes):
+                    return Place(rows.mailboxes[index], match["field"] or "username")
+                return Place(rows.first, "domain" if index is None else match["field"] or "username")
+        elif match := _DOMAIN_PATH.fullmatch(path):
+            entries = list(self.rows.values())
+            if int(match["index"]) < len(entries):
+                return Place(entries[int(match["index"])].first, match["field"] or "domain")
+        return Place(self.row, _COLUMNS.get(path, path))
+
+    def at(self, fault: Fault) -> InputFault:
+        """The fault of an order, at its place in the file."""
+        place = self.place(fault.path)
+        return InputFault(source=self.source, row=place.row, column=place.column, message=fault.message)

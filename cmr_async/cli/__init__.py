@@ -1,0 +1,1 @@
+"""The `cmr` command: files in, progress, reports out. Needs the extra `cli`."""

@@ -1,0 +1,60 @@
+"""How `cmr` ends: the exit codes, and errors that end it with a line instead of a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+
+import typer
+
+from ..bulk.items import BulkSummary
+from ..errors import CMRError
+
+__all__ = ["EXIT_CODES", "ExitCode", "exit_code", "plain_errors"]
+
+
+class ExitCode(IntEnum):
+    """What a script can rely on."""
+
+    #: Every order was accepted (or the file is good, when nothing was to be sent).
+    ACCEPTED = 0
+    #: Some orders were refused or not sent; none is in doubt.
+    REJECTED = 1
+    #: The command line or the input is wrong; nothing was sent.
+    USAGE = 2
+    #: Some orders may or may not have been placed.
+    UNKNOWN = 3
+    #: Ctrl-C or SIGTERM.
+    INTERRUPTED = 130
+
+
+#: For the end of a help page.
+EXIT_CODES = """\b
+Exit codes:
+  0    every order was accepted, or the file is good and nothing was to be sent
+  1    some orders were refused or not sent; none is in doubt
+  2    the command line or the input is wrong; nothing was sent
+  3    some orders may or may not have been placed: do not send them again
+  130  interrupted by Ctrl-C or SIGTERM"""
+
+
+def exit_code(summary: BulkSummary, *, planned: int, interrupted: bool = False) -> ExitCode:
+    """The exit code of a run: the gravest thing that happened decides."""
+    if interrupted:
+        return ExitCode.INTERRUPTED
+    if summary.unknown:
+        return ExitCode.UNKNOWN
+    if summary.rejected or summary.not_sent or summary.total < planned:
+        return ExitCode.REJECTED
+    return ExitCode.ACCEPTED
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn an error of the SDK into one line on standard error and exit code 2."""
+    try:
+        yield
+    except CMRError as error:
+        typer.echo(f"cmr: {error.message}", err=True)
+        raise typer.Exit(ExitCode.USAGE) from None

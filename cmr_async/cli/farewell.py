@@ -1,0 +1,89 @@
+"""The last lines of a run: what happened, what it means, and what to do next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..bulk.plan import Plan
+from ..errors import AuthenticationError, InsufficientBalanceError, PermissionDeniedError
+from .display import counted, printable, say
+from .submission import RunReport
+
+__all__ = ["farewell"]
+
+_REASONS_SHOWN = 5
+
+
+def farewell(
+    report: RunReport, plan: Plan, *, source: str, confirm: bool, simulator: bool, output: Path | None
+) -> None:
+    """Print the last lines of a run."""
+    summary = report.summary
+    what = "paid order" if confirm else "draft"
+    lines = [f"{counted(summary.accepted, what)} accepted of {counted(plan.orders, 'order')}."]
+    parts = [
+        (summary.rejected, "refused: nothing was bought"),
+        (summary.unknown, "UNKNOWN: may or may not have been placed"),
+        (summary.not_sent, "not sent: safe to send again"),
+        (summary.skipped, "skipped: dealt with in an earlier run"),
+        (plan.orders - summary.total, "not started"),
+    ]
+    lines += [f"  {count:,} {text}." for count, text in parts if count]
+    if summary.stopped and not report.interrupted:
+        lines.append(f"The run stopped early: {printable(summary.stopped)}.")
+    for reason, count in report.reasons.most_common(_REASONS_SHOWN):
+        lines.append(f"  {count:,} x {printable(reason)}")
+    lines += _advice(report)
+    if output is not None:
+        lines.append(f"Results: {output}")
+    lines += _next(report, plan, source=source, confirm=confirm, simulator=simulator, output=output)
+    say("")
+    for line in lines:
+        say(line)
+
+
+def _advice(report: RunReport) -> list[str]:
+    lines = []
+    if AuthenticationError in report.errors:
+        lines.append(
+            "The API does not take this key: check CMR_API_KEY against the Partner Dashboard (Settings, "
+            "Integrations). A sandbox key works with the sandbox only."
+        )
+    if InsufficientBalanceError in report.errors:
+        lines.append("The wallet is too low: top it up in the Partner Dashboard.")
+    if PermissionDeniedError in report.errors:
+        lines.append("The key is good, but not for this user: the user id must be one that the API returned.")
+    if report.summary.unknown:
+        lines.append("Do not send the unknown orders again: look them up in the Partner Dashboard first.")
+    return lines
+
+
+def _next(
+    report: RunReport, plan: Plan, *, source: str, confirm: bool, simulator: bool, output: Path | None
+) -> list[str]:
+    summary = report.summary
+    if summary.total < plan.orders or summary.not_sent or summary.rejected or summary.unknown:
+        settled = summary.accepted + summary.unknown
+        lines = []
+        if settled:
+            where = f" ({output} lists them)" if output else ""
+            lines.append(
+                f"To go on, take the accepted and unknown orders{where} out of {printable(source)} first: "
+                "sent again, they would be ordered twice."
+            )
+        elif not summary.unknown:
+            lines.append("Nothing was ordered: correct the cause and run the same command again.")
+        if report.next_row and summary.total < plan.orders:
+            lines.append(f"The first order that was not started begins at row {report.next_row:,}.")
+        return lines
+    if simulator:
+        return [
+            "This was the simulator: no account, no money. What to try next:",
+            "  cmr orders template > my.csv             a file to start from",
+            "  cmr orders submit my.csv --dry-run       check it, send nothing",
+            "  cmr orders submit my.csv                 drafts (set CMR_API_KEY): they cost nothing",
+            "  cmr orders submit my.csv --confirm       paid orders; asks first",
+        ]
+    if not confirm:
+        return ["Drafts cost nothing until they are processed. Review them in the Partner Dashboard."]
+    return ["Accepted means queued: domains and mailboxes follow in a minute or two. Do not send the file again."]

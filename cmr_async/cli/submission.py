@@ -1,0 +1,188 @@
+"""One run of a file through the bulk engine, with its progress, its results and its interrupts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, suppress
+from time import monotonic
+
+import attrs
+
+from ..bulk.files import InputChangedError, OrderFile
+from ..bulk.items import BulkSummary, OrderOutcome, OrderRequest, OrderState
+from ..bulk.plan import Plan, check_orders
+from ..bulk.results import ResultRow, ResultWriter
+from ..client import AsyncClient
+from ..errors import CMRError
+from .display import LARGEST_TABLE, Progress, complain, counted, is_terminal
+from .exits import ExitCode
+
+__all__ = ["RunReport", "Submission"]
+
+#: Seconds between two looks at the progress.
+_TICK = 0.2
+_IN_FLIGHT = "Left while this order was on its way: it may have been placed. Do not send it again."
+
+
+@attrs.define(kw_only=True)
+class RunReport:
+    """What is left to tell after a run."""
+
+    #: Counts of the engine.
+    summary: BulkSummary = attrs.field(factory=BulkSummary)
+    #: Every order that has ended when there are few, else those that were not accepted, up to a bound.
+    rows: list[ResultRow] = attrs.field(factory=list)
+    #: Reasons of orders that were not accepted.
+    reasons: Counter[str] = attrs.field(factory=Counter)
+    #: Row of the first order that was never started; `None`: all were.
+    next_row: int | None = None
+    #: Ctrl-C or SIGTERM came.
+    interrupted: bool = False
+    #: Classes of the errors, for advice.
+    errors: set[type[CMRError]] = attrs.field(factory=set)
+
+
+class Submission:
+    """Sends the orders of a checked file."""
+
+    def __init__(
+        self,
+        source: OrderFile,
+        plan: Plan,
+        *,
+        user_id: str | None,
+        confirm: bool,
+        concurrency: int,
+        writer: ResultWriter | None,
+        connect: Callable[[AsyncExitStack], Awaitable[AsyncClient]],
+    ) -> None:
+        """Prepare a run.
+
+        Args:
+            source: The file.
+            plan: What its check found.
+            user_id: The user of rows that name none.
+            confirm: Pay for the orders.
+            concurrency: Orders under way at once.
+            writer: Where results are written, if anywhere.
+            connect: Returns the client as an awaitable; what it opens goes on the stack.
+        """
+        self._source = source
+        self._plan = plan
+        self._checked = check_orders(source.orders(user_id=user_id, confirm=confirm))
+        self._concurrency = concurrency
+        self._writer = writer
+        self._connect = connect
+        self._report = RunReport()
+        self._under_way: dict[int, tuple[int, OrderRequest]] = {}
+        self._stop: Callable[[str], None] = lambda _: None
+        self._progress = Progress(plan.orders, lines=not self.has_table)
+
+    @property
+    def has_table(self) -> bool:
+        """Whether the results are shown as a table at the end."""
+        return is_terminal() and self._plan.orders <= LARGEST_TABLE
+
+    def run(self) -> RunReport:
+        """Send the orders and return what happened."""
+        return asyncio.run(self._run())
+
+    async def _run(self) -> RunReport:
+        async with AsyncExitStack() as stack:
+            client = await self._connect(stack)
+            run = client.bulk.submit(self._requests(), concurrency=self._concurrency)
+            self._stop = run.stop
+            with _signals(self._interrupt), self._progress:
+                ticker = asyncio.get_running_loop().create_task(self._tick(client))
+                try:
+                    async for outcome in run:
+                        self._take(outcome, run.summary)
+                finally:
+                    ticker.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await ticker
+                self._progress.tick()
+            self._report.summary = run.summary
+            following = next(self._checked, None)
+            self._report.next_row = following.row if following else None
+        return self._report
+
+    def _requests(self) -> Iterator[OrderRequest]:
+        """The file's orders, read and checked once more: nothing is sent that was not checked."""
+        for index, checked in enumerate(self._checked):
+            try:
+                self._source.raise_if_changed()
+            except InputChangedError as error:
+                self._stop(error.message)
+                return
+            if checked.request is None:
+                self._stop(f"{self._source.name} changed while its orders were being sent")
+                return
+            self._under_way[index] = (checked.row, checked.request)
+            yield checked.request
+
+    def _take(self, outcome: OrderOutcome, summary: BulkSummary) -> None:
+        row, _ = self._under_way.pop(outcome.index)
+        self._write(ResultRow.of(outcome, row=row), summary)
+        if outcome.error is not None:
+            self._report.errors.add(type(outcome.error))
+
+    def _write(self, row: ResultRow, summary: BulkSummary) -> None:
+        if self._writer is not None:
+            self._writer.write(row)
+        if row.state not in {OrderState.ACCEPTED, OrderState.SKIPPED}:
+            if len(self._report.reasons) < LARGEST_TABLE:
+                self._report.reasons[row.message] += 1
+            if len(self._report.rows) < LARGEST_TABLE:
+                self._report.rows.append(row)
+        elif self.has_table:
+            self._report.rows.append(row)
+        self._progress.ended(row, summary)
+
+    async def _tick(self, client: AsyncClient) -> None:
+        while True:
+            self._progress.tick(client.pacer.paused_for(monotonic()))
+            await asyncio.sleep(_TICK)
+
+    def _interrupt(self) -> None:
+        if not self._report.interrupted:
+            self._report.interrupted = True
+            waiting = counted(len(self._under_way), "order")
+            self._progress.note(f"Stopping: waiting for the answers of {waiting}. Ctrl-C again leaves at once.")
+            self._stop("interrupted")
+            return
+        # The answers of these orders will never be known here: say so before leaving, skip every clean-up.
+        for row, request in self._under_way.values():
+            outcome = OrderOutcome(index=0, request=request, state=OrderState.UNKNOWN)
+            self._write(attrs.evolve(ResultRow.of(outcome, row=row), message=_IN_FLIGHT), BulkSummary())
+        self._progress.__exit__(None, None, None)
+        complain(f"Left at once; {counted(len(self._under_way), 'order')} may or may not have been placed.")
+        sys.stdout.flush()
+        os._exit(ExitCode.INTERRUPTED)
+
+
+class _signals:  # noqa: N801 - reads as a statement
+    """Hand Ctrl-C and SIGTERM to a function while the block runs."""
+
+    def __init__(self, handler: Callable[[], None]) -> None:
+        self._handler = handler
+        self._kinds = (signal.SIGINT, signal.SIGTERM)
+
+    def __enter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        for kind in self._kinds:
+            try:
+                loop.add_signal_handler(kind, self._handler)
+            except NotImplementedError:  # Windows
+                signal.signal(kind, lambda *_: loop.call_soon_threadsafe(self._handler))
+
+    def __exit__(self, *_: object) -> None:
+        loop = asyncio.get_running_loop()
+        for kind in self._kinds:
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(kind)
