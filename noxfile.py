@@ -1,0 +1,132 @@
+#!/usr/bin/env -S uv run
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["nox>=2025.11.12"]
+# ///
+"""Every check and the demo, each by one command: `uv run noxfile.py -s NAME`, or `nox -s NAME`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import nox
+
+HERE = Path(__file__).parent.resolve()
+PYPROJECT = nox.project.load_toml(HERE / "pyproject.toml")
+PYTHONS = nox.project.python_versions(PYPROJECT)
+EVERYTHING = ".[" + ",".join(PYPROJECT["project"]["optional-dependencies"]) + "]"
+TEST_GROUP = nox.project.dependency_groups(PYPROJECT, "test")
+
+#: The main job, as the README shows it.
+DEMO = (
+    "cmr orders submit examples/orders.csv --simulator --confirm --yes",
+    "cmr orders submit examples/order.json --simulator --user-id BVZGM5TE9BMP3PP0VWGW943RGV1B",
+)
+#: What the tests need beside the package itself.
+TESTED = ("tests", "examples", "docs", "benchmarks", "README.md", "pyproject.toml")
+
+nox.needs_version = ">=2025.11.12"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["tests", "lint", "types", "lowest", "docs", "wheel"]
+
+
+def show_pyenv_interpreters() -> None:
+    """Let pyenv's shims start every interpreter that is installed, not only the one that is switched on."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    found = [entry for entry in root.glob("versions/3.*") if re.fullmatch(r"3\.\d+\.\d+", entry.name)]
+    newest_first = sorted(found, key=lambda entry: tuple(map(int, entry.name.split("."))), reverse=True)
+    if not newest_first:
+        return
+    chosen = [name for name in os.environ.get("PYENV_VERSION", "").split(":") if name]
+    names = dict.fromkeys([*chosen, *(entry.name for entry in newest_first)])
+    os.environ["PYENV_VERSION"] = ":".join(names)
+    # Where pyenv is installed without its shims, the interpreters are reached through the search path
+    bins = [str(entry / "bin") for entry in newest_first]
+    os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), *bins])
+
+
+show_pyenv_interpreters()
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Pass the tests on every interpreter that is present."""
+    session.install("-e", EVERYTHING, *TEST_GROUP)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run the main job on the embedded simulator: no key, no account, no money."""
+    session.install(".[cli]")
+    for command in DEMO:
+        session.run(*command.split())
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, format and the arrows of the architecture."""
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of package and tests, and that every public name has one."""
+    session.install("-e", EVERYTHING, *nox.project.dependency_groups(PYPROJECT, "types"))
+    session.run("mypy")
+    session.run("basedpyright", "--verifytypes", "cmr_async", "--ignoreexternal")
+
+
+@nox.session(venv_backend="uv")
+def lowest(session: nox.Session) -> None:
+    """Pass the tests on the oldest dependencies that `pyproject.toml` allows; only uv can choose them."""
+    session.install("--resolution", "lowest-direct", "-e", EVERYTHING, *TEST_GROUP)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error. Its examples are run by the tests."""
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "docs"))
+    session.run("sphinx-build", "-W", "--keep-going", "-n", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the sdist, and from it the wheel."""
+    session.install("build")
+    dist = session.cache_dir / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(dist))
+
+
+@nox.session(reuse_venv=False, requires=["build"])
+def wheel(session: nox.Session) -> None:
+    """Install the built wheel alone and pass the tests against it, away from the checkout."""
+    (built,) = (session.cache_dir / "dist").glob("*.whl")
+    session.install(f"cmr-async{EVERYTHING[1:]} @ {built.resolve().as_uri()}", *TEST_GROUP)
+    away = Path(session.create_tmp()).resolve()
+    shutil.rmtree(away)
+    away.mkdir()
+    for name in TESTED:
+        source = HERE / name
+        if source.is_dir():
+            shutil.copytree(source, away / name, ignore=shutil.ignore_patterns("_build", "__pycache__"))
+        elif source.exists():
+            shutil.copy(source, away / name)
+    session.chdir(away)
+    session.run("python", "-c", "import cmr_async, sys; assert cmr_async.__file__.startswith(sys.prefix)")
+    session.run("pytest", *session.posargs)
+
+
+if __name__ == "__main__":
+    nox.main()

@@ -1,0 +1,28 @@
+"""Fixtures that every part of the tests shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+import pytest
+from aioresponses import aioresponses
+
+
+class MockedResponse(aiohttp.ClientResponse):
+    """An answer that aioresponses can make: it does not know the `stream_writer` that aiohttp 3.14 asks for."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("stream_writer", SimpleNamespace(output_size=0))
+        super().__init__(*args, **kwargs)
+
+
+@pytest.fixture
+def mocked_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
+    """Answers in place of the network: `mocked_api.post(url, payload=...)`."""
+    # The default of `response_class=`, also for the answers of callbacks
+    monkeypatch.setattr("aioresponses.core.ClientResponse", MockedResponse)
+    with aioresponses() as mocked:
+        yield mocked

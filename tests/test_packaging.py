@@ -1,0 +1,54 @@
+"""What a user gets who installs the distribution."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cmr_async
+
+HERE = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    table: dict[str, Any] = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return table
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert resources.files(cmr_async).joinpath("py.typed").is_file()
+
+
+def test_the_version_is_the_one_of_the_distribution() -> None:
+    assert metadata.version("cmr-async") == cmr_async.__version__
+
+
+def test_every_public_name_exists_and_the_list_is_sorted() -> None:
+    assert [name for name in cmr_async.__all__ if not hasattr(cmr_async, name)] == []
+    assert sorted(cmr_async.__all__) == cmr_async.__all__
+
+
+def test_the_command_is_declared() -> None:
+    (command,) = metadata.entry_points(group="console_scripts", name="cmr")
+    assert command.value == "cmr_async.cli.main:run"
+
+
+def test_dependencies_have_a_floor_and_no_cap(project: dict[str, Any]) -> None:
+    extras = project["optional-dependencies"].values()
+    requirements = [*project["dependencies"], *(one for extra in extras for one in extra)]
+    others = [one for one in requirements if not one.startswith("cmr-async[")]
+    assert [one for one in others if one.count(">=") != 1 or "<" in one or "==" in one or "~=" in one] == []
+
+
+def test_importing_the_package_pulls_in_no_extra() -> None:
+    code = "import cmr_async, sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {"openpyxl", "psycopg", "rich", "sqlalchemy", "typer", "aiosqlite"}
+    assert heavy.intersection(loaded) == set()
