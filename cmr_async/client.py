@@ -17,7 +17,10 @@ from .core.pacing import DEFAULT_GAP, Pacer, shared_pacer
 from .core.retry import RetryPolicy
 from .errors import ConfigurationError
 from .resources.caller import Caller
+from .resources.domains import Domains
 from .resources.orders import Orders
+from .resources.subscriptions import Subscriptions
+from .resources.users import Users
 from .transport import Timeouts, Transport
 
 if TYPE_CHECKING:
@@ -110,6 +113,12 @@ class AsyncClient:
         )
         #: Calls about orders.
         self.orders = Orders(caller)
+        #: Calls about users.
+        self.users = Users(caller)
+        #: Calls about domains.
+        self.domains = Domains(caller)
+        #: Calls about subscriptions.
+        self.subscriptions = Subscriptions(caller)
         #: Many orders at once.
         self.bulk = Bulk(self.orders)
 

@@ -1,0 +1,59 @@
+"""Subscriptions: what is billed for the mailboxes of a domain (reference, section 10.9)."""
+
+from __future__ import annotations
+
+import attrs
+
+from ..models import Envelope
+from .caller import Caller
+
+__all__ = ["Subscriptions"]
+
+
+@attrs.frozen
+class Subscriptions:
+    """Calls about subscriptions: `client.subscriptions`."""
+
+    _caller: Caller
+
+    async def list(
+        self,
+        *,
+        domain: str | None = None,
+        status: str | None = None,
+        page: int | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> Envelope:
+        """List subscriptions of all users of the partner, one page at a time.
+
+        Args:
+            domain: Only those of this domain.
+            status: Only those with this status, for example `ACTIVE`.
+            page: Page, from 1; the API's default is 1.
+            limit: Subscriptions a page; the API's default is 50.
+            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
+
+        Returns:
+            The envelope; `data["subscriptions"]` is the list, `data["pagination"]` has `currentPage` and
+            `totalPages`. The page's own sample has a `nextPage` beyond the last, so compare those two.
+
+        Raises:
+            APIError: The API refused.
+            TransportError: No answer within the client's time budget.
+            ServerError: The same, with a status.
+            ClientStateError: The client is closed or belongs to another event loop.
+
+        Source: https://docs.coldmailreseller.com/get-all-subscriptions-13454648e0
+        """
+        return await self._caller.call(
+            "subscriptions.list",
+            subject="The list of subscriptions".__str__,
+            query={
+                "domain": domain,
+                "status": status,
+                "page": None if page is None else str(page),
+                "limit": None if limit is None else str(limit),
+            },
+            timeout=timeout,
+        )

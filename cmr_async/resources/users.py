@@ -1,0 +1,39 @@
+"""Users: the partner's own customers, who own domains and mailboxes (reference, section 10.2)."""
+
+from __future__ import annotations
+
+import attrs
+
+from ..models import Envelope
+from .caller import Caller
+
+__all__ = ["Users"]
+
+
+@attrs.frozen
+class Users:
+    """Calls about users: `client.users`."""
+
+    _caller: Caller
+
+    async def get(self, user_id: str, *, timeout: float | None = None) -> Envelope:
+        """Look up a user. The shape of the answer is not documented, so it comes as plain `data`.
+
+        Args:
+            user_id: Id of the user, as the API returned it.
+            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
+
+        Returns:
+            The envelope with plain `data`.
+
+        Raises:
+            APIError: The API refused, for example because there is no such user.
+            TransportError: No answer within the client's time budget.
+            ServerError: The same, with a status.
+            ClientStateError: The client is closed or belongs to another event loop.
+
+        Source: reference, section 10.2, "Get User Details".
+        """
+        return await self._caller.call(
+            "users.get", subject=f"The details of user {user_id}".__str__, user_id=user_id, timeout=timeout
+        )
