@@ -1,0 +1,97 @@
+"""The web application: what every request passes through before and after its endpoint.
+
+In this order: count it, let a fault strike, check the key, check the rate, run the endpoint, let a fault
+spoil the answer. Refusals and unknown paths leave as the API's error envelope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from cmr_async.simulator.handlers import STATE, add_routes, json_answer
+from cmr_async.simulator.misbehave import misbehave
+from cmr_async.simulator.refusal import Refusal
+from cmr_async.simulator.state import SimulatorState
+
+__all__ = ["API_BASE", "API_KEY_HEADER", "application"]
+
+#: Path that all endpoints are below, as on the real server.
+API_BASE = "/api/v1/integration"
+#: Header that carries the partner's key (section 3).
+API_KEY_HEADER = "cmr-x-api-key"
+
+#: Size limits of the real server are UNKNOWN; this one only protects the machine.
+_LARGEST_BODY = 32 * 1024 * 1024
+_TOO_MANY_REQUESTS = 429
+_FIRST_ERROR = 400
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def application(state: SimulatorState) -> web.Application:
+    """Make an application over a state.
+
+    Args:
+        state: users, orders and wallet; it may be shared by several applications in turn.
+
+    Returns:
+        An application for `aiohttp.web` runners and `aiohttp.test_utils.TestServer`.
+    """
+    app = web.Application(middlewares=[_gate], client_max_size=_LARGEST_BODY)
+    app[STATE] = state
+    add_routes(app, API_BASE, state)
+    return app
+
+
+@web.middleware
+async def _gate(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    path = request.path
+    if not path.startswith(f"{API_BASE}/"):
+        return await _answer(request, handler)
+    state = request.app[STATE]
+    method, path = request.method, path.removeprefix(API_BASE)
+    state.count_arrival(f"{method} {path}" if request.match_info.http_exception is None else "other")
+    fault = state.faults.take(method, path, processed=False)
+    if fault is not None:
+        spoiled = await misbehave(fault, request, None)
+        if spoiled is not None:
+            return _counted(state, request, spoiled)
+    answer = await _answer(request, handler, state)
+    if answer.status < _FIRST_ERROR:
+        fault = state.faults.take(method, path, processed=True)
+        if fault is not None:
+            return _counted(state, request, await misbehave(fault, request, answer) or answer)
+    return _counted(state, request, answer)
+
+
+async def _answer(request: web.Request, handler: _Handler, guard: SimulatorState | None = None) -> web.Response:
+    try:
+        if guard is not None:
+            guard.check_key(request.headers.get(API_KEY_HEADER))
+            guard.check_rate()
+        answer = await handler(request)
+    except Refusal as refusal:
+        headers = {"Retry-After": "1"} if refusal.status == _TOO_MANY_REQUESTS else {}
+        return _refused(refusal.status, refusal.message, headers)
+    except web.HTTPException as error:
+        # 404 and 405 of the router, 413 of the body reader.
+        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+        return _refused(error.status, error.reason, headers)
+    if not isinstance(answer, web.Response):
+        msg = "endpoints answer with a whole response"
+        raise TypeError(msg)
+    return answer
+
+
+def _refused(status: int, message: str, headers: dict[str, str]) -> web.Response:
+    return json_answer({"status": status, "message": message, "data": None}, status, headers)
+
+
+def _counted(state: SimulatorState, request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
+    # After a close or a reset there is no answer to count; a cut one has sent its head and is counted.
+    gone = request.transport is None or request.transport.is_closing()
+    if not gone or answer.prepared:
+        state.count_answer(answer.status)
+    return answer

@@ -1,0 +1,163 @@
+"""One function per endpoint: read the query and the body, ask the state, shape the answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from cmr_async.simulator import answers
+from cmr_async.simulator.order_body import read_order
+from cmr_async.simulator.refusal import Refusal
+from cmr_async.simulator.state import SimulatorState
+from cmr_async.simulator.user_body import read_profile
+
+__all__ = ["STATE", "add_routes", "json_answer"]
+
+#: Where the application keeps its state.
+STATE = web.AppKey("state", SimulatorState)
+
+_USERS_LIMIT = 20
+_SUBSCRIPTIONS_LIMIT = 50
+_MOST_LIMIT = 100
+
+
+def add_routes(app: web.Application, base: str, state: SimulatorState) -> None:
+    """Serve the documented endpoints below `base`, and the simulator's own below `/_simulator`."""
+    app.router.add_post(f"{base}/orders/json", create_order)
+    app.router.add_get(f"{base}/orders/status", order_status, allow_head=False)
+    app.router.add_post(f"{base}{state.endpoints['orders.process']}", process_order)
+    app.router.add_get(f"{base}/users/list", list_users, allow_head=False)
+    app.router.add_get(f"{base}/users", user_details, allow_head=False)
+    app.router.add_post(f"{base}/users", create_user)
+    app.router.add_get(f"{base}/domains/by-user", domains_by_user, allow_head=False)
+    app.router.add_get(f"{base}/subscriptions", subscriptions, allow_head=False)
+    app.router.add_get("/_simulator/ledger", ledger, allow_head=False)
+    app.router.add_get("/_simulator/requests", requests, allow_head=False)
+
+
+async def create_order(request: web.Request) -> web.Response:
+    """Create an order: `POST /orders/json?userId=` (section 2)."""
+    state = request.app[STATE]
+    user_id = _required(request, "userId")
+    state.user(user_id)
+    order = state.create_order(user_id, read_order(await _json_body(request)))
+    return json_answer(answers.order_created(order, state.generation))
+
+
+async def process_order(request: web.Request) -> web.Response:
+    """Process the Order: path and parameters are UNKNOWN; ids come from the query, else from the body."""
+    state = request.app[STATE]
+    body = await _json_body(request) if request.can_read_body else {}
+    fields = body if isinstance(body, dict) else {}
+    user_id = _required(request, "userId", fields)
+    order_id = _required(request, "orderId", fields)
+    order = state.process_order(user_id, order_id)
+    return json_answer(answers.order_created(order, state.generation))
+
+
+async def order_status(request: web.Request) -> web.Response:
+    """Get Order Status: `GET /orders/status?userId=&orderId=`."""
+    state = request.app[STATE]
+    order = state.order(_required(request, "userId"), _required(request, "orderId"))
+    return _success("Order status fetched successfully", answers.order_status(order, state.now))
+
+
+async def list_users(request: web.Request) -> web.Response:
+    """Retrieve all users: `GET /users/list`; page parameters and shape are those of the subscriptions."""
+    users = list(request.app[STATE].users.values())
+    page, pagination = answers.page_of(users, *_page(request, _USERS_LIMIT))
+    data = {"users": [answers.user(user) for user in page], "pagination": pagination}
+    return _success("Users fetched successfully", data)
+
+
+async def user_details(request: web.Request) -> web.Response:
+    """Get User Details: `GET /users?userId=`."""
+    user = request.app[STATE].user(_required(request, "userId"))
+    return _success("User details fetched successfully", answers.user(user))
+
+
+async def create_user(request: web.Request) -> web.Response:
+    """Create User: `POST /users` (section 10.2)."""
+    user = request.app[STATE].create_user(read_profile(await _json_body(request)))
+    return _success("User created", {"id": user.user_id})
+
+
+async def domains_by_user(request: web.Request) -> web.Response:
+    """Get Domains For User: `GET /domains/by-user?userId=`; a wrong userId gives an empty list."""
+    state = request.app[STATE]
+    user_id = _required(request, "userId")
+    now = state.now
+    data = [answers.domain(order, provision, now) for order, provision in state.registrations(user_id)]
+    return _success("Domains fetched successfully", data)
+
+
+async def subscriptions(request: web.Request) -> web.Response:
+    """Get All Subscriptions: `GET /subscriptions` (section 10.9)."""
+    state = request.app[STATE]
+    status = request.query.get("status")
+    wanted = request.query.get("componentSubscriptionId")
+    rows = [
+        answers.subscription(order, provision, state.prices)
+        for order, provision in state.subscriptions(request.query.get("domain") or None)
+    ]
+    rows = [
+        row
+        for row in rows
+        if (not status or row["subscriptionStatus"] == status) and (not wanted or row["subscriptionId"] == wanted)
+    ]
+    page, pagination = answers.page_of(rows, *_page(request, _SUBSCRIPTIONS_LIMIT))
+    return _success("Subscriptions fetched successfully", {"subscriptions": page, "pagination": pagination})
+
+
+async def ledger(request: web.Request) -> web.Response:
+    """Every charge and what is left in the wallet; simulator only, for another process to audit a run."""
+    state = request.app[STATE]
+    rows = [answers.ledger_row(entry) for entry in state.ledger]
+    return json_answer({"wallet": str(state.wallet), "orders": len(state.orders), "entries": rows})
+
+
+async def requests(request: web.Request) -> web.Response:
+    """How many requests came, and how densely; simulator only."""
+    return json_answer(answers.request_counts(request.app[STATE].requests))
+
+
+def json_answer(document: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """Answer with a JSON document."""
+    return web.Response(status=status, body=orjson.dumps(document), content_type="application/json", headers=headers)
+
+
+def _success(message: str, data: object) -> web.Response:
+    return json_answer({"status": 200, "message": message, "data": data})
+
+
+def _required(request: web.Request, name: str, fields: dict[str, Any] | None = None) -> str:
+    value = request.query.get(name) or (fields or {}).get(name)
+    if not isinstance(value, str) or not value:
+        article = "an" if name[0] in "aeio" else "a"
+        msg = f"Please provide {article} {name}"
+        raise Refusal(msg)
+    return value
+
+
+async def _json_body(request: web.Request) -> object:
+    try:
+        return orjson.loads(await request.read())
+    except orjson.JSONDecodeError:
+        msg = "The request body is not valid JSON"
+        raise Refusal(msg) from None
+
+
+def _page(request: web.Request, default_limit: int) -> tuple[int, int]:
+    return _positive(request, "page", 1, None), _positive(request, "limit", default_limit, _MOST_LIMIT)
+
+
+def _positive(request: web.Request, name: str, default: int, most: int | None) -> int:
+    text = request.query.get(name)
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or int(text) < 1 or (most is not None and int(text) > most):
+        msg = f"{name} must be a number from 1" + (f" to {most}" if most else "")
+        raise Refusal(msg)
+    return int(text)

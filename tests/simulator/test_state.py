@@ -1,0 +1,193 @@
+"""Money and time: what is charged, when things become ready, and how a double purchase shows."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from cmr_async.simulator import DEMO_USERS, PriceList, SimulatorState, body_hash
+from cmr_async.simulator.order_body import read_order
+from cmr_async.simulator.refusal import Refusal
+
+from .conftest import USER, HandClock, order_body
+
+
+def state_with(clock: HandClock, **settings: Any) -> SimulatorState:
+    return SimulatorState(**{"clock": clock, **settings})
+
+
+def test_a_draft_costs_nothing(clock: HandClock) -> None:
+    state = state_with(clock)
+    order = state.create_order(USER, read_order(order_body()))
+    assert (state.wallet, state.ledger, order.purchase) == (Decimal(1000), [], None)
+    assert state.purchases("example.com") == 0
+
+
+def test_a_confirmed_order_is_charged_once_with_a_full_ledger_row(clock: HandClock) -> None:
+    state = state_with(clock)
+    body = order_body(confirm=True)
+    order = state.create_order(USER, read_order(body))
+    (row,) = state.ledger
+    assert state.wallet == Decimal("982.00")
+    assert (row.time, row.order_id, row.user_id, row.kind) == (clock.now, order.order_id, USER, "confirmed")
+    assert (row.amount, row.domains, row.body_hash) == (Decimal("18.00"), ("example.com",), body_hash(body))
+
+
+def test_years_mailboxes_and_warmups_add_up(clock: HandClock) -> None:
+    state = state_with(clock, prices=PriceList(warmup=Decimal("2.50")))
+    person = {"username": "a", "firstName": "A", "lastName": "B"}
+    body = order_body(
+        confirm=True,
+        domains=[{"domain": "a.io", "years": 2}, {"domain": "b.unknown", "years": 1}],
+        mailboxes={"a.io": [person, {**person, "onWarmup": True}]},
+    )
+    state.create_order(USER, read_order(body))
+    assert Decimal(1000) - state.wallet == 2 * Decimal(38) + Decimal(15) + 2 * Decimal(3) + Decimal("2.50")
+
+
+def test_a_wallet_that_is_too_low_fails_the_creation_of_a_confirmed_order(clock: HandClock) -> None:
+    state = state_with(clock, wallet="17.99")
+    with pytest.raises(Refusal, match="Insufficient wallet balance") as caught:
+        state.create_order(USER, read_order(order_body(confirm=True)))
+    assert (caught.value.status, state.orders, state.ledger) == (402, {}, [])
+    state.create_order(USER, read_order(order_body()))
+    assert len(state.orders) == 1
+
+
+def test_a_wallet_that_is_just_enough_is_enough(clock: HandClock) -> None:
+    state = state_with(clock, wallet=18)
+    state.create_order(USER, read_order(order_body(confirm=True)))
+    assert state.wallet == 0
+
+
+def test_buying_twice_is_visible(clock: HandClock) -> None:
+    state = state_with(clock)
+    for domain in ("example.com", "EXAMPLE.com", "other.com"):
+        state.create_order(USER, read_order(order_body(domain, confirm=True)))
+    assert (state.purchases("Example.com"), state.purchases("other.com"), state.purchases("no.com")) == (2, 1, 0)
+    assert [row.domains for row in state.ledger] == [("example.com",), ("example.com",), ("other.com",)]
+
+
+def test_a_domain_that_is_listed_twice_in_one_order_is_bought_twice(clock: HandClock) -> None:
+    state = state_with(clock)
+    twice = [{"domain": "example.com", "years": 1}] * 2
+    state.create_order(USER, read_order(order_body(confirm=True, domains=twice)))
+    assert (state.purchases("example.com"), state.wallet) == (2, Decimal(1000) - 2 * 12 - 2 * 3)
+
+
+def test_a_domain_that_is_taken_can_be_unavailable_instead(clock: HandClock) -> None:
+    state = state_with(clock, duplicate_domains="unavailable")
+    state.create_order(USER, read_order(order_body(confirm=True)))
+    again = state.create_order(DEMO_USERS[1], read_order(order_body(confirm=True)))
+    assert again.unavailable_domains == ("example.com",)
+    assert (state.purchases("example.com"), state.wallet) == (1, Decimal(982))
+    assert list(state.registrations(DEMO_USERS[1])) == []
+
+
+def test_a_draft_is_processed_once(clock: HandClock) -> None:
+    state = state_with(clock)
+    draft = state.create_order(USER, read_order(order_body()))
+    clock.now += 60
+    state.process_order(USER, draft.order_id)
+    with pytest.raises(Refusal) as caught:
+        state.process_order(USER, draft.order_id)
+    assert caught.value.status == 409
+    assert [(row.kind, row.order_id, row.time) for row in state.ledger] == [("processed", draft.order_id, clock.now)]
+    assert state.wallet == Decimal(982)
+
+
+def test_a_confirmed_order_cannot_be_processed_again(clock: HandClock) -> None:
+    state = state_with(clock)
+    order = state.create_order(USER, read_order(order_body(confirm=True)))
+    with pytest.raises(Refusal) as caught:
+        state.process_order(USER, order.order_id)
+    assert (caught.value.status, len(state.ledger)) == (409, 1)
+
+
+def test_processing_needs_the_money_too(clock: HandClock) -> None:
+    state = state_with(clock, wallet=5)
+    draft = state.create_order(USER, read_order(order_body()))
+    with pytest.raises(Refusal) as caught:
+        state.process_order(USER, draft.order_id)
+    assert (caught.value.status, state.orders[draft.order_id].purchase) == (402, None)
+
+
+def test_another_users_order_is_forbidden(clock: HandClock) -> None:
+    state = state_with(clock)
+    order = state.create_order(USER, read_order(order_body()))
+    with pytest.raises(Refusal) as caught:
+        state.order(DEMO_USERS[1], order.order_id)
+    assert caught.value.status == 403
+
+
+def test_provisioning_takes_ten_to_ninety_simulated_seconds(clock: HandClock) -> None:
+    state = state_with(clock)
+    for number in range(50):
+        state.create_order(USER, read_order(order_body(f"example{number}.xyz", confirm=True)))
+    took = [p.provisioned_at - clock.now for o in state.orders.values() if o.purchase for p in o.purchase.provisions]
+    assert 10 <= min(took) < 20
+    assert 80 < max(took) <= 90
+    clock.now += 9.99
+    assert list(state.subscriptions()) == []
+    clock.now += 80.1
+    assert len(list(state.subscriptions())) == 50
+
+
+def test_the_domain_is_there_before_its_mailboxes(clock: HandClock) -> None:
+    state = state_with(clock, provision_seconds=(100, 100))
+    state.create_order(USER, read_order(order_body(confirm=True)))
+    ((_, provision),) = state.registrations(USER)
+    assert clock.now + 30 <= provision.registered_at <= clock.now + 70
+    assert provision.provisioned_at == clock.now + 100
+
+
+def test_time_scale_speeds_provisioning_up(clock: HandClock) -> None:
+    state = state_with(clock, provision_seconds=(90, 90), time_scale=100)
+    state.create_order(USER, read_order(order_body(confirm=True)))
+    clock.now += 0.89
+    assert list(state.subscriptions("example.com")) == []
+    clock.now += 0.02
+    assert len(list(state.subscriptions("example.com"))) == 1
+
+
+def test_a_failing_domain_is_charged_but_never_there(clock: HandClock) -> None:
+    state = state_with(clock, failing_domains=["Example.com"])
+    state.create_order(USER, read_order(order_body(confirm=True)))
+    clock.now += 100
+    assert (list(state.registrations(USER)), list(state.subscriptions())) == ([], [])
+    assert state.purchases("example.com") == 1
+
+
+def test_mailboxes_of_a_domain_that_is_not_ordered_register_nothing(clock: HandClock) -> None:
+    state = state_with(clock)
+    state.create_order(USER, read_order(order_body(confirm=True, domains=[])))
+    clock.now += 100
+    assert (state.purchases("example.com"), list(state.registrations(USER))) == (0, [])
+    assert [provision.mailboxes for _, provision in state.subscriptions("example.com")] == [2]
+
+
+def test_one_seed_gives_one_history(clock: HandClock) -> None:
+    def history(seed: int) -> list[str]:
+        state = state_with(clock, seed=seed)
+        return [state.create_order(USER, read_order(order_body(confirm=True))).order_id for _ in range(3)]
+
+    assert history(7) == history(7)
+    assert history(7) != history(8)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"rate_limit": 0}, "rate_limit"),
+        ({"time_scale": 0}, "time_scale"),
+        ({"provision_seconds": (9, 1)}, "provision_seconds"),
+        ({"generation": "2027-01"}, "generation"),
+        ({"duplicate_domains": "maybe"}, "duplicate_domains"),
+        ({"endpoints": {"orders.details": "/orders/details"}}, "orders.details"),
+    ],
+)
+def test_a_wrong_setting_is_refused(settings: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        SimulatorState(**settings)
