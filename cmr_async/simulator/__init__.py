@@ -11,7 +11,8 @@ from cmr_async.simulator.faults import Fault, FaultScript
 from cmr_async.simulator.prices import PriceList
 from cmr_async.simulator.records import LedgerEntry, RequestCounts, SimulatedOrder, SimulatedUser, body_hash
 from cmr_async.simulator.server import Simulator, serve
-from cmr_async.simulator.state import DEMO_USERS, SimulatorState
+from cmr_async.simulator.settings import DEMO_USERS, Settings
+from cmr_async.simulator.state import SimulatorState
 
 __all__ = [
     "API_BASE",
@@ -21,6 +22,7 @@ __all__ = [
     "LedgerEntry",
     "PriceList",
     "RequestCounts",
+    "Settings",
     "SimulatedOrder",
     "SimulatedUser",
     "Simulator",

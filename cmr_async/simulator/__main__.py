@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
 from cmr_async.simulator.server import Simulator, serve
-from cmr_async.simulator.state import CONFIGURABLE_ENDPOINTS, DEMO_USERS
+from cmr_async.simulator.settings import CONFIGURABLE_ENDPOINTS, DEMO_USERS
 
 __all__ = ["main"]
 

@@ -11,7 +11,8 @@ from aiohttp import web
 
 from cmr_async.simulator.app import API_BASE, application
 from cmr_async.simulator.faults import FaultScript
-from cmr_async.simulator.state import Settings, SimulatorState
+from cmr_async.simulator.settings import Settings
+from cmr_async.simulator.state import SimulatorState
 
 __all__ = ["Simulator", "serve"]
 
@@ -25,7 +26,7 @@ class Simulator:
     Args:
         host: address to listen on; loopback unless told otherwise, because nothing here is meant for others.
         port: port to listen on; 0 takes a free one.
-        settings: see `cmr_async.simulator.state.Settings`.
+        settings: see `cmr_async.simulator.Settings`.
 
     Raises:
         ValueError: a setting is out of range.
@@ -137,7 +138,7 @@ async def serve(
         host: address to listen on.
         port: port to listen on; 0 takes a free one.
         on_ready: called once with the simulator when it listens.
-        settings: see `cmr_async.simulator.state.Settings`.
+        settings: see `cmr_async.simulator.Settings`.
 
     Raises:
         OSError: the port is taken.

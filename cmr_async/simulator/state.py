@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hmac
 import random
-import time
 import uuid
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
-from typing import Literal, TypedDict
+from typing import Literal
 
 import attrs
 
@@ -31,123 +30,36 @@ from cmr_async.simulator.records import (
     SimulatedUser,
 )
 from cmr_async.simulator.refusal import Refusal
+from cmr_async.simulator.settings import DEMO_USERS, dollars, endpoint_paths, lower_names, profiles, steady_clock
 
-__all__ = ["CONFIGURABLE_ENDPOINTS", "DEMO_USERS", "Settings", "SimulatorState"]
-
-#: Users that exist unless others are named; `examples/orders.csv` orders for them.
-DEMO_USERS = (
-    "BVZGM5TE9BMP3PP0VWGW943RGV1B",
-    "PWM7Y25RYZ450YNM8K8FX9GK5AHX",
-    "HATSA7AB56M513Q6EBF005YFHDQT",
-)
-#: Endpoints whose path is not documented, with the path that the simulator serves them under by default.
-CONFIGURABLE_ENDPOINTS: Mapping[str, str] = {"orders.process": "/orders/process"}
+__all__ = ["SimulatorState"]
 
 _ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _ID_LENGTH = 28
-
-
-class Settings(TypedDict, total=False):
-    """Keyword arguments of `SimulatorState`, shared by `Simulator` and `serve`."""
-
-    #: US dollars in the partner's wallet at the start; 1000 by default.
-    wallet: Decimal | int | str
-    #: The key that requests must carry; `simulator-key` by default.
-    api_key: str
-    #: Requests allowed in a rolling second of real time, 5 by default; None for no limit.
-    rate_limit: int | None
-    #: Seed of ids and provisioning times; 0 by default.
-    seed: int
-    #: Shortest and longest provisioning time in simulated seconds; (10, 90) by default (section 2.4).
-    provision_seconds: tuple[float, float]
-    #: Simulated seconds that pass in one real second; 1 by default.
-    time_scale: float
-    #: Ids of the users that exist; `DEMO_USERS` by default.
-    users: Iterable[str]
-    #: Paths of the endpoints whose path is not documented, below the API base.
-    endpoints: Mapping[str, str]
-    #: Shape of the order answer (section 2.5): of February 2026, or the newer one, which is the default.
-    generation: Literal["2026-06", "2026-02"]
-    #: `allow` (default) sells a domain again, and the ledger shows it; `unavailable` does not sell it.
-    duplicate_domains: Literal["allow", "unavailable"]
-    #: Domains whose registration fails after the charge; none by default.
-    failing_domains: Iterable[str]
-    #: What things cost.
-    prices: PriceList
-    #: Returns epoch seconds and never goes back; the machine's clock by default.
-    clock: Callable[[], float] | None
-
-
-def _steady_clock(clock: Callable[[], float] | None) -> Callable[[], float]:
-    if clock is not None:
-        return clock
-    # Epoch seconds for people, but steps of the wall clock must not reach the rate limit.
-    offset = time.time() - time.monotonic()
-    return lambda: offset + time.monotonic()
-
-
-def _dollars(amount: Decimal | int | str) -> Decimal:
-    return Decimal(amount)
-
-
-def _profiles(user_ids: Iterable[str]) -> dict[str, SimulatedUser]:
-    return {
-        user_id: SimulatedUser(user_id=user_id, profile=_demo_profile(number))
-        for number, user_id in enumerate(user_ids, start=1)
-    }
-
-
-def _demo_profile(number: int) -> dict[str, str]:
-    return {
-        "email": f"user{number}@example.com",
-        "company": f"Example Company {number}",
-        "firstName": "Demo",
-        "lastName": f"User {number}",
-        "country": "US",
-        "city": "New York",
-        "addressLineOne": f"{number} Example Street",
-        "languagePreference": "en",
-        "postalCode": "10001",
-        "state": "New York",
-        "phoneCc": "1",
-        "phone": f"212555{number:04d}",
-    }
-
-
-def _endpoints(paths: Mapping[str, str]) -> dict[str, str]:
-    unknown = sorted(set(paths) - set(CONFIGURABLE_ENDPOINTS))
-    if unknown:
-        msg = f"endpoints: {', '.join(unknown)} cannot be set; known names: {', '.join(CONFIGURABLE_ENDPOINTS)}"
-        raise ValueError(msg)
-    return {**CONFIGURABLE_ENDPOINTS, **paths}
-
-
-def _lower_names(domains: Iterable[str]) -> frozenset[str]:
-    return frozenset(domain.lower() for domain in domains)
 
 
 @attrs.define(kw_only=True)
 class SimulatorState:
     """Users, orders, wallet and counts of one simulator; the arguments are explained in `Settings`."""
 
-    wallet: Decimal = attrs.field(default=Decimal(1000), converter=_dollars)
+    wallet: Decimal = attrs.field(default=Decimal(1000), converter=dollars)
     api_key: str = attrs.field(default="simulator-key", repr=False)
     rate_limit: int | None = 5
     seed: int = 0
     provision_seconds: tuple[float, float] = (10, 90)
     time_scale: float = attrs.field(default=1.0, validator=attrs.validators.gt(0))
     #: Users by id.
-    users: dict[str, SimulatedUser] = attrs.field(default=DEMO_USERS, converter=_profiles, repr=False)
-    endpoints: dict[str, str] = attrs.field(factory=dict, converter=_endpoints)
+    users: dict[str, SimulatedUser] = attrs.field(default=DEMO_USERS, converter=profiles, repr=False)
+    endpoints: dict[str, str] = attrs.field(factory=dict, converter=endpoint_paths)
     generation: Literal["2026-06", "2026-02"] = attrs.field(
         default="2026-06", validator=attrs.validators.in_(("2026-06", "2026-02"))
     )
     duplicate_domains: Literal["allow", "unavailable"] = attrs.field(
         default="allow", validator=attrs.validators.in_(("allow", "unavailable"))
     )
-    failing_domains: Collection[str] = attrs.field(default=(), converter=_lower_names)
+    failing_domains: Collection[str] = attrs.field(default=(), converter=lower_names)
     prices: PriceList = attrs.field(factory=PriceList, repr=False)
-    clock: Callable[[], float] = attrs.field(default=None, converter=_steady_clock, repr=False)
+    clock: Callable[[], float] = attrs.field(default=None, converter=steady_clock, repr=False)
 
     #: Orders by id, in the order of their creation.
     orders: dict[str, SimulatedOrder] = attrs.field(factory=dict, init=False, repr=False)

@@ -186,6 +186,7 @@ def test_one_seed_gives_one_history(clock: HandClock) -> None:
         ({"generation": "2027-01"}, "generation"),
         ({"duplicate_domains": "maybe"}, "duplicate_domains"),
         ({"endpoints": {"orders.details": "/orders/details"}}, "orders.details"),
+        ({"endpoints": {"orders.process": "orders/process"}}, "slash"),
     ],
 )
 def test_a_wrong_setting_is_refused(settings: dict[str, Any], named: str) -> None:
