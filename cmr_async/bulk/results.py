@@ -83,7 +83,7 @@ RESULT_COLUMNS = tuple(field.name for field in attrs.fields(ResultRow))
 
 def spreadsheet_safe(text: str) -> str:
     """The text of a cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
 class ResultWriter:

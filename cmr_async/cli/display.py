@@ -6,6 +6,7 @@ made printable first, so that it cannot steer the terminal.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterable
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = [
+    "LARGEST_TABLE",
     "Cautions",
     "Progress",
     "complain",
     "counted",
     "is_terminal",
     "printable",
+    "result_line",
     "say",
     "show_plan",
     "show_results",
@@ -50,16 +53,22 @@ def printable(text: str) -> str:
 
 
 def say(text: str) -> None:
-    """Print a line for the user."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    """Print a line for the user; a reader that went away (`| head`) must not end a run of paid orders."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The interpreter flushes once more at its end: let that go nowhere, too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(text: str) -> None:
     """Print a line about something that is wrong."""
-    sys.stdout.flush()
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def is_terminal() -> bool:

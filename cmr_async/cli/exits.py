@@ -52,9 +52,12 @@ def exit_code(summary: BulkSummary, *, planned: int, interrupted: bool = False) 
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Turn an error of the SDK into one line on standard error and exit code 2."""
+    """Turn an error of the SDK, or Ctrl-C before anything was sent, into one line and the right exit code."""
     try:
         yield
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("cmr: interrupted.", err=True)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
     except CMRError as error:
         typer.echo(f"cmr: {error.message}", err=True)
         raise typer.Exit(ExitCode.USAGE) from None

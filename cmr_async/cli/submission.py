@@ -19,7 +19,7 @@ from ..bulk.plan import Plan, check_orders
 from ..bulk.results import ResultRow, ResultWriter
 from ..client import AsyncClient
 from ..errors import CMRError
-from .display import LARGEST_TABLE, Progress, complain, counted, is_terminal
+from .display import LARGEST_TABLE, Progress, complain, counted, is_terminal, result_line
 from .exits import ExitCode
 
 __all__ = ["RunReport", "Submission"]
@@ -100,9 +100,13 @@ class Submission:
             with _signals(self._interrupt), self._progress:
                 ticker = asyncio.get_running_loop().create_task(self._tick(client))
                 try:
-                    async for outcome in run:
-                        self._take(outcome, run.summary)
+                    async with run:
+                        async for outcome in run:
+                            self._take(outcome, run.summary)
                 finally:
+                    # Whatever went wrong above, what is known about orders on their way is written down.
+                    for outcome in run.drained:
+                        self._take(outcome, run.summary)
                     ticker.cancel()
                     with suppress(asyncio.CancelledError):
                         await ticker
@@ -134,7 +138,13 @@ class Submission:
 
     def _write(self, row: ResultRow, summary: BulkSummary) -> None:
         if self._writer is not None:
-            self._writer.write(row)
+            try:
+                self._writer.write(row)
+            except OSError as error:
+                self._writer = None
+                self._progress.note(f"cmr: the results cannot be written any more: {error.strerror}")
+                self._progress.note(result_line(row))
+                self._stop("the results cannot be written")
         if row.state not in {OrderState.ACCEPTED, OrderState.SKIPPED}:
             if len(self._report.reasons) < LARGEST_TABLE:
                 self._report.reasons[row.message] += 1
