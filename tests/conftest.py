@@ -21,8 +21,8 @@ class MockedResponse(aiohttp.ClientResponse):
 
 @pytest.fixture
 def mocked_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
-    """Answers in place of the network: `mocked_api.post(url, payload=...)`."""
+    """Answers in place of the network: `mocked_api.post(url, payload=...)`. Servers on this machine stay reachable."""
     # The default of `response_class=`, also for the answers of callbacks
     monkeypatch.setattr("aioresponses.core.ClientResponse", MockedResponse)
-    with aioresponses() as mocked:
+    with aioresponses(passthrough=["http://127.0.0.1"]) as mocked:
         yield mocked
