@@ -43,7 +43,7 @@ nitpick_ignore_regex = [
 def keep_sentences(_app: Any, what: str, _name: str, _object: Any, _options: Any, lines: list[str]) -> None:
     """Keep napoleon from reading the start of an attribute's sentence, up to a colon, as its type."""
     if what in {"attribute", "property"}:
-        lines.insert(0, "")
+        lines[:0] = ["..", ""]  # an empty comment: napoleon looks at the first line that is not blank
 
 
 def setup(app: Any) -> None:
