@@ -37,6 +37,7 @@ from .models import (
     OrderCreated,
     ServiceProvider,
 )
+from .sync import Client
 from .transport import Timeouts, trace_config
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "BulkRun",
     "BulkSummary",
     "CMRError",
+    "Client",
     "ClientStateError",
     "ConfigurationError",
     "ConflictError",

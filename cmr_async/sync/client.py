@@ -1,0 +1,321 @@
+"""The blocking client: every method of the async one, waiting for its result. Generated; do not edit.
+
+`python tests/sync/generate.py` writes this file from the async classes, and a test compares it with them. Each
+method hands its arguments to the async method of the same name, so behaviour, errors and money rules exist once.
+"""
+
+from __future__ import annotations
+
+import ssl as ssl_module
+from collections.abc import Mapping
+
+from ..bulk import Bulk as AsyncBulk
+from ..bulk.submit import Requests
+from ..client import AsyncClient
+from ..core.pacing import DEFAULT_GAP, Pacer
+from ..core.retry import RetryPolicy
+from ..models import Envelope, Order, OrderCreated
+from ..resources.domains import Domains as AsyncDomains
+from ..resources.orders import Orders as AsyncOrders
+from ..resources.subscriptions import Subscriptions as AsyncSubscriptions
+from ..resources.users import Users as AsyncUsers
+from ..transport import Timeouts
+from .bulk import BlockingBulkRun
+from .twin import BlockingClient, Life
+
+__all__ = ["Bulk", "Client", "Domains", "Orders", "Subscriptions", "Users"]
+
+
+class Client(BlockingClient):
+    """Blocking client of the Cold Mail Reseller API.
+
+    One client serves any number of threads, also inside a running event loop and on both sides of a fork. Every client
+    of a process with the same key shares one pace. Use it as `with Client() as cmr:` or call `close()`.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        *,
+        key_header: str | None = None,
+        gap: float = DEFAULT_GAP,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        endpoints: Mapping[str, str] | None = None,
+        proxy: str | None = None,
+        ssl: ssl_module.SSLContext | bool = True,
+        trust_env: bool = False,
+        allow_plain_http: bool = False,
+    ) -> None:
+        """Make a client. Nothing is sent or opened before the first call.
+
+        Args:
+            api_key: Partner key; else the environment variable `CMR_API_KEY`.
+            base_url: Base URL of the API; else `CMR_BASE_URL`; else production.
+            key_header: Header that carries the key; else `CMR_KEY_HEADER`; else `cmr-x-api-key`. The sandbox
+                takes `cmr-x-sandbox-api-key`; its base URL is not documented.
+            gap: Seconds between two requests of this key, default 0.203 (98.5 % of 5 a second); 0 turns pacing
+                off. All clients of a process with this key wait for one another.
+            timeouts: Limits of each attempt.
+            retry: How long repeatable attempts are repeated.
+            endpoints: Paths of endpoints that are not documented, for example
+                `{"orders.process": "/orders/process"}`.
+            proxy: URL of an HTTP proxy.
+            ssl: An `ssl.SSLContext`, or `False` to skip the check of certificates.
+            trust_env: Take proxies from the environment (`HTTPS_PROXY`, ...).
+            allow_plain_http: Allow `http://` to other hosts than this one. The key is then readable on the way.
+
+        Raises:
+            ConfigurationError: A setting is missing or wrong; the message says which and how to set it.
+        """
+        super().__init__(
+            AsyncClient(
+                api_key,
+                base_url,
+                key_header=key_header,
+                gap=gap,
+                timeouts=timeouts,
+                retry=retry,
+                endpoints=endpoints,
+                proxy=proxy,
+                ssl=ssl,
+                trust_env=trust_env,
+                allow_plain_http=allow_plain_http,
+            )
+        )
+        #: Calls about orders.
+        self.orders = Orders(self._async.orders, self._life)
+        #: Calls about users.
+        self.users = Users(self._async.users, self._life)
+        #: Calls about domains.
+        self.domains = Domains(self._async.domains, self._life)
+        #: Calls about subscriptions.
+        self.subscriptions = Subscriptions(self._async.subscriptions, self._life)
+        #: Many orders at once.
+        self.bulk = Bulk(self._async.bulk, self._life)
+
+    @property
+    def pacer(self) -> Pacer:
+        """The pace that all clients of this process with this key share."""
+        return self._async.pacer
+
+
+class Orders:
+    """Calls about orders: `client.orders`."""
+
+    def __init__(self, resource: AsyncOrders, life: Life) -> None:
+        self._async = resource
+        self._life = life
+
+    def create(self, order: Order, *, user_id: str, timeout: float | None = None) -> OrderCreated:
+        """Create an order. It spends money only with `Order(confirm=True)`; otherwise it makes a draft.
+
+        It is sent at most once: a refusal (429) and a request that could not leave are repeated within the
+        client's time budget, a lost answer never is.
+
+        Args:
+            order: Domains to register and mailboxes to create. Checked before anything is sent.
+            user_id: Id of the user who will own them, as the API returned it.
+            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120). A short one
+                turns slow answers into unknown outcomes.
+
+        Returns:
+            The order's id and what the API said. Accepted means queued: provisioning results come later.
+
+        Raises:
+            ValidationError: The order has faults; nothing was sent. Correct every fault it lists.
+            APIError: The API refused (`AuthenticationError`, `InsufficientBalanceError`, ...); nothing was bought.
+            NotSentError: It could not leave this machine; sending it again is safe.
+            RateLimitError: Refused with 429 until the time budget ended; sending it again is safe.
+            OutcomeUnknownError: It may have been placed. Do not send it again.
+            ClientStateError: The client is closed, or this is its loop's own thread.
+
+        Warns:
+            OrderWarning: Something that the API's page leaves open, for example one user name twice.
+
+        Source: https://docs.coldmailreseller.com/creates-order-json-14632249e0
+        """
+        return self._life.call(self._async.create, order, user_id=user_id, timeout=timeout)
+
+    def send_checked(self, order: Order, *, user_id: str, timeout: float | None = None) -> OrderCreated:
+        """Send an order that `check_order` returned, without checking it again. Bulk runs use it.
+
+        Args:
+            order: An order that was checked.
+            user_id: Id of the user who will own it.
+            timeout: Seconds to wait for the answer.
+
+        Raises:
+            CMRError: As `create`, except `ValidationError`.
+        """
+        return self._life.call(self._async.send_checked, order, user_id=user_id, timeout=timeout)
+
+    def process(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
+        """Process a draft: this spends money. Its path is not documented, so it must be set first.
+
+        `userId` goes into the query, as in every documented order call, and `orderId` into the JSON body; no
+        source states either.
+
+        Args:
+            order_id: Id of an order that was created with `confirm=False`.
+            user_id: Id of the user who owns it.
+            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
+
+        Returns:
+            The envelope with plain `data`.
+
+        Raises:
+            EndpointNotConfigured: Set it: `Client(endpoints={"orders.process": "/the/path"})`.
+            OutcomeUnknownError: It may have been processed. Do not send it again.
+            CMRError: As `create`.
+
+        Source: reference, section 10.1, "Process the Order".
+        """
+        return self._life.call(self._async.process, order_id, user_id=user_id, timeout=timeout)
+
+    def status(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
+        """Look up an order. The shape of the answer is not documented, so it comes as plain `data`.
+
+        Args:
+            order_id: The order's id.
+            user_id: Id of the user who owns it.
+            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
+
+        Returns:
+            The envelope with plain `data`.
+
+        Raises:
+            APIError: The API refused, for example 404 for an id that it does not know.
+            TransportError: No answer within the client's time budget.
+            ClientStateError: The client is closed, or this is its loop's own thread.
+
+        Source: reference, section 10.1, "Get Order Status".
+        """
+        return self._life.call(self._async.status, order_id, user_id=user_id, timeout=timeout)
+
+
+class Users:
+    """Calls about users: `client.users`."""
+
+    def __init__(self, resource: AsyncUsers, life: Life) -> None:
+        self._async = resource
+        self._life = life
+
+    def get(self, user_id: str, *, timeout: float | None = None) -> Envelope:
+        """Look up a user. The shape of the answer is not documented, so it comes as plain `data`.
+
+        Args:
+            user_id: Id of the user, as the API returned it.
+            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
+
+        Returns:
+            The envelope with plain `data`.
+
+        Raises:
+            APIError: The API refused, for example because there is no such user.
+            TransportError: No answer within the client's time budget.
+            ServerError: The same, with a status.
+            ClientStateError: The client is closed, or this is its loop's own thread.
+
+        Source: reference, section 10.2, "Get User Details".
+        """
+        return self._life.call(self._async.get, user_id, timeout=timeout)
+
+
+class Domains:
+    """Calls about domains: `client.domains`."""
+
+    def __init__(self, resource: AsyncDomains, life: Life) -> None:
+        self._async = resource
+        self._life = life
+
+    def by_user(self, user_id: str, *, timeout: float | None = None) -> Envelope:
+        """List a user's domains. The shape of the answer is not documented, so it comes as plain `data`.
+
+        An empty list proves nothing by itself: a wrong `user_id` gives one as well. Ask `users.get` first.
+
+        Args:
+            user_id: Id of the user, as the API returned it.
+            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
+
+        Returns:
+            The envelope with plain `data`. Whether the list comes in pages is not documented.
+
+        Raises:
+            APIError: The API refused.
+            TransportError: No answer within the client's time budget.
+            ServerError: The same, with a status.
+            ClientStateError: The client is closed, or this is its loop's own thread.
+
+        Source: reference, section 10.4, "Get Domains For User".
+        """
+        return self._life.call(self._async.by_user, user_id, timeout=timeout)
+
+
+class Subscriptions:
+    """Calls about subscriptions: `client.subscriptions`."""
+
+    def __init__(self, resource: AsyncSubscriptions, life: Life) -> None:
+        self._async = resource
+        self._life = life
+
+    def list(
+        self,
+        *,
+        domain: str | None = None,
+        status: str | None = None,
+        page: int | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+    ) -> Envelope:
+        """List subscriptions of all users of the partner, one page at a time.
+
+        Args:
+            domain: Only those of this domain.
+            status: Only those with this status, for example `ACTIVE`.
+            page: Page, from 1; the API's default is 1.
+            limit: Subscriptions a page; the API's default is 50.
+            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
+
+        Returns:
+            The envelope; `data["subscriptions"]` is the list, `data["pagination"]` has `currentPage` and
+            `totalPages`. The page's own sample has a `nextPage` beyond the last, so compare those two.
+
+        Raises:
+            APIError: The API refused.
+            TransportError: No answer within the client's time budget.
+            ServerError: The same, with a status.
+            ClientStateError: The client is closed, or this is its loop's own thread.
+
+        Source: https://docs.coldmailreseller.com/get-all-subscriptions-13454648e0
+        """
+        return self._life.call(self._async.list, domain=domain, status=status, page=page, limit=limit, timeout=timeout)
+
+
+class Bulk:
+    """Many orders at once: `client.bulk`."""
+
+    def __init__(self, resource: AsyncBulk, life: Life) -> None:
+        self._async = resource
+        self._life = life
+
+    def submit(self, requests: Requests, *, concurrency: int = 8, stop_after_unknown: int = 3) -> BlockingBulkRun:
+        """Submit many orders and give out each outcome as it completes; a failed order is a value.
+
+        Args:
+            requests: Any iterable or async iterable of `OrderRequest`; pulled as there is room. Each order's own
+                `confirm` decides whether it spends money.
+            concurrency: Orders under way at once, at least 1. The pace of the key holds for all of them together.
+            stop_after_unknown: Start no further order after so many outcomes in a row that were unknown or could
+                not be sent. A 401, 402 or 403 stops the run at once.
+
+        Returns:
+            The run: iterate it with `for`; `summary` has the counts, `stop()` ends it early.
+
+        Raises:
+            ConfigurationError: A number is out of range. Errors of single orders are in their outcomes.
+        """
+        return self._life.submit(
+            self._async.submit, requests, concurrency=concurrency, stop_after_unknown=stop_after_unknown
+        )
