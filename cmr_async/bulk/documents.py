@@ -158,15 +158,15 @@ def orders_from_json(
         for row, document in _elements(file):
             yield order_from_document(document, source=source, row=row, user_id=user_id, confirm=confirm)
     except _ElementError as error:
-        yield _unreadable(source, error.row, error.cause)
+        yield _unreadable(source, error.row, error.cause, ends_reading=True)
 
 
-def _unreadable(source: str, row: int, error: ValueError) -> ReadOrder:
+def _unreadable(source: str, row: int, error: ValueError, *, ends_reading: bool = False) -> ReadOrder:
     message = str(error)
     if isinstance(error, json.JSONDecodeError):
         message = f"is not JSON: {error.msg} at character {error.colno} of line {row + error.lineno - 1}"
     fault = InputFault(source=source, row=row, message=message)
-    return ReadOrder(source=source, row=row, key="", request=None, faults=(fault,))
+    return ReadOrder(source=source, row=row, key="", request=None, faults=(fault,), ends_reading=ends_reading)
 
 
 class _ElementError(Exception):

@@ -80,6 +80,8 @@ class ReadOrder:
     request: OrderRequest | None
     #: What was wrong with the text itself.
     faults: Sequence[InputFault] = ()
+    #: The file could not be read on from here: what follows is not known.
+    ends_reading: bool = False
     #: The file says `confirm: true` of this order (JSON only). The caller decides, never the file.
     asks_confirm: bool = False
     #: Rows by domain for an order of a table; `None` for JSON, where the path is the place.

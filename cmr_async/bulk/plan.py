@@ -12,7 +12,7 @@ from ..errors import Fault
 from ..models import Order
 from .items import OrderRequest
 from .places import InputFault, ReadOrder
-from .prices import DEFAULT_PRICES, PriceTable
+from .prices import DEFAULT_PRICES, Budget, PriceTable
 from .seen import SeenNames
 
 __all__ = ["CheckedOrder", "Plan", "check_orders", "make_plan"]
@@ -32,6 +32,8 @@ class CheckedOrder:
     cautions: Sequence[InputFault] = ()
     #: The file says `confirm: true` of this order.
     asks_confirm: bool = False
+    #: The file could not be read on from here.
+    ends_reading: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -56,6 +58,12 @@ class Plan:
     faults: int = 0
     #: All cautions.
     cautions: int = 0
+    #: The file was read to its end; else nothing of it should be sent.
+    whole: bool = True
+    #: Orders that fit into the budget, counted from the start of the file.
+    affordable: int = 0
+    #: Their cost.
+    affordable_cost: Decimal = Decimal(0)
     #: Orders for which the file says `confirm: true`.
     asking_confirm: int = 0
     #: Estimate of what the orders take from the wallet, in US dollars.
@@ -83,7 +91,7 @@ def check_orders(orders: Iterable[ReadOrder]) -> Iterator[CheckedOrder]:
         if read.request is None:
             if read.key:
                 keys.add(read.key, read.row)
-            yield CheckedOrder(row=read.row, request=None, faults=read.faults)
+            yield CheckedOrder(row=read.row, request=None, faults=read.faults, ends_reading=read.ends_reading)
             continue
         findings = inspect_order(read.request.order)
         order = findings.order
@@ -142,7 +150,7 @@ def _check_domains(
 def make_plan(
     orders: Iterable[ReadOrder],
     *,
-    prices: PriceTable = DEFAULT_PRICES,
+    budget: Budget | None = None,
     keep_users: bool = False,
     on_fault: Callable[[InputFault], None] = lambda _: None,
     on_caution: Callable[[InputFault], None] = lambda _: None,
@@ -151,13 +159,15 @@ def make_plan(
 
     Args:
         orders: The orders of one file, as they were read.
-        prices: What to estimate the cost from.
+        budget: The prices of the estimate, and limits; `None`: default prices, no limit. It is used up.
         keep_users: Collect the ids of all users; costs memory when there are very many.
         on_fault: Called with every fault as it is found.
         on_caution: Called with everything else that deserves a look.
     """
+    budget = budget or Budget()
     counted = domains = mailboxes = warmups = invalid = faults = cautions = asking = 0
     cost = Decimal(0)
+    whole = within = True
     users, user_ids = SeenNames(), set()
     for checked in check_orders(orders):
         for fault in checked.faults:
@@ -166,6 +176,7 @@ def make_plan(
         for caution in checked.cautions:
             cautions += 1
             on_caution(caution)
+        whole = whole and not checked.ends_reading
         if checked.request is None:
             invalid += 1
             continue
@@ -177,7 +188,8 @@ def make_plan(
             for box in boxes:
                 warmups += box.on_warmup is True
         asking += checked.asks_confirm
-        cost += prices.estimate(order)
+        cost += budget.prices.estimate(order)
+        within = within and budget.take(order) is None
         users.add(checked.request.user_id, 1)
         if keep_users:
             user_ids.add(checked.request.user_id)
@@ -193,5 +205,8 @@ def make_plan(
         cautions=cautions,
         asking_confirm=asking,
         cost=cost,
-        prices=prices,
+        prices=budget.prices,
+        whole=whole,
+        affordable=budget.orders,
+        affordable_cost=budget.cost,
     )

@@ -16,7 +16,7 @@ import orjson
 from ..errors import ConfigurationError
 from ..models import Order
 
-__all__ = ["DEFAULT_PRICES", "PriceTable", "read_prices"]
+__all__ = ["DEFAULT_PRICES", "Budget", "PriceTable", "read_prices"]
 
 
 @attrs.frozen(kw_only=True)
@@ -51,6 +51,33 @@ class PriceTable:
         if self.warmup:
             cost += self.warmup * sum(box.on_warmup is True for boxes in order.mailboxes.values() for box in boxes)
         return cost
+
+
+@attrs.define(kw_only=True)
+class Budget:
+    """Limits of a run: it stops before the order that would pass one of them."""
+
+    #: Most orders that are started; `None`: no limit.
+    max_orders: int | None = None
+    #: Most dollars that the started orders cost when paid, by estimate; `None`: no limit.
+    max_spend: Decimal | None = None
+    #: What the cost is estimated from.
+    prices: PriceTable = attrs.field(factory=PriceTable)
+    #: Orders so far.
+    orders: int = 0
+    #: Their cost so far.
+    cost: Decimal = Decimal(0)
+
+    def take(self, order: Order) -> str | None:
+        """Count an order in, or say which limit it would pass; then it is not counted."""
+        cost = self.cost + self.prices.estimate(order)
+        if self.max_orders is not None and self.orders >= self.max_orders:
+            return f"the limit of {self.max_orders:,} orders is reached"
+        if self.max_spend is not None and cost > self.max_spend:
+            return f"the next order would pass the limit of ${self.max_spend:,.2f}"
+        self.orders += 1
+        self.cost = cost
+        return None
 
 
 #: Mailbox: the help-centre's figure. Domain: the amount in a sample of the API's page, a rough guide only.

@@ -272,6 +272,8 @@ def orders_from_rows(  # noqa: C901, PLR0912 - one loop without calls is what ma
     box_cells = header.cells(_MAILBOX)
     last_head: Sequence[str] | None = None
     current: _OpenOrder | None = None
+    # A row that cannot be read may belong to the order before it or to the one after it: neither is whole.
+    torn = 0
     boxes: list[Mailbox] = []
     box_rows: list[int] = []
     for number, row in enumerate(rows, start=2):
@@ -282,10 +284,10 @@ def orders_from_rows(  # noqa: C901, PLR0912 - one loop without calls is what ma
                 message = f"has {len(row)} cells, the header has {width}; is a comma in a cell without quotes?"
                 fault = InputFault(source=source, row=number, message=message)
                 if current is not None:
-                    # It may belong to the order before it, which would then lack a mailbox.
                     current.faults.append(fault)
                 else:
                     yield ReadOrder(source=source, row=number, key="", request=None, faults=(fault,))
+                torn, last_head = number, None
                 continue
             del row[width:]
         row.append("")
@@ -298,6 +300,10 @@ def orders_from_rows(  # noqa: C901, PLR0912 - one loop without calls is what ma
                 if current is not None:
                     yield current.close(confirm=confirm)
                 current = _OpenOrder(source, number, reference, user, domain=domain, default_user=user_id or "")
+            if torn:
+                if current.row == number:
+                    current.fault(number, "", f"row {torn}, which cannot be read, may belong to this order")
+                torn = 0
             current.take(number, user, settings)
             entry = current.registration(number, domain, years, forward_to)
             boxes, box_rows = entry.mailboxes, entry.rows.mailboxes

@@ -135,6 +135,10 @@ def show_plan(plan: Plan, *, file: str, confirm: bool) -> None:
     say("Plan")
     for name, value in rows:
         say(f"  {name:<10} {value}")
+    if plan.invalid:
+        say(f"  left out   {counted(plan.invalid, 'order')} with faults (--skip-invalid)")
+    if plan.affordable < plan.orders:
+        say(f"  limit      stops after {counted(plan.affordable, 'order')}, about ${plan.affordable_cost:,.2f}")
     if plan.asking_confirm and not confirm:
         asking = counted(plan.asking_confirm, "order")
         say(f"  note       the file says confirm: true of {asking}; made as drafts: only --confirm pays")

@@ -27,6 +27,7 @@ def farewell(
         (summary.not_sent, "not sent: safe to send again"),
         (summary.skipped, "skipped: dealt with in an earlier run"),
         (plan.orders - summary.total, "not started"),
+        (plan.invalid, "left out because of faults"),
     ]
     lines += [f"  {count:,} {text}." for count, text in parts if count]
     if summary.stopped and not report.interrupted:
@@ -62,7 +63,7 @@ def _next(
     report: RunReport, plan: Plan, *, source: str, confirm: bool, simulator: bool, output: Path | None
 ) -> list[str]:
     summary = report.summary
-    if summary.total < plan.orders or summary.not_sent or summary.rejected or summary.unknown:
+    if summary.accepted + summary.skipped < plan.orders + plan.invalid:
         settled = summary.accepted + summary.unknown
         lines = []
         if settled:

@@ -13,9 +13,10 @@ import typer
 from .exits import EXIT_CODES, ExitCode, exit_code, plain_errors
 
 if TYPE_CHECKING:
-    from ..bulk.files import OrderFile
     from ..bulk.plan import Plan
+    from ..bulk.results import ResultWriter
     from ..client import AsyncClient
+    from .intake import Intake
 
 __all__ = ["app"]
 
@@ -34,9 +35,24 @@ UserId = Annotated[
 Format = Annotated[
     str | None, typer.Option("--format", help="csv, json, jsonl or xlsx, when the file's name does not tell.")
 ]
+DomainsPerOrder = Annotated[
+    int,
+    typer.Option(
+        "--domains-per-order", min=1, help="Domains of one user that rows without reference share an order for."
+    ),
+]
 Prices = Annotated[
-    Path | None,
-    typer.Option("--prices", help="JSON file with your prices: mailbox, warmup, domain, endings."),
+    Path | None, typer.Option("--prices", help="JSON file with your prices: mailbox, warmup, domain, endings.")
+]
+MaxOrders = Annotated[
+    int | None, typer.Option("--max-orders", min=1, help="Stop before starting more orders than this.")
+]
+MaxSpend = Annotated[
+    str | None,
+    typer.Option("--max-spend", metavar="DOLLARS", help="Stop before the orders cost more than this, by estimate."),
+]
+SkipInvalid = Annotated[
+    bool, typer.Option("--skip-invalid", help="Leave out orders with faults instead of sending nothing.")
 ]
 
 
@@ -45,8 +61,7 @@ def submit(  # noqa: PLR0917 - typer calls it by name
     file: File,
     user_id: UserId = None,
     confirm: Annotated[
-        bool,
-        typer.Option("--confirm", help="Spend money: orders are paid and processed at once. Else: drafts."),
+        bool, typer.Option("--confirm", help="Spend money: orders are paid and processed at once. Else: drafts.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before spending money.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file and show the plan; send nothing.")] = False,
@@ -55,48 +70,78 @@ def submit(  # noqa: PLR0917 - typer calls it by name
     ] = False,
     concurrency: Annotated[int, typer.Option("--concurrency", min=1, max=256, help="Orders under way at once.")] = 8,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Write a result per order to this .csv or .jsonl file."),
+        Path | None, typer.Option("--output", "-o", help="Write a result per order to this .csv or .jsonl file.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the --output file if it exists.")] = False,
+    max_orders: MaxOrders = None,
+    max_spend: MaxSpend = None,
+    skip_invalid: SkipInvalid = False,
+    domains_per_order: DomainsPerOrder = 1,
     format: Format = None,  # noqa: A002 - the option's name
     prices: Prices = None,
 ) -> None:
     """Create the orders of FILE, after checking all of it.
 
     Without --confirm the orders are drafts, whatever the file says: they cost nothing. With one fault
-    anywhere in the file nothing is sent at all.
+    anywhere in the file nothing is sent at all, unless --skip-invalid.
     """
     from .display import complain, say  # noqa: PLC0415 - fast help
+    from .intake import open_intake  # noqa: PLC0415
 
     if not (dry_run or simulator) and not os.environ.get("CMR_API_KEY"):
         complain("cmr: no API key: set CMR_API_KEY (Partner Dashboard, Settings, Integrations) or try --simulator.")
         raise typer.Exit(ExitCode.USAGE)
     with plain_errors(), ExitStack() as stack:
-        source, plan = _checked_plan(stack, file, format, user_id, confirm=confirm, prices=prices, keep_users=simulator)
+        intake = open_intake(
+            file,
+            format=format,
+            user_id=user_id,
+            prices=prices,
+            confirm=confirm,
+            domains_per_order=domains_per_order,
+            skip_invalid=skip_invalid,
+            max_orders=max_orders,
+            max_spend=max_spend,
+        )
+        stack.enter_context(intake.source)
+        plan = intake.plan(keep_users=simulator)
         if dry_run:
             say("Dry run: nothing was sent.")
             return
         if confirm and not simulator and not yes:
             _ask(plan, file)
-        raise typer.Exit(
-            _send(
-                stack, source, plan, user_id=user_id, confirm=confirm, simulator=simulator,
-                concurrency=concurrency, output=output, overwrite=overwrite,
-            )
-        )  # fmt: skip
+        writer = stack.enter_context(_writer(output, overwrite=overwrite)) if output else None
+        code = _send(intake, plan, simulator=simulator, concurrency=concurrency, writer=writer, output=output)
+        raise typer.Exit(code)
 
 
 @app.command(epilog=EXIT_CODES)
-def plan(
+def plan(  # noqa: PLR0917 - typer calls it by name
     file: File,
     user_id: UserId = None,
+    max_orders: MaxOrders = None,
+    max_spend: MaxSpend = None,
+    skip_invalid: SkipInvalid = False,
+    domains_per_order: DomainsPerOrder = 1,
     format: Format = None,  # noqa: A002 - the option's name
     prices: Prices = None,
 ) -> None:
     """Check FILE and show what it would order and cost; send nothing."""
-    with plain_errors(), ExitStack() as stack:
-        _checked_plan(stack, file, format, user_id, confirm=False, prices=prices)
+    from .intake import open_intake  # noqa: PLC0415 - fast help
+
+    with plain_errors():
+        intake = open_intake(
+            file,
+            format=format,
+            user_id=user_id,
+            prices=prices,
+            domains_per_order=domains_per_order,
+            skip_invalid=skip_invalid,
+            max_orders=max_orders,
+            max_spend=max_spend,
+        )
+        with intake.source:
+            intake.plan()
 
 
 @app.command()
@@ -110,45 +155,6 @@ def template(
         sys.stdout.write(template_text(format))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--format") from None
-
-
-def _checked_plan(
-    stack: ExitStack,
-    file: str,
-    format: str | None,  # noqa: A002 - the option's name
-    user_id: str | None,
-    *,
-    confirm: bool,
-    prices: Path | None,
-    keep_users: bool = False,
-) -> tuple[OrderFile, Plan]:
-    """Open and check the file, show everything that was found, and leave when it cannot be sent."""
-    from ..bulk.files import InputFormat, OrderFile  # noqa: PLC0415 - fast help
-    from ..bulk.plan import make_plan  # noqa: PLC0415
-    from ..bulk.prices import DEFAULT_PRICES, read_prices  # noqa: PLC0415
-    from .display import Cautions, complain, counted, printable, show_plan  # noqa: PLC0415
-
-    if format is not None and format not in set(InputFormat):
-        raise typer.BadParameter(f"{format!r} is none of {', '.join(InputFormat)}", param_hint="--format")
-    table = read_prices(prices) if prices else DEFAULT_PRICES
-    source = stack.enter_context(OrderFile(file, format=format))
-    cautions = Cautions()
-    found = make_plan(
-        source.orders(user_id=user_id, confirm=confirm),
-        prices=table,
-        keep_users=keep_users,
-        on_fault=lambda fault: complain(printable(str(fault))),
-        on_caution=cautions.add,
-    )
-    cautions.show()
-    if found.faults:
-        complain(f"cmr: {counted(found.faults, 'fault')} in {printable(source.name)}; nothing was sent.")
-        raise typer.Exit(ExitCode.USAGE)
-    if not found.orders:
-        complain(f"cmr: {printable(source.name)} holds no orders; nothing was sent.")
-        raise typer.Exit(ExitCode.USAGE)
-    show_plan(found, file=source.name, confirm=confirm)
-    return source, found
 
 
 def _ask(plan: Plan, file: str) -> None:
@@ -165,29 +171,31 @@ def _ask(plan: Plan, file: str) -> None:
     if file == "-" or not sys.stdin.isatty():
         complain(f"cmr: --confirm spends money on {what}, and nobody can be asked here: add --yes. Nothing sent.")
         raise typer.Exit(ExitCode.USAGE)
-    if not typer.confirm(f"Spend money on {what}, about ${plan.cost:,.2f}?"):
+    if plan.affordable < plan.orders:
+        what += f", at most the first {counted(plan.affordable, 'order')}"
+    if not typer.confirm(f"Spend money on {what}, about ${plan.affordable_cost:,.2f}?"):
         say("Nothing was sent.")
         raise typer.Exit(ExitCode.USAGE)
 
 
+def _writer(output: Path, *, overwrite: bool) -> ResultWriter:
+    from ..bulk.results import ResultWriter  # noqa: PLC0415 - fast help
+
+    return ResultWriter(output, overwrite=overwrite)
+
+
 def _send(
-    stack: ExitStack,
-    source: OrderFile,
+    intake: Intake,
     plan: Plan,
     *,
-    user_id: str | None,
-    confirm: bool,
     simulator: bool,
     concurrency: int,
+    writer: ResultWriter | None,
     output: Path | None,
-    overwrite: bool,
 ) -> ExitCode:
-    from ..bulk.results import ResultWriter  # noqa: PLC0415 - fast help
-    from .display import show_results  # noqa: PLC0415
+    from .display import show_results  # noqa: PLC0415 - fast help
     from .farewell import farewell  # noqa: PLC0415
     from .submission import Submission  # noqa: PLC0415
-
-    writer = stack.enter_context(ResultWriter(output, overwrite=overwrite)) if output else None
 
     async def connect(opened: AsyncExitStack) -> AsyncClient:
         from ..client import AsyncClient  # noqa: PLC0415
@@ -199,17 +207,9 @@ def _send(
         place = await opened.enter_async_context(embedded(plan.user_ids))
         return await opened.enter_async_context(AsyncClient(api_key=place.api_key, base_url=place.base_url))
 
-    submission = Submission(
-        source,
-        plan,
-        user_id=user_id,
-        confirm=confirm,
-        concurrency=concurrency,
-        writer=writer,
-        connect=connect,
-    )
+    submission = Submission(intake, plan, concurrency=concurrency, writer=writer, connect=connect)
     report = submission.run()
     if submission.has_table:
         show_results(report.rows)
-    farewell(report, plan, source=source.name, confirm=confirm, simulator=simulator, output=output)
-    return exit_code(report.summary, planned=plan.orders, interrupted=report.interrupted)
+    farewell(report, plan, source=intake.source.name, confirm=intake.confirm, simulator=simulator, output=output)
+    return exit_code(report.summary, planned=plan.orders + plan.invalid, interrupted=report.interrupted)

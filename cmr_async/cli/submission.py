@@ -13,14 +13,15 @@ from time import monotonic
 
 import attrs
 
-from ..bulk.files import InputChangedError, OrderFile
+from ..bulk.files import InputChangedError
 from ..bulk.items import BulkSummary, OrderOutcome, OrderRequest, OrderState
-from ..bulk.plan import Plan, check_orders
+from ..bulk.plan import Plan
 from ..bulk.results import ResultRow, ResultWriter
 from ..client import AsyncClient
 from ..errors import CMRError
 from .display import LARGEST_TABLE, Progress, complain, counted, is_terminal, result_line
 from .exits import ExitCode
+from .intake import Intake
 
 __all__ = ["RunReport", "Submission"]
 
@@ -52,11 +53,9 @@ class Submission:
 
     def __init__(
         self,
-        source: OrderFile,
+        intake: Intake,
         plan: Plan,
         *,
-        user_id: str | None,
-        confirm: bool,
         concurrency: int,
         writer: ResultWriter | None,
         connect: Callable[[AsyncExitStack], Awaitable[AsyncClient]],
@@ -64,17 +63,18 @@ class Submission:
         """Prepare a run.
 
         Args:
-            source: The file.
+            intake: The file and how its orders are to be made.
             plan: What its check found.
-            user_id: The user of rows that name none.
-            confirm: Pay for the orders.
             concurrency: Orders under way at once.
             writer: Where results are written, if anywhere.
-            connect: Returns the client as an awaitable; what it opens goes on the stack.
+            connect: Returns the client; what it opens goes on the stack.
         """
-        self._source = source
+        self._source = intake.source
+        self._skip_invalid = intake.skip_invalid
+        self._budget = intake.budget()
+        # Read and checked once more: the plan kept no order.
+        self._checked = intake.checked()
         self._plan = plan
-        self._checked = check_orders(source.orders(user_id=user_id, confirm=confirm))
         self._concurrency = concurrency
         self._writer = writer
         self._connect = connect
@@ -113,22 +113,31 @@ class Submission:
                 self._progress.tick()
             self._report.summary = run.summary
             following = next(self._checked, None)
-            self._report.next_row = following.row if following else None
+            if following and not self._report.next_row:
+                self._report.next_row = following.row
         return self._report
 
     def _requests(self) -> Iterator[OrderRequest]:
-        """The file's orders, read and checked once more: nothing is sent that was not checked."""
-        for index, checked in enumerate(self._checked):
+        """The orders to send: nothing is sent that was not checked."""
+        index = 0
+        for checked in self._checked:
             try:
                 self._source.raise_if_changed()
             except InputChangedError as error:
                 self._stop(error.message)
                 return
             if checked.request is None:
+                if self._skip_invalid:
+                    continue
                 self._stop(f"{self._source.name} changed while its orders were being sent")
+                return
+            if limit := self._budget.take(checked.request.order):
+                self._report.next_row = checked.row
+                self._stop(limit)
                 return
             self._under_way[index] = (checked.row, checked.request)
             yield checked.request
+            index += 1
 
     def _take(self, outcome: OrderOutcome, summary: BulkSummary) -> None:
         row, _ = self._under_way.pop(outcome.index)

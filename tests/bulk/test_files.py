@@ -186,6 +186,14 @@ def test_a_row_of_another_width_is_a_fault_and_spoils_the_order_it_may_belong_to
     assert read(path)[0].request is None
 
 
+def test_a_torn_row_between_two_orders_may_belong_to_either(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"user_id,domain,username,first_name,last_name\n{USER},one.com,ann,Ann,Lee\n"
+                    f"{USER},two\n{USER},two.com,bob,Bob,Lee\n{USER},six.com,cat,Cat,Lee\n")  # fmt: skip
+    assert [order.request is not None for order in read(path)] == [False, False, True]
+    assert faults(path)[1] == "row 4: row 3, which cannot be read, may belong to this order"
+
+
 def test_blank_rows_are_skipped_and_still_counted(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"user_id,domain,years\n\n,,\n{USER},one.com,x\n   \n")

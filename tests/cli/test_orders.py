@@ -247,3 +247,67 @@ def test_the_help_documents_exit_codes_and_where_the_key_comes_from(cmr: Cmr) ->
 
 def test_the_version_is_shown(cmr: Cmr) -> None:
     assert cmr("--version").stdout == f"cmr-async {__version__}\n"
+
+
+def test_faulty_orders_are_left_out_only_when_asked_for(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
+    simulator = start_simulator()
+    with orders.open("a") as file:
+        file.write(f"{USER},ref-4,nonsense,,,,\n")
+    assert cmr("orders", "submit", orders).exit_code == 2
+    result = cmr("orders", "submit", orders, "--skip-invalid")
+    assert result.exit_code == 1
+    assert "row 5, domain: is no domain name: 'nonsense'" in result.stderr
+    assert "left out   1 order with faults (--skip-invalid)" in result.stdout
+    assert "3 drafts accepted of 3 orders." in result.stdout
+    assert "1 left out because of faults." in result.stdout
+    assert len(simulator.state.orders) == 3
+
+
+def test_a_file_that_cannot_be_read_to_its_end_is_refused_whatever_is_asked(
+    cmr: Cmr, start_simulator: Start, tmp_path: Path
+) -> None:
+    simulator = start_simulator()
+    path = tmp_path / "cut.csv"
+    path.write_text(f'user_id,domain,forward_to\n{USER},one.com,\n{USER},two.com,"home')
+    result = cmr("orders", "submit", path, "--skip-invalid")
+    assert result.exit_code == 2
+    assert "cannot be read to its end" in result.stderr
+    assert not simulator.state.orders
+
+
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [
+        (("--max-orders", "2"), "the limit of 2 orders is reached"),
+        (("--max-spend", "$40"), "the next order would pass the limit of $40.00"),
+    ],
+)
+def test_a_run_stops_before_it_passes_a_limit(
+    cmr: Cmr, start_simulator: Start, orders: Path, limit: tuple[str, str], reason: str
+) -> None:
+    simulator = start_simulator()
+    result = cmr("orders", "submit", orders, "--confirm", "--yes", *limit)
+    assert result.exit_code == 1
+    assert "limit      stops after 2 orders, about $37.76" in result.stdout
+    assert f"The run stopped early: {reason}." in result.stdout
+    assert "The first order that was not started begins at row 4." in result.stdout
+    assert len(simulator.state.orders) == 2
+
+
+def test_a_spending_limit_needs_every_price(cmr: Cmr, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"user_id,domain,username,first_name,last_name,on_warmup\n{USER},one.com,a,A,B,true\n")
+    refused = cmr("orders", "plan", path, "--max-spend", "100")
+    assert refused.exit_code == 2
+    assert "--max-spend needs the price of warmup" in refused.stderr
+    prices = tmp_path / "prices.json"
+    prices.write_text('{"warmup": 5}')
+    assert cmr("orders", "plan", path, "--max-spend", "100", "--prices", prices).exit_code == 0
+    assert cmr("orders", "plan", path, "--max-spend", "lots").exit_code == 2
+
+
+def test_rows_without_reference_share_orders_when_asked_for(cmr: Cmr, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("user_id,domain\n" + "".join(f"{USER},d{n}.com\n" for n in range(5)))
+    assert "orders     5," in cmr("orders", "plan", path).stdout
+    assert "orders     3," in cmr("orders", "plan", path, "--domains-per-order", "2").stdout
