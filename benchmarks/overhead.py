@@ -1,4 +1,4 @@
-"""What the SDK costs over bare aiohttp with orjson: the same 2 kB draft, the same loopback server, in turn.
+"""What the SDK costs over bare aiohttp with orjson: the draft of the API's page, the same loopback server, in turn.
 
     python benchmarks/overhead.py [--rounds 3] [--requests 8000] [--profile]
 
@@ -33,25 +33,25 @@ if TYPE_CHECKING:
 
 CONCURRENCY = 64
 USER = "BVZGM5TE9BMP3PP0VWGW943RGV1B"
+#: The order of the API's page, with two user names instead of one twice.
 ORDER = Order(
-    domains=[DomainRegistration(domain="acme-outreach.com", forward_to="https://acme.example")],
+    domains=[DomainRegistration(domain="domain.com", forward_to="coldmailreseller.com")],
     mailboxes={
-        "acme-outreach.com": [
+        "domain.com": [
             Mailbox(
-                username=f"jane.doe{number}",
-                first_name="Jane",
-                last_name="Doe",
-                profile_picture=f"https://pictures.example/people/2026/jane-doe-{number}-portrait.png?width=512",
+                username=username,
+                first_name="john",
+                last_name="doe",
+                profile_picture="https://unsplash.com/photos/a-white-sculpture-is-shown-against-a-white-background-As9ruviI79Q",
             )
-            for number in range(5)
+            for username in ("email1", "email2")
         ]
     },
     billing_cycle=BillingCycle.MONTHLY,
     service_provider=ServiceProvider.GOOGLE,
+    microsoft_oauth_route="",
     google=GoogleOAuth(
-        google_oauth_route="https://accounts.google.com/o/oauth2/v2/auth/oauthchooseaccount?access_type=offline"
-        "&prompt=consent&response_type=code&client_id=549360251880.apps.googleusercontent.com"
-        "&redirect_uri=https%3A%2F%2Fapp.acme.example%2Foauth%2Fcallback&state=" + "5f2b9c" * 80,
+        google_oauth_route="https://accounts.google.com/o/oauth2/v2/auth/oauthchooseaccount?access_type=offline...",
         client_id="549360251880-maeh4okn7btu9cjtf0l2bt1t5b22sbf8.apps.googleusercontent.com",
         app_name="Outreach App",
     ),

@@ -112,15 +112,15 @@ class AsyncClient:
             retry=retry or RetryPolicy(),
         )
         #: Calls about orders.
-        self.orders = Orders(caller)
+        self.orders: Orders = Orders(caller)
         #: Calls about users.
-        self.users = Users(caller)
+        self.users: Users = Users(caller)
         #: Calls about domains.
-        self.domains = Domains(caller)
+        self.domains: Domains = Domains(caller)
         #: Calls about subscriptions.
-        self.subscriptions = Subscriptions(caller)
+        self.subscriptions: Subscriptions = Subscriptions(caller)
         #: Many orders at once.
-        self.bulk = Bulk(self.orders)
+        self.bulk: Bulk = Bulk(self.orders)
 
     def __repr__(self) -> str:
         """Name the client without its key."""

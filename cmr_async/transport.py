@@ -11,7 +11,8 @@ import asyncio
 import os
 import ssl as ssl_module
 from collections.abc import Mapping
-from contextvars import ContextVar
+from contextlib import suppress
+from contextvars import Context, ContextVar
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -56,12 +57,22 @@ class Timeouts:
 class _Attempt:
     """The one mutable record of an attempt. It is pessimistic: only a watched wait for a connection is `NOT_SENT`."""
 
-    __slots__ = ("_connected", "deadline", "phase", "read_timeout")
+    __slots__ = ("_connected", "_limit", "_loop", "_timer", "answer", "body", "expired", "phase", "response", "task")
 
-    def __init__(self, read_timeout: float) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, limit: float) -> None:
         self.phase = Phase.NOT_SENT
-        self.read_timeout = read_timeout
-        self.deadline: asyncio.Timeout | None = None
+        #: The task that makes the attempt, of its own so that it can outlive a cancelled caller.
+        self.task: asyncio.Task[None] | None = None
+        #: What the caller waits for. Cancelling the caller cancels this and leaves the task alone; it costs less
+        #: than `asyncio.shield`.
+        self.answer: asyncio.Future[Exchange] = loop.create_future()
+        self.response: aiohttp.ClientResponse | None = None
+        self.body = bytearray()
+        #: The answer did not come in time.
+        self.expired = False
+        self._loop = loop
+        self._limit = limit
+        self._timer: asyncio.TimerHandle | None = None
         self._connected = False
 
     def connecting(self) -> None:
@@ -73,8 +84,32 @@ class _Attempt:
         """From here on a byte may have left; the time to wait for an answer begins."""
         self._connected = True
         self.phase = Phase.HEAD_SENT
-        if self.deadline is not None and not self.deadline.expired():
-            self.deadline.reschedule(asyncio.get_running_loop().time() + self.read_timeout)
+        if self._timer is None:
+            # In an empty context: a copy of this one would keep the attempt alive for as long as the cancelled timer
+            self._timer = self._loop.call_later(self._limit, self._expire, context=Context())
+
+    def settle(self, failure: str | None) -> None:
+        """Stop the clock and tell the caller, if it still waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self.answer.done():
+            self.answer.set_result(self.exchange(failure))
+
+    def exchange(self, failure: str | None) -> Exchange:
+        """Return what is known by now."""
+        response = self.response
+        return Exchange(
+            phase=self.phase,
+            status=None if response is None else response.status,
+            headers={} if response is None else response.headers,
+            body=bytes(self.body),
+            failure=None if self.phase is Phase.COMPLETE else failure,
+        )
+
+    def _expire(self) -> None:
+        self.expired = True
+        if self.task is not None:
+            self.task.cancel()
 
 
 #: The attempt that the running task is making, for the connector.
@@ -179,15 +214,25 @@ class Transport:
         Raises:
             ClientStateError: The client is closed, or belongs to another event loop.
             EndpointNotConfigured: The path of the endpoint is not known.
-            CallCancelled: Cancelled after the head of an order had gone out; carries the exchange.
-            asyncio.CancelledError: Cancelled before that.
+            asyncio.CancelledError: The caller was cancelled. When the head of an order had gone out by then, the
+                cause is a `CallCancelled` with what the drain learned.
         """
         session = self._session(request)
         url = self._url(require_path(request.endpoint), tuple(request.query.items()))
-        attempt = _Attempt(request.timeout or self._timeouts.read)
-        if request.endpoint.repeatable:
-            return await self._exchange(session, url, request, attempt)
-        return await self._exchange_to_the_end(session, url, request, attempt)
+        loop = asyncio.get_running_loop()
+        attempt = _Attempt(loop, request.timeout or self._timeouts.read)
+        attempt.task = loop.create_task(self._attempt(session, url, request, attempt))
+        try:
+            return await attempt.answer
+        except asyncio.CancelledError:
+            if attempt.phase is Phase.NOT_SENT or request.endpoint.repeatable:
+                attempt.task.cancel()  # there is nothing to learn
+        with suppress(asyncio.CancelledError):  # a second cancellation leaves at once
+            await asyncio.wait({attempt.task}, timeout=self._timeouts.drain)
+        attempt.task.cancel()
+        if attempt.phase is Phase.NOT_SENT or request.endpoint.repeatable:
+            raise asyncio.CancelledError
+        raise asyncio.CancelledError from CallCancelled(attempt.exchange("cancelled before the answer came"))
 
     async def close(self) -> None:
         """Close the sessions that the transport owns; a given session or connector stays open."""
@@ -258,68 +303,41 @@ class Transport:
         url = self._base.with_path(self._base.path.rstrip("/") + path)
         return url.with_query(query) if query else url
 
-    async def _exchange_to_the_end(
-        self, session: aiohttp.ClientSession, url: URL, request: Request, attempt: _Attempt
-    ) -> Exchange:
-        """Run the exchange in a task of its own, which outlives a cancelled caller for as long as the drain."""
-        task = asyncio.get_running_loop().create_task(self._exchange(session, url, request, attempt))
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            pass
-        try:
-            if attempt.phase is Phase.NOT_SENT:
-                task.cancel()
-            await asyncio.wait({task}, timeout=self._timeouts.drain)
-        finally:  # also on a second cancellation, which leaves at once: what is not known by now is unknown
-            task.cancel()
-            if attempt.phase is Phase.NOT_SENT:
-                raise asyncio.CancelledError
-            raise CallCancelled(
-                task.result()
-                if task.done() and not task.cancelled()
-                else Exchange(phase=attempt.phase, failure="cancelled before the answer came")
-            )
-
-    async def _exchange(
-        self, session: aiohttp.ClientSession, url: URL, request: Request, attempt: _Attempt
-    ) -> Exchange:
-        status: int | None = None
-        headers: Mapping[str, str] = {}
-        body = bytearray()
-        failure: str | None
+    async def _attempt(self, session: aiohttp.ClientSession, url: URL, request: Request, attempt: _Attempt) -> None:
         given = session is self._given_session
         token = _current.set(attempt)
         attempt.phase = Phase.HEAD_SENT
+        failure: str | None = None
         try:
-            async with (
-                asyncio.timeout(None) as attempt.deadline,
-                session.request(
-                    request.endpoint.method,
-                    url,
-                    data=request.body,
-                    headers=self._headers if given else None,
-                    timeout=self._limits,
-                    allow_redirects=False,
-                    raise_for_status=False,
-                    proxy=self._proxy,
-                    ssl=self._ssl,
-                    trace_request_ctx=attempt if self._traced else None,
-                ) as response,
-            ):
+            async with session.request(
+                request.endpoint.method,
+                url,
+                data=request.body,
+                headers=self._headers if given else None,
+                timeout=self._limits,
+                allow_redirects=False,
+                raise_for_status=False,
+                proxy=self._proxy,
+                ssl=self._ssl,
+                trace_request_ctx=attempt if self._traced else None,
+            ) as response:
                 attempt.phase = Phase.STATUS_SEEN
-                status = response.status
-                headers = response.headers
-                failure = await _read_body(response, body, self._max_body)
+                attempt.response = response
+                failure = await _read_body(response, attempt.body, self._max_body)
                 if failure is None:
                     attempt.phase = Phase.COMPLETE
-        except TimeoutError:
-            failure = "no connection in time" if attempt.phase is Phase.NOT_SENT else "no answer in time"
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except asyncio.CancelledError:
+            if not attempt.expired:
+                attempt.answer.cancel()
+                raise
+            failure = "no answer in time"
+        except aiohttp.ConnectionTimeoutError:
+            failure = "no connection in time"
+        except Exception as error:  # noqa: BLE001 - whatever it was: how far the request got is what counts
             failure = _describe(error)
         finally:
-            _current.reset(token)
-        return Exchange(phase=attempt.phase, status=status, headers=headers, body=bytes(body), failure=failure)
+            _current.reset(token)  # else task, context and attempt hold one another until a garbage collection
+            attempt.settle(failure)
 
 
 async def _read_body(response: aiohttp.ClientResponse, body: bytearray, limit: int) -> str | None:

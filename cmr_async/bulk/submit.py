@@ -146,11 +146,13 @@ class BulkRun:
             created = await self._orders.send_checked(findings.order, user_id=request.user_id)
         except CMRError as raised:
             error = raised
-        except CallCancelled as cancelled:
-            created = read_order_created(cancelled.envelope) if cancelled.envelope else None
-            error = cancelled.error
-        except asyncio.CancelledError:
-            error = NotSentError("The run was left before this order was sent. Sending it again is safe.")
+        except asyncio.CancelledError as cancelled:
+            learned = cancelled.__cause__
+            if not isinstance(learned, CallCancelled):
+                error = NotSentError("The run was left before this order was sent. Sending it again is safe.")
+            else:
+                created = read_order_created(learned.envelope) if learned.envelope else None
+                error = learned.error
         return OrderOutcome(
             index=index,
             request=request,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from enum import IntEnum
 
@@ -62,15 +61,15 @@ class Exchange:
     failure: str | None = None
 
 
-class CallCancelled(asyncio.CancelledError):
-    """The caller was cancelled after the request head had gone out.
+class CallCancelled(Exception):  # noqa: N818 - the cause of a CancelledError, never raised by itself
+    """What became of an order whose caller was cancelled after the request head had gone out.
 
-    It is a `CancelledError`, so cancellation works as everywhere; it also carries what the bounded drain learned.
+    It is the `__cause__` of a plain `CancelledError`: `asyncio.timeout` looks for exactly that class.
     """
 
     def __init__(self, exchange: Exchange | None = None) -> None:
-        super().__init__("cancelled after the request was sent")
-        #: What is known of the attempt.
+        super().__init__("cancelled after the request had gone out")
+        #: What the bounded drain learned of the attempt.
         self.exchange = exchange
         #: The answer, when it came within the drain and the call was accepted.
         self.envelope: Envelope | None = None

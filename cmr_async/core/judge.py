@@ -149,7 +149,7 @@ def _envelope(status: int, body: dict[str, Any]) -> Envelope:
         message=message if isinstance(message, str) else "",
         data=data,
         action_id=action_id if isinstance(action_id, str) else None,
-        extra={key: value for key, value in body.items() if key not in _ENVELOPE_KEYS},
+        extra={} if body.keys() <= _ENVELOPE_KEYS else {k: v for k, v in body.items() if k not in _ENVELOPE_KEYS},
     )
 
 

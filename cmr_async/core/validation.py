@@ -54,6 +54,8 @@ def check_order(order: Order, *, user_id: str, stacklevel: int = 2) -> Order:
     Raises:
         ValidationError: With all faults of the order.
     """
+    if isinstance(user_id, str) and user_id.strip() and _is_sound(order):
+        return order
     findings = inspect_order(order)
     faults = findings.faults
     if not isinstance(user_id, str) or not user_id.strip():
@@ -69,6 +71,8 @@ def inspect_order(order: Order) -> Findings:
     """Return everything that is wrong with an order or deserves a look; raises nothing, sends nothing."""
     if not isinstance(order, Order):
         return Findings(order=order, faults=(Fault("order", f"must be an Order, not {type(order).__name__}"),))
+    if _is_sound(order):
+        return Findings(order=order)
     faults: list[Fault] = []
     cautions: list[Fault] = []
     if not order.domains and not order.mailboxes:
@@ -81,6 +85,54 @@ def inspect_order(order: Order) -> Findings:
     if not faults and (renamed or mailboxes.keys() != order.mailboxes.keys()):
         order = attrs.evolve(order, domains=domains, mailboxes=mailboxes)
     return Findings(order=order, faults=tuple(faults), cautions=tuple(cautions))
+
+
+def _is_sound(order: Order) -> bool:
+    """Tell quickly that there is nothing to say about an order: the hot path of every bulk run.
+
+    `True` only when the thorough inspection finds nothing and would send the order as it is.
+    """
+    try:
+        registered = set()
+        for entry in order.domains:
+            if (
+                type(entry.years) is not int
+                or not 1 <= entry.years <= _USUAL_YEARS
+                or normalise_domain(entry.domain) != entry.domain
+                or not (entry.forward_to is None or _is_destination(entry.forward_to))
+            ):
+                return False
+            registered.add(entry.domain)
+        if len(registered) != len(order.domains) or not registered or not order.mailboxes.keys() <= registered:
+            return False
+        for boxes in order.mailboxes.values():
+            for box in boxes:
+                if not (
+                    _USERNAME.fullmatch(box.username)
+                    and type(box.first_name) is type(box.last_name) is str
+                    and box.first_name.strip()
+                    and box.last_name.strip()
+                    and (box.profile_picture is None or _is_url(box.profile_picture))
+                    and (box.on_warmup is None or type(box.on_warmup) is bool)
+                ):
+                    return False
+            if not boxes or (len(boxes) > 1 and len({box.username.lower() for box in boxes}) != len(boxes)):
+                return False
+        google, route = order.google, order.microsoft_oauth_route
+        return (
+            type(order.confirm) is bool
+            and (order.auto_renew is None or type(order.auto_renew) is bool)
+            and (order.billing_cycle is None or (isinstance(order.billing_cycle, str) and bool(order.billing_cycle)))
+            and (google is None or (not google.google_oauth_route or _is_url(google.google_oauth_route)))
+            and (not route or _is_url(route))
+            and (
+                (order.service_provider is None and (google is None or type(google) is GoogleOAuth))
+                or (order.service_provider == ServiceProvider.GOOGLE and type(google) is GoogleOAuth)
+                or (order.service_provider == ServiceProvider.MICROSOFT and bool(route) and google is None)
+            )
+        )
+    except (TypeError, AttributeError):  # something is of another type
+        return False
 
 
 @lru_cache(maxsize=65_536)
@@ -139,52 +191,36 @@ def _inspect_mailboxes(
                 cautions.append(Fault(path, "this domain is not in `domains`, so this order does not register it"))
         if not boxes:
             faults.append(Fault(path, "has no mailboxes: name at least one, or leave the domain out"))
-        seen: set[str] = set()
-        for index, box in enumerate(boxes):
-            if not isinstance(box, Mailbox):
-                faults.append(Fault(f"{path}[{index}]", f"must be a Mailbox, not {type(box).__name__}"))
-                continue
-            faults += [Fault(f"{path}[{index}].{field}", message) for field, message in _mailbox_faults(box)]
-            lowered = box.username.lower() if isinstance(box.username, str) else None
-            if lowered in seen:
-                cautions.append(
-                    Fault(f"{path}[{index}].username", f"{box.username} is already a mailbox of this domain")
-                )
-            elif lowered is not None:
-                seen.add(lowered)
+        _inspect_boxes(boxes, path, faults, cautions)
     return result
 
 
-def _mailbox_faults(box: Mailbox) -> Sequence[tuple[str, str]]:
-    if _is_sound(box):
-        return ()
-    found = []
+def _inspect_boxes(boxes: Sequence[Mailbox], path: str, faults: list[Fault], cautions: list[Fault]) -> None:
+    seen: set[str] = set()
+    for index, box in enumerate(boxes):
+        place = f"{path}[{index}]"
+        if not isinstance(box, Mailbox):
+            faults.append(Fault(place, f"must be a Mailbox, not {type(box).__name__}"))
+            continue
+        faults.extend(Fault(f"{place}.{field}", message) for field, message in _mailbox_faults(box))
+        lowered = box.username.lower() if isinstance(box.username, str) else None
+        if lowered in seen:
+            cautions.append(Fault(f"{place}.username", f"{box.username} is already a mailbox of this domain"))
+        elif lowered is not None:
+            seen.add(lowered)
+
+
+def _mailbox_faults(box: Mailbox) -> Iterator[tuple[str, str]]:
     if not isinstance(box.username, str) or not _USERNAME.fullmatch(box.username):
-        found.append(("username", f"must be the part of an address before the @, not {box.username!r}"))
+        yield "username", f"must be the part of an address before the @, not {box.username!r}"
     if not isinstance(box.first_name, str) or not box.first_name.strip():
-        found.append(("first_name", f"must not be empty: {box.first_name!r}"))
+        yield "first_name", f"must not be empty: {box.first_name!r}"
     if not isinstance(box.last_name, str) or not box.last_name.strip():
-        found.append(("last_name", f"must not be empty: {box.last_name!r}"))
+        yield "last_name", f"must not be empty: {box.last_name!r}"
     if box.profile_picture is not None and not _is_url(box.profile_picture):
-        found.append(("profile_picture", f"must be an http(s) URL, not {box.profile_picture!r}"))
+        yield "profile_picture", f"must be an http(s) URL, not {box.profile_picture!r}"
     if box.on_warmup is not None and not isinstance(box.on_warmup, bool):
-        found.append(("on_warmup", f"must be true or false, not {box.on_warmup!r}"))
-    return found
-
-
-def _is_sound(box: Mailbox) -> bool:
-    """Tell in one expression that a mailbox has no fault: the hot path of every bulk run."""
-    try:
-        return (
-            _USERNAME.fullmatch(box.username) is not None
-            and type(box.first_name) is type(box.last_name) is str
-            and bool(box.first_name.strip())
-            and bool(box.last_name.strip())
-            and (box.profile_picture is None or _is_url(box.profile_picture))
-            and (box.on_warmup is None or type(box.on_warmup) is bool)
-        )
-    except (TypeError, AttributeError):  # not text
-        return False
+        yield "on_warmup", f"must be true or false, not {box.on_warmup!r}"
 
 
 def _scalar_faults(order: Order) -> Iterator[Fault]:

@@ -14,6 +14,7 @@ import attrs
 import orjson
 from cattrs import Converter, transform_error
 from cattrs.errors import ForbiddenExtraKeysError, StructureHandlerNotFoundError
+from cattrs.fns import identity
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from ..errors import Fault, ResponseDecodeError, ValidationError
@@ -78,7 +79,9 @@ def _make_converter() -> Converter:
         (ServiceProvider, ServiceProvider | str | None),
     ):
         converter.register_structure_hook_func(_is(union), _open_enum(enum))
-        converter.register_unstructure_hook_func(_is(union), lambda value: value)
+        converter.register_unstructure_hook_func(_is(union), identity)
+    for optional in (str | None, bool | None):  # cattrs would call a function for each of these fields
+        converter.register_unstructure_hook_func(_is(optional), identity)
     for model in (GoogleOAuth, Mailbox, DomainRegistration, Order):
         names: dict[str, Any] = {
             field.name: override(rename=_camel(field.name), omit_if_default=field.name not in _ALWAYS_SENT)
@@ -90,17 +93,18 @@ def _make_converter() -> Converter:
 
 
 _converter = _make_converter()
+_unstructure_order = _converter.get_unstructure_hook(Order)
 
 
 def unstructure_order(order: Order) -> dict[str, Any]:
     """Return an order as the plain values of the request body; `None` and empty groups are left out."""
-    plain: dict[str, Any] = _converter.unstructure(order, Order)
+    plain: dict[str, Any] = _unstructure_order(order)
     return plain
 
 
 def dump_order(order: Order) -> bytes:
     """Return an order as the bytes of the request body."""
-    return orjson.dumps(_converter.unstructure(order, Order))
+    return orjson.dumps(_unstructure_order(order))
 
 
 def structure_order(body: Mapping[str, Any]) -> Order:

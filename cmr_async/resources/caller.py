@@ -21,7 +21,7 @@ from ..transport import Transport
 
 __all__ = ["Caller"]
 
-logger = logging.getLogger("cmr_async")
+logger: logging.Logger = logging.getLogger("cmr_async")
 
 #: Seconds to hold all requests back after a 429 without a readable `Retry-After`.
 _DEFAULT_PAUSE = 1.0
@@ -89,8 +89,9 @@ class Caller:
             attempts += 1
             try:
                 exchange = await self.transport.send(request)
-            except CallCancelled as cancelled:
-                raise self._settle(cancelled, request, attempts) from None
+            except asyncio.CancelledError as cancelled:
+                self._settle(cancelled, request, attempts)
+                raise
             judgement = judge(request, exchange)
             self._log(request, exchange, judgement, attempts)
             if judgement.envelope is not None:
@@ -123,16 +124,17 @@ class Caller:
         self.pacer.pause(self.clock(), min(pause, self.retry.time_budget))
         return pause
 
-    def _settle(self, cancelled: CallCancelled, request: Request, attempts: int) -> CallCancelled:
+    def _settle(self, cancelled: asyncio.CancelledError, request: Request, attempts: int) -> None:
         """Judge what the drain learned, so that whoever cancelled the call can still know what became of it."""
-        if cancelled.exchange is not None:
-            judgement = judge(request, cancelled.exchange)
-            self._log(request, cancelled.exchange, judgement, attempts)
-            cancelled.envelope, cancelled.error = judgement.envelope, judgement.error
-            if judgement.error is not None:
-                judgement.error.attempts = attempts
-            cancelled.add_note(str(judgement.error) if judgement.error else f"{request.subject()} was accepted.")
-        return cancelled
+        learned = cancelled.__cause__
+        if not isinstance(learned, CallCancelled) or learned.exchange is None:
+            return
+        judgement = judge(request, learned.exchange)
+        self._log(request, learned.exchange, judgement, attempts)
+        learned.envelope, learned.error = judgement.envelope, judgement.error
+        if judgement.error is not None:
+            judgement.error.attempts = attempts
+        cancelled.add_note(str(judgement.error) if judgement.error else f"{request.subject()} was accepted.")
 
     def _log(self, request: Request, exchange: Exchange, judgement: Judgement, attempt: int) -> None:
         """Log one attempt by an allow-list: no header, no body, no query."""

@@ -36,7 +36,7 @@ class Orders:
                 turns slow answers into unknown outcomes.
 
         Returns:
-            The order's id and what the API said. Accepted means queued: provisioning results come later.
+            The order's id and what the API said. Accepted means queued, provisioning results come later.
 
         Raises:
             ValidationError: The order has faults; nothing was sent. Correct every fault it lists.
