@@ -84,7 +84,7 @@ def order_from_document(
         faults.append(Fault("user_id", hint))
     if faults or order is None or owner is None:
         places = [InputFault(source=source, row=row, column=fault.path, message=fault.message) for fault in faults]
-        return ReadOrder(source=source, row=row, key="", request=None, faults=places)
+        return ReadOrder.unreadable(*places)
     reference = document.get("reference") if wrapped else None
     asks_confirm = order.confirm
     if order.confirm != confirm:
@@ -94,6 +94,7 @@ def order_from_document(
         row=row,
         key=reference or _fingerprint(owner, body),
         request=OrderRequest(user_id=owner, order=order, reference=reference),
+        faults=[],
         asks_confirm=asks_confirm,
     )
 
@@ -166,7 +167,7 @@ def _unreadable(source: str, row: int, error: ValueError, *, ends_reading: bool 
     if isinstance(error, json.JSONDecodeError):
         message = f"is not JSON: {error.msg} at character {error.colno} of line {row + error.lineno - 1}"
     fault = InputFault(source=source, row=row, message=message)
-    return ReadOrder(source=source, row=row, key="", request=None, faults=(fault,), ends_reading=ends_reading)
+    return ReadOrder.unreadable(fault, ends_reading=ends_reading)
 
 
 class _ElementError(Exception):

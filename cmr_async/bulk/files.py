@@ -178,7 +178,7 @@ class OrderFile:
 
     def _broken(self, message: str) -> ReadOrder:
         fault = InputFault(source=self.name, message=message)
-        return ReadOrder(source=self.name, row=0, key="", request=None, faults=(fault,), ends_reading=True)
+        return ReadOrder.unreadable(fault, ends_reading=True)
 
     def _guess(self, start: bytes) -> InputFormat:
         suffixes = [suffix.lower() for suffix in Path(self.name).suffixes if suffix.lower() != ".gz"]
@@ -225,7 +225,7 @@ class OrderFile:
     ) -> Iterator[ReadOrder]:
         header = read_header(self.name, next(rows, []), user_id=user_id)
         if isinstance(header, tuple):
-            yield ReadOrder(source=self.name, row=1, key="", request=None, faults=header, ends_reading=True)
+            yield ReadOrder.unreadable(*header, ends_reading=True)
             return
         yield from orders_from_rows(header, rows, user_id=user_id, confirm=confirm, domains_per_order=domains_per_order)
 

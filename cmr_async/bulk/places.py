@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 import attrs
 
@@ -66,9 +67,12 @@ class DomainRows:
     mailboxes: list[int] = attrs.field(factory=list)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, eq=False)
 class ReadOrder:
-    """One order as it was read from a file."""
+    """One order as it was read from a file; the check that follows adds what it finds.
+
+    Not frozen, because there is one per order of a file of any size and a frozen one takes three times as long.
+    """
 
     #: Name of the file, for messages.
     source: str
@@ -76,16 +80,31 @@ class ReadOrder:
     row: int
     #: What no other order of the file may have: the reference, or what stands for it.
     key: str
-    #: The order; `None` when the file's text made none (`faults` says why).
+    #: The order as it will be sent; `None` when it has faults.
     request: OrderRequest | None
-    #: What was wrong with the text itself.
-    faults: Sequence[InputFault] = ()
+    #: What forbids sending it.
+    faults: list[InputFault]
+    #: What deserves a look.
+    cautions: Sequence[InputFault] = ()
     #: The file could not be read on from here: what follows is not known.
     ends_reading: bool = False
     #: The file says `confirm: true` of this order (JSON only). The caller decides, never the file.
     asks_confirm: bool = False
     #: Rows by domain for an order of a table; `None` for JSON, where the path is the place.
     rows: Mapping[str, DomainRows] | None = None
+
+    @classmethod
+    def unreadable(cls, *faults: InputFault, ends_reading: bool = False) -> Self:
+        """What stands in for a part of a file that makes no order."""
+        first = faults[0]
+        return cls(
+            source=first.source,
+            row=first.row,
+            key="",
+            request=None,
+            faults=list(faults),
+            ends_reading=ends_reading,
+        )
 
     def place(self, path: str) -> Place:
         """Row and column of a path such as `mailboxes["x.com"][1].username`."""

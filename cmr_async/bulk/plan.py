@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 
 import attrs
@@ -10,30 +10,11 @@ import attrs
 from ..core.validation import inspect_order
 from ..errors import Fault
 from ..models import Order
-from .items import OrderRequest
 from .places import InputFault, ReadOrder
 from .prices import DEFAULT_PRICES, Budget, PriceTable
 from .seen import SeenNames
 
-__all__ = ["CheckedOrder", "Plan", "check_orders", "make_plan"]
-
-
-@attrs.frozen(kw_only=True)
-class CheckedOrder:
-    """An order of a file after every check."""
-
-    #: Row or line where it begins.
-    row: int
-    #: The order as it will be sent; `None` when it has faults.
-    request: OrderRequest | None
-    #: What forbids sending it.
-    faults: Sequence[InputFault] = ()
-    #: What deserves a look.
-    cautions: Sequence[InputFault] = ()
-    #: The file says `confirm: true` of this order.
-    asks_confirm: bool = False
-    #: The file could not be read on from here.
-    ends_reading: bool = False
+__all__ = ["Plan", "check_orders", "make_plan"]
 
 
 @attrs.frozen(kw_only=True)
@@ -77,7 +58,7 @@ class Plan:
         return self.warmups == 0 or self.prices.warmup is not None
 
 
-def check_orders(orders: Iterable[ReadOrder]) -> Iterator[CheckedOrder]:
+def check_orders(orders: Iterable[ReadOrder]) -> Iterator[ReadOrder]:
     """Check each order, and that no order or domain occurs twice in the file; memory stays small.
 
     Args:
@@ -86,29 +67,29 @@ def check_orders(orders: Iterable[ReadOrder]) -> Iterator[CheckedOrder]:
     Yields:
         The same orders, in the same sequence, with everything that was found.
     """
-    keys, registered, mentioned = SeenNames(), SeenNames(), SeenNames()
+    keys, domains = SeenNames(), SeenNames()
     for read in orders:
-        if read.request is None:
+        request = read.request
+        if request is None:
             if read.key:
                 keys.add(read.key, read.row)
-            yield CheckedOrder(row=read.row, request=None, faults=read.faults, ends_reading=read.ends_reading)
+            yield read
             continue
-        findings = inspect_order(read.request.order)
+        findings = inspect_order(request.order)
         order = findings.order
-        faults = list(map(read.at, findings.faults)) if findings.faults else []
-        cautions = list(map(read.at, findings.cautions)) if findings.cautions else []
+        if findings.cautions:
+            read.cautions = list(map(read.at, findings.cautions))
         if earlier := keys.add(read.key, read.row):
-            faults.append(_duplicate_order(read, earlier))
-        if not findings.faults:
-            _check_domains(read, order, registered=registered, mentioned=mentioned, faults=faults, cautions=cautions)
-        request: OrderRequest | None = read.request
-        if faults:
-            request = None
-        elif order is not read.request.order:
-            request = attrs.evolve(read.request, order=order)
-        yield CheckedOrder(
-            row=read.row, request=request, faults=faults, cautions=cautions, asks_confirm=read.asks_confirm
-        )
+            read.faults.append(_duplicate_order(read, earlier))
+        if findings.faults:
+            read.faults.extend(map(read.at, findings.faults))
+        else:
+            _check_domains(read, order, domains)
+        if read.faults:
+            read.request = None
+        elif order is not request.order:
+            read.request = attrs.evolve(request, order=order)
+        yield read
 
 
 def _duplicate_order(read: ReadOrder, earlier: int) -> InputFault:
@@ -122,29 +103,27 @@ def _duplicate_order(read: ReadOrder, earlier: int) -> InputFault:
     return read.at(Fault("reference", message))
 
 
-def _check_domains(
-    read: ReadOrder,
-    order: Order,
-    *,
-    registered: SeenNames,
-    mentioned: SeenNames,
-    faults: list[InputFault],
-    cautions: list[InputFault],
-) -> None:
+def _check_domains(read: ReadOrder, order: Order, domains: SeenNames) -> None:
     """A domain can be bought once; one that comes again without being bought deserves a look."""
-    names = set()
+    # Twice the row, plus one when that order buys the domain.
+    bought, mentioned = read.row * 2 + 1, read.row * 2
+    cautions = []
     for index, entry in enumerate(order.domains):
-        names.add(entry.domain)
-        if earlier := registered.add(entry.domain, read.row):
-            message = f"{entry.domain} is registered by the order at row {earlier} already; it can be bought once"
-            faults.append(read.at(Fault(f"domains[{index}].domain", message)))
-        elif earlier := mentioned.add(entry.domain, read.row):
-            message = f"the order at row {earlier} has mailboxes on {entry.domain}; they cannot wait for this order"
-            cautions.append(read.at(Fault(f"domains[{index}].domain", message)))
+        mark = domains.add(entry.domain, bought)
+        if mark & 1:
+            message = f"{entry.domain} is registered by the order at row {mark // 2} already; it can be bought once"
+            read.faults.append(read.at(Fault(f"domains[{index}].domain", message)))
+        elif mark:
+            domains.mark(entry.domain, bought)
+            message = f"the order at row {mark // 2} has mailboxes on {entry.domain}; they cannot wait for this order"
+            cautions.append(Fault(f"domains[{index}].domain", message))
     for domain in order.mailboxes:
-        if domain not in names and (earlier := mentioned.add(domain, read.row)):
-            message = f"the order at row {earlier} is for {domain} too; no mailbox should be in both"
-            cautions.append(read.at(Fault(f'mailboxes["{domain}"]', message)))
+        mark = domains.add(domain, mentioned)
+        if mark and mark != bought:
+            message = f"the order at row {mark // 2} is for {domain} too; no mailbox should be in both"
+            cautions.append(Fault(f'mailboxes["{domain}"]', message))
+    if cautions:
+        read.cautions = [*read.cautions, *map(read.at, cautions)]
 
 
 def make_plan(
@@ -168,6 +147,7 @@ def make_plan(
     counted = domains = mailboxes = warmups = invalid = faults = cautions = asking = 0
     cost = Decimal(0)
     whole = within = True
+    prices, user_id = budget.prices, ""
     users, user_ids = SeenNames(), set()
     for checked in check_orders(orders):
         for fault in checked.faults:
@@ -188,11 +168,14 @@ def make_plan(
             for box in boxes:
                 warmups += box.on_warmup is True
         asking += checked.asks_confirm
-        cost += budget.prices.estimate(order)
-        within = within and budget.take(order) is None
-        users.add(checked.request.user_id, 1)
-        if keep_users:
-            user_ids.add(checked.request.user_id)
+        estimate = prices.estimate(order)
+        cost += estimate
+        within = within and budget.take(estimate) is None
+        if checked.request.user_id != user_id:
+            user_id = checked.request.user_id
+            users.add(user_id, 1)
+            if keep_users:
+                user_ids.add(user_id)
     return Plan(
         orders=counted,
         domains=domains,
@@ -205,7 +188,7 @@ def make_plan(
         cautions=cautions,
         asking_confirm=asking,
         cost=cost,
-        prices=budget.prices,
+        prices=prices,
         whole=whole,
         affordable=budget.orders,
         affordable_cost=budget.cost,

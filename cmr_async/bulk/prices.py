@@ -36,6 +36,8 @@ class PriceTable:
 
     def domain_price(self, domain: str) -> Decimal:
         """Price of one year of a domain."""
+        if not self.endings:
+            return self.domain
         ending = domain
         while "." in ending:
             ending = ending.partition(".")[2]
@@ -47,7 +49,8 @@ class PriceTable:
         """What an order takes from the wallet when it is placed, as far as prices are known."""
         cost = self.mailbox * order.mailbox_count
         for entry in order.domains:
-            cost += self.domain_price(entry.domain) * entry.years
+            price = self.domain_price(entry.domain)
+            cost += price if entry.years == 1 else price * entry.years
         if self.warmup:
             cost += self.warmup * sum(box.on_warmup is True for boxes in order.mailboxes.values() for box in boxes)
         return cost
@@ -68,9 +71,9 @@ class Budget:
     #: Their cost so far.
     cost: Decimal = Decimal(0)
 
-    def take(self, order: Order) -> str | None:
-        """Count an order in, or say which limit it would pass; then it is not counted."""
-        cost = self.cost + self.prices.estimate(order)
+    def take(self, estimate: Decimal) -> str | None:
+        """Count in an order of this cost, or say which limit it would pass; then it is not counted."""
+        cost = self.cost + estimate
         if self.max_orders is not None and self.orders >= self.max_orders:
             return f"the limit of {self.max_orders:,} orders is reached"
         if self.max_spend is not None and cost > self.max_spend:

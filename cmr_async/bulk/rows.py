@@ -12,23 +12,14 @@ from operator import itemgetter
 
 import attrs
 
-from ..models import BillingCycle, DomainRegistration, GoogleOAuth, Mailbox, Order, ServiceProvider
+from ..models import DomainRegistration, Mailbox, Order
+from .cells import SETTINGS, TRUTHS, OrderSettings, SettingsReader, truth, whole_years
 from .items import OrderRequest
 from .places import DomainRows, InputFault, ReadOrder
 
 __all__ = ["COLUMNS", "TableHeader", "orders_from_rows", "read_header", "suggestion"]
 
 _IDENTITY = ("reference", "user_id", "domain", "years", "forward_to")
-#: What belongs to the order as a whole: an empty cell takes the order's value, another value is a fault.
-_SETTINGS = (
-    "service_provider",
-    "billing_cycle",
-    "auto_renew",
-    "google_oauth_route",
-    "google_client_id",
-    "google_app_name",
-    "microsoft_oauth_route",
-)
 _MAILBOX = ("username", "first_name", "last_name", "profile_picture", "on_warmup")
 
 #: The columns of a table of orders, in the order in which a template shows them.
@@ -39,11 +30,8 @@ COLUMNS = (
     "years",
     "forward_to",
     *_MAILBOX,
-    *_SETTINGS,
+    *SETTINGS,
 )
-
-_TRUE = frozenset({"true", "yes", "1"})
-_FALSE = frozenset({"false", "no", "0"})
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -113,21 +101,19 @@ class _Registration:
     mailboxes: list[Mailbox] = attrs.field(factory=list)
 
 
+@attrs.define(eq=False)
 class _OpenOrder:
     """The order whose rows are being read."""
 
-    def __init__(self, source: str, row: int, reference: str, user_id: str, *, domain: str, default_user: str) -> None:
-        self.source = source
-        self.row = row
-        self.reference = reference
-        self.user_id = user_id
-        self.default_user = default_user
-        # Without a reference of the user's, user and domain name the order: a second run with one more
-        # mailbox in the file must meet the same name, not make a second order.
-        self.key = reference or f"{user_id or default_user}:{domain.lower()}"
-        self.settings = [""] * len(_SETTINGS)
-        self.domains: dict[str, _Registration] = {}
-        self.faults: list[InputFault] = []
+    source: str
+    row: int
+    reference: str
+    user_id: str
+    default_user: str
+    key: str
+    settings: OrderSettings
+    domains: dict[str, _Registration] = attrs.field(factory=dict)
+    faults: list[InputFault] = attrs.field(factory=list)
 
     def fault(self, row: int, column: str, message: str) -> None:
         self.faults.append(InputFault(source=self.source, row=row, column=column, message=message))
@@ -135,31 +121,32 @@ class _OpenOrder:
     def contradiction(self, row: int, column: str, new: str, old: str) -> None:
         self.fault(row, column, f'"{new}" contradicts "{old}" of the same order, which begins at row {self.row}')
 
-    def continues(
-        self, reference: str, user_id: str, domain: str, settings: Sequence[str], domains_per_order: int
-    ) -> bool:
-        """Whether a row with these values belongs to this order."""
-        if reference or self.reference:
-            return reference == self.reference
+    def continues(self, user_id: str, domain: str, settings: OrderSettings, domains_per_order: int) -> bool:
+        """Whether a row with these values and without reference belongs to this order without reference."""
         if (user_id or self.default_user) != (self.user_id or self.default_user):
             return False
         if domain.lower() in self.domains:
             return True
-        return len(self.domains) < domains_per_order and list(settings) == self.settings
+        return len(self.domains) < domains_per_order and settings.cells == self.settings.cells
 
-    def take(self, row: int, user_id: str, settings: Sequence[str]) -> None:
-        """Take what a row says about the order as a whole."""
-        if user_id and user_id != self.user_id:
-            if self.user_id:
-                self.contradiction(row, "user_id", user_id, self.user_id)
-            else:
-                self.user_id = user_id
-        for at, value in enumerate(settings):
-            if value and value != self.settings[at]:
-                if self.settings[at]:
-                    self.contradiction(row, _SETTINGS[at], value, self.settings[at])
-                else:
-                    self.settings[at] = value
+    def take_user(self, row: int, user_id: str) -> None:
+        """Take a row's user, which is not the order's."""
+        if self.user_id:
+            self.contradiction(row, "user_id", user_id, self.user_id)
+        else:
+            self.user_id = user_id
+
+    def take_settings(self, row: int, settings: OrderSettings, reader: SettingsReader) -> None:
+        """Take a row's settings, which are not the order's."""
+        joined = list(self.settings.cells)
+        for at, (new, old) in enumerate(zip(settings.cells, self.settings.cells, strict=True)):
+            if new and old and new != old:
+                self.contradiction(row, SETTINGS[at], new, old)
+            joined[at] = old or new
+        for column, message in settings.faults:
+            if (column, message) not in self.settings.faults:
+                self.fault(row, column, message)
+        self.settings = settings if self.settings.empty else reader.read(tuple(joined))
 
     def registration(self, row: int, domain: str, years: str, forward_to: str) -> _Registration:
         """The entry of a row's domain, made when it is new to the order."""
@@ -167,8 +154,7 @@ class _OpenOrder:
         if entry is None:
             if not domain:
                 self.fault(row, "domain", "is empty")
-            entry = _Registration(domain, years, forward_to, DomainRows(row))
-            self.domains[domain.lower()] = entry
+            entry = self.domains[domain.lower()] = _Registration(domain, years, forward_to, DomainRows(row))
             return entry
         for column, new, old in (("years", years, entry.years), ("forward_to", forward_to, entry.forward_to)):
             if new and old and new != old:
@@ -177,76 +163,52 @@ class _OpenOrder:
         entry.forward_to = entry.forward_to or forward_to
         return entry
 
-    def truth(self, row: int, column: str, text: str) -> bool | None:
-        """A yes or no; empty is neither."""
-        word = text.strip().lower()
-        if not word:
+    def truth(self, row: int, text: str) -> bool | None:
+        """What `on_warmup` says when it is not spelled in one of the usual ways."""
+        try:
+            return truth(text)
+        except ValueError as error:
+            self.fault(row, "on_warmup", str(error))
             return None
-        if word not in _TRUE and word not in _FALSE:
-            self.fault(row, column, f'"{text.strip()}" is neither true nor false')
-        return word in _TRUE
-
-    def years(self, entry: _Registration) -> int:
-        if not entry.years:
-            return 1
-        if entry.years.isascii() and entry.years.isdigit():
-            return int(entry.years[:9])
-        self.fault(entry.rows.first, "years", f'"{entry.years}" is not a whole number')
-        return 1
 
     def close(self, *, confirm: bool) -> ReadOrder:
         """The order, complete."""
-        provider, cycle, renew, *google, microsoft_route = self.settings
-        auto_renew = self.truth(self.row, "auto_renew", renew) if renew else None
-        entries = self.domains.values()
-        registrations = tuple(
-            [
-                DomainRegistration(domain=entry.domain, years=self.years(entry), forward_to=entry.forward_to or None)
-                for entry in entries
-            ]
-        )
+        registrations = []
+        mailboxes = {}
+        rows = {}
+        for entry in self.domains.values():
+            years = 1
+            try:
+                years = whole_years(entry.years)
+            except ValueError as error:
+                self.fault(entry.rows.first, "years", str(error))
+            registrations.append(
+                DomainRegistration(domain=entry.domain, years=years, forward_to=entry.forward_to or None)
+            )
+            rows[entry.domain] = entry.rows
+            if entry.mailboxes:
+                mailboxes[entry.domain] = entry.mailboxes
         user_id = self.user_id or self.default_user
         if not user_id:
             self.fault(self.row, "user_id", "is empty; fill it in, or name the user of such rows with --user-id")
         request = None
         if not self.faults:
+            settings = self.settings
             order = Order(
                 domains=registrations,
-                mailboxes={entry.domain: entry.mailboxes for entry in entries if entry.mailboxes},
-                billing_cycle=_cycle(cycle),
+                mailboxes=mailboxes,
+                billing_cycle=settings.billing_cycle,
                 confirm=confirm,
-                service_provider=_provider(provider),
-                microsoft_oauth_route=microsoft_route or None,
-                google=_google(*google),
-                auto_renew=auto_renew,
+                service_provider=settings.service_provider,
+                microsoft_oauth_route=settings.microsoft_oauth_route,
+                google=settings.google,
+                auto_renew=settings.auto_renew,
             )
             request = OrderRequest(user_id=user_id, order=order, reference=self.key)
-        return ReadOrder(
-            source=self.source,
-            row=self.row,
-            key=self.key,
-            request=request,
-            faults=self.faults,
-            rows={entry.domain: entry.rows for entry in entries},
-        )
+        return ReadOrder(source=self.source, row=self.row, key=self.key, request=request, faults=self.faults, rows=rows)
 
 
-def _provider(text: str) -> ServiceProvider | str | None:
-    """The enum's member in any case of letters; other text stays, for the inspection to judge."""
-    return ServiceProvider.__members__.get(text.upper(), text) if text else None
-
-
-def _cycle(text: str) -> BillingCycle | str | None:
-    return BillingCycle.__members__.get(text.upper(), text) if text else None
-
-
-def _google(route: str, client_id: str, app_name: str) -> GoogleOAuth | None:
-    if not (route or client_id or app_name):
-        return None
-    return GoogleOAuth(google_oauth_route=route or None, client_id=client_id or None, app_name=app_name or None)
-
-
-def orders_from_rows(  # noqa: C901, PLR0912 - one loop without calls is what makes it fast
+def orders_from_rows(  # noqa: C901, PLR0912, PLR0915 - one loop without calls is what makes it fast
     header: TableHeader,
     rows: Iterable[list[str]],
     *,
@@ -268,8 +230,11 @@ def orders_from_rows(  # noqa: C901, PLR0912 - one loop without calls is what ma
         Each order when its last row was read. A row that cannot be placed comes as an order without request.
     """
     width, source = header.width, header.source
-    head_cells = header.cells((*_IDENTITY, *_SETTINGS))
+    head_cells = header.cells((*_IDENTITY, *SETTINGS))
+    padded = len(header.positions) < len(COLUMNS)
     box_cells = header.cells(_MAILBOX)
+    reader = SettingsReader()
+    nothing = reader.read(("",) * len(SETTINGS))
     last_head: Sequence[str] | None = None
     current: _OpenOrder | None = None
     # A row that cannot be read may belong to the order before it or to the one after it: neither is whole.
@@ -286,25 +251,37 @@ def orders_from_rows(  # noqa: C901, PLR0912 - one loop without calls is what ma
                 if current is not None:
                     current.faults.append(fault)
                 else:
-                    yield ReadOrder(source=source, row=number, key="", request=None, faults=(fault,))
+                    yield ReadOrder.unreadable(fault)
                 torn, last_head = number, None
                 continue
             del row[width:]
-        row.append("")
+        if padded:
+            row.append("")
         head = head_cells(row)
         if head != last_head:
-            reference, user, domain, years, forward_to, *settings = map(str.strip, head)
+            reference, user, domain, years, forward_to = map(str.strip, head[: len(_IDENTITY)])
             if not domain and not any(map(str.strip, row)):
                 continue
-            if current is None or not current.continues(reference, user, domain, settings, domains_per_order):
+            found = reader.read(head[len(_IDENTITY) :])
+            if current is None or not (
+                reference == current.reference
+                if reference or current.reference
+                else current.continues(user, domain, found, domains_per_order)
+            ):
                 if current is not None:
                     yield current.close(confirm=confirm)
-                current = _OpenOrder(source, number, reference, user, domain=domain, default_user=user_id or "")
-            if torn:
-                if current.row == number:
+                owner = user or user_id or ""
+                # Without a reference of the user's, user and domain name the order: a second run with one
+                # more mailbox in the file must meet the same name, not make a second order.
+                key = reference or f"{owner}:{domain.lower()}"
+                current = _OpenOrder(source, number, reference, user, user_id or "", key, nothing)
+                if torn:
                     current.fault(number, "", f"row {torn}, which cannot be read, may belong to this order")
-                torn = 0
-            current.take(number, user, settings)
+            torn = 0
+            if user and user != current.user_id:
+                current.take_user(number, user)
+            if found is not current.settings and not found.empty:
+                current.take_settings(number, found, reader)
             entry = current.registration(number, domain, years, forward_to)
             boxes, box_rows = entry.mailboxes, entry.rows.mailboxes
             last_head = head
@@ -317,7 +294,7 @@ def orders_from_rows(  # noqa: C901, PLR0912 - one loop without calls is what ma
                     first_name=first_name.strip(),
                     last_name=last_name.strip(),
                     profile_picture=picture.strip() or None,
-                    on_warmup=current.truth(number, "on_warmup", warmup) if warmup else None,
+                    on_warmup=TRUTHS[warmup] if warmup in TRUTHS else current.truth(number, warmup),
                 )
             )
             box_rows.append(number)

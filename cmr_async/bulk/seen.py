@@ -18,10 +18,18 @@ class SeenNames:
 
     def __init__(self) -> None:
         """Make an empty set."""
-        self._size = 1024
+        self._size = 1 << 16
         self._hashes = array("Q", bytes(8 * self._size))
         self._rows = array("Q", bytes(8 * self._size))
         self._count = 0
+
+    def mark(self, name: str, row: int) -> None:
+        """Change the row of a name that is there."""
+        mark = hash(name) & _MASK or 1
+        at = mark & (self._size - 1)
+        while self._hashes[at] != mark:
+            at = (at + 1) & (self._size - 1)
+        self._rows[at] = row
 
     def __len__(self) -> int:
         return self._count

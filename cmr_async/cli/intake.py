@@ -11,7 +11,7 @@ import typer
 
 from ..bulk.files import InputFormat, OrderFile
 from ..bulk.places import ReadOrder
-from ..bulk.plan import CheckedOrder, Plan, check_orders, make_plan
+from ..bulk.plan import Plan, check_orders, make_plan
 from ..bulk.prices import DEFAULT_PRICES, Budget, PriceTable, read_prices
 from .display import Cautions, complain, counted, printable, show_plan
 from .exits import ExitCode
@@ -44,7 +44,7 @@ class Intake:
         """The file's orders, from its beginning."""
         return self.source.orders(user_id=self.user_id, confirm=self.confirm, domains_per_order=self.domains_per_order)
 
-    def checked(self) -> Iterator[CheckedOrder]:
+    def checked(self) -> Iterator[ReadOrder]:
         """The file's orders after every check, from its beginning."""
         return check_orders(self.orders())
 

@@ -131,7 +131,7 @@ class Submission:
                     continue
                 self._stop(f"{self._source.name} changed while its orders were being sent")
                 return
-            if limit := self._budget.take(checked.request.order):
+            if limit := self._budget.take(self._budget.prices.estimate(checked.request.order)):
                 self._report.next_row = checked.row
                 self._stop(limit)
                 return
