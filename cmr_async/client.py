@@ -13,7 +13,7 @@ from yarl import URL
 from ._version import __version__
 from .bulk import Bulk
 from .core.endpoints import DEFAULT_BASE_URL, resolve
-from .core.pacing import DEFAULT_GAP, Pacer, shared_pacer
+from .core.pacing import DEFAULT_GAP, Pacer, pace_name, shared_pacer
 from .core.retry import RetryPolicy
 from .errors import ConfigurationError
 from .resources.caller import Caller
@@ -103,13 +103,15 @@ class AsyncClient:
             ssl=ssl,
             trust_env=trust_env,
         )
-        self._pacer = shared_pacer(origin, key)
+        name = pace_name(origin, key)
+        self._pacer = shared_pacer(name)
         caller = Caller(
             transport=self._transport,
             endpoints=resolve(endpoints or {}),
             pacer=self._pacer,
             gap=gap,
             retry=retry or RetryPolicy(),
+            pace_name=name,
         )
         #: Calls about orders.
         self.orders: Orders = Orders(caller)
@@ -120,7 +122,7 @@ class AsyncClient:
         #: Calls about subscriptions.
         self.subscriptions: Subscriptions = Subscriptions(caller)
         #: Many orders at once.
-        self.bulk: Bulk = Bulk(self.orders)
+        self.bulk: Bulk = Bulk(caller)
 
     def __repr__(self) -> str:
         """Name the client without its key."""

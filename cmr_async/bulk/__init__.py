@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from functools import partial
+from time import time
+from typing import TYPE_CHECKING, Any
+
 import attrs
 
+from ..core.endpoints import require_path
 from ..errors import ConfigurationError
-from ..resources.orders import Orders
+from ..resources.caller import Caller
 from .items import BulkSummary, OrderOutcome, OrderRequest, OrderState
-from .submit import BulkRun, Requests
+from .opening import JournalLike, opened
+from .sources import DraftSource, Requests, RequestSource, Source
+from .submit import BulkRun
+
+if TYPE_CHECKING:
+    from .journal import Journal
+    from .reconcile import Finding
 
 __all__ = ["Bulk", "BulkRun", "BulkSummary", "OrderOutcome", "OrderRequest", "OrderState"]
 
@@ -16,14 +28,27 @@ __all__ = ["Bulk", "BulkRun", "BulkSummary", "OrderOutcome", "OrderRequest", "Or
 class Bulk:
     """Many orders at once: `client.bulk`."""
 
-    _orders: Orders
+    _caller: Caller
 
-    def submit(self, requests: Requests, *, concurrency: int = 8, stop_after_unknown: int = 3) -> BulkRun:
+    def submit(
+        self,
+        requests: Requests,
+        *,
+        journal: JournalLike = None,
+        concurrency: int = 8,
+        stop_after_unknown: int = 3,
+    ) -> BulkRun:
         """Submit many orders and give out each outcome as it completes; a failed order is a value.
+
+        With a journal the run may be killed at any instant and started again: an order that the journal knows as
+        accepted is skipped, an unknown one is given out as unknown and left alone, and nothing is sent twice. All
+        processes on one journal share one pace.
 
         Args:
             requests: Any iterable or async iterable of `OrderRequest`; pulled as there is room. Each order's own
                 `confirm` decides whether it spends money.
+            journal: A path (`run.db`, SQLite), a URL (`postgresql://...`), or an open `Journal`; needs the extra
+                `journal`. `None`: nothing is written down.
             concurrency: Orders under way at once, at least 1. The pace of the key holds for all of them together.
             stop_after_unknown: Start no further order after so many outcomes in a row that were unknown or could
                 not be sent. A 401, 402 or 403 stops the run at once.
@@ -33,7 +58,83 @@ class Bulk:
 
         Raises:
             ConfigurationError: A number is out of range. Errors of single orders are in their outcomes.
+            JournalError: While iterating: the journal cannot be used; orders in flight are drained first.
         """
+        return self._run(partial(RequestSource, requests), journal, concurrency, stop_after_unknown)
+
+    def process(
+        self,
+        journal: JournalLike,
+        *,
+        references: Iterable[str] | None = None,
+        concurrency: int = 8,
+        stop_after_unknown: int = 3,
+    ) -> BulkRun:
+        """Process the accepted drafts of a journal: this spends money, once for each draft.
+
+        It is journaled like the orders themselves, so it may be killed and started again. The path of the endpoint
+        is not documented and must be set: `AsyncClient(endpoints={"orders.process": "/the/path"})`.
+
+        Args:
+            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
+            references: Keys of the drafts to process; `None`: all of them.
+            concurrency: Drafts under way at once, at least 1.
+            stop_after_unknown: As in `submit`.
+
+        Returns:
+            The run, as `submit` returns it; `order_id` of its outcomes is the draft's.
+
+        Raises:
+            ConfigurationError: A number is out of range, or while iterating: the journal is missing.
+            JournalError: While iterating: the journal cannot be used.
+        """
+        require_path(self._caller.endpoints["orders.process"])
+        return self._run(partial(DraftSource, references), journal, concurrency, stop_after_unknown)
+
+    async def reconcile(
+        self,
+        journal: JournalLike,
+        *,
+        settle: float = 900.0,
+        events: Iterable[Mapping[str, Any]] = (),
+    ) -> AsyncGenerator[Finding, None]:
+        """Look for what became of the unknown orders of a journal, and write each verdict into it.
+
+        It only reads from the API. `absent` makes an order eligible for `Journal.resubmit`, by name; nothing is sent
+        again by itself.
+
+        Args:
+            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
+            settle: Seconds that must have passed since the send before an order can be called absent.
+            events: Webhook events as CMR delivered them, each a mapping with `event` and `data`.
+
+        Yields:
+            A `Finding` for each unknown order: its entry, the verdict (`None`: not enough evidence yet) and the
+            evidence in words.
+
+        Raises:
+            JournalError: The journal cannot be used.
+            ConfigurationError: There is no journal.
+            ClientStateError: The client is closed or belongs to another event loop.
+        """
+        async with opened(journal) as opened_journal:
+            if opened_journal is None:
+                raise ConfigurationError("Reconciling needs the journal of the run.")
+            from .reconcile import Reconciler  # noqa: PLC0415 - it needs the journal, an extra
+
+            reconciler = Reconciler(caller=self._caller, settle=settle, events=tuple(events))
+            async for finding in reconciler.find(opened_journal, now=time()):
+                yield finding
+
+    def _run(
+        self,
+        feed: Callable[[Journal | None], Source],
+        journal: JournalLike,
+        concurrency: int,
+        stop_after_unknown: int,
+    ) -> BulkRun:
         if concurrency < 1 or stop_after_unknown < 1:
             raise ConfigurationError("concurrency and stop_after_unknown must be 1 or more.")
-        return BulkRun(self._orders, requests, concurrency=concurrency, stop_after_unknown=stop_after_unknown)
+        return BulkRun(
+            self._caller, feed, journal=journal, concurrency=concurrency, stop_after_unknown=stop_after_unknown
+        )

@@ -10,7 +10,7 @@ import hashlib
 import os
 import threading
 
-__all__ = ["DEFAULT_GAP", "Pacer", "shared_pacer"]
+__all__ = ["DEFAULT_GAP", "Pacer", "pace_name", "shared_pacer"]
 
 #: Seconds between two requests: 98.5 % of 5 requests a second.
 DEFAULT_GAP = 0.203
@@ -67,9 +67,13 @@ _pacers: dict[str, Pacer] = {}
 _registry_lock = threading.Lock()
 
 
-def shared_pacer(origin: str, api_key: str) -> Pacer:
-    """Return the one pacer that every client of this process with this origin and key shares."""
-    name = hashlib.sha256(f"{origin}\n{api_key}".encode()).hexdigest()
+def pace_name(origin: str, api_key: str) -> str:
+    """Return the name of the pace of a key: a fingerprint that does not tell the key."""
+    return hashlib.sha256(f"{origin}\n{api_key}".encode()).hexdigest()
+
+
+def shared_pacer(name: str) -> Pacer:
+    """Return the one pacer that every client of this process with this pace shares."""
     with _registry_lock:
         return _pacers.setdefault(name, Pacer())
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 from time import monotonic
+from typing import Protocol
 
 import attrs
 
@@ -15,16 +16,26 @@ from ..core.exchange import CallCancelled, Exchange, Request
 from ..core.judge import Judgement, Outcome, judge
 from ..core.pacing import Pacer
 from ..core.retry import RetryPolicy, may_repeat
-from ..errors import APIError, CMRError, RateLimitError
+from ..errors import APIError, CMRError, NotSentError, RateLimitError
 from ..models import Envelope
 from ..transport import Transport
 
-__all__ = ["Caller"]
+__all__ = ["Caller", "SharedPace"]
 
 logger: logging.Logger = logging.getLogger("cmr_async")
 
 #: Seconds to hold all requests back after a 429 without a readable `Retry-After`.
 _DEFAULT_PAUSE = 1.0
+
+
+class SharedPace(Protocol):
+    """A pace that other processes keep as well."""
+
+    async def wait(self) -> None:
+        """Wait for a slot."""
+
+    async def pause(self, seconds: float) -> None:
+        """Hold everybody back for some seconds, after a 429."""
 
 
 @attrs.frozen(kw_only=True)
@@ -39,6 +50,10 @@ class Caller:
     clock: Callable[[], float] = monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     rng: Random = attrs.field(factory=Random, repr=False)
+    #: Name of the pace of this key, a fingerprint; see `core.pacing.pace_name`.
+    pace_name: str = ""
+    #: Waited for after the pace of this process, where several processes share one.
+    shared: SharedPace | None = None
 
     async def call(
         self,
@@ -50,6 +65,7 @@ class Caller:
         body: bytes | None = None,
         pays: bool = False,
         timeout: float | None = None,
+        may_send: Callable[[], bool] | None = None,
     ) -> Envelope:
         """Make one call and return the API's envelope.
 
@@ -61,6 +77,7 @@ class Caller:
             body: JSON body.
             pays: This very request can take money.
             timeout: Seconds to wait for an answer; `None`: the client's setting.
+            may_send: Asked right before each attempt; after a `False` nothing more is sent.
 
         Raises:
             APIError: The API refused; for 429 only after the time budget was used up.
@@ -78,14 +95,16 @@ class Caller:
         if query is not None:
             parameters |= {key: value for key, value in query.items() if value is not None}
         request = Request(endpoint=endpoint, subject=subject, query=parameters, body=body, pays=pays, timeout=timeout)
-        return await self._attempts(request)
+        return await self._attempts(request, may_send)
 
-    async def _attempts(self, request: Request) -> Envelope:
+    async def _attempts(self, request: Request, may_send: Callable[[], bool] | None) -> Envelope:
         waits = self.retry.waits(self.rng)
         attempts = 0
         await self._wait_for_slot()
         started = self.clock()
         while True:
+            if may_send is not None and not may_send():
+                raise NotSentError(f"{request.subject()} was not sent: this process lost its claim to it meanwhile.")
             attempts += 1
             try:
                 exchange = await self.transport.send(request)
@@ -100,7 +119,7 @@ class Caller:
             error.attempts = attempts
             if not may_repeat(judgement.outcome, request.endpoint):
                 raise error
-            wait = self._wait_before_repeat(judgement.outcome, error, next(waits))
+            wait = await self._wait_before_repeat(judgement.outcome, error, next(waits))
             if not self.retry.allows(self.clock() - started, wait):
                 raise error
             if judgement.outcome is not Outcome.THROTTLED:  # the shared pause holds a throttled call back
@@ -113,15 +132,19 @@ class Caller:
         while wait > 0:
             await self.sleep(wait)
             if not self.pacer.paused_for(self.clock()):
-                return
+                break
             wait = self.pacer.reserve(self.clock(), self.gap)
+        if self.shared is not None:
+            await self.shared.wait()
 
-    def _wait_before_repeat(self, outcome: Outcome, error: CMRError, jittered: float) -> float:
+    async def _wait_before_repeat(self, outcome: Outcome, error: CMRError, jittered: float) -> float:
         if outcome is not Outcome.THROTTLED:
             return jittered
         asked = error.retry_after if isinstance(error, RateLimitError) else None
         pause = (_DEFAULT_PAUSE if asked is None else asked) + min(jittered, 0.1)
         self.pacer.pause(self.clock(), min(pause, self.retry.time_budget))
+        if self.shared is not None:
+            await self.shared.pause(min(pause, self.retry.time_budget))
         return pause
 
     def _settle(self, cancelled: asyncio.CancelledError, request: Request, attempts: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import attrs
@@ -54,13 +55,21 @@ class Orders:
         checked = check_order(order, user_id=user_id)
         return await self.send_checked(checked, user_id=user_id, timeout=timeout)
 
-    async def send_checked(self, order: Order, *, user_id: str, timeout: float | None = None) -> OrderCreated:
+    async def send_checked(
+        self,
+        order: Order,
+        *,
+        user_id: str,
+        timeout: float | None = None,
+        may_send: Callable[[], bool] | None = None,
+    ) -> OrderCreated:
         """Send an order that `check_order` returned, without checking it again. Bulk runs use it.
 
         Args:
             order: An order that was checked.
             user_id: Id of the user who will own it.
             timeout: Seconds to wait for the answer.
+            may_send: Asked right before each attempt; after a `False` nothing more is sent.
 
         Raises:
             CMRError: As `create`, except `ValidationError`.
@@ -72,10 +81,18 @@ class Orders:
             body=dump_order(order),
             pays=order.confirm,
             timeout=timeout,
+            may_send=may_send,
         )
         return read_order_created(envelope)
 
-    async def process(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
+    async def process(
+        self,
+        order_id: str,
+        *,
+        user_id: str,
+        timeout: float | None = None,
+        may_send: Callable[[], bool] | None = None,
+    ) -> Envelope:
         """Process a draft: this spends money. Its path is not documented, so it must be set first.
 
         `userId` goes into the query, as in every documented order call, and `orderId` into the JSON body; no
@@ -85,6 +102,7 @@ class Orders:
             order_id: Id of an order that was created with `confirm=False`.
             user_id: Id of the user who owns it.
             timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
+            may_send: Asked right before each attempt; after a `False` nothing more is sent.
 
         Returns:
             The envelope with plain `data`.
@@ -103,6 +121,7 @@ class Orders:
             body=orjson.dumps({"orderId": order_id}),
             pays=True,
             timeout=timeout,
+            may_send=may_send,
         )
 
     async def status(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:

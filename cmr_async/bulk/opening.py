@@ -1,0 +1,49 @@
+"""Opening the journal that a caller named, and sharing its pace. The journal's libraries are an extra."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from os import PathLike
+from typing import TYPE_CHECKING, Union
+
+import attrs
+
+from ..resources.caller import Caller
+
+if TYPE_CHECKING:
+    from .journal import Journal
+
+__all__ = ["JournalLike", "opened", "with_shared_pace"]
+
+#: A path (SQLite), a URL (PostgreSQL), an open journal, or none.
+JournalLike = Union[str, PathLike[str], "Journal", None]
+
+
+@asynccontextmanager
+async def opened(journal: JournalLike) -> AsyncIterator[Journal | None]:
+    """Open the journal that a caller named; one that is open already stays the caller's.
+
+    Raises:
+        ConfigurationError: The extra `journal` is not installed, or the location cannot be one.
+        JournalError: It cannot be opened.
+    """
+    if journal is None:
+        yield None
+        return
+    from .journal import Journal  # noqa: PLC0415 - an extra, and heavy
+
+    if isinstance(journal, Journal):
+        yield journal
+        return
+    async with Journal.open(journal) as own:
+        yield own
+
+
+def with_shared_pace(caller: Caller, journal: Journal | None) -> Caller:
+    """Return a caller that keeps the pace together with every process on the journal."""
+    if journal is None or caller.gap == 0:
+        return caller
+    from .shared_pace import JournalPace  # noqa: PLC0415 - it needs the journal
+
+    return attrs.evolve(caller, shared=JournalPace(journal=journal, name=caller.pace_name, gap=caller.gap))
