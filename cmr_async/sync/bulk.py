@@ -12,13 +12,15 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from ..bulk import BulkRun, BulkSummary, OrderOutcome, OrderRequest
-from ..bulk.submit import Requests
 from .iterator import BlockingIterator, Owner, _End, _Source
 from .portal import WAKE_EVERY, Call, Portal, current_portal
 
-__all__ = ["BlockingBulkRun"]
+__all__ = ["BlockingBulkRun", "Requests"]
 
 R = TypeVar("R")
+
+#: What a run takes: any iterable or async iterable of requests.
+Requests = Iterable[OrderRequest] | AsyncIterable[OrderRequest]
 
 
 class BlockingBulkRun(BlockingIterator[OrderOutcome]):

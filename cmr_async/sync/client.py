@@ -7,10 +7,12 @@ method hands its arguments to the async method of the same name, so behaviour, e
 from __future__ import annotations
 
 import ssl as ssl_module
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from ..bulk import Bulk as AsyncBulk
-from ..bulk.submit import Requests
+from ..bulk.opening import JournalLike
+from ..bulk.sources import Requests
 from ..client import AsyncClient
 from ..core.pacing import DEFAULT_GAP, Pacer
 from ..core.retry import RetryPolicy
@@ -21,7 +23,11 @@ from ..resources.subscriptions import Subscriptions as AsyncSubscriptions
 from ..resources.users import Users as AsyncUsers
 from ..transport import Timeouts
 from .bulk import BlockingBulkRun
-from .twin import BlockingClient, Life
+from .iterator import BlockingIterator
+from .twin import BlockingClient, Life, at_once
+
+if TYPE_CHECKING:
+    from ..bulk.reconcile import Finding
 
 __all__ = ["Bulk", "Client", "Domains", "Orders", "Subscriptions", "Users"]
 
@@ -85,15 +91,15 @@ class Client(BlockingClient):
             )
         )
         #: Calls about orders.
-        self.orders = Orders(self._async.orders, self._life)
+        self.orders: Orders = Orders(self._async.orders, self._life)
         #: Calls about users.
-        self.users = Users(self._async.users, self._life)
+        self.users: Users = Users(self._async.users, self._life)
         #: Calls about domains.
-        self.domains = Domains(self._async.domains, self._life)
+        self.domains: Domains = Domains(self._async.domains, self._life)
         #: Calls about subscriptions.
-        self.subscriptions = Subscriptions(self._async.subscriptions, self._life)
+        self.subscriptions: Subscriptions = Subscriptions(self._async.subscriptions, self._life)
         #: Many orders at once.
-        self.bulk = Bulk(self._async.bulk, self._life)
+        self.bulk: Bulk = Bulk(self._async.bulk, self._life)
 
     @property
     def pacer(self) -> Pacer:
@@ -121,7 +127,7 @@ class Orders:
                 turns slow answers into unknown outcomes.
 
         Returns:
-            The order's id and what the API said. Accepted means queued: provisioning results come later.
+            The order's id and what the API said. Accepted means queued, provisioning results come later.
 
         Raises:
             ValidationError: The order has faults; nothing was sent. Correct every fault it lists.
@@ -138,20 +144,25 @@ class Orders:
         """
         return self._life.call(self._async.create, order, user_id=user_id, timeout=timeout)
 
-    def send_checked(self, order: Order, *, user_id: str, timeout: float | None = None) -> OrderCreated:
+    def send_checked(
+        self, order: Order, *, user_id: str, timeout: float | None = None, may_send: Callable[[], bool] | None = None
+    ) -> OrderCreated:
         """Send an order that `check_order` returned, without checking it again. Bulk runs use it.
 
         Args:
             order: An order that was checked.
             user_id: Id of the user who will own it.
             timeout: Seconds to wait for the answer.
+            may_send: Asked right before each attempt; after a `False` nothing more is sent.
 
         Raises:
             CMRError: As `create`, except `ValidationError`.
         """
-        return self._life.call(self._async.send_checked, order, user_id=user_id, timeout=timeout)
+        return self._life.call(self._async.send_checked, order, user_id=user_id, timeout=timeout, may_send=may_send)
 
-    def process(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
+    def process(
+        self, order_id: str, *, user_id: str, timeout: float | None = None, may_send: Callable[[], bool] | None = None
+    ) -> Envelope:
         """Process a draft: this spends money. Its path is not documented, so it must be set first.
 
         `userId` goes into the query, as in every documented order call, and `orderId` into the JSON body; no
@@ -161,6 +172,7 @@ class Orders:
             order_id: Id of an order that was created with `confirm=False`.
             user_id: Id of the user who owns it.
             timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
+            may_send: Asked right before each attempt; after a `False` nothing more is sent.
 
         Returns:
             The envelope with plain `data`.
@@ -172,7 +184,7 @@ class Orders:
 
         Source: reference, section 10.1, "Process the Order".
         """
-        return self._life.call(self._async.process, order_id, user_id=user_id, timeout=timeout)
+        return self._life.call(self._async.process, order_id, user_id=user_id, timeout=timeout, may_send=may_send)
 
     def status(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
         """Look up an order. The shape of the answer is not documented, so it comes as plain `data`.
@@ -300,12 +312,20 @@ class Bulk:
         self._async = resource
         self._life = life
 
-    def submit(self, requests: Requests, *, concurrency: int = 8, stop_after_unknown: int = 3) -> BlockingBulkRun:
+    def submit(
+        self, requests: Requests, *, journal: JournalLike = None, concurrency: int = 8, stop_after_unknown: int = 3
+    ) -> BlockingBulkRun:
         """Submit many orders and give out each outcome as it completes; a failed order is a value.
+
+        With a journal the run may be killed at any instant and started again: an order that the journal knows as
+        accepted is skipped, an unknown one is given out as unknown and left alone, and nothing is sent twice. All
+        processes on one journal share one pace.
 
         Args:
             requests: Any iterable or async iterable of `OrderRequest`; pulled as there is room. Each order's own
                 `confirm` decides whether it spends money.
+            journal: A path (`run.db`, SQLite), a URL (`postgresql://...`), or an open `Journal`; needs the extra
+                `journal`. `None`: nothing is written down.
             concurrency: Orders under way at once, at least 1. The pace of the key holds for all of them together.
             stop_after_unknown: Start no further order after so many outcomes in a row that were unknown or could
                 not be sent. A 401, 402 or 403 stops the run at once.
@@ -315,7 +335,70 @@ class Bulk:
 
         Raises:
             ConfigurationError: A number is out of range. Errors of single orders are in their outcomes.
+            JournalError: While iterating: the journal cannot be used; orders in flight are drained first.
         """
         return self._life.submit(
-            self._async.submit, requests, concurrency=concurrency, stop_after_unknown=stop_after_unknown
+            self._async.submit,
+            requests,
+            journal=journal,
+            concurrency=concurrency,
+            stop_after_unknown=stop_after_unknown,
         )
+
+    def process(
+        self,
+        journal: JournalLike,
+        *,
+        references: Iterable[str] | None = None,
+        concurrency: int = 8,
+        stop_after_unknown: int = 3,
+    ) -> BlockingBulkRun:
+        """Process the accepted drafts of a journal: this spends money, once for each draft.
+
+        It is journaled like the orders themselves, so it may be killed and started again. The path of the endpoint
+        is not documented and must be set: `Client(endpoints={"orders.process": "/the/path"})`.
+
+        Args:
+            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
+            references: Keys of the drafts to process; `None`: all of them.
+            concurrency: Drafts under way at once, at least 1.
+            stop_after_unknown: As in `submit`.
+
+        Returns:
+            The run, as `submit` returns it; `order_id` of its outcomes is the draft's.
+
+        Raises:
+            ConfigurationError: A number is out of range, or while iterating: the journal is missing.
+            JournalError: While iterating: the journal cannot be used.
+        """
+        return self._life.go(
+            self._async.process,
+            journal,
+            references=at_once(references),
+            concurrency=concurrency,
+            stop_after_unknown=stop_after_unknown,
+        )
+
+    def reconcile(
+        self, journal: JournalLike, *, settle: float = 900.0, events: Iterable[Mapping[str, Any]] = ()
+    ) -> BlockingIterator[Finding]:
+        """Look for what became of the unknown orders of a journal, and write each verdict into it.
+
+        It only reads from the API. `absent` makes an order eligible for `Journal.resubmit`, by name; nothing is sent
+        again by itself.
+
+        Args:
+            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
+            settle: Seconds that must have passed since the send before an order can be called absent.
+            events: Webhook events as CMR delivered them, each a mapping with `event` and `data`.
+
+        Yields:
+            A `Finding` for each unknown order: its entry, the verdict (`None`: not enough evidence yet) and the
+            evidence in words.
+
+        Raises:
+            JournalError: The journal cannot be used.
+            ConfigurationError: There is no journal.
+            ClientStateError: The client is closed, or this is its loop's own thread.
+        """
+        return self._life.iterate(self._async.reconcile, journal, settle=settle, events=at_once(events))

@@ -14,7 +14,7 @@ import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from ..core.exchange import CallCancelled
@@ -89,6 +89,8 @@ class Call(Generic[R]):
         try:
             self.start()
             self.wait()
+        except ClientStateError:
+            raise
         except BaseException as interruption:
             self._interrupt(interruption)
             raise
@@ -108,8 +110,11 @@ class Call(Generic[R]):
         """
         self._left = background
         # The loop runs `_start` in a copy of this thread's context, which its task takes over
-        with suppress(RuntimeError) if background else nullcontext():  # the loop is closed, with everything on it
+        try:
             self.portal.loop.call_soon_threadsafe(self._start)
+        except RuntimeError:  # the loop is closed, and everything on it with it
+            if not background:
+                raise ClientStateError("The interpreter is exiting: the blocking client has stopped.") from None
 
     def wait(self) -> None:
         """Wait until it has ended."""
@@ -186,9 +191,9 @@ class Call(Generic[R]):
 
     def notes(self) -> list[str]:
         """Say what is known of a call whose caller was interrupted."""
-        if isinstance(self._error, CallCancelled):
-            notes = list(getattr(self._error, "__notes__", ()))
-            known = _order_id(self._error)
+        if isinstance(self._error, asyncio.CancelledError):
+            notes: list[str] = list(getattr(self._error, "__notes__", ()))
+            known = _order_id(_learned(self._error))
             return [*notes, f"Its id: {known}."] if known else notes
         if self._error is None:
             return [f"The call had just returned {self._result!r:.{_TOLD}}"] if self._result is not None else []
@@ -207,6 +212,7 @@ class Portal:
         self.clients: set[AsyncClient] = set()
         #: Calls under way; touched by the loop's thread only.
         self.calls: set[Call[Any]] = set()
+        self._winding_down: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._serve, name="cmr-async-portal", daemon=True)
         self._thread.start()
 
@@ -346,18 +352,25 @@ def _for_a_caller(error: BaseException) -> BaseException:
 
     Cancellations stay inside: only the exit of the interpreter cancels calls that somebody waits for.
     """
-    if isinstance(error, CallCancelled):
-        known = _order_id(error)
-        return error.error or OutcomeUnknownError(
-            "The order was accepted just as the interpreter was exiting. Do not send it again.", order_id=known
-        )
-    if isinstance(error, asyncio.CancelledError):
-        return ClientStateError("The interpreter is exiting: the call was cancelled before it was sent.")
-    return error
+    if not isinstance(error, asyncio.CancelledError):
+        return error
+    learned = _learned(error)
+    if learned is None:
+        return ClientStateError("The interpreter is exiting: the call was cancelled, and no order had gone out.")
+    return learned.error or OutcomeUnknownError(
+        "The order was accepted just as the interpreter was exiting. Do not send it again.",
+        order_id=_order_id(learned),
+    )
 
 
-def _order_id(cancelled: CallCancelled) -> str | None:
-    data = cancelled.envelope.data if cancelled.envelope is not None else None
+def _learned(cancelled: asyncio.CancelledError) -> CallCancelled | None:
+    """Return what the drain of an order learned."""
+    cause = cancelled.__cause__
+    return cause if isinstance(cause, CallCancelled) else None
+
+
+def _order_id(learned: CallCancelled | None) -> str | None:
+    data = learned.envelope.data if learned is not None and learned.envelope is not None else None
     known = data.get("orderId") if isinstance(data, Mapping) else None
     return known if isinstance(known, str) else None
 

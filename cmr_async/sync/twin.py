@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import Any, Concatenate, NoReturn, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, NoReturn, ParamSpec, Self, TypeVar, overload
 
 from ..bulk import BulkRun
-from ..bulk.submit import Requests
 from ..client import AsyncClient
 from ..errors import ClientStateError
-from .bulk import BlockingBulkRun
+from .bulk import BlockingBulkRun, Requests
 from .iterator import BlockingIterator
 from .portal import Call, Portal, current_portal, running_portal
 
-__all__ = ["BlockingClient", "Life"]
+__all__ = ["BlockingClient", "Life", "at_once"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,6 +51,10 @@ class Life:
     ) -> BlockingBulkRun:
         """Return a bulk run whose plain iterable is pulled in the thread that iterates the run."""
         return BlockingBulkRun(self, lambda source: function(source, *args, **kwargs), requests)
+
+    def go(self, function: Callable[P, BulkRun], /, *args: P.args, **kwargs: P.kwargs) -> BlockingBulkRun:
+        """Return a bulk run that has no input of the caller's."""
+        return BlockingBulkRun(self, lambda _: function(*args, **kwargs), ())
 
     def portal(self) -> Portal:
         """Return the portal that serves this client in this process.
@@ -104,6 +107,15 @@ class Life:
             call.run()
         else:
             call.start(background=True)
+
+
+@overload
+def at_once(items: Iterable[R]) -> tuple[R, ...]: ...
+@overload
+def at_once(items: Iterable[R] | None) -> tuple[R, ...] | None: ...
+def at_once(items: Iterable[R] | None) -> tuple[R, ...] | None:
+    """Read a small iterable in the caller's thread, where a database behind it may belong."""
+    return None if items is None else tuple(items)
 
 
 def _close_later(client: AsyncClient) -> None:

@@ -109,7 +109,7 @@ def resources() -> list[Resource]:
     for name, value in vars(client).items():
         if name.startswith("_"):
             continue
-        line = next(number for number, text in enumerate(source) if text.strip().startswith(f"self.{name} ="))
+        line = next(number for number, text in enumerate(source) if re.match(rf"\s*self\.{name}\b.*=", text))
         comment: list[str] = []
         while source[line - 1].strip().startswith("#:"):
             line -= 1
@@ -136,9 +136,17 @@ class _Writer:
 
     def __init__(self) -> None:
         self._imports: dict[tuple[int, str], set[str]] = {(1, "twin"): {"BlockingClient", "Life"}}
+        self._typing: dict[tuple[int, str], set[str]] = {}
 
     def imports(self) -> str:
         """Return the import statements, sorted as ruff sorts them."""
+        if not self._typing:
+            return self._sorted(self._imports)
+        self._imports.setdefault((0, "typing"), set()).add("TYPE_CHECKING")
+        optional = textwrap.indent(self._sorted(self._typing), "    ", lambda line: bool(line.strip()))
+        return f"{self._sorted(self._imports)}\nif TYPE_CHECKING:\n{optional}"
+
+    def _sorted(self, imports: dict[tuple[int, str], set[str]]) -> str:
 
         def kind(module: str, level: int) -> int:
             if level:
@@ -146,7 +154,7 @@ class _Writer:
             return 0 if re.split(r"[ .]", module)[0] in sys.stdlib_module_names else 1
 
         blocks: dict[int, list[tuple[int, str, str]]] = {}
-        for (level, module), names in self._imports.items():
+        for (level, module), names in imports.items():
             listed = ", ".join(sorted(names, key=_constants_classes_functions))
             text = f"from {'.' * level}{module} import {listed}" if names else f"import {module}"
             if len(text) > _WIDTH:
@@ -187,7 +195,7 @@ class _Writer:
     def _constructor(self, found: list[Resource]) -> str:
         node, module = _class(AsyncClient)
         init = next(method for method in _methods(node) if method.name == "__init__")
-        arguments = [one for one in self._arguments(init, module) if one.name not in LEFT_OUT]
+        arguments = self._arguments(init, module, without=LEFT_OUT)
         while arguments[-1].text in {"*", "/"}:
             arguments.pop()
         head = _layout("    def __init__(", [one.text for one in arguments], ") -> None:")
@@ -199,7 +207,8 @@ class _Writer:
         lines = [head, doc.rstrip("\n"), made]
         for one in found:
             lines += [f"        {line}" for line in one.comment]
-            lines.append(f"        self.{one.attribute} = {one.cls.__name__}(self._async.{one.attribute}, self._life)")
+            name, cls = one.attribute, one.cls.__name__
+            lines.append(f"        self.{name}: {cls} = {cls}(self._async.{name}, self._life)")
         return "\n".join(lines) + "\n"
 
     def _member(self, method: ast.FunctionDef | ast.AsyncFunctionDef, module: ModuleType, cls: type) -> str:
@@ -217,7 +226,7 @@ class _Writer:
         takes_source = any("Requests" in one.text or "AsyncIter" in one.text for one in arguments)
         if returns in _RETURNS:
             self._imports.setdefault((1, "bulk"), set()).add(_RETURNS[returns])
-            returns, how = _RETURNS[returns], "submit"
+            returns, how = _RETURNS[returns], "submit" if takes_source else "go"
         elif takes_source:
             raise ValueError(f"{cls.__name__}.{method.name}: an input must be pulled in the caller's thread")
         elif iterated:
@@ -242,11 +251,15 @@ class _Writer:
         return text
 
     def _import(self, name: str, module: ModuleType) -> None:
-        for statement in ast.parse(inspect.getsource(module)).body:
+        body = ast.parse(inspect.getsource(module)).body
+        guarded = [one for entry in body if isinstance(entry, ast.If) for one in entry.body]
+        for statement in [*body, *guarded]:
             if isinstance(statement, ast.ImportFrom):
                 for alias in statement.names:
                     if (alias.asname or alias.name) == name:
-                        self._add_from(statement, alias, module)
+                        self._add_from(
+                            self._typing if statement in guarded else self._imports, statement, alias, module
+                        )
                         return
             elif isinstance(statement, ast.Import):
                 for alias in statement.names:
@@ -257,16 +270,24 @@ class _Writer:
         if name in vars(module):
             self._imports.setdefault((2, module.__name__.removeprefix(f"{_PACKAGE}.")), set()).add(name)
 
-    def _add_from(self, statement: ast.ImportFrom, alias: ast.alias, module: ModuleType) -> None:
+    def _add_from(
+        self,
+        imports: dict[tuple[int, str], set[str]],
+        statement: ast.ImportFrom,
+        alias: ast.alias,
+        module: ModuleType,
+    ) -> None:
         text = alias.name + (f" as {alias.asname}" if alias.asname else "")
         if not statement.level:
-            self._imports.setdefault((0, statement.module or ""), set()).add(text)
+            imports.setdefault((0, statement.module or ""), set()).add(text)
             return
         package = (module.__package__ or "").split(".")
         absolute = ".".join([*package[: len(package) - statement.level + 1], *filter(None, [statement.module])])
-        self._imports.setdefault((2, absolute.removeprefix(_PACKAGE).lstrip(".")), set()).add(text)
+        imports.setdefault((2, absolute.removeprefix(_PACKAGE).lstrip(".")), set()).add(text)
 
-    def _arguments(self, method: ast.FunctionDef | ast.AsyncFunctionDef, module: ModuleType) -> list[_Argument]:
+    def _arguments(
+        self, method: ast.FunctionDef | ast.AsyncFunctionDef, module: ModuleType, *, without: tuple[str, ...] = ()
+    ) -> list[_Argument]:
         given = method.args
         positional = [*given.posonlyargs, *given.args]
         missing: list[ast.expr | None] = [None] * (len(positional) - len(given.defaults))
@@ -280,7 +301,8 @@ class _Writer:
         if given.kwonlyargs:
             found.append(_Argument("", "*", ""))
         for arg, default in zip(given.kwonlyargs, given.kw_defaults, strict=True):
-            found.append(self._argument(arg, default, module, keyword=True))
+            if arg.arg not in without:
+                found.append(self._argument(arg, default, module, keyword=True))
         return found
 
     def _argument(self, arg: ast.arg, default: ast.expr | None, module: ModuleType, *, keyword: bool) -> _Argument:
@@ -290,7 +312,11 @@ class _Writer:
         text = f"{arg.arg}: {annotation}"
         if default is not None:
             text += f" = {self._named(_text(default, module), default, module)}"
-        return _Argument(arg.arg, text, f"{arg.arg}={arg.arg}" if keyword else arg.arg)
+        passed = arg.arg
+        if re.match(r"(Iterable|Iterator|Collection)\[", annotation):
+            self._imports[1, "twin"].add("at_once")
+            passed = f"at_once({passed})"
+        return _Argument(arg.arg, text, f"{arg.arg}={passed}" if keyword else passed)
 
 
 @attrs.frozen

@@ -1,0 +1,214 @@
+"""Ctrl-C and the exit of the interpreter: the caller is back at once, and no order is lost from sight."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+
+from .conftest import Scripts, Server, finish
+
+TIMED = """
+def timed(call):
+    try:
+        call()
+    except KeyboardInterrupt as error:
+        print("notes:", *getattr(error, "__notes__", ()))
+        return error
+    print("not interrupted")
+"""
+
+
+def interrupt(process: subprocess.Popen[str], server: Server, requests: int = 1) -> float:
+    """Send SIGINT once the server has the requests; return the moment."""
+    server.wait_for(lambda: len(server.users) >= requests)
+    time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    return time.monotonic()
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def test_ctrl_c_in_a_read_aborts_it_at_once(scripts: Scripts) -> None:
+    with scripts.start(TIMED + """
+cmr = client("never")
+timed(lambda: cmr.orders.status("o", user_id="a"))
+""") as process:  # fmt: skip
+        sent = interrupt(process, scripts.server)
+        assert first_line(process) == "notes:\n"
+        assert time.monotonic() - sent < 1
+        scripts.server.wait_for(lambda: scripts.server.aborted == ["a"], seconds=0.5)
+        finish(process)
+
+
+def test_ctrl_c_while_waiting_for_the_pace_sends_nothing(scripts: Scripts) -> None:
+    with scripts.start(TIMED + """
+cmr = Client("key", SERVER + "ok", gap=60)
+place(cmr, "a")
+timed(lambda: place(cmr, "b"))
+""") as process:  # fmt: skip
+        sent = interrupt(process, scripts.server)
+        assert first_line(process) == "notes:\n"
+        assert time.monotonic() - sent < 1
+        finish(process)
+    assert scripts.server.users == ["a"]
+
+
+def test_ctrl_c_in_an_order_is_back_within_a_second_and_its_answer_is_logged(scripts: Scripts) -> None:
+    with scripts.start(TIMED + """
+import logging
+logging.basicConfig(stream=sys.stdout, format="logged: %(message)s")
+with client("late") as cmr:
+    timed(lambda: cmr.orders.create(order(), user_id="a"))
+    raise SystemExit
+""") as process:  # fmt: skip
+        sent = interrupt(process, scripts.server)
+        assert first_line(process).startswith("notes: What had gone out may have been placed: do not send it again.")
+        assert time.monotonic() - sent < 1
+        printed = finish(process)
+    assert "logged: An interrupted call has ended. The order for example.com was accepted." in printed
+    assert "logged: An interrupted call has ended. Its id: order-of-a." in printed
+    assert scripts.server.aborted == []
+
+
+def test_an_answer_that_comes_during_the_grace_is_told_by_the_interruption(scripts: Scripts) -> None:
+    with scripts.start(TIMED + """
+cmr = client("slow")
+timed(lambda: cmr.orders.create(order(), user_id="a"))
+""") as process:  # fmt: skip
+        interrupt(process, scripts.server)
+        assert finish(process) == "notes: The order for example.com was accepted. Its id: order-of-a.\n"
+
+
+def test_an_order_without_an_answer_ends_unknown_and_the_exit_does_not_hang(scripts: Scripts) -> None:
+    with scripts.start(TIMED + """
+from cmr_async import Timeouts
+import logging
+logging.basicConfig(stream=sys.stdout, format="logged: %(message)s")
+cmr = client("never", timeouts=Timeouts(drain=1))
+timed(lambda: cmr.orders.create(order(), user_id="a"))
+time.sleep(1)
+""") as process:  # fmt: skip
+        sent = interrupt(process, scripts.server)
+        assert first_line(process).startswith("notes: What had gone out may have been placed")
+        assert time.monotonic() - sent < 1
+        printed = finish(process)
+    assert "outcome=unknown" in printed
+    assert "logged: An interrupted call has ended. The order for example.com may have been placed" in printed
+
+
+def test_the_exit_waits_a_bounded_time_for_an_order_that_had_gone_out(scripts: Scripts) -> None:
+    with scripts.start(TIMED + """
+import cmr_async.sync.portal as portal
+portal._EXIT_GRACE = 0.5
+cmr = client("never")
+timed(lambda: cmr.orders.create(order(), user_id="a"))
+""") as process:  # fmt: skip
+        sent = interrupt(process, scripts.server)
+        _, complaints = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert time.monotonic() - sent < 4
+    assert "Left without the answers: orders that had gone out may have been placed." in complaints
+    assert "Traceback" not in complaints
+
+
+def test_any_exception_in_the_waiting_thread_cancels_the_call(scripts: Scripts) -> None:
+    """As a time limit of Celery does: a signal handler that raises."""
+    printed = scripts.run("""
+import signal
+class Limit(Exception): pass
+def raise_limit(*_): raise Limit
+signal.signal(signal.SIGALRM, raise_limit)
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+cmr = client("never")
+began = time.monotonic()
+try:
+    cmr.orders.status("o", user_id="a")
+except Limit:
+    print(time.monotonic() - began < 1.3)
+""")
+    assert printed == "True\n"
+    scripts.server.wait_for(lambda: scripts.server.aborted == ["a"])
+
+
+def test_ctrl_c_in_a_bulk_run_is_back_at_once_and_drains_what_had_gone_out(scripts: Scripts) -> None:
+    with scripts.start(TIMED + """
+import logging
+logging.basicConfig(stream=sys.stdout, format="logged: %(message)s")
+cmr = client("late")
+def requests():
+    for number in range(100):
+        yield OrderRequest(user_id=f"u{number}", order=order())
+run = cmr.bulk.submit(requests(), concurrency=4)
+def go():
+    with run:
+        for outcome in run:
+            raise AssertionError(outcome)
+timed(go)
+run.close()
+print("drained", sorted(outcome.order_id for outcome in run.drained), run.summary.accepted)
+""") as process:  # fmt: skip
+        sent = interrupt(process, scripts.server, requests=4)
+        assert first_line(process).startswith("notes: What had gone out may have been placed")
+        assert time.monotonic() - sent < 1
+        printed = finish(process)
+    assert "drained ['order-of-u0', 'order-of-u1', 'order-of-u2', 'order-of-u3'] 4" in printed
+    assert len(scripts.server.users) == 4
+
+
+def test_exit_while_other_threads_are_in_calls(scripts: Scripts) -> None:
+    scripts.run("""
+cmr = client("never")
+def work():
+    try:
+        cmr.orders.status("o", user_id="a")
+    except Exception as error:
+        ended.append(error)
+ended = []
+for _ in range(8):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(0.3)
+""", seconds=5)  # fmt: skip
+    scripts.server.wait_for(lambda: len(scripts.server.aborted) == 8)
+
+
+def test_exit_without_close_in_every_way(scripts: Scripts) -> None:
+    scripts.run("""
+import gc
+kept = client()
+place(kept, "kept")
+kept.orders.status("o", user_id="kept open")
+def leave():
+    cmr = client()
+    place(cmr, "left")
+    cmr.orders.status("o", user_id="left open")
+leave()
+gc.collect()
+never_used = client()
+class Holder: pass
+holder = Holder()
+holder.self, holder.cmr = holder, client()
+place(holder.cmr, "cycle")
+run = kept.bulk.submit((OrderRequest(user_id=f"u{n}", order=order()) for n in range(10)), concurrency=2)
+next(run)
+""", seconds=5)  # fmt: skip
+
+
+def test_a_call_after_the_exit_has_begun_is_refused_in_words(scripts: Scripts) -> None:
+    printed = scripts.run("""
+import atexit
+cmr = client()
+def late():
+    try:
+        place(cmr, "late")
+    except Exception as error:
+        print(type(error).__name__, error)
+place(cmr, "early")
+atexit.unregister(__import__("cmr_async.sync.portal", fromlist=["_at_exit"])._at_exit)
+atexit.register(late)
+atexit.register(__import__("cmr_async.sync.portal", fromlist=["_at_exit"])._at_exit)
+""")
+    assert printed == "ClientStateError The interpreter is exiting: the blocking client has stopped.\n"

@@ -1,0 +1,109 @@
+"""The blocking client and the async one have the same names, signatures and docstrings, and the file is up to date."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from cmr_async import AsyncClient, BulkRun, Client
+from cmr_async.sync import BlockingBulkRun, client
+
+from . import generate
+
+TYPING = Path(__file__).parents[1] / "typing" / "blocking.py"
+PAIRS = [
+    (AsyncClient, Client),
+    *((one.cls, getattr(client, one.cls.__name__)) for one in generate.resources()),
+    (BulkRun, BlockingBulkRun),
+]
+#: The names of the two protocols, and pickling, which is refused.
+TRANSLATED = {"__aenter__", "__aexit__", "__aiter__", "__anext__", "aclose"}
+ADDED = {"__enter__", "__exit__", "__iter__", "__next__", "close", "__reduce__"}
+
+
+def public(cls: type) -> dict[str, object]:
+    names = {name: member for one in reversed(cls.__mro__[:-1]) for name, member in vars(one).items()}
+    ours = (AsyncClient.__module__.partition(".")[0],)
+    return {
+        name: member
+        for name, member in names.items()
+        if not name.startswith("_") and getattr(getattr(member, "fget", member), "__module__", "").startswith(ours)
+    }
+
+
+def members() -> list[tuple[str, object, object]]:
+    return [
+        (f"{pair[0].__name__}.{name}", member, getattr(pair[1], name, None))
+        for pair in PAIRS
+        for name, member in public(pair[0]).items()
+        if name not in TRANSLATED
+    ]
+
+
+def words(docstring: str | None) -> str:
+    return " ".join((docstring or "").split())
+
+
+def test_the_file_is_what_the_generator_writes() -> None:
+    written = Path(inspect.getfile(Client)).read_text(encoding="utf-8")
+    assert written == generate.render(), "run: python tests/sync/generate.py"
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair[0].__name__)
+def test_no_public_name_is_missing_or_made_up(pair: tuple[type, type]) -> None:
+    assert set(public(pair[1])) - ADDED == set(public(pair[0])) - TRANSLATED - ADDED
+
+
+def test_the_instances_have_the_same_resources() -> None:
+    asynchronous, blocking = AsyncClient("key", "http://localhost"), Client("key", "http://localhost")
+    names = [name for name in vars(asynchronous) if not name.startswith("_")]
+    assert names == [name for name in vars(blocking) if not name.startswith("_")]
+    for name in names:
+        assert type(getattr(blocking, name)).__name__ == type(getattr(asynchronous, name)).__name__
+
+
+@pytest.mark.parametrize(("name", "asynchronous", "blocking"), members(), ids=lambda one: str(one)[:40])
+def test_signatures_and_docstrings_are_the_same(name: str, asynchronous: object, blocking: object) -> None:
+    if isinstance(asynchronous, property):
+        assert isinstance(blocking, property)
+        asynchronous, blocking = asynchronous.fget, blocking.fget
+    assert callable(asynchronous)
+    assert callable(blocking)
+    expected, found = inspect.signature(asynchronous), inspect.signature(blocking)
+    assert list(found.parameters.values()) == list(expected.parameters.values())
+    returns = re.sub(
+        r"^Async(Iterator|Generator)\[(.*?)(, None)?\]$", r"BlockingIterator[\2]", expected.return_annotation
+    )
+    assert found.return_annotation == returns.replace("BulkRun", "BlockingBulkRun")
+    assert words(blocking.__doc__) == words(generate.adapt(asynchronous.__doc__ or ""))
+    assert not inspect.iscoroutinefunction(blocking)
+
+
+def test_the_constructors_differ_by_what_belongs_to_an_event_loop() -> None:
+    expected = dict(inspect.signature(AsyncClient).parameters)
+    for name in generate.LEFT_OUT:
+        del expected[name]
+    assert dict(inspect.signature(Client).parameters) == expected
+    assert "session:" not in (Client.__init__.__doc__ or "")
+
+
+def test_docstrings_speak_of_nothing_that_only_a_loop_has() -> None:
+    for one in (Client, *(pair[1] for pair in PAIRS)):
+        text = inspect.getdoc(one) or ""
+        assert not re.search(r"\bawait|async (for|with)|AsyncClient", text), text
+
+
+def test_a_word_that_only_a_loop_has_is_an_error_of_the_generator() -> None:
+    with pytest.raises(ValueError, match="add to _PHRASES"):
+        generate.adapt("Returns a coroutine.")
+
+
+def test_every_method_has_a_line_in_the_typing_checks() -> None:
+    text = TYPING.read_text(encoding="utf-8")
+    for one in generate.resources():
+        for name, member in public(one.cls).items():
+            if inspect.isfunction(member):
+                assert f"blocking.{one.attribute}.{name}(" in text, f"add {one.attribute}.{name} to {TYPING}"

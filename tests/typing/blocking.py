@@ -1,0 +1,88 @@
+"""Checked by mypy and pyright, never run: a blocking call has the type of the async one without its `await`.
+
+`same` takes a pair of values of exactly one type; for the parameters, mypy and pyright compare each method of the
+blocking client with the async one where it passes them on (`Life.call` in `cmr_async/sync/client.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar, assert_type
+
+from cmr_async import AsyncClient, BulkSummary, Client, Envelope, Order, OrderCreated, OrderOutcome, OrderRequest
+from cmr_async.bulk.reconcile import Finding
+from cmr_async.core.pacing import Pacer
+from cmr_async.sync import BlockingBulkRun, BlockingIterator
+
+T = TypeVar("T")
+
+
+class Exactly(Generic[T]):
+    """Invariant in `T`, so that two of them match only when both types are one."""
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+    def same(self, other: Exactly[T]) -> None: ...
+
+
+async def orders(waiting: AsyncClient, blocking: Client, order: Order) -> None:
+    created = blocking.orders.create(order, user_id="u", timeout=1.0)
+    assert_type(created, OrderCreated)
+    Exactly(await waiting.orders.create(order, user_id="u", timeout=1.0)).same(Exactly(created))
+    sent = blocking.orders.send_checked(order, user_id="u")
+    assert_type(sent, OrderCreated)
+    Exactly(await waiting.orders.send_checked(order, user_id="u")).same(Exactly(sent))
+    processed = blocking.orders.process("o", user_id="u")
+    assert_type(processed, Envelope)
+    Exactly(await waiting.orders.process("o", user_id="u")).same(Exactly(processed))
+    status = blocking.orders.status("o", user_id="u")
+    assert_type(status, Envelope)
+    Exactly(await waiting.orders.status("o", user_id="u")).same(Exactly(status))
+
+
+async def lookups(waiting: AsyncClient, blocking: Client) -> None:
+    user = blocking.users.get("u")
+    assert_type(user, Envelope)
+    Exactly(await waiting.users.get("u")).same(Exactly(user))
+    domains = blocking.domains.by_user("u")
+    assert_type(domains, Envelope)
+    Exactly(await waiting.domains.by_user("u")).same(Exactly(domains))
+    subscriptions = blocking.subscriptions.list(page=1)
+    assert_type(subscriptions, Envelope)
+    Exactly(await waiting.subscriptions.list(page=1)).same(Exactly(subscriptions))
+
+
+async def runs(waiting: AsyncClient, blocking: Client, requests: list[OrderRequest]) -> None:
+    with blocking.bulk.submit(requests, concurrency=4) as run:
+        assert_type(run, BlockingBulkRun)
+        for outcome in run:
+            assert_type(outcome, OrderOutcome)
+        assert_type(run.summary, BulkSummary)
+        assert_type(run.drained, list[OrderOutcome])
+        run.stop("enough")
+    async for waited in waiting.bulk.submit(requests, concurrency=4):
+        assert_type(waited, OrderOutcome)
+    assert_type(blocking.bulk.process("run.db", references=["a"]), BlockingBulkRun)
+
+
+async def iterators(waiting: AsyncClient, blocking: Client) -> None:
+    findings = blocking.bulk.reconcile("run.db")
+    assert_type(findings, BlockingIterator[Finding])
+    for finding in findings:
+        assert_type(finding, Finding)
+    async for found in waiting.bulk.reconcile("run.db"):
+        assert_type(found, Finding)
+
+
+def the_client_itself() -> None:
+    with Client("key", gap=0) as cmr:
+        assert_type(cmr, Client)
+        assert_type(cmr.pacer, Pacer)
+        assert_type(cmr.close(), None)
+
+
+def what_is_wrong_is_an_error(blocking: Client, order: Order) -> None:
+    blocking.orders.create(order)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    blocking.orders.create("order", user_id="u")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    blocking.orders.create(order, user_id="u", tiemout=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    Client(session=None)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
