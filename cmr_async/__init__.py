@@ -1,5 +1,7 @@
 """Python SDK for the Cold Mail Reseller API: orders that are never placed twice and never lost from sight."""
 
+from typing import TYPE_CHECKING, Any
+
 from ._version import __version__
 from .bulk import BulkRun, BulkSummary, OrderOutcome, OrderRequest, OrderState
 from .client import AsyncClient
@@ -37,8 +39,10 @@ from .models import (
     OrderCreated,
     ServiceProvider,
 )
-from .sync import Client
 from .transport import Timeouts, trace_config
+
+if TYPE_CHECKING:
+    from .sync import Client
 
 __all__ = [
     "APIError",
@@ -82,3 +86,12 @@ __all__ = [
     "__version__",
     "trace_config",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the blocking client when it is first asked for: async services never need it."""
+    if name == "Client":
+        from .sync import Client  # noqa: PLC0415 - see above
+
+        return Client
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from random import Random
 
 import attrs
-import backoff
 
 from ..errors import ConfigurationError
 from .endpoints import Endpoint
@@ -46,6 +45,8 @@ class RetryPolicy:
 
     def waits(self, rng: Random) -> Iterator[float]:
         """Yield the wait before each repetition, in seconds: exponential bounds, full jitter below them."""
+        import backoff  # noqa: PLC0415 - only a repetition needs it, and it costs import time
+
         bounds = backoff.expo(base=2, factor=self.initial, max_value=self.maximum)
         next(bounds)  # backoff's generators take their first value by send()
         for bound in bounds:
