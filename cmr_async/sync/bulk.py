@@ -40,7 +40,7 @@ class BlockingBulkRun(BlockingIterator[OrderOutcome]):
         super().__init__(life, lambda: run)
 
     def stop(self, reason: str = "stopped by the caller") -> None:
-        """Start no further order; those in flight finish and are still given out. Works from any thread."""
+        """Start no further order; those in flight finish and are still given out."""
         portal = self._source.portal
         if portal is None or portal is not current_portal():
             self._run.stop(reason)

@@ -60,6 +60,7 @@ class _Source(Generic[R]):
         """Remember the step under way: when its caller is interrupted it may outlive it."""
         if self.portal is None:
             self.portal, self.pid = step.portal, os.getpid()
+            self.portal.sources.add(self)
         elif self.portal is not step.portal:
             raise ClientStateError("This iterator was begun before a fork and belongs to the parent process.")
         self._step = step
@@ -71,6 +72,13 @@ class _Source(Generic[R]):
             await self._step.over()
         if (close := getattr(self._items, "aclose", None)) is not None:
             await close()
+        self.end()
+
+    def end(self) -> None:
+        """There is nothing to close any more."""
+        self.over = True
+        if self.portal is not None:
+            self.portal.sources.discard(self)
 
 
 class BlockingIterator(Iterator[R_co]):
@@ -98,7 +106,7 @@ class BlockingIterator(Iterator[R_co]):
         self._source.begin(step)
         item = self._life.run(step)
         if isinstance(item, _End):
-            self._source.over = True
+            self._source.end()
             raise StopIteration
         return item
 

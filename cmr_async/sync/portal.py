@@ -15,7 +15,7 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
 from ..core.exchange import CallCancelled
 from ..errors import ClientStateError, CMRError, ConfigurationError, OutcomeUnknownError
@@ -202,6 +202,13 @@ class Call(Generic[R]):
         return []
 
 
+class Closing(Protocol):
+    """What is closed at the exit of the interpreter."""
+
+    async def close(self) -> None:
+        """Close it; runs on the loop."""
+
+
 class Portal:
     """The loop of this process, its thread, and what runs there."""
 
@@ -210,6 +217,8 @@ class Portal:
         self.loop = _new_loop(uvloop=uvloop)
         #: Clients that may hold connections on this loop. They stay alive here until they are closed.
         self.clients: set[AsyncClient] = set()
+        #: Iterators that were begun and not yet closed.
+        self.sources: set[Closing] = set()
         #: Calls under way; touched by the loop's thread only.
         self.calls: set[Call[Any]] = set()
         self._winding_down: asyncio.Task[None] | None = None
@@ -280,6 +289,8 @@ class Portal:
                         _EXIT_GRACE,
                     )
                     await asyncio.wait(tasks)
+                # Each from its own end: the loop's own way closes generators in any order, inner ones included
+                await asyncio.gather(*(source.close() for source in list(self.sources)), return_exceptions=True)
                 await self.loop.shutdown_asyncgens()
                 for client in list(self.clients):
                     await client.close()

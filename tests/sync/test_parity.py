@@ -54,7 +54,8 @@ def test_the_file_is_what_the_generator_writes() -> None:
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair[0].__name__)
 def test_no_public_name_is_missing_or_made_up(pair: tuple[type, type]) -> None:
-    assert set(public(pair[1])) - ADDED == set(public(pair[0])) - TRANSLATED - ADDED
+    attributes = {"drained"} if pair[0] is BulkRun else set()
+    assert set(public(pair[1])) - ADDED == (set(public(pair[0])) | attributes) - TRANSLATED - ADDED
 
 
 def test_the_instances_have_the_same_resources() -> None:
@@ -65,7 +66,9 @@ def test_the_instances_have_the_same_resources() -> None:
         assert type(getattr(blocking, name)).__name__ == type(getattr(asynchronous, name)).__name__
 
 
-@pytest.mark.parametrize(("name", "asynchronous", "blocking"), members(), ids=lambda one: str(one)[:40])
+@pytest.mark.parametrize(
+    ("name", "asynchronous", "blocking"), members(), ids=lambda one: one if isinstance(one, str) else ""
+)
 def test_signatures_and_docstrings_are_the_same(name: str, asynchronous: object, blocking: object) -> None:
     if isinstance(asynchronous, property):
         assert isinstance(blocking, property)

@@ -8,7 +8,9 @@ import signal
 import socket
 import sys
 import time
+import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -172,12 +174,14 @@ def application(environ, start_response):
     run = [sys.executable, "-W", "error:::cmr_async", *FORKS, "-m", "gunicorn", *arguments, "web:application"]
     with scripts.command(*run) as process:
         try:
-            pids = {_get(f"http://127.0.0.1:{port}/?u{number}.") for number in range(20)}
+            _get(f"http://127.0.0.1:{port}/?first.")
+            with ThreadPoolExecutor(8) as pool:
+                pids = set(pool.map(_get, [f"http://127.0.0.1:{port}/?u{number}." for number in range(40)]))
         finally:
             process.send_signal(signal.SIGTERM)
             finish(process)
     assert len(pids) == 2
-    assert len(scripts.server.users) == 200 + preload
+    assert len(scripts.server.users) == 410 + preload
 
 
 def _get(url: str) -> str:
@@ -201,6 +205,7 @@ from celery import Celery
 app = Celery("tasks", broker="filesystem://", backend="file://" + os.getcwd())
 app.conf.broker_transport_options = {"data_folder_in": "queue", "data_folder_out": "queue", "polling_interval": 0.05}
 app.conf.broker_connection_retry_on_startup = False
+app.conf.worker_state_db = None
 cmr = client()
 @app.task
 def work(user):
