@@ -1,0 +1,95 @@
+"""Who is alive: the identity of this process, and whether the owner of a claim can still speak for it.
+
+A claim of a dead run becomes `unknown`; a claim of a living one must not. A process id alone proves little (it is
+given out again, and containers count their own), so it only counts within one boot, one process namespace and one
+birth of the process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import sys
+import uuid
+from pathlib import Path
+
+import attrs
+
+__all__ = ["LEASE", "Run", "is_dead", "this_process"]
+
+#: Seconds after which a run without a heartbeat counts as dead.
+LEASE = 30.0
+
+
+@attrs.frozen(kw_only=True)
+class Run:
+    """One opening of a journal by one process."""
+
+    #: Unique id.
+    id: str
+    #: Name of the host, for people.
+    host: str
+    #: Within which process ids mean something: a hash of boot and process namespace.
+    machine: str
+    #: Process id.
+    pid: int
+    #: When the process was born, in the kernel's own ticks; empty where that is not known.
+    born: str
+    #: Last sign of life, UTC epoch in seconds.
+    heartbeat: float
+    #: When it closed the journal; `None`: it has not.
+    ended: float | None = None
+
+
+def this_process(*, now: float) -> Run:
+    """Return a new run of this process."""
+    host = socket.gethostname()
+    try:
+        boot = f"{Path('/proc/sys/kernel/random/boot_id').read_text()}{Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        boot = str(uuid.getnode())
+    pid = os.getpid()
+    return Run(
+        id=uuid.uuid4().hex,
+        host=host,
+        machine=hashlib.sha256(f"{host}\n{boot}".encode()).hexdigest()[:32],
+        pid=pid,
+        born=_birth(pid) or "",
+        heartbeat=now,
+    )
+
+
+def is_dead(run: Run, *, machine: str, now: float, lease: float) -> bool:
+    """Whether a run cannot record the outcome of its claims any more.
+
+    Args:
+        run: The run.
+        machine: `Run.machine` of the process that asks.
+        now: The time on the clock of the heartbeats.
+        lease: Seconds without a heartbeat after which a run counts as dead.
+    """
+    if run.ended is not None or now - run.heartbeat > lease:
+        return True
+    if run.machine != machine:
+        return False
+    born = _birth(run.pid)
+    return born is None or bool(born and run.born and born != run.born)
+
+
+def _birth(pid: int) -> str | None:
+    """When a process of this machine was born; empty when that cannot be known, `None` when there is no such one."""
+    if sys.platform == "win32":  # a signal 0 would be a Ctrl-C there, so only the lease tells
+        return ""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass
+    try:
+        # The second field is the program's name in brackets, which may hold anything
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return None if fields[0] in {"Z", "X"} else fields[19]

