@@ -239,6 +239,7 @@ class Transport:
         self._closed = True
         if self._pid != os.getpid():
             self._leave_to_parent()
+            return
         for session in (self._kept, self._fresh):
             if session is not None:
                 await session.close()
@@ -255,6 +256,12 @@ class Transport:
         loop = asyncio.get_running_loop()
         if self._pid != os.getpid():
             self._leave_to_parent()
+            if self._given_session is not None or self._given_connector is not None:
+                self._closed = True
+                raise ClientStateError(
+                    "This client was made before a fork, around a session or connector of your own, whose sockets "
+                    "belong to the parent process. Make a new client in the child."
+                )
         if self._loop is None:
             self._loop = loop
         elif self._loop is not loop:
@@ -268,12 +275,6 @@ class Transport:
         _inherited.extend((self._kept, self._fresh, self._loop))
         self._kept = self._fresh = self._loop = None
         self._pid = os.getpid()
-        if self._given_session is not None or self._given_connector is not None:
-            self._closed = True
-            raise ClientStateError(
-                "This client was made before a fork, around a session or connector of your own, whose sockets "
-                "belong to the parent process. Make a new client in the child."
-            )
 
     def _session(self, request: Request) -> aiohttp.ClientSession:
         self.check_usable()
@@ -353,5 +354,6 @@ async def _read_body(response: aiohttp.ClientResponse, body: bytearray, limit: i
 def _describe(error: Exception) -> str:
     """Name a transport error without the request: aiohttp's texts may hold URLs, and its attributes the headers."""
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"{type(error).__name__}: cannot connect to {error.host}:{error.port} ({error.os_error.strerror})"
+        reason = error.os_error.strerror or type(error.os_error).__name__
+        return f"{type(error).__name__}: cannot connect to {error.host}:{error.port} ({reason})"
     return type(error).__name__

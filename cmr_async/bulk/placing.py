@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -93,7 +94,8 @@ class Placer:
         if isinstance(error, ConflictError):
             error = await _doubt_conflict(journal, entry, error)
         state = _state(error)
-        await _record(journal, claim, state, created=created, error=error)
+        with suppress(asyncio.CancelledError):  # the journal writes it all the same, and the outcome is not lost
+            await _record(journal, claim, state, created=created, error=error)
         return _outcome(item, state, created=created, error=error)
 
     async def _send(self, item: Item, may_send: Callable[[], bool] | None) -> OrderCreated:
@@ -146,21 +148,28 @@ async def _record(
     journal: Journal, claim: Claim, state: OrderState, *, created: OrderCreated | None, error: CMRError | None
 ) -> None:
     """Write the outcome of a claim into the journal."""
-    from .journal import StepState  # noqa: PLC0415 - the journal is an extra
+    from .journal import JournalError, StepState  # noqa: PLC0415 - the journal is an extra
 
     status = error.status if isinstance(error, APIError | OutcomeUnknownError) else None
     if created is not None and created.envelope is not None:
         status = created.envelope.status
-    await journal.record(
-        claim,
-        StepState(state.value),
-        order_id=created.order_id if created else None,
-        action_id=created.action_id if created else None,
-        status=status,
-        message=str(error) if error else (created.message if created else ""),
-        body_excerpt=error.body_excerpt if isinstance(error, OutcomeUnknownError) else "",
-        attempts=error.attempts if error else _attempts(created),
-    )
+    try:
+        await journal.record(
+            claim,
+            StepState(state.value),
+            order_id=created.order_id if created else None,
+            action_id=created.action_id if created else None,
+            status=status,
+            message=str(error) if error else (created.message if created else ""),
+            body_excerpt=error.body_excerpt if isinstance(error, OutcomeUnknownError) else "",
+            attempts=error.attempts if error else _attempts(created),
+        )
+    except JournalError as failure:
+        ended = f"{state.value}, order id {created.order_id}" if created else state.value
+        raise JournalError(
+            f"{claim.key} ended as {ended}, but this could not be written down: {failure.message} The journal will "
+            "show it as unknown."
+        ) from failure
 
 
 def _state(error: CMRError | None) -> OrderState:

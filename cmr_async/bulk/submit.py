@@ -163,4 +163,8 @@ class BulkRun:
             await asyncio.wait(tasks)
             raise
         finally:
-            self.drained += [self._count(task.result()) for task in running if task.done() and not task.cancelled()]
+            self.drained += [
+                self._count(task.result())
+                for task in running
+                if task.done() and not task.cancelled() and task.exception() is None
+            ]

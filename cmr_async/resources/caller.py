@@ -16,7 +16,7 @@ from ..core.exchange import CallCancelled, Exchange, Request
 from ..core.judge import Judgement, Outcome, judge
 from ..core.pacing import Pacer
 from ..core.retry import RetryPolicy, may_repeat
-from ..errors import APIError, CMRError, NotSentError, RateLimitError
+from ..errors import APIError, CMRError, ConfigurationError, NotSentError, RateLimitError
 from ..models import Envelope
 from ..transport import Transport
 
@@ -86,8 +86,11 @@ class Caller:
             TransportError: A repeatable call got no answer within the time budget.
             ServerError: The same, with a status.
             EndpointNotConfigured: The path is not documented and was not set.
+            ConfigurationError: The timeout is no duration.
             ClientStateError: The client is closed or belongs to another event loop.
         """
+        if timeout is not None and not 0 < timeout < float("inf"):
+            raise ConfigurationError(f"timeout must be more than 0 seconds: got {timeout!r}.")
         endpoint = self.endpoints[name]
         require_path(endpoint)  # before a slot is taken for it
         self.transport.check_usable()
