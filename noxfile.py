@@ -84,6 +84,7 @@ def types(session: nox.Session) -> None:
     session.install("-e", EVERYTHING, *nox.project.dependency_groups(PYPROJECT, "types"))
     session.run("mypy")
     session.run("basedpyright", "--verifytypes", "cmr_async", "--ignoreexternal")
+    session.run("basedpyright", "--level", "error", "tests/typing")
 
 
 @nox.session(venv_backend="uv")

@@ -24,12 +24,15 @@ class Owner(Protocol):
 
     def portal(self) -> Portal:
         """Return the portal of this process."""
+        ...
 
     def run(self, call: Call[T]) -> T:
         """Run a call and wait for it."""
+        ...
 
     def later(self, call: Call[None]) -> None:
         """Run a call in the background."""
+        ...
 
 
 class _End:

@@ -39,7 +39,7 @@ _GRACE = 0.5
 _EXIT_GRACE = 5.0
 #: Seconds between two looks of a waiting thread; -1: it waits to the end. On Windows a wait without a timeout
 #: cannot be interrupted by Ctrl-C.
-WAKE_EVERY = 0.1 if os.name == "nt" else -1
+WAKE_EVERY: float = 0.1 if os.name == "nt" else -1
 #: How much of a result is told to a caller that was interrupted as it arrived.
 _TOLD = 300
 #: Signals for the main thread only: delivered to the loop's thread they would not wake a waiting main thread.
@@ -73,7 +73,7 @@ class Call(Generic[R]):
         self._over = threading.Lock()
         self._over.acquire()  # its release says that the call has ended
         #: It has ended, in whatever way.
-        self.ended = False
+        self.ended: bool = False
         self._left = False
         #: What runs it; `None` before it started and after it ended.
         self.task: asyncio.Task[None] | None = None
@@ -214,7 +214,7 @@ class Portal:
 
     def __init__(self, *, uvloop: bool) -> None:
         """Start the thread."""
-        self.loop = _new_loop(uvloop=uvloop)
+        self.loop: asyncio.AbstractEventLoop = _new_loop(uvloop=uvloop)
         #: Clients that may hold connections on this loop. They stay alive here until they are closed.
         self.clients: set[AsyncClient] = set()
         #: Iterators that were begun and not yet closed.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
+
+import pytest
 
 from .conftest import Scripts, Server, finish
 
@@ -118,6 +121,7 @@ timed(lambda: cmr.orders.create(order(), user_id="a"))
 def test_any_exception_in_the_waiting_thread_cancels_the_call(scripts: Scripts) -> None:
     """As a time limit of Celery does: a signal handler that raises."""
     printed = scripts.run("""
+import os
 import signal
 class Limit(Exception): pass
 def raise_limit(*_): raise Limit
@@ -212,3 +216,40 @@ atexit.register(late)
 atexit.register(__import__("cmr_async.sync.portal", fromlist=["_at_exit"])._at_exit)
 """)
     assert printed == "ClientStateError The interpreter is exiting: the blocking client has stopped.\n"
+
+
+JOURNALED = """
+cmr = client()
+def requests():
+    for number in range(20):
+        yield OrderRequest(user_id=f"u{number}", order=order(f"example{number}"))
+run = cmr.bulk.submit(requests(), journal="run.db", concurrency=2)
+"""
+
+
+def test_a_journaled_run_left_at_the_exit_goes_on_in_the_next_process(scripts: Scripts) -> None:
+    pytest.importorskip("aiosqlite")
+    scripts.run(JOURNALED + "for _, outcome in zip(range(3), run): pass", seconds=10)
+    printed = scripts.run(JOURNALED + "list(run); print(run.summary.unknown, run.summary.total)", seconds=10)
+    assert printed == "0 20\n"
+    assert sorted(scripts.server.users) == sorted(f"u{number}" for number in range(20))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+def test_a_run_begun_before_a_fork_goes_on_in_the_parent_only(scripts: Scripts) -> None:
+    printed = scripts.run("""
+cmr = client()
+run = cmr.bulk.submit((OrderRequest(user_id=f"u{n}", order=order()) for n in range(9)), concurrency=2)
+next(run)
+pid = os.fork()
+if not pid:
+    try:
+        next(run)
+    except Exception as error:
+        print(type(error).__name__)
+    place(cmr, "child")
+    sys.exit()
+assert os.waitpid(pid, 0)[1] == 0
+print(len(list(run)))
+""")
+    assert printed == "ClientStateError\n8\n"
