@@ -1,0 +1,457 @@
+"""The wire, against a real loopback server: what each fault proves, and how often the server saw the order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import pickle
+import traceback
+from collections.abc import AsyncIterator, Callable
+
+import aiohttp
+import pytest
+
+from cmr_async import (
+    APIError,
+    AsyncClient,
+    ClientStateError,
+    CMRError,
+    ConfigurationError,
+    DomainRegistration,
+    NotSentError,
+    Order,
+    OrderCreated,
+    OutcomeUnknownError,
+    RetryPolicy,
+    ServerError,
+    Timeouts,
+    TransportError,
+    trace_config,
+)
+from cmr_async.core.exchange import CallCancelled
+from tests.loopback import (
+    ACCEPTED,
+    Act,
+    Loopback,
+    answer,
+    close_after_reading,
+    close_before_reading,
+    cut,
+    cut_chunked,
+    envelope,
+    reset_after_head,
+    reset_after_reading,
+    stall,
+    stall_after_head,
+)
+
+KEY = "k3y-that-must-never-show"
+USER = "BVZGM5TE9BMP3PP0VWGW943RGV1B"
+PAID = Order(domains=[DomainRegistration(domain="acme-outreach.com")], confirm=True)
+DRAFT = Order(domains=[DomainRegistration(domain="acme-outreach.com")])
+ONCE = RetryPolicy(time_budget=0)
+#: Short enough that a stalled answer costs little, long enough for a busy machine.
+PATIENCE = Timeouts(connect=5, read=0.08, drain=0.08)
+
+MakeClient = Callable[..., AsyncClient]
+
+
+@pytest.fixture
+async def make_client() -> AsyncIterator[MakeClient]:
+    made: list[AsyncClient] = []
+
+    def make(server: Loopback, **settings: object) -> AsyncClient:
+        made.append(AsyncClient(KEY, server.base_url, **{"gap": 0, "retry": ONCE, **settings}))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for client in made:
+        await client.close()
+
+
+LOST = {
+    "closes before reading": close_before_reading,
+    "closes after reading": close_after_reading,
+    "resets after the head": reset_after_head,
+    "resets after reading": reset_after_reading,
+    "cuts the answer": cut,
+    "cuts a chunked answer": cut_chunked,
+    "redirects with 301": answer(301, b"", Location="/elsewhere"),
+    "redirects with 302": answer(302, b"", Location="/elsewhere"),
+    "redirects with 307": answer(307, b"", Location="/elsewhere"),
+    "redirects with 308": answer(308, b"", Location="/elsewhere"),
+    "answers 400 without the envelope": answer(400, b"<html>"),
+    "answers 403 as a proxy does": answer(403, b'{"message":"Forbidden"}'),
+    "answers 404 as Spring does": answer(404, b'{"timestamp":1,"status":404,"error":"x","message":"","path":"/"}'),
+    "answers 408 in the envelope": answer(408, envelope(408)),
+    "answers 500 in the envelope": answer(500, envelope(500)),
+    "answers 502 without it": answer(502, b"Bad Gateway"),
+    "answers 503 in the envelope": answer(503, envelope(503)),
+    "answers 520 as a CDN does": answer(520, b"<html>"),
+    "answers 526 as a CDN does": answer(526, b"<html>"),
+    "answers 599": answer(599, b""),
+    "answers 200 with a page": answer(200, b"<html>welcome</html>"),
+    "answers 200 with nothing": answer(200, b""),
+    "answers 200 with half a body": answer(200, ACCEPTED[:-5]),
+    "answers 200 without an order id": answer(200, envelope(200, "Order created", {})),
+    "answers 200 whose body says 400": answer(200, envelope(400, "no", {"orderId": "X"})),
+    "answers 204": answer(204, b""),
+}
+
+
+@pytest.mark.parametrize("act", LOST.values(), ids=LOST.keys())
+@pytest.mark.parametrize("order", [PAID, DRAFT], ids=["paid", "draft"])
+async def test_an_order_without_proof_is_unknown_and_was_sent_once(
+    make_client: MakeClient, act: Act, order: Order
+) -> None:
+    async with Loopback(act) as server:
+        client = make_client(server, retry=RetryPolicy(time_budget=60))
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await client.orders.create(order, user_id=USER)
+        assert len(server.received) == 1
+        assert caught.value.attempts == 1
+        assert not isinstance(caught.value, TimeoutError | OSError | aiohttp.ClientError)
+        assert "Do not send it again" in str(caught.value)
+
+
+@pytest.mark.parametrize("act", [stall, stall_after_head], ids=["says nothing", "stops in the answer"])
+async def test_an_order_whose_answer_does_not_come_in_time_is_unknown(make_client: MakeClient, act: Act) -> None:
+    async with Loopback(act) as server:
+        client = make_client(server, timeouts=PATIENCE, retry=RetryPolicy(time_budget=60))
+        with pytest.raises(OutcomeUnknownError, match="no answer in time"):
+            await client.orders.create(PAID, user_id=USER)
+        assert len(server.received) == 1
+
+
+async def test_the_time_to_wait_can_be_set_for_one_call(make_client: MakeClient) -> None:
+    async with Loopback(stall) as server:
+        client = make_client(server)
+        with pytest.raises(OutcomeUnknownError, match="no answer in time"):
+            await client.orders.create(PAID, user_id=USER, timeout=0.05)
+
+
+async def test_an_answer_beyond_the_size_cap_is_unknown(make_client: MakeClient) -> None:
+    async with Loopback(answer(200, ACCEPTED + b" " * 70_000)) as server:
+        client = make_client(server)
+        client._transport._max_body = 1000
+        with pytest.raises(OutcomeUnknownError, match="more than 1000 bytes"):
+            await client.orders.create(PAID, user_id=USER)
+
+
+REFUSED = {400: "BadRequestError", 401: "AuthenticationError", 402: "InsufficientBalanceError"} | {
+    403: "PermissionDeniedError",
+    404: "NotFoundError",
+    409: "ConflictError",
+    422: "UnprocessableError",
+}
+
+
+@pytest.mark.parametrize(("status", "name"), REFUSED.items())
+async def test_a_refusal_in_the_envelope_is_proof(make_client: MakeClient, status: int, name: str) -> None:
+    async with Loopback(answer(status, envelope(status, "no such thing"))) as server:
+        with pytest.raises(APIError, match="no such thing") as caught:
+            await make_client(server).orders.create(PAID, user_id=USER)
+        assert type(caught.value).__name__ == name
+        assert caught.value.status == status
+        assert len(server.received) == 1
+
+
+async def test_a_429_is_repeated_after_the_pause_it_asks_for(make_client: MakeClient) -> None:
+    async with Loopback(answer(429, b"", Retry_After="0"), answer(429, b"slow down", Retry_After="0")) as server:
+        client = make_client(server, retry=RetryPolicy(time_budget=60, initial=0.001))
+        created = await client.orders.create(PAID, user_id=USER)
+        assert created.order_id == "RJK7NR2W194HAGHGTX75D391P3NB"
+        assert created.envelope is not None
+        assert created.envelope.attempts == 3
+        assert len(server.received) == 3
+
+
+async def test_a_server_that_is_not_there_was_sent_nothing(make_client: MakeClient) -> None:
+    async with Loopback() as server:
+        client = make_client(server)
+    with pytest.raises(NotSentError, match=r"cannot connect to 127\.0\.0\.1"):
+        await client.orders.create(PAID, user_id=USER)
+
+
+async def test_a_request_that_could_not_leave_is_repeated(make_client: MakeClient) -> None:
+    async with Loopback() as server:
+        client = make_client(server, retry=RetryPolicy(time_budget=0.05, initial=0.001, maximum=0.001))
+    with pytest.raises(NotSentError) as caught:
+        await client.orders.create(PAID, user_id=USER)
+    assert caught.value.attempts > 1
+
+
+@pytest.mark.parametrize("act", [close_after_reading, reset_after_reading, cut, answer(500, b"")])
+async def test_a_read_is_repeated_whatever_happened(make_client: MakeClient, act: Act) -> None:
+    async with Loopback(act, act, answer(200, envelope(200, "here", {"state": "x"}))) as server:
+        client = make_client(server, retry=RetryPolicy(time_budget=60, initial=0.001, maximum=0.001))
+        assert (await client.orders.status("A", user_id=USER)).data == {"state": "x"}
+        assert {request.method for request in server.received} == {"GET"}
+
+
+async def test_a_read_that_gets_no_answer_fails_with_what_happened(make_client: MakeClient) -> None:
+    async with Loopback(answer(503, envelope(503))) as server:
+        with pytest.raises(ServerError, match="HTTP 503"):
+            await make_client(server).orders.status("A", user_id=USER)
+    async with Loopback(stall) as server:
+        with pytest.raises(TransportError, match="no answer in time"):
+            await make_client(server, timeouts=PATIENCE).orders.status("A", user_id=USER)
+
+
+async def test_a_redirect_is_not_followed_and_the_key_stays(make_client: MakeClient) -> None:
+    async with Loopback() as other:
+        for status in (301, 302, 303, 307, 308):
+            async with Loopback(answer(status, b"", Location=f"{other.base_url}/orders/json")) as server:
+                with pytest.raises(OutcomeUnknownError, match=f"HTTP {status}"):
+                    await make_client(server).orders.create(PAID, user_id=USER)
+                assert len(server.received) == 1
+        assert other.received == []
+
+
+async def test_paid_orders_have_a_connection_each_and_drafts_share_one(make_client: MakeClient) -> None:
+    async with Loopback() as server:
+        client = make_client(server)
+        for order in (PAID, PAID, DRAFT, DRAFT, DRAFT):
+            await client.orders.create(order, user_id=USER)
+        assert [request.connection for request in server.received] == [1, 2, 3, 3, 3]
+
+
+async def test_the_page_and_nothing_else_goes_over_the_wire(make_client: MakeClient) -> None:
+    async with Loopback() as server:
+        await make_client(server).orders.create(DRAFT, user_id=USER)
+        (request,) = server.received
+        assert (request.method, request.target) == ("POST", f"/api/v1/integration/orders/json?userId={USER}")
+        assert request.json == {"domains": [{"domain": "acme-outreach.com", "years": 1}], "confirm": False}
+        assert request.headers["cmr-x-api-key"] == KEY
+        assert request.headers["content-type"] == "application/json"
+
+
+# Cancellation ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_cancelled_order_that_had_not_left_was_not_sent(make_client: MakeClient) -> None:
+    async with Loopback() as server:
+        client = make_client(server, gap=30)
+        await client.orders.create(DRAFT, user_id=USER)  # takes the first slot
+        task = asyncio.ensure_future(client.orders.create(PAID, user_id=USER))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        assert caught.value.__cause__ is None
+        assert len(server.received) == 1
+
+
+async def test_the_drain_learns_the_answer_of_a_cancelled_order(make_client: MakeClient) -> None:
+    go_on = asyncio.Event()
+
+    async def late(connection: object) -> None:
+        await go_on.wait()
+        await answer()(connection)  # type: ignore[arg-type]
+
+    async with Loopback(late) as server:
+        task = asyncio.ensure_future(make_client(server).orders.create(PAID, user_id=USER))
+        await server.arrived.wait()
+        task.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        learned = caught.value.__cause__
+        assert isinstance(learned, CallCancelled)
+        assert learned.envelope is not None
+        assert learned.envelope.data == {"orderId": "RJK7NR2W194HAGHGTX75D391P3NB"}
+        assert learned.error is None
+
+
+async def test_a_drain_that_learns_nothing_leaves_the_order_unknown(make_client: MakeClient) -> None:
+    async with Loopback(stall) as server:
+        client = make_client(server, timeouts=Timeouts(drain=0.05))
+        task = asyncio.ensure_future(client.orders.create(PAID, user_id=USER))
+        await server.arrived.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        learned = caught.value.__cause__
+        assert isinstance(learned, CallCancelled)
+        assert isinstance(learned.error, OutcomeUnknownError)
+        assert "may have been placed" in caught.value.__notes__[0]
+
+
+async def test_a_second_cancellation_leaves_at_once(make_client: MakeClient) -> None:
+    async with Loopback(stall) as server:
+        task = asyncio.ensure_future(make_client(server).orders.create(PAID, user_id=USER))
+        await server.arrived.wait()
+        task.cancel()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=5)  # the drain alone would take 15
+        assert task in done
+        with pytest.raises(asyncio.CancelledError) as caught:
+            task.result()
+        assert isinstance(caught.value.__cause__, CallCancelled)
+
+
+async def test_a_timeout_of_the_caller_is_a_timeout_and_says_what_may_have_happened(make_client: MakeClient) -> None:
+    async with Loopback(stall) as server:
+        client = make_client(server, timeouts=Timeouts(drain=0.02))
+        with pytest.raises(TimeoutError) as caught:
+            async with asyncio.timeout(0.05):
+                await client.orders.create(PAID, user_id=USER)
+        assert "may have been placed" in "".join(traceback.format_exception(caught.value))
+
+
+async def test_a_cancelled_read_is_aborted_at_once(make_client: MakeClient) -> None:
+    async with Loopback(stall) as server:
+        task = asyncio.ensure_future(make_client(server).orders.status("A", user_id=USER))
+        await server.arrived.wait()
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=5)
+        assert task in done
+        assert task.cancelled()
+
+
+# Sessions, loops, processes ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("traced", [True, False])
+async def test_a_session_without_the_trace_makes_every_transport_error_unknown(
+    make_client: MakeClient, *, traced: bool
+) -> None:
+    async with aiohttp.ClientSession(trace_configs=[trace_config()] if traced else []) as session:
+        async with Loopback() as server:
+            client = make_client(server, session=session)
+        with pytest.raises(NotSentError if traced else OutcomeUnknownError):
+            await client.orders.create(PAID, user_id=USER)
+
+
+async def test_a_given_session_carries_the_key_and_stays_open(make_client: MakeClient) -> None:
+    async with Loopback() as server, aiohttp.ClientSession(trace_configs=[trace_config()]) as session:
+        client = make_client(server, session=session)
+        assert isinstance(await client.orders.create(PAID, user_id=USER), OrderCreated)
+        assert server.received[0].headers["cmr-x-api-key"] == KEY
+        await client.close()
+        assert not session.closed
+
+
+async def test_a_given_connector_stays_open(make_client: MakeClient) -> None:
+    async with Loopback() as server:
+        connector = aiohttp.TCPConnector()
+        client = make_client(server, connector=connector)
+        await client.orders.create(PAID, user_id=USER)
+        await client.close()
+        assert not connector.closed
+        await connector.close()
+
+
+async def test_a_closed_client_says_so(make_client: MakeClient) -> None:
+    async with Loopback() as server:
+        client = make_client(server)
+        await client.close()
+        with pytest.raises(ClientStateError, match="closed"):
+            await client.orders.create(PAID, user_id=USER)
+        assert server.received == []
+
+
+def test_a_client_on_a_second_loop_says_so() -> None:
+    client = AsyncClient(KEY, "http://127.0.0.1:9/", retry=ONCE, gap=0)
+
+    async def use() -> None:
+        with pytest.raises(NotSentError):
+            await client.orders.create(PAID, user_id=USER)
+
+    asyncio.run(use())
+
+    async def use_again() -> None:
+        with pytest.raises(ClientStateError, match="another event loop"):
+            await client.orders.create(PAID, user_id=USER)
+        await client.close()
+
+    asyncio.run(use_again())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+async def test_a_fork_leaves_the_sessions_to_the_parent(make_client: MakeClient) -> None:
+    async with Loopback() as server:
+        client = make_client(server)
+        await client.orders.create(DRAFT, user_id=USER)
+        kept = client._transport._kept
+        client._transport._pid = -1  # as a child sees it
+        await client.orders.create(DRAFT, user_id=USER)
+        assert client._transport._kept is not kept
+        assert kept is not None
+        assert not kept.closed
+        assert [request.connection for request in server.received] == [1, 2]
+        await kept.close()
+
+
+# Secrets -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("act", [answer(), *LOST.values(), answer(401, envelope(401, "Invalid API Key"))])
+async def test_the_key_is_in_no_repr_log_or_traceback(
+    make_client: MakeClient, act: Act, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with Loopback(act) as server:
+        client = make_client(server)
+        said = [repr(client), repr(client.orders), repr(client.bulk), repr(client._transport), repr(vars(client))]
+        try:
+            said.append(repr(await client.orders.create(PAID, user_id=USER)))
+        except CMRError as error:
+            said += traceback.TracebackException.from_exception(error, capture_locals=True).format()
+            said += [repr(error), str(error), repr(vars(error)), repr(pickle.dumps(error))]
+        assert server.received[0].headers["cmr-x-api-key"] == KEY
+    assert KEY not in "\n".join([*said, caplog.text])
+
+
+# Settings ----------------------------------------------------------------------------------------------------------
+
+
+def test_without_a_key_the_error_says_where_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CMR_API_KEY", raising=False)
+    with pytest.raises(ConfigurationError, match="CMR_API_KEY"):
+        AsyncClient()
+
+
+def test_key_and_base_url_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CMR_API_KEY", KEY)
+    monkeypatch.setenv("CMR_BASE_URL", "https://api.example/v1")
+    assert repr(AsyncClient()) == "<AsyncClient https://api.example/v1>"
+
+
+@pytest.mark.parametrize("key", ["two words", "new\nline", "ключ"])
+def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        AsyncClient(key)
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://host/", "no url", "https://user:pass@host/", "https://host/?x=1", "http://api.example/"]
+)
+def test_a_base_url_that_would_not_do_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError):
+        AsyncClient(KEY, url)
+
+
+def test_plain_http_to_another_host_must_be_asked_for() -> None:
+    AsyncClient(KEY, "http://api.example/", allow_plain_http=True)
+
+
+async def test_orders_go_through_a_proxy(make_client: MakeClient) -> None:
+    async with Loopback() as proxy:
+        client = AsyncClient(
+            KEY, "http://api.example/v1", allow_plain_http=True, proxy=f"http://127.0.0.1:{proxy.port}", gap=0
+        )
+        async with client:
+            await client.orders.create(PAID, user_id=USER)
+        assert proxy.received[0].target.startswith("http://api.example/v1/orders/json")
+
+
+@pytest.mark.parametrize("settings", [{"connect": 0}, {"read": -1}, {"drain": float("inf")}])
+def test_time_outs_that_are_no_durations_are_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(ConfigurationError):
+        Timeouts(**settings)
