@@ -1,8 +1,8 @@
 """One HTTP exchange with the API over aiohttp: the only client-side module that knows sockets.
 
 It reports how far each attempt got and decides nothing. What it guards: the key goes to the configured origin
-only, redirects are never followed, a paying request has a connection of its own, and a request whose head has gone
-out is not dropped when its caller is cancelled before a bounded drain had its chance to learn the answer.
+only, redirects are never followed, and a paying request has a connection of its own and a task of its own: when its
+caller is cancelled after the head has gone out, a bounded drain has its chance to learn the answer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import suppress
 from contextvars import Context, ContextVar
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import attrs
@@ -57,20 +57,16 @@ class Timeouts:
 class _Attempt:
     """The one mutable record of an attempt. It is pessimistic: only a watched wait for a connection is `NOT_SENT`."""
 
-    __slots__ = ("_connected", "_limit", "_loop", "_timer", "answer", "body", "expired", "phase", "response", "task")
+    __slots__ = ("_connected", "_limit", "_timer", "body", "expired", "phase", "response", "task")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, limit: float) -> None:
+    def __init__(self, limit: float) -> None:
         self.phase = Phase.NOT_SENT
-        #: The task that makes the attempt, of its own so that it can outlive a cancelled caller.
-        self.task: asyncio.Task[None] | None = None
-        #: What the caller waits for. Cancelling the caller cancels this and leaves the task alone; it costs less
-        #: than `asyncio.shield`.
-        self.answer: asyncio.Future[Exchange] = loop.create_future()
+        #: The task that makes the attempt.
+        self.task: asyncio.Task[Any] | None = None
         self.response: aiohttp.ClientResponse | None = None
         self.body = bytearray()
         #: The answer did not come in time.
         self.expired = False
-        self._loop = loop
         self._limit = limit
         self._timer: asyncio.TimerHandle | None = None
         self._connected = False
@@ -86,14 +82,13 @@ class _Attempt:
         self.phase = Phase.HEAD_SENT
         if self._timer is None:
             # In an empty context: a copy of this one would keep the attempt alive for as long as the cancelled timer
-            self._timer = self._loop.call_later(self._limit, self._expire, context=Context())
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._limit, self._expire, context=Context())
 
-    def settle(self, failure: str | None) -> None:
-        """Stop the clock and tell the caller, if it still waits."""
+    def stop_clock(self) -> None:
+        """The attempt has ended."""
         if self._timer is not None:
             self._timer.cancel()
-        if not self.answer.done():
-            self.answer.set_result(self.exchange(failure))
 
     def exchange(self, failure: str | None) -> Exchange:
         """Return what is known by now."""
@@ -219,20 +214,16 @@ class Transport:
         """
         session = self._session(request)
         url = self._url(require_path(request.endpoint), tuple(request.query.items()))
-        loop = asyncio.get_running_loop()
-        attempt = _Attempt(loop, request.timeout or self._timeouts.read)
-        attempt.task = loop.create_task(self._attempt(session, url, request, attempt))
+        attempt = _Attempt(request.timeout or self._timeouts.read)
         try:
-            return await attempt.answer
+            if request.pays:
+                return await self._see_through(session, url, request, attempt)
+            return await self._exchange(session, url, request, attempt)
         except asyncio.CancelledError:
             if attempt.phase is Phase.NOT_SENT or request.endpoint.repeatable:
-                attempt.task.cancel()  # there is nothing to learn
-        with suppress(asyncio.CancelledError):  # a second cancellation leaves at once
-            await asyncio.wait({attempt.task}, timeout=self._timeouts.drain)
-        attempt.task.cancel()
-        if attempt.phase is Phase.NOT_SENT or request.endpoint.repeatable:
-            raise asyncio.CancelledError
-        raise asyncio.CancelledError from CallCancelled(attempt.exchange("cancelled before the answer came"))
+                raise
+            learned = CallCancelled(attempt.exchange("cancelled before the answer came"))
+            raise asyncio.CancelledError from learned
 
     async def close(self) -> None:
         """Close the sessions that the transport owns; a given session or connector stays open."""
@@ -304,7 +295,26 @@ class Transport:
         url = self._base.with_path(self._base.path.rstrip("/") + path)
         return url.with_query(query) if query else url
 
-    async def _attempt(self, session: aiohttp.ClientSession, url: URL, request: Request, attempt: _Attempt) -> None:
+    async def _see_through(
+        self, session: aiohttp.ClientSession, url: URL, request: Request, attempt: _Attempt
+    ) -> Exchange:
+        """Run a paying attempt in a task of its own, which outlives a cancelled caller for as long as the drain."""
+        task = asyncio.get_running_loop().create_task(self._exchange(session, url, request, attempt))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if attempt.phase is Phase.NOT_SENT:
+                task.cancel()  # there is nothing to learn
+            with suppress(asyncio.CancelledError):  # a second cancellation leaves at once
+                await asyncio.wait({task}, timeout=self._timeouts.drain)
+            task.cancel()
+            raise
+
+    async def _exchange(
+        self, session: aiohttp.ClientSession, url: URL, request: Request, attempt: _Attempt
+    ) -> Exchange:
+        task = attempt.task = asyncio.current_task()
+        cancelling = task.cancelling() if task is not None else 0
         given = session is self._given_session
         token = _current.set(attempt)
         attempt.phase = Phase.HEAD_SENT
@@ -328,8 +338,8 @@ class Transport:
                 if failure is None:
                     attempt.phase = Phase.COMPLETE
         except asyncio.CancelledError:
-            if not attempt.expired:
-                attempt.answer.cancel()
+            # As asyncio.timeout does: the attempt's own clock cancelled the task, and nobody else
+            if not attempt.expired or (task is not None and task.uncancel() > cancelling):
                 raise
             failure = "no answer in time"
         except aiohttp.ConnectionTimeoutError:
@@ -337,8 +347,9 @@ class Transport:
         except Exception as error:  # noqa: BLE001 - whatever it was: how far the request got is what counts
             failure = _describe(error)
         finally:
-            _current.reset(token)  # else task, context and attempt hold one another until a garbage collection
-            attempt.settle(failure)
+            _current.reset(token)
+            attempt.stop_clock()
+        return attempt.exchange(failure)
 
 
 async def _read_body(response: aiohttp.ClientResponse, body: bytearray, limit: int) -> str | None:
