@@ -33,7 +33,7 @@ def client(how="ok", **settings):
     return Client("key", SERVER + how, gap=0, **settings)
 def order(name="example"):
     return Order(domains=[DomainRegistration(domain=f"{name}.com")], service_provider="MICROSOFT",
-                 billing_cycle="MONTHLY", microsoft_oauth_route="https://route.example/a")
+                 billing_cycle="MONTHLY", microsoft_oauth_route="https://route.example/a", confirm=True)
 def place(cmr, user):
     got = cmr.orders.create(order(), user_id=user).order_id
     assert got == f"order-of-{user}", (got, user)

@@ -37,6 +37,7 @@ ORDER = Order(
     service_provider="MICROSOFT",
     billing_cycle="MONTHLY",
     microsoft_oauth_route="https://route.example/a",
+    confirm=True,  # what is paid for is drained, a draft is not
 )
 
 
