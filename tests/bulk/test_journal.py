@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from cmr_async import DomainRegistration, Mailbox, Order
-from cmr_async.bulk import journal_run
+from cmr_async.bulk import journal_group, journal_run
 from cmr_async.bulk.items import OrderRequest
 from cmr_async.bulk.journal import (
     JOURNAL_COLUMNS,
@@ -293,6 +293,26 @@ async def test_a_claim_whose_caller_is_cancelled_is_given_back(journal: Journal)
             assert entry.state is SENT
         else:
             assert entry.state in {PLANNED, NOT_SENT}
+
+
+async def test_a_claim_is_given_back_when_the_cancellation_meets_the_commit(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await journal.plan([a_request()])
+    task = asyncio.create_task(journal.claim("A"))
+    resolve = journal_group._resolve
+
+    def resolve_and_cancel(future: asyncio.Future[Any], value: Any) -> bool:
+        resolved = resolve(future, value)
+        task.cancel()  # the caller has its claim by now, and will never see it
+        return resolved
+
+    monkeypatch.setattr(journal_group, "_resolve", resolve_and_cancel)
+    await asyncio.wait([task])
+    monkeypatch.undo()
+    await journal._database.finish()
+    assert task.cancelled()
+    assert await changes(journal) == ["sent", "not_sent"]
 
 
 async def test_an_outcome_is_written_although_its_caller_is_cancelled(journal: Journal) -> None:
