@@ -53,6 +53,8 @@ _ADVICE: Mapping[int, str] = {
 #: The keys of an error envelope; a JSON error page of a proxy has others (reference, section 4).
 _ENVELOPE_KEYS = frozenset({"status", "message", "data", "actionId", "mailboxCount", "domainCount"})
 _EXCERPT_BYTES = 300
+#: What reading a date from a header can raise.
+_NO_DATE = (ValueError, TypeError, OverflowError)
 
 
 class Outcome(StrEnum):
@@ -82,7 +84,7 @@ def judge(request: Request, exchange: Exchange) -> Judgement:
             error=NotSentError(f"{request.subject()} was not sent: {exchange.failure}. Sending it again is safe."),
         )
     status = exchange.status
-    if status == 429:  # noqa: PLR2004 - a refusal whoever answers, so its body does not matter
+    if status == 429 and not _names_order(request, exchange):  # noqa: PLR2004 - a refusal, whoever answers
         wait = retry_after(exchange.headers)
         message = f"{request.subject()} was refused with 429: over the rate limit of this key. Nothing happened."
         return Judgement(Outcome.THROTTLED, error=RateLimitError(message, status=429, retry_after=wait))
@@ -94,6 +96,8 @@ def judge(request: Request, exchange: Exchange) -> Judgement:
         return _unknown(request, exchange, f"HTTP {status} without the API's envelope")
     if 200 <= status < 300:  # noqa: PLR2004
         return _judge_success(request, exchange, status, body)
+    if _order_id(request, body):  # refused and done at once: the answer contradicts itself
+        return _unknown(request, exchange, f"HTTP {status} that names an order id", order_id=_order_id(request, body))
     if status in _REFUSALS and _is_error_envelope(body, status):
         advice = _ADVICE.get(status)
         message = f"{request.subject()} was refused with {status}: {body['message']}"
@@ -115,26 +119,32 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         seconds = float(text)
     except ValueError:
         try:
-            until = parsedate_to_datetime(text)
-            start = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
-            seconds = (until - start).total_seconds()
-        except (ValueError, TypeError):
+            seconds = (parsedate_to_datetime(text) - _server_time(headers)).total_seconds()
+        except _NO_DATE:
             return None
     return max(0.0, seconds) if seconds < float("inf") else None
+
+
+def _server_time(headers: Mapping[str, str]) -> datetime:
+    """Return the time by the server's clock, which its other dates are meant by; else by our own."""
+    try:
+        told = parsedate_to_datetime(headers.get("date", ""))
+    except _NO_DATE:
+        return datetime.now(UTC)
+    return told if told.tzinfo is not None else told.replace(tzinfo=UTC)
 
 
 def _judge_success(request: Request, exchange: Exchange, status: int, body: dict[str, Any]) -> Judgement:
     said = body.get("status", status)
     if type(said) is not int or not 200 <= said < 300:  # noqa: PLR2004
         return _unknown(request, exchange, f"HTTP {status} whose body says status {said!r}")
-    if "message" not in body and "data" not in body:
+    endpoint = request.endpoint
+    # Where no id proves it, a call that must not be repeated needs the whole envelope: a captive portal has a message
+    whole = endpoint.proof is not None or endpoint.repeatable or {"status", "message"} <= body.keys()
+    if ("message" not in body and "data" not in body) or not whole:
         return _unknown(request, exchange, f"HTTP {status} without the API's envelope")
-    data = body.get("data")
-    proof = request.endpoint.proof
-    if proof is not None:
-        value = data.get(proof) if isinstance(data, dict) else None
-        if not isinstance(value, str) or not value:
-            return _unknown(request, exchange, f"HTTP {status} without data.{proof}")
+    if endpoint.proof is not None and _order_id(request, body) is None:
+        return _unknown(request, exchange, f"HTTP {status} without data.{endpoint.proof}")
     return Judgement(Outcome.ACCEPTED, envelope=_envelope(status, body))
 
 
@@ -153,8 +163,23 @@ def _envelope(status: int, body: dict[str, Any]) -> Envelope:
     )
 
 
+def _order_id(request: Request, body: dict[str, Any] | None) -> str | None:
+    """Return the id that proves that the call was done; `None` without one, or where none is documented."""
+    proof = request.endpoint.proof
+    data = body.get("data") if body is not None else None
+    value = data.get(proof) if proof is not None and isinstance(data, dict) else None
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _names_order(request: Request, exchange: Exchange) -> bool:
+    return _order_id(request, _json_object(exchange.body)) is not None
+
+
 def _is_error_envelope(body: dict[str, Any], status: int) -> bool:
-    return body.get("status") == status and isinstance(body.get("message"), str) and body.keys() <= _ENVELOPE_KEYS
+    said = body.get("status")
+    return (
+        said == status and type(said) is int and isinstance(body.get("message"), str) and body.keys() <= _ENVELOPE_KEYS
+    )
 
 
 def _error_data(body: dict[str, Any]) -> Any:
@@ -162,7 +187,7 @@ def _error_data(body: dict[str, Any]) -> Any:
     return counts or body.get("data")
 
 
-def _unknown(request: Request, exchange: Exchange, why: str) -> Judgement:
+def _unknown(request: Request, exchange: Exchange, why: str, *, order_id: str | None = None) -> Judgement:
     """Nothing is proved: on a call that spends this is an order in doubt, on every other one a failed attempt."""
     excerpt = exchange.body[:_EXCERPT_BYTES].decode("utf-8", "replace")
     error: CMRError
@@ -173,6 +198,7 @@ def _unknown(request: Request, exchange: Exchange, why: str) -> Judgement:
             "`cmr orders reconcile` for a journal's run, at the Partner Dashboard for a single call.",
             status=exchange.status,
             body_excerpt=excerpt,
+            order_id=order_id,
         )
     elif exchange.phase is Phase.COMPLETE:
         error = ServerError(f"{request.subject()} got no usable answer: {why}.", status=exchange.status)

@@ -1,0 +1,460 @@
+"""Every row of the decision table of `outcomes.md`: what one exchange proves about a call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cmr_async.core.endpoints import ENDPOINTS
+from cmr_async.core.exchange import Exchange, Phase, Request
+from cmr_async.core.judge import Judgement, Outcome, judge, retry_after
+from cmr_async.errors import (
+    APIError,
+    AuthenticationError,
+    BadRequestError,
+    ConflictError,
+    InsufficientBalanceError,
+    NotFoundError,
+    NotSentError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    TransportError,
+    UnprocessableError,
+)
+from cmr_async.models import Envelope
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+ORDER = Request(endpoint=ENDPOINTS["orders.create"], subject=lambda: "The order for example.com", pays=True)
+DRAFT = attrs.evolve(ORDER, pays=False)
+READ = Request(endpoint=ENDPOINTS["orders.status"], subject=lambda: "The status of order 1")
+CREATED = {"status": 200, "message": "ok", "data": {"orderId": "ord_1"}}
+REFUSALS: dict[int, type[APIError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: InsufficientBalanceError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: UnprocessableError,
+}
+
+
+def sample(name: str) -> bytes:
+    return (SAMPLES / f"{name}.json").read_bytes()
+
+
+def answer(status: int, body: Any = b"", headers: Mapping[str, str] | None = None) -> Exchange:
+    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    return Exchange(phase=Phase.COMPLETE, status=status, headers=headers or {}, body=raw)
+
+
+def doubt(judgement: Judgement) -> OutcomeUnknownError:
+    assert judgement.outcome is Outcome.UNKNOWN
+    assert judgement.envelope is None
+    assert isinstance(judgement.error, OutcomeUnknownError)
+    return judgement.error
+
+
+# Accepted
+
+
+def test_the_answer_of_the_page_is_accepted() -> None:
+    assert judge(ORDER, answer(200, sample("order_created"))) == Judgement(
+        Outcome.ACCEPTED,
+        envelope=Envelope(
+            status=200,
+            message="Order created and queued for processing, make sure to have enough balance in your wallet!",
+            data={"orderId": "RJK7NR2W194HAGHGTX75D391P3NB"},
+        ),
+    )
+
+
+def test_the_newer_answer_is_accepted_with_its_action_id() -> None:
+    envelope = judge(ORDER, answer(200, sample("order_created_newer"))).envelope
+    assert envelope is not None
+    assert envelope.data == {"orderId": "ord_R8K2LQPZA9XM", "unavailableDomains": []}
+    assert envelope.action_id == "ACT_7a078272-0fa7-4db4-a85b-c78697dacea1"
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 299])
+def test_any_2xx_with_an_order_id_is_accepted(status: int) -> None:
+    assert judge(ORDER, answer(status, {"message": "ok", "data": {"orderId": "1"}})).outcome is Outcome.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("body", "action_id"),
+    [
+        ({**CREATED, "actionId": "ACT_1"}, "ACT_1"),
+        ({**CREATED, "data": {"orderId": "1", "actionId": "ACT_2"}}, "ACT_2"),
+        ({**CREATED, "actionId": "ACT_1", "data": {"orderId": "1", "actionId": "ACT_2"}}, "ACT_1"),
+        ({**CREATED, "actionId": 5}, None),
+        (CREATED, None),
+    ],
+)
+def test_the_action_id_is_found_where_it_is(body: Any, action_id: str | None) -> None:
+    envelope = judge(ORDER, answer(200, body)).envelope
+    assert envelope is not None
+    assert envelope.action_id == action_id
+
+
+def test_unknown_fields_of_the_envelope_are_kept() -> None:
+    envelope = judge(ORDER, answer(200, {**CREATED, "requestId": "r", "took": 3})).envelope
+    assert envelope is not None
+    assert envelope.extra == {"requestId": "r", "took": 3}
+
+
+def test_a_message_that_is_no_text_does_not_undo_an_acceptance() -> None:
+    envelope = judge(ORDER, answer(200, {**CREATED, "message": None})).envelope
+    assert envelope is not None
+    assert envelope.message == ""
+
+
+@pytest.mark.parametrize(
+    "body", [{"message": "done"}, {"data": None}, {"status": 200, "message": "ok", "data": []}, {"data": {"a": 1}}]
+)
+def test_a_read_needs_no_order_id(body: Any) -> None:
+    assert judge(READ, answer(200, body)).outcome is Outcome.ACCEPTED
+
+
+# Rejected
+
+
+@pytest.mark.parametrize(("status", "kind"), REFUSALS.items())
+@pytest.mark.parametrize("request_", [ORDER, DRAFT, READ], ids=["order", "draft", "read"])
+def test_a_refusal_in_the_envelope_is_a_rejection(request_: Request, status: int, kind: type[APIError]) -> None:
+    judgement = judge(request_, answer(status, {"status": status, "message": "No.", "data": None}))
+    assert judgement.outcome is Outcome.REJECTED
+    assert type(judgement.error) is kind
+    assert judgement.error.status == status
+    assert judgement.error.message.startswith(f"{request_.subject()} was refused with {status}: No.")
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "kind", "said"),
+    [
+        ("missing_user_id", 400, BadRequestError, "Please provide a userId"),
+        ("invalid_key", 401, AuthenticationError, "Invalid API Key"),
+        ("insufficient_balance", 402, InsufficientBalanceError, "Insufficient wallet balance to run placement test"),
+        ("unknown_user", 404, NotFoundError, "The requested user does not exist."),
+    ],
+)
+def test_the_known_refusals_keep_the_words_of_the_api(name: str, status: int, kind: type, said: str) -> None:
+    judgement = judge(ORDER, answer(status, sample(name)))
+    assert judgement.outcome is Outcome.REJECTED
+    assert type(judgement.error) is kind
+    assert said in str(judgement.error)
+
+
+@pytest.mark.parametrize(("status", "advice"), [(401, "Check CMR_API_KEY"), (402, "Top up the wallet")])
+def test_a_refusal_says_what_to_do_next(status: int, advice: str) -> None:
+    error = judge(ORDER, answer(status, {"status": status, "message": "No."})).error
+    assert str(error).startswith(f"The order for example.com was refused with {status}: No. {advice}")
+
+
+def test_a_refusal_keeps_its_data() -> None:
+    counts = {"status": 409, "message": "in use", "data": None, "mailboxCount": 2, "domainCount": 1}
+    error = judge(READ, answer(409, counts)).error
+    assert isinstance(error, ConflictError)
+    assert error.data == {"mailboxCount": 2, "domainCount": 1}
+    error = judge(READ, answer(422, {"status": 422, "message": "no", "data": {"a": 1}})).error
+    assert isinstance(error, UnprocessableError)
+    assert error.data == {"a": 1}
+
+
+# Throttled
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b'{"status": 42', b"<html>slow down</html>", b'{"status": 429, "message": "Rate limit exceeded"}'],
+    ids=["none", "cut", "html", "envelope"],
+)
+@pytest.mark.parametrize("phase", [Phase.STATUS_SEEN, Phase.COMPLETE])
+@pytest.mark.parametrize("request_", [ORDER, READ], ids=["order", "read"])
+def test_a_429_is_a_refusal_whatever_its_body_is(request_: Request, phase: Phase, body: bytes) -> None:
+    exchange = Exchange(phase=phase, status=429, headers={"retry-after": "2"}, body=body, failure="cut")
+    judgement = judge(request_, exchange)
+    assert judgement.outcome is Outcome.THROTTLED
+    assert isinstance(judgement.error, RateLimitError)
+    assert (judgement.error.status, judgement.error.retry_after) == (429, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2", 2.0),
+        ("0.5", 0.5),
+        (" 3 ", 3.0),
+        ("0", 0.0),
+        ("-5", 0.0),
+        ("nan", None),
+        ("inf", None),
+        ("1e999", None),
+        ("soon", None),
+        ("", None),
+        ("Mon, 99 Foo 2024", None),
+    ],
+)
+def test_retry_after_in_seconds(text: str, seconds: float | None) -> None:
+    assert retry_after({"retry-after": text}) == seconds
+
+
+def test_retry_after_is_none_without_the_header() -> None:
+    assert retry_after({}) is None
+
+
+@pytest.mark.parametrize(
+    ("date", "until", "seconds"),
+    [
+        ("Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:30 GMT", 30.0),
+        ("Wed, 21 Oct 2015 07:28:30 GMT", "Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("not a date", "Wed, 21 Oct 2015 07:28:00 GMT", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:30 -0000", None),
+    ],
+)
+def test_retry_after_as_a_date_is_measured_by_the_servers_clock(date: str, until: str, seconds: float | None) -> None:
+    assert retry_after({"retry-after": until, "date": date}) == seconds
+
+
+def test_retry_after_as_a_date_without_the_servers_clock_uses_ours() -> None:
+    seconds = retry_after({"retry-after": format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)})
+    assert seconds is not None
+    assert 3590 < seconds <= 3600
+
+
+@given(st.text(), st.none() | st.text())
+def test_retry_after_never_raises_and_is_never_negative(text: str, date: str | None) -> None:
+    seconds = retry_after({"retry-after": text} if date is None else {"retry-after": text, "date": date})
+    assert seconds is None or 0 <= seconds < float("inf")
+
+
+# Not sent
+
+
+@pytest.mark.parametrize("request_", [ORDER, DRAFT, READ], ids=["order", "draft", "read"])
+def test_what_never_left_is_not_sent(request_: Request) -> None:
+    judgement = judge(request_, Exchange(phase=Phase.NOT_SENT, failure="the name was not found"))
+    assert judgement.outcome is Outcome.NOT_SENT
+    assert isinstance(judgement.error, NotSentError)
+    assert str(judgement.error) == (
+        f"{request_.subject()} was not sent: the name was not found. Sending it again is safe."
+    )
+
+
+# Unknown
+
+
+def test_no_answer_leaves_an_order_in_doubt() -> None:
+    error = doubt(judge(ORDER, Exchange(phase=Phase.HEAD_SENT, failure="no answer within 120 seconds")))
+    assert error.status is None
+    assert str(error).startswith(
+        "The order for example.com may have been placed (no answer within 120 seconds). Do not send it again"
+    )
+    assert "cmr orders reconcile" in str(error)
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 404, 500])
+def test_an_answer_that_was_cut_leaves_an_order_in_doubt(status: int) -> None:
+    body = orjson.dumps({"status": status, "message": "ok", "data": {"orderId": "1"}})
+    exchange = Exchange(phase=Phase.STATUS_SEEN, status=status, body=body, failure="reset")
+    error = doubt(judge(ORDER, exchange))
+    assert error.status == status
+    assert error.body_excerpt == body.decode()
+
+
+@pytest.mark.parametrize(
+    "status", [100, 300, 301, 302, 304, 307, 308, 405, 406, 408, 410, 413, 418, 451, 499, 500, 502, 503, 504]
+)
+def test_a_status_that_proves_nothing_leaves_an_order_in_doubt_even_in_the_envelope(status: int) -> None:
+    error = doubt(judge(ORDER, answer(status, {"status": status, "message": "No.", "data": None})))
+    assert error.status == status
+
+
+@pytest.mark.parametrize("status", [0, 520, 521, 522, 523, 524, 525, 526, 530, 599, 600, 700, 999])
+def test_statuses_that_no_table_knows_leave_an_order_in_doubt(status: int) -> None:
+    error = doubt(judge(ORDER, answer(status, b"error code: 520")))
+    assert (error.status, error.body_excerpt) == (status, "error code: 520")
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 409, 422])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"message": "Forbidden"},
+        {"status": 200, "message": "No.", "data": None},
+        {"status": 418, "message": "No.", "data": None},
+        {"message": "No.", "data": None},
+        [],
+        "No.",
+        None,
+        b"",
+        b"<html><h1>Forbidden</h1></html>",
+        b'{"status": 403, "mess',
+        b"\xff\xfe",
+    ],
+    ids=repr,
+)
+def test_a_refusal_outside_the_envelope_may_be_a_proxys(status: int, body: Any) -> None:
+    assert doubt(judge(ORDER, answer(status, body))).status == status
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"timestamp": "2025-01-10T11:18:31.479Z", "error": "Not Found", "message": "gone", "path": "/orders/json"},
+        {"message": "No.", "request_id": "r"},
+        {"message": None, "data": None},
+        {"message": ["userId must be a string"], "error": "Bad Request"},
+        {},
+    ],
+    ids=["spring", "gateway", "null message", "nest", "status only"],
+)
+def test_a_refusal_in_another_frameworks_form_is_no_proof(status: int, body: dict[str, Any]) -> None:
+    doubt(judge(ORDER, answer(status, {"status": status, **body})))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>Welcome to the airport</html>",
+        b'{"status": 200, "message": "Order created", "data": {"orderId": "RJK',
+        b"null",
+        b"[]",
+        {},
+        {"status": 200},
+        {"status": 200, "orderId": "ord_1"},
+        {"status": 200, "message": "ok"},
+        {"status": 200, "message": "ok", "data": None},
+        {"status": 200, "message": "ok", "data": []},
+        {"status": 200, "message": "ok", "data": {}},
+        {"status": 200, "message": "ok", "data": {"orderId": None}},
+        {"status": 200, "message": "ok", "data": {"orderId": ""}},
+        {"status": 200, "message": "ok", "data": {"orderId": 12}},
+        {"status": 400, "message": "no", "data": {"orderId": "1"}},
+        {"status": 500, "message": "no", "data": {"orderId": "1"}},
+        {"status": "200", "message": "ok", "data": {"orderId": "1"}},
+        {"status": None, "message": "ok", "data": {"orderId": "1"}},
+        {"status": True, "message": "ok", "data": {"orderId": "1"}},
+        {"status": 200.0, "message": "ok", "data": {"orderId": "1"}},
+    ],
+    ids=repr,
+)
+def test_a_2xx_without_proof_leaves_an_order_in_doubt(body: Any) -> None:
+    assert doubt(judge(ORDER, answer(200, body))).status == 200
+
+
+def test_a_2xx_whose_body_says_400_says_so() -> None:
+    error = doubt(judge(ORDER, answer(200, {"status": 400, "message": "Please provide a userId", "data": None})))
+    assert "HTTP 200 whose body says status 400" in str(error)
+    assert "Please provide a userId" in error.body_excerpt
+
+
+def test_the_first_bytes_of_a_doubtful_answer_are_kept_as_evidence() -> None:
+    assert doubt(judge(ORDER, answer(502, b"\xff" + b"x" * 1000))).body_excerpt == "\ufffd" + "x" * 299
+
+
+def test_a_draft_in_doubt_is_said_to_cost_nothing() -> None:
+    error = doubt(judge(DRAFT, Exchange(phase=Phase.HEAD_SENT, failure="reset")))
+    assert "may have been created as a draft, which costs nothing (reset)" in str(error)
+    assert "placed" not in str(error)
+
+
+def test_processing_a_draft_is_judged_like_an_order() -> None:
+    process = Request(endpoint=ENDPOINTS["orders.process"], subject=lambda: "The processing", pays=True)
+    doubt(judge(process, answer(500, {"status": 500, "message": "oops", "data": None})))
+    assert judge(process, answer(200, {"status": 200, "message": "ok"})).outcome is Outcome.ACCEPTED
+
+
+# Reads
+
+
+@pytest.mark.parametrize("status", [301, 403, 408, 500, 503, 520, 700])
+def test_a_read_with_a_useless_answer_is_a_server_error(status: int) -> None:
+    judgement = judge(READ, answer(status, b"<html>"))
+    assert judgement.outcome is Outcome.UNKNOWN
+    assert type(judgement.error) is ServerError
+    assert judgement.error.status == status
+
+
+def test_a_read_without_an_answer_is_a_transport_error() -> None:
+    judgement = judge(READ, Exchange(phase=Phase.HEAD_SENT, failure="reset"))
+    assert judgement.outcome is Outcome.UNKNOWN
+    assert type(judgement.error) is TransportError
+    assert str(judgement.error) == "The status of order 1 got no answer: reset."
+
+
+# Whatever comes
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-1000, 1000) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+envelopes = st.fixed_dictionaries(
+    {},
+    optional={
+        "status": st.sampled_from([200, 201, 400, 401, 409, 422, 500, "200", True]) | json_values,
+        "message": st.text(max_size=5) | json_values,
+        "data": st.fixed_dictionaries({"orderId": st.text(max_size=3) | json_values}) | json_values,
+        "actionId": st.text(max_size=3),
+        "error": st.text(max_size=3),
+    },
+)
+bodies = envelopes.map(orjson.dumps) | json_values.map(orjson.dumps) | st.binary(max_size=30)
+statuses = st.none() | st.sampled_from([200, 201, 301, 400, 401, 402, 403, 404, 408, 409, 422, 429, 500, 520, 700])
+exchanges = st.builds(
+    Exchange,
+    phase=st.sampled_from(Phase),
+    status=statuses | st.integers(0, 999),
+    body=bodies,
+    failure=st.none() | st.text(max_size=5),
+)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+@given(exchanges)
+def test_an_outcome_is_never_named_better_than_it_was_proved(exchange: Exchange) -> None:
+    judgement = judge(ORDER, exchange)
+    body, status = _object(exchange.body), exchange.status
+    assert (judgement.envelope is None) is (judgement.outcome is not Outcome.ACCEPTED)
+    assert (judgement.error is None) is (judgement.outcome is Outcome.ACCEPTED)
+    assert (judgement.outcome is Outcome.NOT_SENT) is (exchange.phase is Phase.NOT_SENT)
+    if judgement.outcome is Outcome.ACCEPTED:
+        assert exchange.phase is Phase.COMPLETE
+        assert status is not None
+        assert 200 <= status < 300
+        assert isinstance(body["data"]["orderId"], str)
+        assert body["data"]["orderId"]
+    elif judgement.outcome is Outcome.REJECTED:
+        assert exchange.phase is Phase.COMPLETE
+        assert status in REFUSALS
+        assert body["status"] == status
+        assert isinstance(body["message"], str)
+    elif exchange.phase >= Phase.HEAD_SENT and status != 429:
+        assert judgement.outcome is Outcome.UNKNOWN
+        assert type(judgement.error) is OutcomeUnknownError
+
+
+@given(exchanges)
+def test_a_read_is_never_an_order_in_doubt(exchange: Exchange) -> None:
+    assert not isinstance(judge(READ, exchange).error, OutcomeUnknownError)
