@@ -53,8 +53,6 @@ _ADVICE: Mapping[int, str] = {
 #: The keys of an error envelope; a JSON error page of a proxy has others (reference, section 4).
 _ENVELOPE_KEYS = frozenset({"status", "message", "data", "actionId", "mailboxCount", "domainCount"})
 _EXCERPT_BYTES = 300
-#: What reading a date from a header can raise.
-_NO_DATE = (ValueError, TypeError, OverflowError)
 
 
 class Outcome(StrEnum):
@@ -119,19 +117,12 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         seconds = float(text)
     except ValueError:
         try:
-            seconds = (parsedate_to_datetime(text) - _server_time(headers)).total_seconds()
-        except _NO_DATE:
+            until = parsedate_to_datetime(text)
+            start = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
+            seconds = (until - start).total_seconds()
+        except (ValueError, TypeError, OverflowError):
             return None
     return max(0.0, seconds) if seconds < float("inf") else None
-
-
-def _server_time(headers: Mapping[str, str]) -> datetime:
-    """Return the time by the server's clock, which its other dates are meant by; else by our own."""
-    try:
-        told = parsedate_to_datetime(headers.get("date", ""))
-    except _NO_DATE:
-        return datetime.now(UTC)
-    return told if told.tzinfo is not None else told.replace(tzinfo=UTC)
 
 
 def _judge_success(request: Request, exchange: Exchange, status: int, body: dict[str, Any]) -> Judgement:

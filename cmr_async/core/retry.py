@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import repeat
 from random import Random
 
 import attrs
@@ -47,6 +48,8 @@ class RetryPolicy:
         """Yield the wait before each repetition, in seconds: exponential bounds, full jitter below them."""
         import backoff  # noqa: PLC0415 - only a repetition needs it, and it costs import time
 
+        if self.initial == 0:  # backoff would double for ever, and overflow
+            yield from repeat(0.0)
         bounds = backoff.expo(base=2, factor=self.initial, max_value=self.maximum)
         next(bounds)  # backoff's generators take their first value by send()
         for bound in bounds:
@@ -54,4 +57,4 @@ class RetryPolicy:
 
     def allows(self, elapsed: float, wait: float) -> bool:
         """Tell whether an attempt after `wait` more seconds still starts within the budget."""
-        return elapsed + wait <= self.time_budget
+        return self.time_budget > 0 and elapsed + wait <= self.time_budget

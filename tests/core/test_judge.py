@@ -204,6 +204,8 @@ def test_a_429_is_a_refusal_whatever_its_body_is(request_: Request, phase: Phase
         ("soon", None),
         ("", None),
         ("Mon, 99 Foo 2024", None),
+        ("Mon, 23 Nov 2026 12:00:07 +99999999999999999999", None),
+        ("Mon, 23 Nov 99999999999999 12:00:07 GMT", None),
     ],
 )
 def test_retry_after_in_seconds(text: str, seconds: float | None) -> None:
@@ -457,3 +459,68 @@ def test_an_outcome_is_never_named_better_than_it_was_proved(exchange: Exchange)
 @given(exchanges)
 def test_a_read_is_never_an_order_in_doubt(exchange: Exchange) -> None:
     assert not isinstance(judge(READ, exchange).error, OutcomeUnknownError)
+
+
+# Answers that contradict themselves
+
+
+def envelope(status: Any, data: Any = None) -> dict[str, Any]:
+    return {"status": status, "message": "said", "data": data}
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, envelope(400, {"orderId": "X"})),
+        (402, envelope(402, {"orderId": "X"})),
+        (409, envelope(409, {"orderId": "X"})),
+        (429, envelope(200, {"orderId": "X"})),
+        (429, envelope(429, {"orderId": "X"})),
+    ],
+)
+def test_a_refusal_that_names_an_order_is_in_doubt_and_keeps_its_id(status: int, body: dict[str, Any]) -> None:
+    judgement = judge(ORDER, answer(status, body))
+    assert judgement.outcome is Outcome.UNKNOWN
+    assert isinstance(judgement.error, OutcomeUnknownError)
+    assert (judgement.error.status, judgement.error.order_id) == (status, "X")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, envelope(200)),
+        (400, envelope(409)),
+        (400, envelope("400")),
+        (400, envelope(400.0)),
+        (200, envelope(200, {"orderId": " "})),
+        (200, envelope(200.0, {"orderId": "X"})),
+        (200, envelope(True, {"orderId": "X"})),  # noqa: FBT003 - JSON's own
+        (200, envelope(429, {"orderId": "X"})),
+        (302, envelope(200, {"orderId": "X"})),
+        (500, envelope(200, {"orderId": "X"})),
+    ],
+)
+def test_an_answer_whose_body_contradicts_its_status_is_in_doubt(status: int, body: dict[str, Any]) -> None:
+    assert judge(ORDER, answer(status, body)).outcome is Outcome.UNKNOWN
+
+
+PROCESS = attrs.evolve(ORDER, endpoint=ENDPOINTS["orders.process"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"message": "Welcome to Hotel WLAN"}, {"data": {"login": "/"}}, {"message": "x", "data": None}, {"status": 200}],
+)
+def test_a_captive_portal_does_not_process_a_draft(body: dict[str, Any]) -> None:
+    judgement = judge(PROCESS, answer(200, body))
+    assert judgement.outcome is Outcome.UNKNOWN
+    assert isinstance(judgement.error, OutcomeUnknownError)
+
+
+@pytest.mark.parametrize("body", [envelope(200), {"status": 202, "message": "queued", "actionId": "ACT_1"}])
+def test_a_processed_draft_is_accepted_in_the_whole_envelope(body: dict[str, Any]) -> None:
+    assert judge(PROCESS, answer(200, body)).outcome is Outcome.ACCEPTED
+
+
+def test_a_refused_draft_may_name_its_own_order() -> None:
+    assert judge(PROCESS, answer(402, envelope(402, {"orderId": "X"}))).outcome is Outcome.REJECTED
