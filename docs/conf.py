@@ -29,12 +29,12 @@ napoleon_numpy_docstring = False
 
 # Names of other projects: their inventories would be fetched over the network at every build
 nitpick_ignore_regex = [
-    (r"py:.*", r"(aiohttp|attrs?|asyncio|collections|datetime|decimal|random|ssl|types|typing|yarl)\b.*"),
+    (r"py:.*", r"(aiohttp|attrs?|asyncio|os|collections|datetime|decimal|random|ssl|types|typing|yarl)\b.*"),
     (r"py:.*", r"(Any|(Async)?Iterable|Mapping|SSLContext|ssl_module\.\w+)"),
     (r"py:class", r"(str|int|float|bool|bytes|object|tuple|dict|None|optional)"),
     (r"py:(class|exc|obj)", r"(ValueError|RuntimeError|Exception|UserWarning|StrEnum|enum\..*)"),
     # Ours, and not public: how a resource is made, and what only the SDK itself calls
-    (r"py:class", r"(cmr_async\.core\.pacing\.)?(Pacer|Caller|Requests)"),
+    (r"py:class", r"(cmr_async\.core\.pacing\.)?(Pacer|Caller|Requests|Source|JournalLike)"),
     # A sentence with a colon in a "Returns" section is taken for a type
     (r"py:class", r".* .*"),
 ]

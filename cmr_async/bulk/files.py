@@ -89,13 +89,12 @@ class OrderFile:
             InputUnreadableError: It cannot be opened, or is no known format.
         """
         self._temporary: IO[bytes] | None = None
+        #: The file's name for messages.
+        self.name: str = "<stdin>" if os.fspath(path) == "-" else os.fspath(path)
         if os.fspath(path) == "-":
-            #: The file's name for messages.
-            self.name = "<stdin>"
             self._temporary = _spool(sys.stdin.buffer)
             self._path: str | int = self._temporary.fileno()
         else:
-            self.name = os.fspath(path)
             self._path = self.name
         try:
             if isinstance(self._path, str) and Path(self._path).is_fifo():
@@ -115,7 +114,7 @@ class OrderFile:
             raise InputUnreadableError(f"{self.name} cannot be read: {reason}") from None
         try:
             #: What the file holds.
-            self.format = InputFormat(format) if format else self._guess(start)
+            self.format: InputFormat = InputFormat(format) if format else self._guess(start)
         except InputUnreadableError:
             self.close()
             raise

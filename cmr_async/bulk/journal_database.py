@@ -40,7 +40,7 @@ class Database:
         self._url = journal_url(location)
         is_path = "://" not in os.fspath(location)
         #: The journal as messages call it.
-        self.name = os.fspath(location) if is_path else self._url.render_as_string(hide_password=True)
+        self.name: str = os.fspath(location) if is_path else self._url.render_as_string(hide_password=True)
         self._run_id = run_id
         self._clock = clock
         self._create = create

@@ -59,7 +59,7 @@ _SCHEMA_LOCK = 0x636D725F6173796E
 _metadata = sa.MetaData()
 _id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
-orders = sa.Table(
+orders: sa.Table = sa.Table(
     "cmr_orders",
     _metadata,
     sa.Column("key", sa.Text, primary_key=True),
@@ -70,7 +70,7 @@ orders = sa.Table(
     sa.Column("confirm", sa.Boolean, nullable=False),
 )
 
-steps = sa.Table(
+steps: sa.Table = sa.Table(
     "cmr_steps",
     _metadata,
     sa.Column("key", sa.Text, sa.ForeignKey("cmr_orders.key"), primary_key=True),
@@ -98,7 +98,7 @@ steps = sa.Table(
     sa.Index("cmr_steps_by_position", "step", "position", "key"),
 )
 
-events = sa.Table(
+events: sa.Table = sa.Table(
     "cmr_events",
     _metadata,
     sa.Column("id", _id, primary_key=True, autoincrement=True),
@@ -113,7 +113,7 @@ events = sa.Table(
     sa.Index("cmr_events_by_key", "key", "step"),
 )
 
-runs = sa.Table(
+runs: sa.Table = sa.Table(
     "cmr_runs",
     _metadata,
     sa.Column("id", sa.Text, primary_key=True),
@@ -126,7 +126,7 @@ runs = sa.Table(
     sa.Column("ended", sa.Double),
 )
 
-slots = sa.Table(
+slots: sa.Table = sa.Table(
     "cmr_slots",
     _metadata,
     sa.Column("name", sa.Text, primary_key=True),

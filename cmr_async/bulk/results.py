@@ -105,7 +105,7 @@ class ResultWriter:
         if suffix not in set(ResultFormat):
             raise ConfigurationError(f"{self._path}: results are written as .csv or .jsonl; give the file such a name.")
         #: What the file holds.
-        self.format = ResultFormat(suffix)
+        self.format: ResultFormat = ResultFormat(suffix)
         try:
             self._file: TextIO = self._path.open("w" if overwrite else "x", encoding="utf-8", newline="")
         except FileExistsError:

@@ -20,7 +20,7 @@ __all__ = ["DraftSource", "RequestSource", "Requests", "Source"]
 #: What a run takes: any iterable or async iterable of requests.
 Requests = Iterable[OrderRequest] | AsyncIterable[OrderRequest]
 
-#: Orders that are written into a journal in one transaction at most.
+#: Orders that are written into a journal in one transaction: a commit costs more than planning some of them ahead.
 _PLANNED_AT_ONCE = 64
 
 
@@ -31,7 +31,7 @@ class Source(Protocol):
     ended: bool
 
     async def pull(self, room: int) -> list[Item]:
-        """Return the next items, at most `room` of them."""
+        """Return the next items: at most `room` of them, or a batch that is planned together."""
 
 
 class RequestSource:
@@ -44,16 +44,17 @@ class RequestSource:
         self._plain: Iterator[OrderRequest] | None = None
         self._index = 0
         #: There is nothing more to pull.
-        self.ended = False
+        self.ended: bool = False
         if isinstance(requests, AsyncIterable):
             self._async = aiter(requests)
         else:
             self._plain = iter(requests)
 
     async def pull(self, room: int) -> list[Item]:
-        """Return the next items, at most `room` of them, and write them into the journal in one transaction."""
+        """Return the next items, at most `room` of them; with a journal a whole batch, planned in one transaction."""
         items: list[Item] = []
-        most = 1 if self._async is not None else min(room, _PLANNED_AT_ONCE)
+        ahead = room if self._journal is None else _PLANNED_AT_ONCE
+        most = 1 if self._async is not None else ahead  # what an async input does not have yet is not waited for
         while len(items) < most and not self.ended:
             request = await self._next()
             if request is None:
@@ -96,7 +97,7 @@ class DraftSource:
         self._entries: AsyncIterator[Entry] | None = None
         self._index = 0
         #: There is nothing more to pull.
-        self.ended = False
+        self.ended: bool = False
 
     async def pull(self, room: int) -> list[Item]:
         """Plan the processing of all drafts at the first call, then return it step by step."""

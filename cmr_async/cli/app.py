@@ -12,7 +12,7 @@ from . import orders, simulator
 __all__ = ["app"]
 
 # Tracebacks stay plain: a pretty one prints local variables, and one of them may be a key.
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="cmr",
     help="Orders for the Cold Mail Reseller API, one or many, without ever buying twice.",
     no_args_is_help=True,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Create orders from files.", no_args_is_help=True, rich_markup_mode=None)
+app: typer.Typer = typer.Typer(help="Create orders from files.", no_args_is_help=True, rich_markup_mode=None)
 
 _KEY_NOTE = (
     "The API key is read from the environment variable CMR_API_KEY only: on a command line it would end up "

@@ -29,7 +29,7 @@ __all__ = ["WAKE_EVERY", "Call", "Portal", "current_portal", "running_portal", "
 P = ParamSpec("P")
 R = TypeVar("R")
 
-logger = logging.getLogger("cmr_async")
+logger: logging.Logger = logging.getLogger("cmr_async")
 
 #: Seconds that an interrupted caller waits for its cancelled call. A read and an order that has not left end in a
 #: few milliseconds; one that has left goes on without the caller.
