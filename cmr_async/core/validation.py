@@ -112,19 +112,25 @@ def _is_sound(order: Order) -> bool:
                     and type(box.first_name) is type(box.last_name) is str
                     and box.first_name.strip()
                     and box.last_name.strip()
+                    and (box.first_name.isascii() or _is_text(box.first_name))
+                    and (box.last_name.isascii() or _is_text(box.last_name))
                     and (box.profile_picture is None or _is_url(box.profile_picture))
                     and (box.on_warmup is None or type(box.on_warmup) is bool)
                 ):
                     return False
-            if not boxes or (len(boxes) > 1 and len({box.username.lower() for box in boxes}) != len(boxes)):
+            if (
+                type(boxes) is not tuple
+                or not boxes
+                or (len(boxes) > 1 and len({box.username.lower() for box in boxes}) != len(boxes))
+            ):
                 return False
         google, route = order.google, order.microsoft_oauth_route
         return (
             type(order.confirm) is bool
             and (order.auto_renew is None or type(order.auto_renew) is bool)
-            and (order.billing_cycle is None or (isinstance(order.billing_cycle, str) and bool(order.billing_cycle)))
-            and (google is None or (not google.google_oauth_route or _is_url(google.google_oauth_route)))
-            and (not route or _is_url(route))
+            and (order.billing_cycle is None or (_is_text(order.billing_cycle) and bool(order.billing_cycle)))
+            and (google is None or not any(_google_faults(google)))
+            and _is_route(route)
             and (
                 (order.service_provider is None and (google is None or type(google) is GoogleOAuth))
                 or (order.service_provider == ServiceProvider.GOOGLE and type(google) is GoogleOAuth)
@@ -189,6 +195,9 @@ def _inspect_mailboxes(
             result[name] = boxes
             if name not in registered:
                 cautions.append(Fault(path, "this domain is not in `domains`, so this order does not register it"))
+        if not isinstance(boxes, tuple):
+            faults.append(Fault(path, f"must be a tuple of mailboxes, not {type(boxes).__name__}"))
+            continue
         if not boxes:
             faults.append(Fault(path, "has no mailboxes: name at least one, or leave the domain out"))
         _inspect_boxes(boxes, path, faults, cautions)
@@ -213,10 +222,11 @@ def _inspect_boxes(boxes: Sequence[Mailbox], path: str, faults: list[Fault], cau
 def _mailbox_faults(box: Mailbox) -> Iterator[tuple[str, str]]:
     if not isinstance(box.username, str) or not _USERNAME.fullmatch(box.username):
         yield "username", f"must be the part of an address before the @, not {box.username!r}"
-    if not isinstance(box.first_name, str) or not box.first_name.strip():
-        yield "first_name", f"must not be empty: {box.first_name!r}"
-    if not isinstance(box.last_name, str) or not box.last_name.strip():
-        yield "last_name", f"must not be empty: {box.last_name!r}"
+    for field, name in (("first_name", box.first_name), ("last_name", box.last_name)):
+        if not isinstance(name, str) or not name.strip():
+            yield field, f"must not be empty: {name!r}"
+        elif not _is_text(name):
+            yield field, f"must be text that UTF-8 can carry, not {name!r}"
     if box.profile_picture is not None and not _is_url(box.profile_picture):
         yield "profile_picture", f"must be an http(s) URL, not {box.profile_picture!r}"
     if box.on_warmup is not None and not isinstance(box.on_warmup, bool):
@@ -228,7 +238,7 @@ def _scalar_faults(order: Order) -> Iterator[Fault]:
         yield Fault("confirm", f"must be true or false, not {order.confirm!r}")
     if order.auto_renew is not None and not isinstance(order.auto_renew, bool):
         yield Fault("auto_renew", f"must be true or false, not {order.auto_renew!r}")
-    if order.billing_cycle is not None and (not isinstance(order.billing_cycle, str) or not order.billing_cycle):
+    if order.billing_cycle is not None and (not _is_text(order.billing_cycle) or not order.billing_cycle):
         yield Fault("billing_cycle", f"must be text, not {order.billing_cycle!r}")
 
 
@@ -240,16 +250,41 @@ def _provider_faults(order: Order) -> Iterator[Fault]:
         yield Fault("google", "a Google order needs it")
     if order.service_provider == ServiceProvider.MICROSOFT and not route:
         yield Fault("microsoft_oauth_route", "a Microsoft order needs it")
-    if route and not _is_url(route):
+    if not _is_route(route):
         yield Fault("microsoft_oauth_route", f"must be an http(s) URL, not {route!r}")
     if google is not None and not isinstance(google, GoogleOAuth):
         yield Fault("google", f"must be a GoogleOAuth, not {type(google).__name__}")
-    elif google is not None and google.google_oauth_route and not _is_url(google.google_oauth_route):
+    elif google is not None:
+        yield from _google_faults(google)
+
+
+def _google_faults(google: GoogleOAuth) -> Iterator[Fault]:
+    if not _is_route(google.google_oauth_route):
         yield Fault("google.google_oauth_route", f"must be an http(s) URL, not {google.google_oauth_route!r}")
+    for field, value in (("client_id", google.client_id), ("app_name", google.app_name)):
+        if value is not None and not _is_text(value):
+            yield Fault(f"google.{field}", f"must be text, not {value!r}")
+
+
+def _is_text(value: Any) -> bool:
+    """Tell whether a value is text that UTF-8 can carry: half a surrogate pair cannot be sent."""
+    if not isinstance(value, str):
+        return False
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return False
+    return True
+
+
+def _is_route(value: Any) -> bool:
+    """Tell whether a value is a URL or is left empty, as the page's sample does."""
+    return value is None or value == "" or _is_url(value)
 
 
 def _is_url(value: Any) -> bool:
-    return isinstance(value, str) and _URL_START.match(value) is not None and value.split(None, 1) == [value]
+    return _is_text(value) and _URL_START.match(value) is not None and value.split(None, 1) == [value]
 
 
 def _is_destination(value: Any) -> bool:

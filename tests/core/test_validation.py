@@ -1,0 +1,323 @@
+"""What is wrong with an order: every fault at its path, all at once, whatever junk the fields hold."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cmr_async.core import validation
+from cmr_async.core.validation import check_order, inspect_order, normalise_domain
+from cmr_async.core.wire import dump_order
+from cmr_async.errors import OrderWarning, ValidationError
+from cmr_async.models import DomainRegistration, GoogleOAuth, Mailbox, Order
+
+# Some tests give fields what their types forbid: callers without a type checker do
+_Make = Callable[..., Any]
+domain: _Make = DomainRegistration
+google: _Make = GoogleOAuth
+order: _Make = Order
+LONE = "\ud800"
+
+
+def box(username: Any = "john", **fields: Any) -> Any:
+    return Mailbox(**{"username": username, "first_name": "John", "last_name": "Doe", **fields})
+
+
+def sound(**fields: Any) -> Any:
+    return order(**{"domains": [domain(domain="x.com")], "mailboxes": {"x.com": [box()]}, **fields})
+
+
+def paths(tested: Order) -> list[str]:
+    return [fault.path for fault in inspect_order(tested).faults]
+
+
+# Sound orders
+
+
+@pytest.mark.parametrize(
+    "tested",
+    [
+        sound(),
+        sound(mailboxes={}),
+        sound(confirm=True, auto_renew=False, billing_cycle="YEARLY"),
+        sound(service_provider="GOOGLE", google=google()),
+        sound(service_provider="GOOGLE", google=google(google_oauth_route="", client_id="", app_name="Zoë")),
+        sound(service_provider="MICROSOFT", microsoft_oauth_route="https://route.example/a"),
+        sound(microsoft_oauth_route=""),
+        sound(domains=[domain(domain="x.com", years=10, forward_to="https://y.com/a?b#c")]),
+        sound(domains=[domain(domain="x.com", forward_to="y.com")]),
+        sound(mailboxes={"x.com": [box("a.b+c", profile_picture="http://[::1]:8080/p.png", on_warmup=True)]}),
+        sound(mailboxes={"x.com": [box(first_name="Ève", last_name="O'Neil 王")]}),
+    ],
+    ids=str,
+)
+def test_a_sound_order_is_sent_as_it_is_without_a_warning(tested: Order) -> None:
+    findings = inspect_order(tested)
+    assert (findings.faults, findings.cautions) == ((), ())
+    assert findings.order is tested
+    assert check_order(tested, user_id="u") is tested
+
+
+# Faults
+
+
+@pytest.mark.parametrize(
+    ("tested", "path", "message"),
+    [
+        (order(), "order", "neither domains nor mailboxes"),
+        (sound(domains=[5]), "domains[0]", "must be a DomainRegistration, not int"),
+        (sound(domains=[domain(domain="nodot")]), "domains[0].domain", "is no domain name: 'nodot'"),
+        (sound(domains=[domain(domain="-x.com")]), "domains[0].domain", "is no domain name"),
+        (sound(domains=[domain(domain="x_y.com")]), "domains[0].domain", "is no domain name"),
+        (sound(domains=[domain(domain="a" * 64 + ".com")]), "domains[0].domain", "is no domain name"),
+        (sound(domains=[domain(domain=None)]), "domains[0].domain", "is no domain name: None"),
+        (sound(domains=[domain(domain=["x.com"])]), "domains[0].domain", "is no domain name"),
+        (sound(domains=[domain(domain="x.com"), domain(domain="X.com.")]), "domains[1].domain", "already in this"),
+        (sound(domains=[domain(domain="x.com", years=0)]), "domains[0].years", "1 or more, not 0"),
+        (sound(domains=[domain(domain="x.com", years=True)]), "domains[0].years", "1 or more, not True"),
+        (sound(domains=[domain(domain="x.com", years="1")]), "domains[0].years", "1 or more, not '1'"),
+        (sound(domains=[domain(domain="x.com", years=1.0)]), "domains[0].years", "1 or more, not 1.0"),
+        (sound(domains=[domain(domain="x.com", forward_to="")]), "domains[0].forward_to", "host name or an http(s)"),
+        (sound(domains=[domain(domain="x.com", forward_to="ftp://y.com")]), "domains[0].forward_to", "http(s)"),
+        (sound(domains=[domain(domain="x.com", forward_to="https://a:b@y.com")]), "domains[0].forward_to", "http(s)"),
+        (sound(domains=[domain(domain="x.com", forward_to="https://y.com/a b")]), "domains[0].forward_to", "http(s)"),
+        (sound(domains=[domain(domain="x.com", forward_to=f"https://y.com/{LONE}")]), "domains[0].forward_to", "http"),
+        (sound(mailboxes={"nodot": [box()]}), 'mailboxes["nodot"]', "is no domain name"),
+        (sound(mailboxes={5: [box()]}), 'mailboxes["5"]', "is no domain name: 5"),
+        (sound(mailboxes={"x.com": [box()], "X.COM": [box()]}), 'mailboxes["X.COM"]', "already in this order"),
+        (sound(mailboxes={"x.com": []}), 'mailboxes["x.com"]', "has no mailboxes"),
+        (sound(mailboxes={"x.com": [None]}), 'mailboxes["x.com"][0]', "must be a Mailbox, not NoneType"),
+        (sound(mailboxes={"x.com": [box("a@x.com")]}), 'mailboxes["x.com"][0].username', "before the @"),
+        (sound(mailboxes={"x.com": [box("a..b")]}), 'mailboxes["x.com"][0].username', "before the @"),
+        (sound(mailboxes={"x.com": [box("a" * 65)]}), 'mailboxes["x.com"][0].username', "before the @"),
+        (sound(mailboxes={"x.com": [box("a\n")]}), 'mailboxes["x.com"][0].username', "before the @"),
+        (sound(mailboxes={"x.com": [box(b"a")]}), 'mailboxes["x.com"][0].username', "before the @"),
+        (sound(mailboxes={"x.com": [box(first_name=" ")]}), 'mailboxes["x.com"][0].first_name', "not be empty"),
+        (sound(mailboxes={"x.com": [box(last_name=None)]}), 'mailboxes["x.com"][0].last_name', "not be empty: None"),
+        (sound(mailboxes={"x.com": [box(last_name=LONE)]}), 'mailboxes["x.com"][0].last_name', "UTF-8"),
+        (sound(mailboxes={"x.com": [box(profile_picture="a.png")]}), 'mailboxes["x.com"][0].profile_picture', "URL"),
+        (sound(mailboxes={"x.com": [box(on_warmup=1)]}), 'mailboxes["x.com"][0].on_warmup', "true or false, not 1"),
+        (sound(confirm="yes"), "confirm", "must be true or false, not 'yes'"),
+        (sound(confirm=None), "confirm", "must be true or false, not None"),
+        (sound(auto_renew=0), "auto_renew", "must be true or false, not 0"),
+        (sound(billing_cycle=""), "billing_cycle", "must be text, not ''"),
+        (sound(billing_cycle=12), "billing_cycle", "must be text, not 12"),
+        (sound(billing_cycle=LONE), "billing_cycle", "must be text"),
+        (sound(service_provider="YAHOO"), "service_provider", "must be GOOGLE or MICROSOFT, not 'YAHOO'"),
+        (sound(service_provider=["GOOGLE"]), "service_provider", "must be GOOGLE or MICROSOFT"),
+        (sound(service_provider="GOOGLE"), "google", "a Google order needs it"),
+        (sound(service_provider="MICROSOFT"), "microsoft_oauth_route", "a Microsoft order needs it"),
+        (sound(service_provider="MICROSOFT", microsoft_oauth_route=""), "microsoft_oauth_route", "needs it"),
+        (sound(microsoft_oauth_route="route"), "microsoft_oauth_route", "must be an http(s) URL, not 'route'"),
+        (sound(microsoft_oauth_route=[]), "microsoft_oauth_route", "must be an http(s) URL, not []"),
+        (sound(google={"clientId": "a"}), "google", "must be a GoogleOAuth, not dict"),
+        (sound(google=google(google_oauth_route="x")), "google.google_oauth_route", "must be an http(s) URL"),
+        (sound(google=google(google_oauth_route={})), "google.google_oauth_route", "must be an http(s) URL, not {}"),
+        (sound(google=google(client_id=5)), "google.client_id", "must be text, not 5"),
+        (sound(google=google(client_id=b"id")), "google.client_id", "must be text, not b'id'"),
+        (sound(google=google(app_name=LONE)), "google.app_name", "must be text"),
+    ],
+    ids=str,
+)
+def test_a_fault_is_named_with_its_path(tested: Order, path: str, message: str) -> None:
+    faults = inspect_order(tested).faults
+    assert [fault.path for fault in faults] == [path]
+    assert message in faults[0].message
+    with pytest.raises(ValidationError) as caught:
+        check_order(tested, user_id="u")
+    assert caught.value.faults == faults
+
+
+def test_all_faults_are_found_at_once() -> None:
+    tested = sound(
+        domains=[domain(domain="nodot", years=0), domain(domain="x.com", forward_to="")],
+        mailboxes={"x.com": [box("a b", first_name="", on_warmup="no")], "y.com": []},
+        confirm=1,
+        billing_cycle="",
+        service_provider="GOOGLE",
+        microsoft_oauth_route="r",
+    )
+    assert paths(tested) == [
+        "domains[0].domain",
+        "domains[0].years",
+        "domains[1].forward_to",
+        'mailboxes["x.com"][0].username',
+        'mailboxes["x.com"][0].first_name',
+        'mailboxes["x.com"][0].on_warmup',
+        'mailboxes["y.com"]',
+        "confirm",
+        "billing_cycle",
+        "google",
+        "microsoft_oauth_route",
+    ]
+
+
+@pytest.mark.parametrize("user_id", ["", " \t", None, 5])
+def test_a_user_id_that_is_none_is_the_first_fault(user_id: Any) -> None:
+    with pytest.raises(ValidationError) as caught:
+        check_order(sound(confirm=1), user_id=user_id)
+    assert [fault.path for fault in caught.value.faults] == ["user_id", "confirm"]
+    with pytest.raises(ValidationError, match="user_id: must be the id of a user"):
+        check_order(sound(), user_id=user_id)
+
+
+@pytest.mark.parametrize("junk", [None, 5, {}, "order"])
+def test_what_is_no_order_is_a_fault(junk: Any) -> None:
+    assert paths(junk) == ["order"]
+    with pytest.raises(ValidationError, match="must be an Order"):
+        check_order(junk, user_id="u")
+
+
+@pytest.mark.parametrize("boxes", [None, 5, "john", {}, [box()]])
+def test_mailboxes_that_were_put_in_later_are_checked_too(boxes: Any) -> None:
+    tested = sound()
+    tested.mailboxes["x.com"] = boxes
+    assert inspect_order(tested).faults[0].path == 'mailboxes["x.com"]'
+
+
+# Cautions
+
+
+@pytest.mark.parametrize(
+    ("tested", "path"),
+    [
+        (sound(domains=[domain(domain="x.com", years=11)]), "domains[0].years"),
+        (sound(mailboxes={"y.com": [box()]}), 'mailboxes["y.com"]'),
+        (sound(mailboxes={"x.com": [box(), box("John")]}), 'mailboxes["x.com"][1].username'),
+    ],
+    ids=["many years", "another domain", "one username twice"],
+)
+def test_what_the_page_leaves_open_is_a_caution_and_is_sent(tested: Order, path: str) -> None:
+    findings = inspect_order(tested)
+    assert findings.faults == ()
+    assert [caution.path for caution in findings.cautions] == [path]
+    with pytest.warns(OrderWarning) as warned:
+        assert check_order(tested, user_id="u", stacklevel=1) == tested
+    assert [str(warning.message) for warning in warned] == [str(findings.cautions[0])]
+    assert warned[0].filename == __file__
+
+
+def test_an_order_with_faults_warns_of_nothing() -> None:
+    tested = sound(mailboxes={"x.com": [box(), box()]}, confirm=1)
+    with warnings.catch_warnings(record=True) as warned, pytest.raises(ValidationError):
+        check_order(tested, user_id="u")
+    assert warned == []
+
+
+# Domain names
+
+
+@pytest.mark.parametrize(
+    ("name", "normal"),
+    [
+        ("x.com", "x.com"),
+        (" X.Com. ", "x.com"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("BÜCHER.example", "xn--bcher-kva.example"),
+        ("straße.de", "xn--strae-oqa.de"),
+        ("例え.テスト", "xn--r8jz45g.xn--zckzah"),
+        ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ("a" * 63 + ".com", "a" * 63 + ".com"),
+        ("com", None),
+        ("", None),
+        ("x..com", None),
+        ("x.c", None),
+        ("x.123", None),
+        ("1.2.3.4", None),
+        ("https://x.com", None),
+        ("x.com/", None),
+        ("a b.com", None),
+        (LONE + ".com", None),
+        ("x." * 130 + "com", None),
+    ],
+)
+def test_a_domain_name_is_lower_case_punycode_or_none(name: str, normal: str | None) -> None:
+    assert normalise_domain(name) == normal
+
+
+def test_international_names_are_sent_as_punycode() -> None:
+    tested = sound(domains=[domain(domain="Bücher.example", years=2)], mailboxes={"bücher.example": [box()]})
+    checked = check_order(tested, user_id="u")
+    assert checked.domains == (DomainRegistration(domain="xn--bcher-kva.example", years=2),)
+    assert checked.mailboxes == {"xn--bcher-kva.example": (box(),)}
+
+
+# Whatever comes
+
+junk = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-2, 12),
+    st.floats(),
+    st.binary(max_size=4),
+    st.text(st.characters(), max_size=6),
+    st.sampled_from(["", LONE, "x.com", "X.com", "bücher.de", "https://y.com/", "john", "GOOGLE", "MICROSOFT"]),
+    st.sampled_from(["x" * 100_000, [], {}, (None,), [1], {1: 2}, object()]),
+)
+hashable_junk = junk.filter(lambda value: getattr(type(value), "__hash__", None) is not None and value != (None,))
+usual = st.sampled_from(["x.com", "y.com", "z.com"])
+mailboxes = st.builds(
+    box,
+    st.sampled_from(["a", "b", "A"]) | junk,
+    first_name=st.just("A") | junk,
+    last_name=st.just("B") | junk,
+    profile_picture=st.none() | junk,
+    on_warmup=st.none() | junk,
+)
+domains = st.builds(domain, domain=usual | junk, years=st.just(1) | junk, forward_to=st.none() | junk)
+groups = st.lists(mailboxes | junk, max_size=3).map(tuple) | junk
+orders = st.builds(
+    lambda boxes, **fields: _with_mailboxes(order(**fields), boxes),
+    boxes=st.dictionaries(usual | hashable_junk, groups, max_size=2),
+    domains=st.lists(domains | junk, max_size=3),
+    billing_cycle=st.none() | junk,
+    confirm=st.booleans() | junk,
+    service_provider=st.none() | junk,
+    microsoft_oauth_route=st.none() | junk,
+    google=st.none() | junk | st.builds(google, google_oauth_route=junk, client_id=junk, app_name=junk),
+    auto_renew=st.none() | junk,
+)
+tidy_orders = st.builds(
+    order,
+    domains=st.lists(st.builds(domain, domain=usual, years=st.integers(1, 11)), max_size=3),
+    mailboxes=st.dictionaries(usual, st.lists(st.builds(box, st.sampled_from(["a", "A", "b"])), max_size=2)),
+    confirm=st.booleans(),
+    google=st.none() | st.builds(google),
+    service_provider=st.sampled_from([None, "GOOGLE", "MICROSOFT"]),
+    microsoft_oauth_route=st.sampled_from([None, "", "https://r.example/"]),
+)
+
+
+def _with_mailboxes(tested: Order, boxes: Mapping[Any, Any]) -> Order:
+    """Put the groups in behind the converter's back, which only takes what it can make tuples of."""
+    changeable: Any = tested.mailboxes
+    changeable.update(boxes)
+    return tested
+
+
+@given(orders | tidy_orders)
+@settings(max_examples=300, deadline=None)
+def test_whatever_is_in_the_fields_inspection_returns_and_the_fast_path_agrees(tested: Order) -> None:
+    is_sound = validation._is_sound(tested)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(validation, "_is_sound", lambda _: False)
+        thorough = inspect_order(tested)
+    if is_sound:
+        assert (thorough.faults, thorough.cautions) == ((), ())
+        assert thorough.order == tested
+    assert inspect_order(tested) == thorough
+    if not thorough.faults:
+        dump_order(thorough.order)
+
+
+@given(tidy_orders)
+def test_the_fast_path_misses_no_order_without_findings(tested: Order) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(validation, "_is_sound", lambda _: False)
+        thorough = inspect_order(tested)
+    assert validation._is_sound(tested) is not bool(thorough.faults or thorough.cautions)
