@@ -97,7 +97,7 @@ def lowest(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error. Its examples are run by the tests."""
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "docs"))
+    session.install("-e", ".[journal]", *nox.project.dependency_groups(PYPROJECT, "docs"))
     session.run("sphinx-build", "-W", "--keep-going", "-n", "-b", "html", "docs", "docs/_build/html")
 
 

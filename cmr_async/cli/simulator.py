@@ -17,7 +17,11 @@ __all__ = ["OWN_OPTIONS", "embedded", "simulator"]
 _AMPLE = Decimal(1_000_000_000)
 
 #: The simulator parses its options itself, so that they are the same as with `python -m cmr_async.simulator`.
-OWN_OPTIONS: dict[str, bool | list[str]] = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+OWN_OPTIONS: dict[str, bool | list[str]] = {
+    "allow_extra_args": True,
+    "ignore_unknown_options": True,
+    "help_option_names": [],
+}
 
 
 def embedded(user_ids: Iterable[str]) -> Simulator:
