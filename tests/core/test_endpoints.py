@@ -1,55 +1,96 @@
-"""The table of endpoints: what spends, what may be repeated, and what nobody documented."""
+"""The table of endpoints: what spends is never repeated, and no path is invented."""
 
 from __future__ import annotations
 
 import pytest
 
-from cmr_async.core.endpoints import DEFAULT_BASE_URL, ENDPOINTS, Evidence, UserIdIn, require_path, resolve
+from cmr_async.core.endpoints import DEFAULT_BASE_URL, ENDPOINTS, Endpoint, Evidence, UserIdIn, require_path, resolve
 from cmr_async.errors import ConfigurationError, EndpointNotConfigured
 
+ROWS = pytest.mark.parametrize("row", ENDPOINTS.values(), ids=ENDPOINTS.keys())
 
-def test_the_order_row_is_the_page() -> None:
-    row = ENDPOINTS["orders.create"]
-    assert (row.method, row.path, row.user_id_in, row.evidence) == (
-        "POST",
-        "/orders/json",
-        UserIdIn.QUERY,
-        Evidence.DOC,
+
+@ROWS
+def test_what_spends_is_never_repeatable(row: Endpoint) -> None:
+    assert not (row.spends and row.repeatable)
+
+
+@ROWS
+def test_what_only_reads_is_repeatable_and_spends_nothing(row: Endpoint) -> None:
+    if row.method == "GET":
+        assert row.repeatable
+        assert not row.spends
+
+
+@ROWS
+def test_a_path_is_relative_to_the_base_url(row: Endpoint) -> None:
+    assert row.path is None or (row.path.startswith("/") and not row.path.endswith("/") and "?" not in row.path)
+
+
+@ROWS
+def test_a_path_that_no_source_states_is_not_invented(row: Endpoint) -> None:
+    assert (row.path is None) is (row.evidence is Evidence.UNVERIFIED)
+
+
+@ROWS
+def test_a_row_is_found_by_its_own_name(row: Endpoint) -> None:
+    assert ENDPOINTS[row.name] is row
+
+
+def test_orders_are_created_where_the_page_says() -> None:
+    assert ENDPOINTS["orders.create"] == Endpoint(
+        name="orders.create",
+        method="POST",
+        path="/orders/json",
+        user_id_in=UserIdIn.QUERY,
+        spends=True,
+        repeatable=False,
+        proof="orderId",
+        evidence=Evidence.DOC,
     )
     assert DEFAULT_BASE_URL == "https://customers.coldmailreseller.com/api/v1/integration"
 
 
-def test_what_spends_is_never_repeated() -> None:
-    for endpoint in ENDPOINTS.values():
-        assert not (endpoint.spends and endpoint.repeatable)
-        assert endpoint.spends == (endpoint.method == "POST" and endpoint.name.startswith("orders."))
+@pytest.mark.parametrize(
+    ("name", "method", "path"),
+    [
+        ("orders.create", "POST", "/orders/json"),
+        ("orders.status", "GET", "/orders/status"),
+        ("users.get", "GET", "/users"),
+        ("domains.by_user", "GET", "/domains/by-user"),
+        ("subscriptions.list", "GET", "/subscriptions"),
+    ],
+)
+def test_the_documented_paths(name: str, method: str, path: str) -> None:
+    row = ENDPOINTS[name]
+    assert (row.method, require_path(row)) == (method, path)
 
 
-def test_the_names_of_the_rows_are_their_keys() -> None:
-    assert all(name == row.name for name, row in ENDPOINTS.items())
-
-
-def test_an_undocumented_path_is_asked_for() -> None:
-    with pytest.raises(EndpointNotConfigured, match=r'AsyncClient\(endpoints=\{"orders.process"') as caught:
+def test_a_path_that_is_missing_says_how_to_set_it() -> None:
+    with pytest.raises(EndpointNotConfigured) as caught:
         require_path(ENDPOINTS["orders.process"])
     assert caught.value.endpoint == "orders.process"
+    assert str(caught.value) == (
+        "The path of orders.process is not documented. When you know it, name it: "
+        'AsyncClient(endpoints={"orders.process": "/the/path"}).'
+    )
 
 
-def test_the_callers_own_path_is_used_and_changes_nothing_else() -> None:
+def test_a_path_of_the_callers_own_changes_its_row_only() -> None:
     table = resolve({"orders.process": "/orders/process"})
-    row = table["orders.process"]
-    assert require_path(row) == "/orders/process"
-    assert row.spends
-    assert not row.repeatable
+    assert require_path(table["orders.process"]) == "/orders/process"
+    assert table["orders.process"].spends
+    assert not table["orders.process"].repeatable
+    assert {name for name in table if table[name] is not ENDPOINTS[name]} == {"orders.process"}
     assert ENDPOINTS["orders.process"].path is None
 
 
-@pytest.mark.parametrize("path", ["orders/process", "//evil.example/x", "https://evil.example/", ""])
-def test_a_path_cannot_lead_to_another_origin(path: str) -> None:
-    with pytest.raises(ConfigurationError, match="must start with one"):
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ConfigurationError, match=r"no endpoint 'orders\.cancel'; the names are: .*orders\.create"):
+        resolve({"orders.cancel": "/orders/cancel"})
+
+
+@pytest.mark.parametrize("path", ["", "orders", "//other.example/orders", "https://other.example/orders"])
+def test_a_path_that_could_leave_the_api_is_refused(path: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"The path of orders\.process must start with one '/'"):
         resolve({"orders.process": path})
-
-
-def test_a_name_that_is_not_in_the_table_is_refused_with_the_names() -> None:
-    with pytest.raises(ConfigurationError, match=r"orders\.process"):
-        resolve({"orders.proces": "/x"})
