@@ -107,7 +107,9 @@ class Caller:
         started = self.clock()
         while True:
             if may_send is not None and not may_send():
-                raise NotSentError(f"{request.subject()} was not sent: this process lost its claim to it meanwhile.")
+                lost = NotSentError(f"{request.subject()} was not sent: this process lost its claim to it meanwhile.")
+                lost.attempts = attempts
+                raise lost
             attempts += 1
             try:
                 exchange = await self.transport.send(request)
@@ -157,7 +159,9 @@ class Caller:
             return
         judgement = judge(request, learned.exchange)
         self._log(request, learned.exchange, judgement, attempts)
-        learned.envelope, learned.error = judgement.envelope, judgement.error
+        if judgement.envelope is not None:
+            learned.envelope = attrs.evolve(judgement.envelope, attempts=attempts)
+        learned.error = judgement.error
         if judgement.error is not None:
             judgement.error.attempts = attempts
         cancelled.add_note(str(judgement.error) if judgement.error else f"{request.subject()} was accepted.")

@@ -265,9 +265,9 @@ async def test_nothing_is_sent_once_the_claim_is_lost() -> None:
 async def test_the_claim_is_asked_for_before_each_attempt() -> None:
     held = iter([True, False])
     world = World(NOT_SENT, OK)
-    with pytest.raises(NotSentError, match="lost its claim"):
+    with pytest.raises(NotSentError, match="lost its claim") as caught:
         await world.order(may_send=lambda: next(held))
-    assert len(world.sent) == 1
+    assert caught.value.attempts == len(world.sent) == 1
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan")])
@@ -293,8 +293,12 @@ async def test_a_cancelled_call_carries_what_the_drain_learned(exchange: Exchang
         await World(THROTTLED, cancelled).order()
     learned = caught.value.__cause__
     assert isinstance(learned, CallCancelled)
-    assert (learned.envelope is not None) is accepted
-    if not accepted:
+    if accepted:
+        assert learned.error is None
+        assert learned.envelope is not None
+        assert (learned.envelope.data, learned.envelope.attempts) == ({"orderId": "ord_1"}, 2)
+    else:
+        assert learned.envelope is None
         assert isinstance(learned.error, OutcomeUnknownError)
         assert learned.error.attempts == 2
 
