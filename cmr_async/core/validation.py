@@ -129,12 +129,12 @@ def _is_sound(order: Order) -> bool:
             type(order.confirm) is bool
             and (order.auto_renew is None or type(order.auto_renew) is bool)
             and (order.billing_cycle is None or (_is_text(order.billing_cycle) and bool(order.billing_cycle)))
-            and (google is None or not any(_google_faults(google)))
+            and (google is None or (type(google) is GoogleOAuth and not any(_google_faults(google))))
             and _is_route(route)
             and (
-                (order.service_provider is None and (google is None or type(google) is GoogleOAuth))
-                or (order.service_provider == ServiceProvider.GOOGLE and type(google) is GoogleOAuth)
-                or (order.service_provider == ServiceProvider.MICROSOFT and bool(route) and google is None)
+                order.service_provider is None
+                or (order.service_provider == ServiceProvider.GOOGLE and google is not None)
+                or (order.service_provider == ServiceProvider.MICROSOFT and bool(route))
             )
         )
     except (TypeError, AttributeError):  # something is of another type
