@@ -49,7 +49,7 @@ async def create_order(request: web.Request) -> web.Response:
 async def process_order(request: web.Request) -> web.Response:
     """Process the Order: path and parameters are UNKNOWN; ids come from the query, else from the body."""
     state = request.app[STATE]
-    body = await _json_body(request) if request.can_read_body else {}
+    body = await _json_body(request) if request.body_exists else {}
     fields = body if isinstance(body, dict) else {}
     user_id = _required(request, "userId", fields)
     order_id = _required(request, "orderId", fields)

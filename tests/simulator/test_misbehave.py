@@ -77,6 +77,14 @@ async def test_a_delay_answers_late_but_rightly(start: Start) -> None:
     assert placed(caller) == (1, 1, 1)
 
 
+async def test_a_delayed_processing_still_finds_its_order_in_the_body(start: Start) -> None:
+    caller = await start()
+    order_id = (await caller.order(order_body(confirm=False))).json["data"]["orderId"]
+    caller.sim.faults.add(Fault(kind="delay", seconds=0.001, path="/orders/process"))
+    reply = await caller.post("/orders/process", {"orderId": order_id}, userId=USER)
+    assert (reply.status, len(caller.sim.state.ledger)) == (200, 1)
+
+
 @pytest.mark.parametrize("after_processing", [False, True])
 async def test_a_status_can_come_in_the_envelope(start: Start, *, after_processing: bool) -> None:
     caller = await start()
