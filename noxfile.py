@@ -62,6 +62,14 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def killstorm(session: nox.Session) -> None:
+    """Kill runs of 2,000 orders 300 times each and compare journal and ledger; `-- SEED` makes other storms."""
+    session.install("-e", EVERYTHING, *TEST_GROUP)
+    storm = {"CMR_KILL_ORDERS": "2000", "CMR_KILL_KILLS": "300", "CMR_KILL_SEED": (*session.posargs, "7")[0]}
+    session.run("pytest", "tests/bulk/test_kill.py", "-s", env=storm)
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """Run the main job on the embedded simulator: no key, no account, no money."""
     session.install(".[cli]")
