@@ -1,0 +1,258 @@
+"""Bulk runs with a journal: every fault of the wire, resuming, leaving early, drafts, and journals that fail."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cmr_async import AsyncClient, DomainRegistration, Mailbox, Order
+from cmr_async.bulk import OrderOutcome, OrderRequest, OrderState
+from cmr_async.bulk.journal import Journal, JournalConflictError, JournalError, Step, StepState, Verdict
+from cmr_async.bulk.shared_pace import JournalPace
+from cmr_async.simulator import DEMO_USERS, Fault, Simulator
+from cmr_async.transport import Timeouts
+
+#: The shortest answer that is waited for, so that a stall ends soon.
+TIMEOUTS = Timeouts(read=0.3, drain=5)
+
+
+def a_request(name: str = "a", *, years: int = 1, confirm: bool = True) -> OrderRequest:
+    domain = f"{name}.com"
+    return OrderRequest(
+        user_id=DEMO_USERS[0],
+        reference=name,
+        order=Order(
+            domains=[DomainRegistration(domain=domain, years=years)],
+            mailboxes={domain: [Mailbox(username="ada", first_name="Ada", last_name="Lovelace")]},
+            confirm=confirm,
+        ),
+    )
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[Simulator]:
+    async with Simulator(rate_limit=None, provision_seconds=(0, 0)) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+async def cmr(sim: Simulator) -> AsyncIterator[AsyncClient]:
+    paths = {"orders.process": "/orders/process"}
+    async with AsyncClient(sim.api_key, sim.base_url, gap=0, timeouts=TIMEOUTS, endpoints=paths) as client:
+        yield client
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "run.db")
+
+
+async def states(path: str, *, step: Step = Step.CREATE) -> dict[str, StepState]:
+    async with Journal.open(path, create=False) as journal:
+        return {entry.key: entry.state async for entry in journal.entries(step=step)}
+
+
+async def submit(cmr: AsyncClient, path: str, *names: str, **order: Any) -> dict[str, OrderOutcome]:
+    requests = [a_request(name, **order) for name in names]
+    return {outcome.request.reference or "": outcome async for outcome in cmr.bulk.submit(requests, journal=path)}
+
+
+# Every fault of the wire
+
+LOST = [
+    {"kind": "reset"},
+    {"kind": "close_before_answer"},
+    {"kind": "close_unread"},
+    {"kind": "stall"},
+    {"kind": "cut", "status": 200},
+    *({"kind": "status", "status": status} for status in (408, 500, 502, 503, 520, 524, 302, 307)),
+    *({"kind": "status", "status": status, "envelope": False} for status in (200, 400, 403, 404, 409, 502, 522)),
+]
+
+
+@pytest.mark.parametrize("after_processing", [False, True])
+@pytest.mark.parametrize("fault", LOST, ids=lambda fault: "-".join(map(str, fault.values())))
+async def test_an_answer_that_proves_nothing_makes_the_order_unknown_for_good(
+    sim: Simulator, cmr: AsyncClient, path: str, fault: dict[str, Any], *, after_processing: bool
+) -> None:
+    sim.faults.add(Fault(**fault, after_processing=after_processing))
+    outcomes = await submit(cmr, path, "a", "b")
+    bad = [name for name, outcome in outcomes.items() if outcome.state is OrderState.UNKNOWN]
+    assert len(bad) == 1
+    bought = len(sim.state.ledger)
+    assert bought == 1 + after_processing
+    assert (await states(path))[bad[0]] is StepState.UNKNOWN
+    again = await submit(cmr, path, "a", "b")
+    assert sorted(outcome.state for outcome in again.values()) == [OrderState.SKIPPED, OrderState.UNKNOWN]
+    assert len(sim.state.ledger) == bought
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 422])
+async def test_a_refusal_in_the_envelope_is_rejected_and_not_sent_again(
+    sim: Simulator, cmr: AsyncClient, path: str, status: int
+) -> None:
+    sim.faults.add(Fault(kind="status", status=status))
+    assert (await submit(cmr, path, "a"))["a"].state is OrderState.REJECTED
+    assert (await submit(cmr, path, "a"))["a"].state is OrderState.SKIPPED
+    assert (await states(path), sim.state.ledger) == ({"a": StepState.REJECTED}, [])
+
+
+@pytest.mark.parametrize("status", [401, 402, 403])
+async def test_a_refusal_of_the_account_stops_the_run_and_the_rest_stays_planned(
+    sim: Simulator, cmr: AsyncClient, path: str, status: int
+) -> None:
+    sim.faults.add(Fault(kind="status", status=status, times=None))
+    run = cmr.bulk.submit([a_request(name) for name in "abc"], journal=path, concurrency=1)
+    assert [outcome.state async for outcome in run] == [OrderState.REJECTED]
+    assert run.summary.stopped is not None
+    assert await states(path) == {"a": StepState.REJECTED, "b": StepState.PLANNED, "c": StepState.PLANNED}
+
+
+async def test_a_throttled_order_is_sent_again_under_its_one_claim(sim: Simulator, cmr: AsyncClient, path: str) -> None:
+    sim.faults.add(Fault(kind="status", status=429, headers={"Retry-After": "0"}))
+    outcome = (await submit(cmr, path, "a"))["a"]
+    assert (outcome.state, outcome.attempts, len(sim.state.ledger)) == (OrderState.ACCEPTED, 2, 1)
+
+
+# Resuming
+
+
+async def test_the_same_command_again_skips_what_was_accepted(sim: Simulator, cmr: AsyncClient, path: str) -> None:
+    first = await submit(cmr, path, "a", "b")
+    second = await submit(cmr, path, "a", "b", "c")
+    assert [second[name].state for name in "abc"] == [OrderState.SKIPPED, OrderState.SKIPPED, OrderState.ACCEPTED]
+    assert second["a"].order_id == first["a"].order_id
+    assert len(sim.state.ledger) == 3
+
+
+async def test_changed_input_under_a_known_reference_is_refused_with_the_difference(
+    sim: Simulator, cmr: AsyncClient, path: str
+) -> None:
+    await submit(cmr, path, "a")
+    outcome = (await submit(cmr, path, "a", "b", years=2))["a"]
+    assert outcome.state is OrderState.REJECTED
+    assert isinstance(outcome.error, JournalConflictError)
+    assert [fault.path for fault in outcome.error.faults] == ["a: domains[0].years"]
+    assert [sim.state.purchases(domain) for domain in ("a.com", "b.com")] == [1, 1]
+
+
+async def test_a_conflict_after_an_unknown_of_the_same_order_is_unknown(
+    sim: Simulator, cmr: AsyncClient, path: str
+) -> None:
+    sim.faults.add(Fault(kind="reset"))
+    await submit(cmr, path, "a")
+    async with Journal.open(path) as journal:
+        await journal.verdict("a", Verdict.ABSENT, "for the test")
+        await journal.resubmit("a")
+    sim.faults.add(Fault(kind="status", status=409))
+    assert (await submit(cmr, path, "a"))["a"].state is OrderState.UNKNOWN
+    assert await states(path) == {"a": StepState.UNKNOWN}
+
+
+async def test_two_runs_of_one_process_on_one_journal_send_every_order_once(
+    sim: Simulator, cmr: AsyncClient, path: str
+) -> None:
+    names = [f"n{number}" for number in range(40)]
+    async with Journal.open(path) as journal:
+
+        async def run() -> int:
+            outcomes = cmr.bulk.submit([a_request(name) for name in names], journal=journal)
+            return [outcome.state async for outcome in outcomes].count(OrderState.ACCEPTED)
+
+        assert sum(await asyncio.gather(run(), run())) == 40
+    assert [sim.state.purchases(f"{name}.com") for name in names] == [1] * 40
+
+
+# Leaving early
+
+
+async def test_leaving_the_loop_leaves_nothing_sent_and_loses_nothing(
+    sim: Simulator, cmr: AsyncClient, path: str
+) -> None:
+    names = [f"n{number}" for number in range(30)]
+    async with cmr.bulk.submit([a_request(name) for name in names], journal=path) as run:
+        async for _ in run:
+            break
+    after = await states(path)
+    assert StepState.SENT not in after.values()
+    bought = {name for name in names if sim.state.purchases(f"{name}.com")}
+    assert {name for name, state in after.items() if state is StepState.ACCEPTED} == bought
+    await submit(cmr, path, *names)
+    assert [sim.state.purchases(f"{name}.com") for name in names] == [1] * 30
+
+
+async def test_what_the_drain_learns_after_a_cancellation_is_written_down(
+    sim: Simulator, cmr: AsyncClient, path: str
+) -> None:
+    sim.faults.add(Fault(kind="delay", seconds=0.1, after_processing=True))
+    task = asyncio.create_task(submit(cmr, path, "a"))
+    async with asyncio.timeout(10):
+        while not sim.state.ledger:  # noqa: ASYNC110 - the simulator has no event for it
+            await asyncio.sleep(0.001)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with Journal.open(path) as journal:
+        entry = await journal.get("a")
+    assert entry is not None
+    assert (entry.state, entry.order_id) == (StepState.ACCEPTED, sim.state.ledger[0].order_id)
+
+
+# Two processes
+
+
+async def test_two_processes_on_one_journal_keep_one_pace(path: str) -> None:
+    async with Journal.open(path) as first, Journal.open(path) as second:
+        waits: list[float] = []
+
+        async def sleep(seconds: float) -> None:
+            waits.append(seconds)
+
+        paces = [JournalPace(journal=journal, name="key", gap=20.3, sleep=sleep) for journal in (first, second)]
+        for number in range(6):
+            await paces[number % 2].wait()
+    # The clock is the database's, so a few seconds of a slow machine are allowed for
+    assert waits == pytest.approx([20.3, 40.6, 60.9, 81.2, 101.5], abs=10)
+
+
+# Drafts
+
+
+async def test_drafts_are_processed_once_each(sim: Simulator, cmr: AsyncClient, path: str) -> None:
+    await submit(cmr, path, "a", "b", confirm=False)
+    assert sim.state.ledger == []
+    for expected in ([OrderState.ACCEPTED] * 2, []):
+        assert [outcome.state async for outcome in cmr.bulk.process(path)] == expected
+    assert [line.kind for line in sim.state.ledger] == ["processed", "processed"]
+    assert await states(path, step=Step.PROCESS) == {"a": StepState.ACCEPTED, "b": StepState.ACCEPTED}
+
+
+async def test_a_draft_whose_processing_got_no_answer_is_left_alone(
+    sim: Simulator, cmr: AsyncClient, path: str
+) -> None:
+    await submit(cmr, path, "a", confirm=False)
+    sim.faults.add(Fault(kind="close_before_answer", after_processing=True))
+    for _ in range(2):
+        assert [outcome.state async for outcome in cmr.bulk.process(path)] == [OrderState.UNKNOWN]
+    assert len(sim.state.ledger) == 1
+
+
+# Journals that fail
+
+
+async def test_a_journal_that_is_closed_in_the_middle_stops_the_run_before_anything_unclaimed_is_sent(
+    sim: Simulator, cmr: AsyncClient, path: str
+) -> None:
+    journal = Journal.open(path)
+    await journal.start()
+    run = cmr.bulk.submit([a_request(f"n{number}") for number in range(20)], journal=journal, concurrency=1)
+    assert (await anext(run)).state is OrderState.ACCEPTED
+    await journal.close()
+    with pytest.raises(JournalError):
+        async for _ in run:
+            pass
+    assert len(sim.state.ledger) == 1
