@@ -15,12 +15,15 @@ from ..core.validation import Findings, inspect_order
 from ..core.wire import read_order_created
 from ..errors import (
     APIError,
+    ClientStateError,
     CMRError,
+    ConfigurationError,
     ConflictError,
     Fault,
     NotSentError,
     OutcomeUnknownError,
     RateLimitError,
+    ServerError,
     ValidationError,
 )
 from ..models import Envelope, OrderCreated
@@ -123,7 +126,9 @@ async def _settled(call: Awaitable[OrderCreated]) -> tuple[OrderCreated | None, 
         if not isinstance(learned, CallCancelled):
             return None, NotSentError("The run was left before this order was sent. Sending it again is safe.")
         if learned.envelope is None:
-            return None, learned.error
+            return None, learned.error or OutcomeUnknownError(
+                "The order may have been placed: it was cancelled after it had gone out. Do not send it again."
+            )
         proven = isinstance(learned.envelope.data, dict) and "orderId" in learned.envelope.data
         return read_order_created(learned.envelope) if proven else _processed("", learned.envelope), None
 
@@ -179,12 +184,14 @@ def _state(error: CMRError | None) -> OrderState:
             return OrderState.ACCEPTED
         case OutcomeUnknownError():
             return OrderState.UNKNOWN
-        case NotSentError() | RateLimitError():
-            return OrderState.NOT_SENT
+        case NotSentError() | RateLimitError() | ClientStateError() | ConfigurationError():
+            return OrderState.NOT_SENT  # the last two are raised before anything is sent
+        case ServerError():
+            return OrderState.UNKNOWN
         case APIError() | ValidationError():
             return OrderState.REJECTED
-        case _:  # a client that is closed or wrongly configured raises before it sends
-            return OrderState.NOT_SENT
+        case _:  # nobody foresaw it, so it proves nothing
+            return OrderState.UNKNOWN
 
 
 def _outcome(

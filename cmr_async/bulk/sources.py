@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import attrs
 
 from ..core.validation import Findings
-from ..errors import ConfigurationError, ValidationError
+from ..errors import ConfigurationError, Fault, ValidationError
 from .items import OrderRequest
 from .placing import Item, check
 
@@ -22,6 +22,7 @@ Requests = Iterable[OrderRequest] | AsyncIterable[OrderRequest]
 
 #: Orders that are written into a journal in one transaction: a commit costs more than planning some of them ahead.
 _PLANNED_AT_ONCE = 64
+_END = object()
 
 
 class Source(Protocol):
@@ -43,6 +44,7 @@ class RequestSource:
         self._async: AsyncIterator[OrderRequest] | None = None
         self._plain: Iterator[OrderRequest] | None = None
         self._index = 0
+        self._failure: Exception | None = None
         #: There is nothing more to pull.
         self.ended: bool = False
         if isinstance(requests, AsyncIterable):
@@ -55,19 +57,29 @@ class RequestSource:
         items: list[Item] = []
         ahead = room if self._journal is None else _PLANNED_AT_ONCE
         most = 1 if self._async is not None else ahead  # what an async input does not have yet is not waited for
-        while len(items) < most and not self.ended:
-            request = await self._next()
-            if request is None:
-                self.ended = True
+        while len(items) < most and not self.ended and self._failure is None:
+            try:
+                request = await self._next()
+            except Exception as failure:  # noqa: BLE001 - raised by the next pull: what came before it is not lost
+                self._failure = failure
             else:
-                items.append(check(self._index, request))
-                self._index += 1
+                if request is None:
+                    self.ended = True
+                else:
+                    items.append(check(self._index, request))
+                    self._index += 1
+        if self._failure is not None and not items:
+            raise self._failure
         return items if self._journal is None else await _plan(self._journal, items)
 
     async def _next(self) -> OrderRequest | None:
-        if self._async is not None:
-            return await anext(self._async, None)
-        return next(self._plain, None) if self._plain is not None else None
+        request = await anext(self._async, _END) if self._async is not None else next(self._plain or iter(()), _END)
+        if isinstance(request, OrderRequest):
+            return request
+        if request is _END:
+            return None
+        message = f"must be an OrderRequest, not {type(request).__name__}"
+        raise ValidationError(faults=(Fault(f"requests[{self._index}]", message),))
 
 
 async def _plan(journal: Journal, items: list[Item]) -> list[Item]:

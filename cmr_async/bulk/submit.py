@@ -56,6 +56,7 @@ class BulkRun:
         self._in_doubt_in_a_row = 0
         self._stopped: str | None = None
         self._puller: asyncio.Task[list[Item]] | None = None
+        self._broken: BaseException | None = None
         self._outcomes = self._run()
         #: Outcomes that came in while the run was being left early; at most as many as the concurrency.
         self.drained: list[OrderOutcome] = []
@@ -105,6 +106,8 @@ class BulkRun:
             ) as outcomes:
                 async for outcome in outcomes:
                     yield outcome
+        if self._broken is not None:
+            raise self._broken
 
     async def _place_all(self, source: Source, placer: Placer) -> AsyncGenerator[OrderOutcome, None]:
         ready: deque[Item] = deque()
@@ -124,13 +127,23 @@ class BulkRun:
                     return
                 done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 if self._puller in done:
-                    pulled, self._puller = self._puller, None
-                    ready.extend([] if pulled.cancelled() else pulled.result())
+                    ready.extend(self._pulled())
                 for task in [task for task in running if task in done]:
                     running.discard(task)
                     yield self._count(task.result())
         finally:
             await self._leave(running)
+
+    def _pulled(self) -> list[Item]:
+        """Return what was pulled. An input that broke is raised after the outcomes of the orders under way."""
+        puller, self._puller = self._puller, None
+        if puller is None or puller.cancelled():
+            return []
+        self._broken = puller.exception()
+        if self._broken is None:
+            return puller.result()
+        self.stop("the input could not be read to its end")
+        return []
 
     def _count(self, outcome: OrderOutcome) -> OrderOutcome:
         self._counts[outcome.state] += 1
