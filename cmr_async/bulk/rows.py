@@ -281,7 +281,10 @@ def orders_from_rows(  # noqa: C901, PLR0912, PLR0915 - one loop without calls i
             if user and user != current.user_id:
                 current.take_user(number, user)
             if found is not current.settings and not found.empty:
-                current.take_settings(number, found, reader)
+                if current.settings is nothing and not found.faults:
+                    current.settings = found
+                else:
+                    current.take_settings(number, found, reader)
             entry = current.registration(number, domain, years, forward_to)
             boxes, box_rows = entry.mailboxes, entry.rows.mailboxes
             last_head = head

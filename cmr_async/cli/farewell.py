@@ -30,8 +30,8 @@ def farewell(
         (plan.invalid, "left out because of faults"),
     ]
     lines += [f"  {count:,} {text}." for count, text in parts if count]
-    if summary.stopped and not report.interrupted:
-        lines.append(f"The run stopped early: {printable(summary.stopped)}.")
+    if report.stopped and not report.interrupted:
+        lines.append(f"The run stopped early: {printable(report.stopped.rstrip('.'))}.")
     for reason, count in report.reasons.most_common(_REASONS_SHOWN):
         lines.append(f"  {count:,} x {printable(reason)}")
     lines += _advice(report)

@@ -42,6 +42,8 @@ class RunReport:
     reasons: Counter[str] = attrs.field(factory=Counter)
     #: Row of the first order that was never started; `None`: all were.
     next_row: int | None = None
+    #: Why the run ended before its file; `None`: it did not.
+    stopped: str | None = None
     #: Ctrl-C or SIGTERM came.
     interrupted: bool = False
     #: Classes of the errors, for advice.
@@ -115,6 +117,10 @@ class Submission:
             following = next(self._checked, None)
             if following and not self._report.next_row:
                 self._report.next_row = following.row
+            # What was given out and has no outcome was waiting when the run stopped: it comes first.
+            waiting = [row for row, _ in self._under_way.values()]
+            self._report.next_row = min([*waiting, *filter(None, [self._report.next_row])], default=None)
+            self._report.stopped = self._report.stopped or run.summary.stopped
         return self._report
 
     def _requests(self) -> Iterator[OrderRequest]:
@@ -124,20 +130,24 @@ class Submission:
             try:
                 self._source.raise_if_changed()
             except InputChangedError as error:
-                self._stop(error.message)
+                self._end(checked.row, error.message)
                 return
             if checked.request is None:
                 if self._skip_invalid:
                     continue
-                self._stop(f"{self._source.name} changed while its orders were being sent")
+                self._end(checked.row, f"{self._source.name} changed while its orders were being sent")
                 return
             if limit := self._budget.take(self._budget.prices.estimate(checked.request.order)):
-                self._report.next_row = checked.row
-                self._stop(limit)
+                self._end(checked.row, limit)
                 return
             self._under_way[index] = (checked.row, checked.request)
             yield checked.request
             index += 1
+
+    def _end(self, row: int, reason: str) -> None:
+        """Give out no further order; those that were given out are still sent, which stopping the run would not do."""
+        self._report.next_row = row
+        self._report.stopped = reason
 
     def _take(self, outcome: OrderOutcome, summary: BulkSummary) -> None:
         row, _ = self._under_way.pop(outcome.index)
