@@ -97,9 +97,9 @@ def types(session: nox.Session) -> None:
 
 @nox.session(venv_backend="uv")
 def lowest(session: nox.Session) -> None:
-    """Pass the tests on the oldest dependencies that `pyproject.toml` allows; only uv can choose them."""
+    """Pass the quick tests on the oldest dependencies that `pyproject.toml` allows; only uv can choose them."""
     session.install("--resolution", "lowest-direct", "-e", EVERYTHING, *TEST_GROUP)
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "-m", "not slow", *session.posargs)
 
 
 @nox.session
@@ -120,7 +120,7 @@ def build(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=False, requires=["build"])
 def wheel(session: nox.Session) -> None:
-    """Install the built wheel alone and pass the tests against it, away from the checkout."""
+    """Install the built wheel alone and pass the quick tests against it, away from the checkout."""
     (built,) = (session.cache_dir / "dist").glob("*.whl")
     session.install(f"cmr-async{EVERYTHING[1:]} @ {built.resolve().as_uri()}", *TEST_GROUP)
     away = Path(session.create_tmp()).resolve()
@@ -134,7 +134,7 @@ def wheel(session: nox.Session) -> None:
             shutil.copy(source, away / name)
     session.chdir(away)
     session.run("python", "-c", "import cmr_async, sys; assert cmr_async.__file__.startswith(sys.prefix)")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "-m", "not slow", *session.posargs)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ from cmr_async import AsyncClient
 from cmr_async.bulk.journal import Journal, Step, StepState, Verdict
 from cmr_async.simulator import Fault, Simulator
 
+pytestmark = pytest.mark.slow
+
 ORDERS = int(os.environ.get("CMR_KILL_ORDERS", "200"))
 KILLS = int(os.environ.get("CMR_KILL_KILLS", "25"))
 SEED = int(os.environ.get("CMR_KILL_SEED", "7"))

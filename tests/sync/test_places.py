@@ -16,6 +16,8 @@ import pytest
 
 from .conftest import FORKS, HEAD, Scripts, finish
 
+pytestmark = pytest.mark.slow
+
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
 
 
