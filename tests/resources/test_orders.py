@@ -1,0 +1,170 @@
+"""What the resources ask for and what they make of the answers, without a network."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import pytest_asyncio
+from aioresponses import aioresponses
+from yarl import URL
+
+from cmr_async import AsyncClient, __version__
+from cmr_async.errors import (
+    AuthenticationError,
+    EndpointNotConfigured,
+    NotFoundError,
+    OrderWarning,
+    OutcomeUnknownError,
+    ValidationError,
+)
+from cmr_async.models import DomainRegistration, Order, OrderCreated
+from cmr_async.resources.orders import describe
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+BASE = "https://api.example/v1"
+ORDERS = f"{BASE}/orders/json?userId=user-1"
+ORDER = Order(domains=[DomainRegistration(domain="Bücher.example", years=2)], confirm=True)
+BODY = {"domains": [{"domain": "xn--bcher-kva.example", "years": 2}], "confirm": True}
+
+
+def sample(name: str) -> bytes:
+    return (SAMPLES / f"{name}.json").read_bytes()
+
+
+@pytest_asyncio.fixture
+async def cmr(mocked_api: aioresponses) -> AsyncIterator[AsyncClient]:
+    async with AsyncClient("a-key", BASE, gap=0, endpoints={"orders.process": "/orders/process"}) as client:
+        yield client
+
+
+def only_request(mocked: aioresponses) -> tuple[str, URL, dict[str, Any]]:
+    (((method, url), calls),) = mocked.requests.items()
+    (call,) = calls
+    return method, url, call.kwargs
+
+
+async def test_an_order_is_posted_as_the_page_says(cmr: AsyncClient, mocked_api: aioresponses) -> None:
+    mocked_api.post(ORDERS, body=sample("order_created"))
+    created = await cmr.orders.create(ORDER, user_id="user-1")
+    assert created == OrderCreated(
+        order_id="RJK7NR2W194HAGHGTX75D391P3NB",
+        message="Order created and queued for processing, make sure to have enough balance in your wallet!",
+    )
+    method, url, sent = only_request(mocked_api)
+    assert (method, url) == ("POST", URL(ORDERS))
+    assert orjson.loads(sent["data"]) == BODY
+    assert sent["allow_redirects"] is False
+
+
+async def test_the_headers_carry_the_key_and_say_json(cmr: AsyncClient, mocked_api: aioresponses) -> None:
+    mocked_api.post(ORDERS, body=sample("order_created"))
+    await cmr.orders.create(ORDER, user_id="user-1")
+    headers = only_request(mocked_api)[2]["headers"]
+    assert dict(headers) == {
+        "cmr-x-api-key": "a-key",
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "User-Agent": f"cmr-async/{__version__}",
+    }
+
+
+async def test_the_newer_answer_is_read_too(cmr: AsyncClient, mocked_api: aioresponses) -> None:
+    mocked_api.post(ORDERS, body=sample("order_created_newer"))
+    created = await cmr.orders.create(ORDER, user_id="user-1")
+    assert (created.order_id, created.action_id, created.unavailable_domains) == (
+        "ord_R8K2LQPZA9XM",
+        "ACT_7a078272-0fa7-4db4-a85b-c78697dacea1",
+        (),
+    )
+
+
+async def test_an_order_with_faults_is_not_sent(cmr: AsyncClient, mocked_api: aioresponses) -> None:
+    with pytest.raises(ValidationError, match="order: has neither domains nor mailboxes"):
+        await cmr.orders.create(Order(), user_id="user-1")
+    assert mocked_api.requests == {}
+
+
+async def test_a_warning_names_the_line_of_the_caller(cmr: AsyncClient, mocked_api: aioresponses) -> None:
+    mocked_api.post(ORDERS, body=sample("order_created"))
+    order = Order(domains=[DomainRegistration(domain="x.com", years=11)])
+    with pytest.warns(OrderWarning) as warned:
+        await cmr.orders.create(order, user_id="user-1")
+    assert [warning.filename for warning in warned] == [__file__]
+
+
+async def test_a_refusal_is_raised(cmr: AsyncClient, mocked_api: aioresponses) -> None:
+    mocked_api.post(ORDERS, status=401, body=sample("invalid_key"))
+    with pytest.raises(AuthenticationError, match="Invalid API Key") as caught:
+        await cmr.orders.create(ORDER, user_id="user-1")
+    assert (caught.value.status, caught.value.attempts) == (401, 1)
+    assert "a-key" not in repr(caught.value)
+
+
+async def test_an_error_page_leaves_the_order_in_doubt(cmr: AsyncClient, mocked_api: aioresponses) -> None:
+    mocked_api.post(ORDERS, status=502, body=b"<html>")
+    with pytest.raises(OutcomeUnknownError, match="may have been placed") as caught:
+        await cmr.orders.create(ORDER, user_id="user-1")
+    assert (caught.value.status, caught.value.body_excerpt) == (502, "<html>")
+
+
+#: Queries are written in the order that aioresponses sorts them into.
+_Read = Callable[[AsyncClient], Awaitable[Any]]
+
+
+@pytest.mark.parametrize(
+    ("read", "url"),
+    [
+        (lambda cmr: cmr.orders.status("ord_1", user_id="u&1"), "/orders/status?orderId=ord_1&userId=u%261"),
+        (lambda cmr: cmr.users.get("u1"), "/users?userId=u1"),
+        (lambda cmr: cmr.domains.by_user("u1"), "/domains/by-user?userId=u1"),
+        (lambda cmr: cmr.subscriptions.list(), "/subscriptions"),
+        (
+            lambda cmr: cmr.subscriptions.list(domain="x.com", status="ACTIVE", page=2, limit=10),
+            "/subscriptions?domain=x.com&limit=10&page=2&status=ACTIVE",
+        ),
+    ],
+)
+async def test_a_read_is_the_documented_get(cmr: AsyncClient, mocked_api: aioresponses, read: _Read, url: str) -> None:
+    mocked_api.get(BASE + url, payload={"status": 200, "message": "ok", "data": {"a": [1]}})
+    envelope = await read(cmr)
+    assert (envelope.status, envelope.message, envelope.data) == (200, "ok", {"a": [1]})
+    method, asked, sent = only_request(mocked_api)
+    assert (method, asked, sent["data"]) == ("GET", URL(BASE + url), None)
+
+
+async def test_a_read_says_what_does_not_exist(cmr: AsyncClient, mocked_api: aioresponses) -> None:
+    mocked_api.get(f"{BASE}/users?userId=nobody", status=404, body=sample("unknown_user"))
+    with pytest.raises(NotFoundError, match="The details of user nobody was refused with 404"):
+        await cmr.users.get("nobody")
+
+
+async def test_a_draft_is_processed_by_its_id(cmr: AsyncClient, mocked_api: aioresponses) -> None:
+    url = f"{BASE}/orders/process?userId=user-1"
+    mocked_api.post(url, payload={"status": 200, "message": "queued", "data": None, "actionId": "ACT_1"})
+    envelope = await cmr.orders.process("ord_1", user_id="user-1")
+    assert (envelope.message, envelope.action_id) == ("queued", "ACT_1")
+    method, asked, sent = only_request(mocked_api)
+    assert (method, asked, orjson.loads(sent["data"])) == ("POST", URL(url), {"orderId": "ord_1"})
+
+
+async def test_processing_needs_a_path_that_the_caller_names(mocked_api: aioresponses) -> None:
+    async with AsyncClient("a-key", BASE) as cmr:
+        with pytest.raises(EndpointNotConfigured):
+            await cmr.orders.process("ord_1", user_id="user-1")
+    assert mocked_api.requests == {}
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (["a.com"], "The order for a.com"),
+        (["a.com", "b.com", "c.com"], "The order for a.com, b.com, c.com"),
+        (["a.com", "b.com", "c.com", "d.com", "e.com"], "The order for a.com, b.com, c.com and 2 more"),
+    ],
+)
+def test_an_order_is_named_by_its_domains(names: list[str], text: str) -> None:
+    assert describe(Order(domains=[DomainRegistration(domain=name) for name in names])) == text
