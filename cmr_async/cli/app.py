@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .._version import __version__
-from . import orders, simulator
+from . import journal, orders, simulator
 
 __all__ = ["app"]
 
@@ -22,6 +22,9 @@ app: typer.Typer = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(orders.app, name="orders")
+app.add_typer(journal.app, name="journal")
+orders.app.command("reconcile")(journal.reconcile)
+orders.app.command("resubmit")(journal.resubmit)
 app.command("simulator", context_settings=simulator.OWN_OPTIONS)(simulator.simulator)
 
 

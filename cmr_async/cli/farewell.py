@@ -15,7 +15,14 @@ _REASONS_SHOWN = 5
 
 
 def farewell(
-    report: RunReport, plan: Plan, *, source: str, confirm: bool, simulator: bool, output: Path | None
+    report: RunReport,
+    plan: Plan,
+    *,
+    source: str,
+    confirm: bool,
+    simulator: bool,
+    output: Path | None,
+    journal: str | None = None,
 ) -> None:
     """Print the last lines of a run."""
     summary = report.summary
@@ -34,16 +41,19 @@ def farewell(
         lines.append(f"The run stopped early: {printable(report.stopped.rstrip('.'))}.")
     for reason, count in report.reasons.most_common(_REASONS_SHOWN):
         lines.append(f"  {count:,} x {printable(reason)}")
-    lines += _advice(report)
+    lines += _advice(report, journal)
     if output is not None:
         lines.append(f"Results: {output}")
-    lines += _next(report, plan, source=source, confirm=confirm, simulator=simulator, output=output)
+    if journal is None:
+        lines += _next(report, plan, source=source, confirm=confirm, simulator=simulator, output=output)
+    elif summary.accepted + summary.skipped < plan.orders + plan.invalid:
+        lines.append("To go on, run the same command again: what the journal knows as accepted is skipped.")
     say("")
     for line in lines:
         say(line)
 
 
-def _advice(report: RunReport) -> list[str]:
+def _advice(report: RunReport, journal: str | None) -> list[str]:
     lines = []
     if AuthenticationError in report.errors:
         lines.append(
@@ -54,7 +64,9 @@ def _advice(report: RunReport) -> list[str]:
         lines.append("The wallet is too low: top it up in the Partner Dashboard.")
     if PermissionDeniedError in report.errors:
         lines.append("The key is good, but not for this user: the user id must be one that the API returned.")
-    if report.summary.unknown:
+    if report.summary.unknown and journal is not None:
+        lines.append(f"The unknown orders are left alone: run `cmr orders reconcile {printable(journal)}`.")
+    elif report.summary.unknown:
         lines.append("Do not send the unknown orders again: look them up in the Partner Dashboard first.")
     return lines
 

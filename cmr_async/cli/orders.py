@@ -73,6 +73,14 @@ def submit(  # noqa: PLR0917 - typer calls it by name
         Path | None, typer.Option("--output", "-o", help="Write a result per order to this .csv or .jsonl file.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the --output file if it exists.")] = False,
+    journal: Annotated[
+        str | None,
+        typer.Option(
+            "--journal",
+            help="Write everything down in this file (SQLite) or database (postgresql://...), so that the same command "
+            "goes on where it was killed and nothing is placed twice.",
+        ),
+    ] = None,
     max_orders: MaxOrders = None,
     max_spend: MaxSpend = None,
     skip_invalid: SkipInvalid = False,
@@ -111,7 +119,9 @@ def submit(  # noqa: PLR0917 - typer calls it by name
         if confirm and not simulator and not yes:
             _ask(plan, file)
         writer = stack.enter_context(_writer(output, overwrite=overwrite)) if output else None
-        code = _send(intake, plan, simulator=simulator, concurrency=concurrency, writer=writer, output=output)
+        code = _send(
+            intake, plan, simulator=simulator, concurrency=concurrency, writer=writer, output=output, journal=journal
+        )
         raise typer.Exit(code)
 
 
@@ -192,6 +202,7 @@ def _send(
     concurrency: int,
     writer: ResultWriter | None,
     output: Path | None,
+    journal: str | None,
 ) -> ExitCode:
     from .display import show_results  # noqa: PLC0415 - fast help
     from .farewell import farewell  # noqa: PLC0415
@@ -207,9 +218,17 @@ def _send(
         place = await opened.enter_async_context(embedded(plan.user_ids))
         return await opened.enter_async_context(AsyncClient(api_key=place.api_key, base_url=place.base_url))
 
-    submission = Submission(intake, plan, concurrency=concurrency, writer=writer, connect=connect)
+    submission = Submission(intake, plan, concurrency=concurrency, writer=writer, connect=connect, journal=journal)
     report = submission.run()
     if submission.has_table:
         show_results(report.rows)
-    farewell(report, plan, source=intake.source.name, confirm=intake.confirm, simulator=simulator, output=output)
+    farewell(
+        report,
+        plan,
+        source=intake.source.name,
+        confirm=intake.confirm,
+        simulator=simulator,
+        output=output,
+        journal=journal,
+    )
     return exit_code(report.summary, planned=plan.orders + plan.invalid, interrupted=report.interrupted)

@@ -61,6 +61,7 @@ class Submission:
         concurrency: int,
         writer: ResultWriter | None,
         connect: Callable[[AsyncExitStack], Awaitable[AsyncClient]],
+        journal: str | None = None,
     ) -> None:
         """Prepare a run.
 
@@ -70,6 +71,7 @@ class Submission:
             concurrency: Orders under way at once.
             writer: Where results are written, if anywhere.
             connect: Returns the client; what it opens goes on the stack.
+            journal: Where the run is written down, if anywhere.
         """
         self._source = intake.source
         self._skip_invalid = intake.skip_invalid
@@ -80,6 +82,7 @@ class Submission:
         self._concurrency = concurrency
         self._writer = writer
         self._connect = connect
+        self._journal = journal
         self._report = RunReport()
         self._under_way: dict[int, tuple[int, OrderRequest]] = {}
         self._stop: Callable[[str], None] = lambda _: None
@@ -97,7 +100,7 @@ class Submission:
     async def _run(self) -> RunReport:
         async with AsyncExitStack() as stack:
             client = await self._connect(stack)
-            run = client.bulk.submit(self._requests(), concurrency=self._concurrency)
+            run = client.bulk.submit(self._requests(), journal=self._journal, concurrency=self._concurrency)
             self._stop = run.stop
             with _signals(self._interrupt), self._progress:
                 ticker = asyncio.get_running_loop().create_task(self._tick(client))
