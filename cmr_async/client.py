@@ -31,12 +31,24 @@ __all__ = ["AsyncClient"]
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
+class _Key(str):
+    """A key that no traceback or repr shows."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
 class AsyncClient:
     """Asynchronous client of the Cold Mail Reseller API.
 
     One client serves any number of tasks of one event loop. Every client of a process with the same key shares
     one pace. Use it as `async with AsyncClient() as cmr:` or call `close()`.
     """
+
+    #: For a repr while the settings are checked.
+    _base_url: str = "not made"
 
     def __init__(
         self,
@@ -78,7 +90,8 @@ class AsyncClient:
         Raises:
             ConfigurationError: A setting is missing or wrong; the message says which and how to set it.
         """
-        key = api_key if api_key is not None else environ.get("CMR_API_KEY", "")
+        key = _Key(environ.get("CMR_API_KEY", "") if api_key is None else api_key)
+        del api_key  # tracebacks can show locals
         url = base_url or environ.get("CMR_BASE_URL") or DEFAULT_BASE_URL
         header = key_header or environ.get("CMR_KEY_HEADER") or "cmr-x-api-key"
         _check_key(key)
@@ -97,6 +110,7 @@ class AsyncClient:
                 "User-Agent": f"cmr-async/{__version__}",
             },
             timeouts=timeouts or Timeouts(),
+            secret=key,
             session=session,
             connector=connector,
             proxy=proxy,

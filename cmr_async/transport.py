@@ -57,9 +57,9 @@ class Timeouts:
 class _Attempt:
     """The one mutable record of an attempt. It is pessimistic: only a watched wait for a connection is `NOT_SENT`."""
 
-    __slots__ = ("_connected", "_limit", "_timer", "body", "expired", "phase", "response", "task")
+    __slots__ = ("_connected", "_limit", "_secret", "_timer", "body", "expired", "phase", "response", "task")
 
-    def __init__(self, limit: float) -> None:
+    def __init__(self, limit: float, secret: bytes) -> None:
         self.phase = Phase.NOT_SENT
         #: The task that makes the attempt.
         self.task: asyncio.Task[Any] | None = None
@@ -68,6 +68,7 @@ class _Attempt:
         #: The answer did not come in time.
         self.expired = False
         self._limit = limit
+        self._secret = secret
         self._timer: asyncio.TimerHandle | None = None
         self._connected = False
 
@@ -78,12 +79,16 @@ class _Attempt:
 
     def head_goes_out(self) -> None:
         """From here on a byte may have left; the time to wait for an answer begins."""
-        self._connected = True
         self.phase = Phase.HEAD_SENT
-        if self._timer is None:
-            # In an empty context: a copy of this one would keep the attempt alive for as long as the cancelled timer
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._limit, self._expire, context=Context())
+        if not self._connected:
+            self._connected = True
+            self.start_clock(self._limit)
+
+    def start_clock(self, seconds: float) -> None:
+        """Give the attempt so many seconds from now."""
+        self.stop_clock()
+        # In an empty context: a copy of this one would keep the attempt alive for as long as the cancelled timer
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._expire, context=Context())
 
     def stop_clock(self) -> None:
         """The attempt has ended."""
@@ -92,12 +97,14 @@ class _Attempt:
 
     def exchange(self, failure: str | None) -> Exchange:
         """Return what is known by now."""
-        response = self.response
+        response, body = self.response, bytes(self.body)
+        if self._secret and self._secret in body:  # a debug page; answers end up in errors and journals
+            body = body.replace(self._secret, b"***")
         return Exchange(
             phase=self.phase,
             status=None if response is None else response.status,
             headers={} if response is None else response.headers,
-            body=bytes(self.body),
+            body=body,
             failure=None if self.phase is Phase.COMPLETE else failure,
         )
 
@@ -164,6 +171,7 @@ class Transport:
         base_url: str,
         headers: Mapping[str, str],
         timeouts: Timeouts,
+        secret: str = "",
         session: aiohttp.ClientSession | None = None,
         connector: aiohttp.BaseConnector | None = None,
         proxy: str | None = None,
@@ -177,6 +185,7 @@ class Transport:
             base_url: Origin and path prefix of the API.
             headers: Sent with every request; holds the key.
             timeouts: Limits of each attempt.
+            secret: The key, which is blotted out where an answer repeats it.
             session: The caller's session; the caller closes it. See `trace_config`.
             connector: The caller's connector; the caller closes it.
             proxy: URL of an HTTP proxy.
@@ -186,6 +195,7 @@ class Transport:
         """
         self._base = URL(base_url)
         self._headers = dict(headers)
+        self._secret = secret.encode()
         self._timeouts = timeouts
         self._given_session = session
         self._given_connector = connector
@@ -214,7 +224,7 @@ class Transport:
         """
         session = self._session(request)
         url = self._url(require_path(request.endpoint), tuple(request.query.items()))
-        attempt = _Attempt(request.timeout or self._timeouts.read)
+        attempt = _Attempt(request.timeout or self._timeouts.read, self._secret)
         try:
             if request.pays:
                 return await self._see_through(session, url, request, attempt)
@@ -222,8 +232,10 @@ class Transport:
         except asyncio.CancelledError:
             if attempt.phase is Phase.NOT_SENT or request.endpoint.repeatable:
                 raise
-            learned = CallCancelled(attempt.exchange("cancelled before the answer came"))
-            raise asyncio.CancelledError from learned
+            exchange = attempt.exchange("cancelled before the answer came")
+            # Only what the judge reads, as plain values: the cause of an error may be pickled
+            headers = {name: exchange.headers[name] for name in ("retry-after", "date") if name in exchange.headers}
+            raise asyncio.CancelledError from CallCancelled(attrs.evolve(exchange, headers=headers))
 
     async def close(self) -> None:
         """Close the sessions that the transport owns; a given session or connector stays open."""
@@ -285,7 +297,6 @@ class Transport:
             connector=connector,
             connector_owner=connector is not self._given_connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers=self._headers,
             timeout=self._limits,
             trace_configs=[_PhaseTrace()] if self._traced else None,
             trust_env=self._trust_env,
@@ -315,7 +326,8 @@ class Transport:
     ) -> Exchange:
         task = attempt.task = asyncio.current_task()
         cancelling = task.cancelling() if task is not None else 0
-        given = session is self._given_session
+        if session is self._given_session:  # it may be without the trace that starts the clock
+            attempt.start_clock(self._timeouts.connect + (request.timeout or self._timeouts.read))
         token = _current.set(attempt)
         attempt.phase = Phase.HEAD_SENT
         failure: str | None = None
@@ -324,7 +336,7 @@ class Transport:
                 request.endpoint.method,
                 url,
                 data=request.body,
-                headers=self._headers if given else None,
+                headers=self._headers,  # not the session's own, which aiohttp shows to proxies as well
                 timeout=self._limits,
                 allow_redirects=False,
                 raise_for_status=False,

@@ -1,0 +1,319 @@
+"""The edges of the transport: TLS, proxies, sessions of the caller's, servers that echo the key, forks, teardown."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import pickle
+import ssl
+import subprocess
+import sys
+import traceback
+import warnings
+
+import aiohttp
+import pytest
+import trustme
+
+from cmr_async import (
+    AsyncClient,
+    AuthenticationError,
+    CMRError,
+    DomainRegistration,
+    NotSentError,
+    Order,
+    OutcomeUnknownError,
+    RetryPolicy,
+    Timeouts,
+    TransportError,
+    trace_config,
+)
+from cmr_async.core.exchange import CallCancelled
+from tests.loopback import Loopback, answer, envelope, stall
+
+KEY = "k3y-that-must-never-show"
+USER = "BVZGM5TE9BMP3PP0VWGW943RGV1B"
+PAID = Order(domains=[DomainRegistration(domain="acme-outreach.com")], confirm=True)
+DRAFT = Order(domains=[DomainRegistration(domain="acme-outreach.com")])
+ONCE = RetryPolicy(time_budget=0)
+
+
+# TLS ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def server_tls(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def client_tls(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+async def test_a_context_of_the_callers_decides_whom_to_trust(
+    server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
+) -> None:
+    async with Loopback(tls=server_tls) as server, AsyncClient(KEY, server.base_url, gap=0, ssl=client_tls) as client:
+        assert (await client.orders.create(PAID, user_id=USER)).order_id == "RJK7NR2W194HAGHGTX75D391P3NB"
+
+
+@pytest.mark.parametrize("order", [PAID, DRAFT], ids=["paid", "draft"])
+@pytest.mark.parametrize("own", ["nothing", "session", "connector"])
+async def test_a_certificate_that_nobody_vouches_for_gets_no_order(
+    server_tls: ssl.SSLContext, order: Order, own: str
+) -> None:
+    async with Loopback(tls=server_tls) as server, aiohttp.ClientSession(trace_configs=[trace_config()]) as session:
+        given = {"nothing": {}, "session": {"session": session}, "connector": {"connector": session.connector}}[own]
+        async with AsyncClient(KEY, server.base_url, gap=0, retry=ONCE, **given) as client:  # type: ignore[arg-type]
+            with pytest.raises(NotSentError, match="ClientConnectorCertificateError") as caught:
+                await client.orders.create(order, user_id=USER)
+        assert caught.value.attempts == 1
+        assert server.received == []
+
+
+# Proxies -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("traced", [True, False], ids=["a session of the caller's", "an own session"])
+@pytest.mark.parametrize("status", [403, 407, 502])
+async def test_a_proxy_that_opens_no_tunnel_gets_neither_order_nor_key(*, traced: bool, status: int) -> None:
+    async with Loopback(answer(status, b"no")) as proxy, aiohttp.ClientSession(trace_configs=[trace_config()]) as own:
+        url = f"http://127.0.0.1:{proxy.port}"
+        session = own if traced else None
+        async with AsyncClient(KEY, "https://api.example/v1", gap=0, retry=ONCE, proxy=url, session=session) as client:
+            with pytest.raises(NotSentError):
+                await client.orders.create(PAID, user_id=USER)
+        (request,) = proxy.received
+        assert (request.method, request.target) == ("CONNECT", "api.example:443")
+        assert KEY not in repr(request)
+
+
+# Sessions of the caller's ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("traced", [True, False], ids=["traced", "untraced"])
+async def test_an_answer_is_not_waited_for_longer_on_a_session_of_the_callers(*, traced: bool) -> None:
+    traces = [trace_config()] if traced else []
+    async with Loopback(stall, stall) as server, aiohttp.ClientSession(trace_configs=traces) as session:
+        limits = Timeouts(connect=0.03, read=0.05)
+        client = AsyncClient(KEY, server.base_url, gap=0, retry=ONCE, session=session, timeouts=limits)
+        async with asyncio.timeout(5):
+            with pytest.raises(OutcomeUnknownError, match="no answer in time"):
+                await client.orders.create(PAID, user_id=USER)
+            with pytest.raises(TransportError, match="no answer in time"):
+                await client.orders.status("A", user_id=USER)
+        assert len(server.received) == 2
+
+
+async def test_an_untraced_session_reports_accepted_and_refused_orders_all_the_same() -> None:
+    async with Loopback(answer(), answer(401, envelope(401, "no"))) as server, aiohttp.ClientSession() as session:
+        client = AsyncClient(KEY, server.base_url, gap=0, session=session)
+        await client.orders.create(PAID, user_id=USER)
+        with pytest.raises(AuthenticationError):
+            await client.orders.create(PAID, user_id=USER)
+
+
+async def test_a_session_that_raises_for_statuses_changes_nothing() -> None:
+    async with (
+        Loopback(answer(401, envelope(401, "no"))) as server,
+        aiohttp.ClientSession(trace_configs=[trace_config()], raise_for_status=True) as session,
+    ):
+        client = AsyncClient(KEY, server.base_url, gap=0, session=session)
+        with pytest.raises(AuthenticationError):
+            await client.orders.create(PAID, user_id=USER)
+
+
+# The key -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        answer(500, f"<pre>cmr-x-api-key: {KEY}</pre>".encode()),
+        answer(200, f"{'x' * 290}{KEY}".encode()),
+        answer(401, envelope(401, f"Invalid API Key {KEY}")),
+        answer(400, envelope(400, "no", {"headers": {"cmr-x-api-key": KEY}})),
+        answer(200, envelope(200, f"hello {KEY}", {"orderId": "X", "key": KEY}, echo=KEY)),
+    ],
+)
+async def test_a_server_that_echoes_the_key_does_not_get_it_into_errors(
+    act: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    said = []
+    async with Loopback(act) as server, AsyncClient(KEY, server.base_url, gap=0) as client:  # type: ignore[arg-type]
+        try:
+            created = await client.orders.create(PAID, user_id=USER)
+            said.append(repr(attrs_of(created)))
+        except CMRError as error:
+            said += [repr(vars(error)), str(error), repr(pickle.dumps(error))]
+            said += traceback.TracebackException.from_exception(error, capture_locals=True).format()
+    everything = "\n".join([*said, caplog.text])
+    assert KEY not in everything
+    assert KEY[:10] not in everything
+
+
+def attrs_of(value: object) -> object:
+    import attrs
+
+    return attrs.asdict(value)  # type: ignore[arg-type]
+
+
+def test_a_refused_key_is_not_in_the_traceback_with_its_locals() -> None:
+    def make() -> None:
+        AsyncClient(KEY, "ftp://host/")
+
+    with pytest.raises(CMRError) as caught:
+        make()
+    inner = caught.value.__traceback__
+    assert inner is not None
+    text = "".join(traceback.TracebackException(CMRError, caught.value, inner, capture_locals=True).format())
+    assert "ftp" in text
+    assert f"'{KEY}'" not in text
+
+
+# Cancellation ------------------------------------------------------------------------------------------------------
+
+
+async def test_what_the_drain_learned_can_be_pickled() -> None:
+    limits = Timeouts(drain=0.02)
+    async with Loopback(stall) as server, AsyncClient(KEY, server.base_url, gap=0, timeouts=limits) as client:
+        task = asyncio.ensure_future(client.orders.create(PAID, user_id=USER))
+        await server.arrived.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+    learned = caught.value.__cause__
+    assert isinstance(learned, CallCancelled)
+    copied = pickle.loads(pickle.dumps(learned))
+    assert isinstance(copied.error, OutcomeUnknownError)
+    assert copied.error.args == learned.error.args if learned.error else False
+    assert copied.exchange == learned.exchange
+
+
+async def test_an_answer_that_was_read_in_the_drain_can_be_pickled_too() -> None:
+    go_on = asyncio.Event()
+
+    async def late(connection: object) -> None:
+        await go_on.wait()
+        await answer()(connection)  # type: ignore[arg-type]
+
+    async with Loopback(late) as server, AsyncClient(KEY, server.base_url, gap=0) as client:
+        task = asyncio.ensure_future(client.orders.create(PAID, user_id=USER))
+        await server.arrived.wait()
+        task.cancel()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+    copied = pickle.loads(pickle.dumps(caught.value.__cause__))
+    assert copied.envelope.data == {"orderId": "RJK7NR2W194HAGHGTX75D391P3NB"}
+
+
+def test_a_loop_that_ends_under_an_order_says_that_it_may_have_been_placed() -> None:
+    seen: list[BaseException | None] = []
+
+    async def order(client: AsyncClient) -> None:
+        try:
+            await client.orders.create(PAID, user_id=USER)
+        except asyncio.CancelledError as cancelled:
+            seen.append(cancelled.__cause__)
+            raise
+
+    async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"}")
+        arrived.set()
+
+    async def main() -> asyncio.Task[None]:
+        server = await asyncio.start_server(silent, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        background = asyncio.ensure_future(order(AsyncClient(KEY, url, gap=0)))
+        await arrived.wait()
+        return background
+
+    arrived = asyncio.Event()
+    loop_errors: list[dict[str, object]] = []
+    with asyncio.Runner() as runner, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # this test leaves its client and its server open
+        runner.get_loop().set_exception_handler(lambda _, context: loop_errors.append(context))
+        assert not runner.run(main()).done()
+        runner.close()
+        gc.collect()
+    (learned,) = seen
+    assert isinstance(learned, CallCancelled)
+    assert isinstance(learned.error, OutcomeUnknownError)
+    assert [context for context in loop_errors if "Unclosed" not in str(context)] == []
+
+
+# Loops and processes -----------------------------------------------------------------------------------------------
+
+
+def test_a_client_can_be_closed_after_its_loop_has_ended() -> None:
+    async def use() -> AsyncClient:
+        async with Loopback() as server:
+            client = AsyncClient(KEY, server.base_url, gap=0)
+            await client.orders.create(DRAFT, user_id=USER)
+            return client
+
+    client = asyncio.run(use())
+    asyncio.run(client.close())
+    gc.collect()
+
+
+_FORK = """
+import asyncio, json, os, sys, threading
+sys.path[:0] = json.loads(sys.argv[1])
+from cmr_async import AsyncClient, DomainRegistration, Order
+from tests.loopback import Loopback
+
+DRAFT = Order(domains=[DomainRegistration(domain="acme-outreach.com")])
+PAID = Order(domains=[DomainRegistration(domain="acme-outreach.com")], confirm=True)
+server, ready = Loopback(), threading.Event()
+
+async def serve():
+    async with server:
+        ready.set()
+        await asyncio.Event().wait()
+
+async def order():
+    for one in (DRAFT, PAID):
+        await asyncio.wait_for(client.orders.create(one, user_id="U"), 5)
+
+threading.Thread(target=asyncio.run, args=(serve(),), daemon=True).start()
+ready.wait()
+client = AsyncClient("k", server.base_url, gap=0)
+loop = asyncio.new_event_loop()
+loop.run_until_complete(order())
+child = os.fork()
+if child == 0:
+    asyncio.run(order())
+    asyncio.run(client.close())
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+loop.run_until_complete(order())
+print(json.dumps([request.connection for request in server.received]), flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_has_connections_of_its_own_and_leaves_its_parents_alone() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _FORK, json.dumps(sys.path)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (done.stdout.strip(), done.returncode) == ("[1, 2, 3, 4, 1, 5]", 0), done.stderr
