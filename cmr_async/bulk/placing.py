@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..core.exchange import CallCancelled
-from ..core.validation import Findings, inspect_order
+from ..core.validation import Findings, inspect_order, user_id_faults
 from ..core.wire import read_order_created
 from ..errors import (
     APIError,
@@ -19,7 +19,6 @@ from ..errors import (
     CMRError,
     ConfigurationError,
     ConflictError,
-    Fault,
     NotSentError,
     OutcomeUnknownError,
     RateLimitError,
@@ -60,9 +59,7 @@ class Item:
 def check(index: int, request: OrderRequest) -> Item:
     """Check one order of the input."""
     findings = inspect_order(request.order)
-    faults = findings.faults
-    if not isinstance(request.user_id, str) or not request.user_id.strip():
-        faults = (Fault("user_id", "must be the id of a user, as the API returned it"), *faults)
+    faults = (*user_id_faults(request.user_id), *findings.faults)
     refused = ValidationError(faults=faults) if faults else None
     return Item(index=index, request=request, findings=findings, refused=refused)
 

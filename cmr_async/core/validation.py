@@ -18,7 +18,7 @@ import idna
 from ..errors import Fault, OrderWarning, ValidationError
 from ..models import DomainRegistration, GoogleOAuth, Mailbox, Order, ServiceProvider
 
-__all__ = ["Findings", "check_order", "inspect_order", "normalise_domain"]
+__all__ = ["Findings", "check_order", "inspect_order", "normalise_domain", "user_id_faults"]
 
 #: Host names of the DNS (RFC 1123): labels of 1 to 63 letters, digits and inner hyphens, at least two of them.
 _DOMAIN = re.compile(r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{2,59})")
@@ -29,6 +29,8 @@ _URL_START = re.compile(r"[Hh][Tt][Tt][Pp][Ss]?://(?:[^\s/?#@:\[\]]+|\[[0-9A-Fa-
 _PROVIDERS = tuple(ServiceProvider)
 #: Registries sell at most ten years; the API's own maximum is not documented, so more is only a caution.
 _USUAL_YEARS = 10
+#: No calendar goes further, and JSON writers refuse numbers of more than 64 bits.
+_MOST_YEARS = 9999
 
 
 @attrs.frozen(kw_only=True)
@@ -54,17 +56,23 @@ def check_order(order: Order, *, user_id: str, stacklevel: int = 2) -> Order:
     Raises:
         ValidationError: With all faults of the order.
     """
-    if isinstance(user_id, str) and user_id.strip() and _is_sound(order):
+    wrong_user = user_id_faults(user_id)
+    if not wrong_user and _is_sound(order):
         return order
     findings = inspect_order(order)
-    faults = findings.faults
-    if not isinstance(user_id, str) or not user_id.strip():
-        faults = (Fault("user_id", "must be the id of a user, as the API returned it"), *faults)
+    faults = (*wrong_user, *findings.faults)
     if faults:
         raise ValidationError(faults=faults)
     for caution in findings.cautions:
         warnings.warn(str(caution), OrderWarning, stacklevel=stacklevel + 1)
     return findings.order
+
+
+def user_id_faults(user_id: Any) -> tuple[Fault, ...]:
+    """Return what is wrong with the id of a user."""
+    if _is_text(user_id) and user_id.strip():
+        return ()
+    return (Fault("user_id", "must be the id of a user, as the API returned it"),)
 
 
 def inspect_order(order: Order) -> Findings:
@@ -82,7 +90,8 @@ def inspect_order(order: Order) -> Findings:
     faults.extend(_scalar_faults(order))
     faults.extend(_provider_faults(order))
     renamed = any(new is not old for new, old in zip(domains, order.domains, strict=False))
-    if not faults and (renamed or mailboxes.keys() != order.mailboxes.keys()):
+    plain = all(type(name) is str for name in order.mailboxes)
+    if not faults and (renamed or not plain or mailboxes.keys() != order.mailboxes.keys()):
         order = attrs.evolve(order, domains=domains, mailboxes=mailboxes)
     return Findings(order=order, faults=tuple(faults), cautions=tuple(cautions))
 
@@ -105,7 +114,9 @@ def _is_sound(order: Order) -> bool:
             registered.add(entry.domain)
         if len(registered) != len(order.domains) or not registered or not order.mailboxes.keys() <= registered:
             return False
-        for boxes in order.mailboxes.values():
+        for name, boxes in order.mailboxes.items():
+            if type(name) is not str:  # the JSON writer takes no other keys
+                return False
             for box in boxes:
                 if not (
                     _USERNAME.fullmatch(box.username)
@@ -169,7 +180,7 @@ def _inspect_domains(order: Order, faults: list[Fault], cautions: list[Fault]) -
         else:
             seen.add(name)
             result.append(entry if name == entry.domain else attrs.evolve(entry, domain=name))
-        if type(entry.years) is not int or entry.years < 1:
+        if type(entry.years) is not int or not 1 <= entry.years <= _MOST_YEARS:
             faults.append(Fault(f"{path}.years", f"must be a whole number of 1 or more, not {entry.years!r}"))
         elif entry.years > _USUAL_YEARS:
             cautions.append(Fault(f"{path}.years", f"{entry.years} years is more than registries usually sell"))
