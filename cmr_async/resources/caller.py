@@ -129,18 +129,22 @@ class Caller:
                 raise error
             if judgement.outcome is not Outcome.THROTTLED:  # the shared pause holds a throttled call back
                 await self.sleep(wait)
-            await self._wait_for_slot()
+            if not await self._wait_for_slot(started + self.retry.time_budget):
+                raise error
 
-    async def _wait_for_slot(self) -> None:
-        """Reserve a slot and wait for it: the last await before the send."""
+    async def _wait_for_slot(self, latest: float = float("inf")) -> bool:
+        """Reserve a slot and wait for it: the last await before the send. `False`: the slot is later than `latest`."""
         wait = self.pacer.reserve(self.clock(), self.gap)
         while wait > 0:
+            if self.clock() + wait > latest:
+                return False
             await self.sleep(wait)
             if not self.pacer.paused_for(self.clock()):
                 break
             wait = self.pacer.reserve(self.clock(), self.gap)
         if self.shared is not None:
             await self.shared.wait()
+        return self.clock() <= latest
 
     async def _wait_before_repeat(self, outcome: Outcome, error: CMRError, jittered: float) -> float:
         if outcome is not Outcome.THROTTLED:
