@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .._version import __version__
-from . import journal, orders, simulator
+from . import journal, journal_files, orders, simulator
 
 __all__ = ["app"]
 
@@ -23,6 +23,8 @@ app: typer.Typer = typer.Typer(
 )
 app.add_typer(orders.app, name="orders")
 app.add_typer(journal.app, name="journal")
+journal.app.command()(journal_files.export)
+journal.app.command()(journal_files.report)
 orders.app.command("reconcile")(journal.reconcile)
 orders.app.command("resubmit")(journal.resubmit)
 app.command("simulator", context_settings=simulator.OWN_OPTIONS)(simulator.simulator)
