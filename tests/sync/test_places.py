@@ -163,7 +163,14 @@ def test_a_gunicorn_prefork_server(scripts: Scripts, *, preload: bool) -> None:
 cmr = client()
 if {preload}:
     place(cmr, "in the arbiter")
+import pathlib, time
+seen = pathlib.Path({str(scripts.folder)!r}, "workers")
 def application(environ, start_response):
+    # The first request of a worker waits for the other worker, so that both serve
+    seen.mkdir(exist_ok=True)
+    (seen / str(os.getpid())).touch()
+    while len(list(seen.iterdir())) < 2:
+        time.sleep(0.01)
     for number in range(10):
         place(cmr, environ["QUERY_STRING"] + str(number))
     start_response("200 OK", [("Content-Type", "text/plain")])
@@ -176,9 +183,8 @@ def application(environ, start_response):
     run = [sys.executable, "-W", "error:::cmr_async", *FORKS, "-m", "gunicorn", *arguments, "web:application"]
     with scripts.command(*run) as process:
         try:
-            _get(f"http://127.0.0.1:{port}/?first.")
             with ThreadPoolExecutor(8) as pool:
-                pids = set(pool.map(_get, [f"http://127.0.0.1:{port}/?u{number}." for number in range(40)]))
+                pids = set(pool.map(_get, [f"http://127.0.0.1:{port}/?u{number}." for number in range(41)]))
         finally:
             process.send_signal(signal.SIGTERM)
             finish(process)
