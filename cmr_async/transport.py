@@ -54,12 +54,46 @@ class Timeouts:
                 raise ConfigurationError(f"Timeouts.{field.name} must be more than 0 seconds.")
 
 
+class _Deadlines:
+    """When the attempts under way are given up: one timer for all, as one each costs more than judging the answer."""
+
+    def __init__(self) -> None:
+        self._due: dict[_Attempt, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def set(self, attempt: _Attempt, seconds: float) -> None:
+        """Give an attempt so many seconds from now."""
+        loop = asyncio.get_running_loop()
+        due = self._due[attempt] = loop.time() + seconds
+        if self._timer is None or due < self._timer.when():
+            self._arm(loop, due)
+
+    def clear(self, attempt: _Attempt) -> None:
+        """The attempt has ended. The timer stays: it will find nothing due, and most often serves the next one."""
+        self._due.pop(attempt, None)
+
+    def _arm(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        # In an empty context: a copy of this one would keep the attempt alive that is current in it
+        self._timer = loop.call_at(due, self._ring, loop, context=Context())
+
+    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        now = loop.time()
+        for attempt in [attempt for attempt, due in self._due.items() if due <= now]:
+            self.clear(attempt)
+            attempt.expire()
+        if self._due:
+            self._arm(loop, min(self._due.values()))
+
+
 class _Attempt:
     """The one mutable record of an attempt. It is pessimistic: only a watched wait for a connection is `NOT_SENT`."""
 
-    __slots__ = ("_connected", "_limit", "_secret", "_timer", "body", "expired", "phase", "response", "task")
+    __slots__ = ("_connected", "_deadlines", "_limit", "_secret", "body", "expired", "phase", "response", "task")
 
-    def __init__(self, limit: float, secret: bytes) -> None:
+    def __init__(self, deadlines: _Deadlines, limit: float, secret: bytes) -> None:
         self.phase = Phase.NOT_SENT
         #: The task that makes the attempt.
         self.task: asyncio.Task[Any] | None = None
@@ -67,9 +101,9 @@ class _Attempt:
         self.body = bytearray()
         #: The answer did not come in time.
         self.expired = False
+        self._deadlines = deadlines
         self._limit = limit
         self._secret = secret
-        self._timer: asyncio.TimerHandle | None = None
         self._connected = False
 
     def connecting(self) -> None:
@@ -82,18 +116,13 @@ class _Attempt:
         self.phase = Phase.HEAD_SENT
         if not self._connected:
             self._connected = True
-            self.start_clock(self._limit)
+            self._deadlines.set(self, self._limit)
 
-    def start_clock(self, seconds: float) -> None:
-        """Give the attempt so many seconds from now."""
-        self.stop_clock()
-        # In an empty context: a copy of this one would keep the attempt alive for as long as the cancelled timer
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._expire, context=Context())
-
-    def stop_clock(self) -> None:
-        """The attempt has ended."""
-        if self._timer is not None:
-            self._timer.cancel()
+    def expire(self) -> None:
+        """The time is over."""
+        self.expired = True
+        if self.task is not None:
+            self.task.cancel()
 
     def exchange(self, failure: str | None) -> Exchange:
         """Return what is known by now."""
@@ -107,11 +136,6 @@ class _Attempt:
             body=body,
             failure=None if self.phase is Phase.COMPLETE else failure,
         )
-
-    def _expire(self) -> None:
-        self.expired = True
-        if self.task is not None:
-            self.task.cancel()
 
 
 #: The attempt that the running task is making, for the connector.
@@ -207,6 +231,7 @@ class Transport:
         self._fresh: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = os.getpid()
+        self._deadlines = _Deadlines()
         self._closed = False
         self._traced = session is not None or connector is not None
         #: aiohttp limits the way to a connection; the rest is limited by the attempt, which knows when it began
@@ -224,7 +249,7 @@ class Transport:
         """
         session = self._session(request)
         url = self._url(require_path(request.endpoint), tuple(request.query.items()))
-        attempt = _Attempt(request.timeout or self._timeouts.read, self._secret)
+        attempt = _Attempt(self._deadlines, request.timeout or self._timeouts.read, self._secret)
         try:
             if request.pays:
                 return await self._see_through(session, url, request, attempt)
@@ -275,7 +300,8 @@ class Transport:
 
     def _leave_to_parent(self) -> None:
         """After a fork: keep the parent's sessions and loop untouched and start anew."""
-        _inherited.extend((self._kept, self._fresh, self._loop))
+        _inherited.extend((self._kept, self._fresh, self._loop, self._deadlines))
+        self._deadlines = _Deadlines()
         self._kept = self._fresh = self._loop = None
         self._pid = os.getpid()
 
@@ -327,7 +353,7 @@ class Transport:
         task = attempt.task = asyncio.current_task()
         cancelling = task.cancelling() if task is not None else 0
         if session is self._given_session:  # it may be without the trace that starts the clock
-            attempt.start_clock(self._timeouts.connect + (request.timeout or self._timeouts.read))
+            self._deadlines.set(attempt, self._timeouts.connect + (request.timeout or self._timeouts.read))
         token = _current.set(attempt)
         attempt.phase = Phase.HEAD_SENT
         failure: str | None = None
@@ -360,7 +386,7 @@ class Transport:
             failure = _describe(error)
         finally:
             _current.reset(token)
-            attempt.stop_clock()
+            self._deadlines.clear(attempt)
         return attempt.exchange(failure)
 
 

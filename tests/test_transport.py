@@ -33,6 +33,7 @@ from cmr_async.core.exchange import CallCancelled
 from tests.loopback import (
     ACCEPTED,
     Act,
+    Connection,
     Loopback,
     answer,
     close_after_reading,
@@ -129,6 +130,29 @@ async def test_the_time_to_wait_can_be_set_for_one_call(make_client: MakeClient)
         client = make_client(server)
         with pytest.raises(OutcomeUnknownError, match="no answer in time"):
             await client.orders.create(PAID, user_id=USER, timeout=0.05)
+
+
+@pytest.mark.parametrize("limits", [(30, 0.05), (0.05, 30)], ids=["the later one first", "the earlier one first"])
+async def test_each_call_has_a_time_of_its_own(make_client: MakeClient, limits: tuple[float, float]) -> None:
+    hold = asyncio.Event()
+
+    async def held(connection: Connection) -> None:
+        await hold.wait()
+        await answer()(connection)
+
+    async with Loopback(held, held, held) as server:
+        client = make_client(server)
+        calls = []
+        for limit in limits:
+            calls.append(asyncio.ensure_future(client.orders.create(PAID, user_id=USER, timeout=limit)))
+            await server.arrived.wait()
+            server.arrived.clear()
+        done, waiting = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        assert [type(call.exception()) for call in done] == [OutcomeUnknownError]
+        with pytest.raises(OutcomeUnknownError, match="no answer in time"):  # the clock goes on after it has rung
+            await client.orders.create(PAID, user_id=USER, timeout=0.05)
+        hold.set()
+        assert isinstance(await waiting.pop(), OrderCreated)
 
 
 async def test_an_answer_beyond_the_size_cap_is_unknown(make_client: MakeClient) -> None:

@@ -65,9 +65,9 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-@attrs.frozen
+@attrs.define
 class Judgement:
-    """An outcome with its proof: the envelope when accepted, the error otherwise."""
+    """An outcome with its proof: the envelope when accepted, the error otherwise. It is not changed once made."""
 
     outcome: Outcome
     envelope: Envelope | None = None
