@@ -156,7 +156,11 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections that the client owns; calls after it raise `ClientStateError`."""
+        """Close the connections that the client owns; calls after it raise `ClientStateError`.
+
+        Orders with `confirm=True` that are under way get their answers first, for at most
+        `Timeouts.drain` (15 s).
+        """
         await self._transport.close()
 
     @property

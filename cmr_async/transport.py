@@ -44,7 +44,7 @@ class Timeouts:
     connect: float = 10.0
     #: From the head of the request to the last byte of the answer.
     read: float = 120.0
-    #: After a cancellation, to learn the answer to a request that has gone out.
+    #: After a cancellation or a `close()`, to learn the answer to an order that has gone out.
     drain: float = 15.0
 
     def __attrs_post_init__(self) -> None:
@@ -232,6 +232,8 @@ class Transport:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = os.getpid()
         self._deadlines = _Deadlines()
+        #: Tasks of the paying requests under way.
+        self._paying: set[asyncio.Task[Exchange]] = set()
         self._closed = False
         self._traced = session is not None or connector is not None
         #: aiohttp limits the way to a connection; the rest is limited by the attempt, which knows when it began
@@ -263,15 +265,22 @@ class Transport:
             raise asyncio.CancelledError from CallCancelled(attrs.evolve(exchange, headers=headers))
 
     async def close(self) -> None:
-        """Close the sessions that the transport owns; a given session or connector stays open."""
+        """Close the sessions that the transport owns; a given session or connector stays open.
+
+        Paying requests that are under way have the time of a drain to learn their answers first.
+        """
         self._closed = True
         if self._pid != os.getpid():
             self._leave_to_parent()
             return
-        for session in (self._kept, self._fresh):
-            if session is not None:
-                await session.close()
-        self._kept = self._fresh = None
+        try:
+            if self._paying:
+                await asyncio.wait(self._paying, timeout=self._timeouts.drain)
+        finally:
+            for session in (self._kept, self._fresh):
+                if session is not None:
+                    await session.close()
+            self._kept = self._fresh = None
 
     def check_usable(self) -> None:
         """Raise when the client cannot be used here.
@@ -300,8 +309,8 @@ class Transport:
 
     def _leave_to_parent(self) -> None:
         """After a fork: keep the parent's sessions and loop untouched and start anew."""
-        _inherited.extend((self._kept, self._fresh, self._loop, self._deadlines))
-        self._deadlines = _Deadlines()
+        _inherited.extend((self._kept, self._fresh, self._loop, self._deadlines, self._paying))
+        self._deadlines, self._paying = _Deadlines(), set()
         self._kept = self._fresh = self._loop = None
         self._pid = os.getpid()
 
@@ -337,6 +346,8 @@ class Transport:
     ) -> Exchange:
         """Run a paying attempt in a task of its own, which outlives a cancelled caller for as long as the drain."""
         task = asyncio.get_running_loop().create_task(self._exchange(session, url, request, attempt))
+        self._paying.add(task)
+        task.add_done_callback(self._paying.discard)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:

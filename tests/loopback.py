@@ -24,6 +24,7 @@ __all__ = [
     "Loopback",
     "Received",
     "answer",
+    "answer_after",
     "close_after_reading",
     "close_before_reading",
     "cut",
@@ -80,6 +81,16 @@ def answer(status: int = 200, body: bytes = ACCEPTED, **headers: str) -> Act:
     async def act(connection: Connection) -> None:
         connection.writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
         await connection.writer.drain()
+
+    return act
+
+
+def answer_after(event: asyncio.Event) -> Act:
+    """Answer well once the event is set."""
+
+    async def act(connection: Connection) -> None:
+        await event.wait()
+        await answer()(connection)
 
     return act
 

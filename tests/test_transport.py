@@ -33,9 +33,9 @@ from cmr_async.core.exchange import CallCancelled
 from tests.loopback import (
     ACCEPTED,
     Act,
-    Connection,
     Loopback,
     answer,
+    answer_after,
     close_after_reading,
     close_before_reading,
     cut,
@@ -135,12 +135,7 @@ async def test_the_time_to_wait_can_be_set_for_one_call(make_client: MakeClient)
 @pytest.mark.parametrize("limits", [(30, 0.05), (0.05, 30)], ids=["the later one first", "the earlier one first"])
 async def test_each_call_has_a_time_of_its_own(make_client: MakeClient, limits: tuple[float, float]) -> None:
     hold = asyncio.Event()
-
-    async def held(connection: Connection) -> None:
-        await hold.wait()
-        await answer()(connection)
-
-    async with Loopback(held, held, held) as server:
+    async with Loopback(*[answer_after(hold)] * 3) as server:
         client = make_client(server)
         calls = []
         for limit in limits:
@@ -153,6 +148,30 @@ async def test_each_call_has_a_time_of_its_own(make_client: MakeClient, limits: 
             await client.orders.create(PAID, user_id=USER, timeout=0.05)
         hold.set()
         assert isinstance(await waiting.pop(), OrderCreated)
+
+
+async def test_closing_lets_an_order_under_way_have_its_answer(make_client: MakeClient) -> None:
+    hold = asyncio.Event()
+    async with Loopback(answer_after(hold)) as server:
+        client = make_client(server)
+        order = asyncio.ensure_future(client.orders.create(PAID, user_id=USER))
+        await server.arrived.wait()
+        closing = asyncio.ensure_future(client.close())
+        await asyncio.sleep(0)
+        assert client._transport._closed
+        hold.set()
+        assert isinstance(await order, OrderCreated)
+        await closing
+
+
+async def test_closing_does_not_wait_longer_than_a_drain(make_client: MakeClient) -> None:
+    async with Loopback(stall) as server:
+        client = make_client(server, timeouts=Timeouts(drain=0.05))
+        order = asyncio.ensure_future(client.orders.create(PAID, user_id=USER))
+        await server.arrived.wait()
+        await client.close()
+        with pytest.raises(OutcomeUnknownError):
+            await order
 
 
 async def test_an_answer_beyond_the_size_cap_is_unknown(make_client: MakeClient) -> None:

@@ -162,5 +162,9 @@ class BlockingClient:
         self._life.close(wait=exc_type is None or issubclass(exc_type, Exception))
 
     def close(self) -> None:
-        """Close the connections that the client owns; calls after it raise `ClientStateError`."""
+        """Close the connections that the client owns; calls after it raise `ClientStateError`.
+
+        Orders with `confirm=True` that are under way get their answers first, for at most
+        `Timeouts.drain` (15 s).
+        """
         self._life.close()
