@@ -172,7 +172,7 @@ class AsyncClient:
 def _check_key(key: str) -> None:
     if not key:
         raise ConfigurationError(
-            "No API key: pass AsyncClient(api_key=...) or set CMR_API_KEY. "
+            "No API key: pass api_key=... or set CMR_API_KEY. "
             "The key is in the Partner Dashboard under Settings, Integrations; the simulator needs none of yours."
         )
     if not isinstance(key, str) or not key.isascii() or not key.isprintable() or " " in key:

@@ -16,6 +16,7 @@ from contextvars import Context, ContextVar
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import aiohttp
 import attrs
@@ -23,6 +24,7 @@ from yarl import URL
 
 from .core.endpoints import require_path
 from .core.exchange import CallCancelled, Exchange, Phase, Request
+from .core.forks import leave_to_parent
 from .errors import ClientStateError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -30,10 +32,6 @@ if TYPE_CHECKING:
     from aiohttp.tracing import Trace
 
 __all__ = ["Timeouts", "Transport", "trace_config"]
-
-#: Sessions inherited over a fork. Their sockets belong to the parent: they are kept here for ever, because
-#: closing them, or even collecting them, would write to connections that the parent is using.
-_inherited: list[object] = []
 
 
 @attrs.frozen(kw_only=True)
@@ -239,6 +237,7 @@ class Transport:
         #: aiohttp limits the way to a connection; the rest is limited by the attempt, which knows when it began
         self._limits = aiohttp.ClientTimeout(total=None, connect=timeouts.connect)
         self._url = lru_cache(maxsize=1024)(self._make_url)
+        _transports.add(self)
 
     async def send(self, request: Request) -> Exchange:
         """Run one attempt and report how far it got; transport failures are values, not exceptions.
@@ -294,7 +293,6 @@ class Transport:
         if self._pid != os.getpid():
             self._leave_to_parent()
             if self._given_session is not None or self._given_connector is not None:
-                self._closed = True
                 raise ClientStateError(
                     "This client was made before a fork, around a session or connector of your own, whose sockets "
                     "belong to the parent process. Make a new client in the child."
@@ -309,10 +307,11 @@ class Transport:
 
     def _leave_to_parent(self) -> None:
         """After a fork: keep the parent's sessions and loop untouched and start anew."""
-        _inherited.extend((self._kept, self._fresh, self._loop, self._deadlines, self._paying))
-        self._deadlines, self._paying = _Deadlines(), set()
+        leave_to_parent(self._kept, self._fresh, self._loop, self._deadlines, self._paying)
         self._kept = self._fresh = self._loop = None
-        self._pid = os.getpid()
+        self._deadlines, self._paying = _Deadlines(), set()
+        if self._given_session is None and self._given_connector is None:
+            self._pid = os.getpid()
 
     def _session(self, request: Request) -> aiohttp.ClientSession:
         self.check_usable()
@@ -417,3 +416,16 @@ def _describe(error: Exception) -> str:
         reason = error.os_error.strerror or type(error.os_error).__name__
         return f"{type(error).__name__}: cannot connect to {error.host}:{error.port} ({reason})"
     return type(error).__name__
+
+
+#: Every transport of this process, for a child that may never use the ones it inherits.
+_transports: WeakSet[Transport] = WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for transport in list(_transports):
+        transport._leave_to_parent()  # noqa: SLF001 - of this module
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

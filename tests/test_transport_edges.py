@@ -307,6 +307,31 @@ os._exit(0)
 """
 
 
+_FORK_UNUSED = """
+child = os.fork()
+if child == 0:
+    del client
+    sys.exit(0)
+assert os.waitpid(child, 0)[1] == 0
+loop.run_until_complete(order())
+print(json.dumps([request.connection for request in server.received]), flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_that_never_uses_the_client_leaves_its_parents_connections_alone() -> None:
+    script = _FORK.partition("child = os.fork()")[0] + _FORK_UNUSED
+    done = subprocess.run(
+        [sys.executable, "-W", "default", "-W", "ignore::DeprecationWarning", "-c", script, json.dumps(sys.path)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (done.stdout.strip(), done.stderr, done.returncode) == ("[1, 2, 1, 3]", "", 0)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_forked_child_has_connections_of_its_own_and_leaves_its_parents_alone() -> None:
     done = subprocess.run(

@@ -121,8 +121,8 @@ def require_path(endpoint: Endpoint) -> str:
     """
     if endpoint.path is None:
         raise EndpointNotConfigured(
-            f"The path of {endpoint.name} is not documented. When you know it, name it: "
-            f'AsyncClient(endpoints={{"{endpoint.name}": "/the/path"}}).',
+            f"The path of {endpoint.name} is not documented. When you know it, name it as you make the client: "
+            f'endpoints={{"{endpoint.name}": "/the/path"}}.',
             endpoint=endpoint.name,
         )
     return endpoint.path

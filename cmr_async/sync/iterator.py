@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
+from ..core.forks import leave_to_parent
 from ..errors import ClientStateError
-from ..transport import _inherited
 from .portal import Call, Portal, current_portal
 
 __all__ = ["BlockingIterator", "Owner"]
@@ -148,4 +148,4 @@ def _leave(life: Owner, source: _Source[R]) -> None:
     if source.portal is current_portal():
         life.later(Call(source.portal, source.close, life, cancels=False))
     elif source.pid != os.getpid():
-        _inherited.append(source)  # destructed, it would reach for the loop of the parent process
+        leave_to_parent(source)  # destructed, it would reach for the loop of the parent process

@@ -18,8 +18,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
 from ..core.exchange import CallCancelled
+from ..core.forks import leave_to_parent
 from ..errors import ClientStateError, CMRError, ConfigurationError, OutcomeUnknownError
-from ..transport import _inherited
 
 if TYPE_CHECKING:
     from ..client import AsyncClient
@@ -403,30 +403,10 @@ def _at_exit() -> None:
 
 
 def _after_fork_in_child() -> None:
-    """Leave the parent's loop and connections alone: not even their destructors may run.
-
-    The child shares the parent's epoll instance; closing an inherited connection would take it out of there, and
-    the parent would never hear its answer.
-    """
     global _lock, _portal  # noqa: PLW0603
     _lock = threading.Lock()
     portal, _portal = _portal, None
-    _never_destruct(_inherited)
-    if portal is not None:
-        _inherited.append(portal)
-        for client in list(portal.clients):
-            with suppress(ClientStateError):
-                client._transport._leave_to_parent()  # noqa: SLF001 - the async client's own fork guard, in time
-
-
-def _never_destruct(thing: object) -> None:
-    """Take a reference that is never given back: module globals are destructed when the interpreter exits."""
-    try:
-        import ctypes  # noqa: PLC0415 - only after a fork
-
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
-    except (ImportError, AttributeError):  # an interpreter without ctypes: they live until the exit
-        pass
+    leave_to_parent(portal)
 
 
 if hasattr(os, "register_at_fork"):
