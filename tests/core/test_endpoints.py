@@ -71,8 +71,8 @@ def test_a_path_that_is_missing_says_how_to_set_it() -> None:
         require_path(ENDPOINTS["orders.process"])
     assert caught.value.endpoint == "orders.process"
     assert str(caught.value) == (
-        "The path of orders.process is not documented. When you know it, name it: "
-        'AsyncClient(endpoints={"orders.process": "/the/path"}).'
+        "The path of orders.process is not documented. When you know it, name it as you make the client: "
+        'endpoints={"orders.process": "/the/path"}.'
     )
 
 
