@@ -35,6 +35,7 @@ __all__ = [
     "Verdict",
     "body_of",
     "conflict_faults",
+    "differences",
     "fingerprint",
     "may_follow",
     "order_key",
@@ -336,17 +337,21 @@ def storable(text: str) -> str:
 
 
 def conflict_faults(key: str, *, stored: tuple[str, str], given: tuple[str, str]) -> tuple[Fault, ...]:
-    """Return the differences between two orders of one key, each with the place where it is.
+    """Return the differences between two orders of one key, each with the key and the place where it is.
 
     Args:
         key: The key of both.
         stored: User id and body of the order in the journal.
         given: User id and body of the order that came now.
     """
+    found = differences(stored=stored, given=given)
+    return tuple(Fault(f"{key}: {fault.path}", fault.message) for fault in found)
+
+
+def differences(*, stored: tuple[str, str], given: tuple[str, str]) -> tuple[Fault, ...]:
+    """Return the differences between two orders, each with the place where it is; the arguments are as above."""
     before, now = ({"user_id": user_id, "order": orjson.loads(body)} for user_id, body in (stored, given))
-    return tuple(
-        Fault(f"{key}: {path.removeprefix('order.')}", message) for path, message in _differences(before, now, "")
-    )
+    return tuple(Fault(path.removeprefix("order."), message) for path, message in _differences(before, now, ""))
 
 
 _MISSING = object()

@@ -32,12 +32,14 @@ __all__ = [
     "AsyncEngine",
     "database_now",
     "events",
+    "has_tables",
     "insert_missing",
     "journal_errors",
     "journal_url",
     "make_engine",
     "orders",
     "prepare",
+    "reading_engine",
     "runs",
     "sa",
     "slots",
@@ -276,25 +278,57 @@ async def _make_tables(connection: AsyncConnection, *, name: str, is_sqlite: boo
     async with connection.begin():
         if not is_sqlite:  # held until the commit; SQLite's BEGIN IMMEDIATE is such a lock already
             await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
-        found = await connection.run_sync(_table_names)
-        if _meta.name in found:
-            version = await connection.scalar(sa.select(_meta.c.value).where(_meta.c.name == "schema_version"))
-            if version != SCHEMA_VERSION:
-                raise JournalVersionError(
-                    f"The journal {name} has schema version {version}, this version of cmr-async works with "
-                    f"{SCHEMA_VERSION}. Finish its run with the version of cmr-async that began it.",
-                    found=str(version),
-                    expected=SCHEMA_VERSION,
-                )
+        if await connection.run_sync(has_tables, name=name):
             return
-        if is_sqlite and found:
-            raise JournalError(f"{name} is a database of another program, not a journal. Choose another file.")
         await connection.run_sync(_metadata.create_all, checkfirst=False)
         await connection.execute(sa.insert(_meta).values(name="schema_version", value=SCHEMA_VERSION))
 
 
-def _table_names(connection: sa.Connection) -> list[str]:
-    return sa.inspect(connection).get_table_names()
+def has_tables(connection: sa.Connection, *, name: str) -> bool:
+    """Return whether a database has the tables of a journal; `name` is what messages call it.
+
+    Raises:
+        JournalVersionError: The journal has another schema version.
+        JournalError: The file is a database of another program.
+    """
+    found = sa.inspect(connection).get_table_names()
+    if _meta.name not in found:
+        if found and connection.dialect.name == "sqlite":
+            raise JournalError(f"{name} is a database of another program, not a journal. Choose another file.")
+        return False
+    version = connection.scalar(sa.select(_meta.c.value).where(_meta.c.name == "schema_version"))
+    if version != SCHEMA_VERSION:
+        raise JournalVersionError(
+            f"The journal {name} has schema version {version}, this version of cmr-async works with "
+            f"{SCHEMA_VERSION}. Finish its run with the version of cmr-async that began it.",
+            found=str(version),
+            expected=SCHEMA_VERSION,
+        )
+    return True
+
+
+def reading_engine(url: sa.URL) -> sa.Engine | None:
+    """Return an engine that can change nothing, or `None` when there is no such file.
+
+    Raises:
+        ConfigurationError: The database's driver is not installed.
+    """
+    if url.get_backend_name() == "sqlite":
+        path = Path(str(url.database))
+        if not path.exists():
+            return None
+        # Not `mode=ro`, which leaves the files beside the journal behind that WAL needs
+        address = f"{path.resolve().as_uri()}?mode=rw"
+        engine = sa.create_engine(
+            "sqlite://", creator=lambda: sqlite3.connect(address, uri=True, timeout=_BUSY), poolclass=sa.pool.QueuePool
+        )
+        sa.event.listen(engine, "connect", lambda made, _: made.execute("PRAGMA query_only = ON"))
+        return engine
+    try:
+        engine = sa.create_engine(url, hide_parameters=True)
+    except ImportError as error:
+        raise ConfigurationError(f'A journal there needs {error.name}: pip install "cmr-async[postgres]"') from None
+    return engine.execution_options(postgresql_readonly=True)
 
 
 async def _keep_readers_free(connection: AsyncConnection) -> None:

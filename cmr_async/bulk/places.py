@@ -90,6 +90,10 @@ class ReadOrder:
     ends_reading: bool = False
     #: The file says `confirm: true` of this order (JSON only). The caller decides, never the file.
     asks_confirm: bool = False
+    #: The state that a journal has it in, when a run on the journal would not send it for that; else `None`.
+    settled: str | None = None
+    #: A journal has another order under its key; the differences are among the faults.
+    changed: bool = False
     #: Rows by domain for an order of a table; `None` for JSON, where the path is the place.
     rows: Mapping[str, DomainRows] | None = None
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -14,6 +15,9 @@ from .places import InputFault, ReadOrder
 from .prices import DEFAULT_PRICES, Budget, PriceTable
 from .seen import SeenNames
 
+if TYPE_CHECKING:
+    from .known import KnownOrders
+
 __all__ = ["Plan", "check_orders", "make_plan"]
 
 
@@ -23,9 +27,11 @@ class Plan:
 
     #: Orders without faults.
     orders: int = 0
-    #: Domains that they register.
+    #: How many of them a run on the journal would not send, by the journal's state: accepted, unknown, rejected, sent.
+    settled: Mapping[str, int] = attrs.field(factory=dict)
+    #: Domains that the orders to send register.
     domains: int = 0
-    #: Mailboxes that they create.
+    #: Mailboxes that the orders to send create.
     mailboxes: int = 0
     #: Mailboxes among them that start warmup.
     warmups: int = 0
@@ -35,6 +41,8 @@ class Plan:
     user_ids: frozenset[str] = frozenset()
     #: Orders, or rows that make none, with faults.
     invalid: int = 0
+    #: How many of these are other orders under a key that the journal knows.
+    changed: int = 0
     #: All faults.
     faults: int = 0
     #: All cautions.
@@ -47,10 +55,15 @@ class Plan:
     affordable_cost: Decimal = Decimal(0)
     #: Orders for which the file says `confirm: true`.
     asking_confirm: int = 0
-    #: Estimate of what the orders take from the wallet, in US dollars.
+    #: Estimate of what the orders to send take from the wallet, in US dollars.
     cost: Decimal = Decimal(0)
     #: The prices behind the estimate.
     prices: PriceTable = DEFAULT_PRICES
+
+    @property
+    def to_send(self) -> int:
+        """Orders that a run would send."""
+        return self.orders - sum(self.settled.values())
 
     @property
     def cost_is_complete(self) -> bool:
@@ -58,15 +71,21 @@ class Plan:
         return self.warmups == 0 or self.prices.warmup is not None
 
 
-def check_orders(orders: Iterable[ReadOrder]) -> Iterator[ReadOrder]:
-    """Check each order, and that no order or domain occurs twice in the file; memory stays small.
+def check_orders(orders: Iterable[ReadOrder], *, known: KnownOrders | None = None) -> Iterator[ReadOrder]:
+    """Check each order, and that no order or domain occurs twice in file and journal; memory stays small.
 
     Args:
         orders: The orders of one file, as they were read.
+        known: What a journal holds; `None`: there is no journal.
 
-    Yields:
+    Returns:
         The same orders, in the same sequence, with everything that was found.
     """
+    checked = _check_file(orders)
+    return checked if known is None else known.compare(checked)
+
+
+def _check_file(orders: Iterable[ReadOrder]) -> Iterator[ReadOrder]:
     keys, domains = SeenNames(), SeenNames()
     for read in orders:
         request = read.request
@@ -130,6 +149,7 @@ def make_plan(
     orders: Iterable[ReadOrder],
     *,
     budget: Budget | None = None,
+    known: KnownOrders | None = None,
     keep_users: bool = False,
     on_fault: Callable[[InputFault], None] = lambda _: None,
     on_caution: Callable[[InputFault], None] = lambda _: None,
@@ -139,17 +159,19 @@ def make_plan(
     Args:
         orders: The orders of one file, as they were read.
         budget: The prices of the estimate, and limits; `None`: default prices, no limit. It is used up.
+        known: What a journal holds; its settled orders are counted apart and cost nothing more.
         keep_users: Collect the ids of all users; costs memory when there are very many.
         on_fault: Called with every fault as it is found.
         on_caution: Called with everything else that deserves a look.
     """
     budget = budget or Budget()
-    counted = domains = mailboxes = warmups = invalid = faults = cautions = asking = 0
+    counted = domains = mailboxes = warmups = invalid = changed = faults = cautions = asking = 0
     cost = Decimal(0)
     whole = within = True
+    settled: dict[str, int] = {}
     prices, user_id = budget.prices, ""
     users, user_ids = SeenNames(), set()
-    for checked in check_orders(orders):
+    for checked in check_orders(orders, known=known):
         for fault in checked.faults:
             faults += 1
             on_fault(fault)
@@ -159,9 +181,18 @@ def make_plan(
         whole = whole and not checked.ends_reading
         if checked.request is None:
             invalid += 1
+            changed += checked.changed
             continue
         order = checked.request.order
         counted += 1
+        if checked.request.user_id != user_id:
+            user_id = checked.request.user_id
+            users.add(user_id, 1)
+            if keep_users:
+                user_ids.add(user_id)
+        if checked.settled is not None:
+            settled[checked.settled] = settled.get(checked.settled, 0) + 1
+            continue
         domains += len(order.domains)
         mailboxes += order.mailbox_count
         for boxes in order.mailboxes.values():
@@ -171,19 +202,16 @@ def make_plan(
         estimate = prices.estimate(order)
         cost += estimate
         within = within and budget.take(estimate) is None
-        if checked.request.user_id != user_id:
-            user_id = checked.request.user_id
-            users.add(user_id, 1)
-            if keep_users:
-                user_ids.add(user_id)
     return Plan(
         orders=counted,
+        settled=settled,
         domains=domains,
         mailboxes=mailboxes,
         warmups=warmups,
         users=len(users),
         user_ids=frozenset(user_ids),
         invalid=invalid,
+        changed=changed,
         faults=faults,
         cautions=cautions,
         asking_confirm=asking,

@@ -23,6 +23,16 @@ class SeenNames:
         self._rows = array("Q", bytes(8 * self._size))
         self._count = 0
 
+    def get(self, name: str) -> int:
+        """Return the row of a name, 0 when it is not there."""
+        mark = hash(name) & _MASK or 1
+        at = mark & (self._size - 1)
+        while found := self._hashes[at]:
+            if found == mark:
+                return self._rows[at]
+            at = (at + 1) & (self._size - 1)
+        return 0
+
     def mark(self, name: str, row: int) -> None:
         """Change the row of a name that is there."""
         mark = hash(name) & _MASK or 1

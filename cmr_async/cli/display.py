@@ -120,8 +120,8 @@ class Cautions:
                 complain(f"caution: ... and {more:,} more like it")
 
 
-def show_plan(plan: Plan, *, file: str, confirm: bool) -> None:
-    """Print what the file would order."""
+def show_plan(plan: Plan, *, file: str, confirm: bool, journal: str | None = None) -> None:
+    """Print what the file would order; `journal` is what the run's journal is called."""
     kind = "paid at once" if confirm else "drafts (cost nothing; processed later)"
     missing = "" if plan.cost_is_complete else ", without warmup, whose price is not published"
     rows = [
@@ -137,11 +137,19 @@ def show_plan(plan: Plan, *, file: str, confirm: bool) -> None:
         say(f"  {name:<10} {value}")
     if plan.invalid:
         say(f"  left out   {counted(plan.invalid, 'order')} with faults (--skip-invalid)")
-    if plan.affordable < plan.orders:
+    if journal is not None:
+        before = ", ".join(f"{count:,} {_BEFORE.get(state, state)}" for state, count in plan.settled.items())
+        known = f"; dealt with before: {before}" if before else ""
+        say(f"  journal    {journal}: {counted(plan.to_send, 'order')} to send{known}")
+    if plan.affordable < plan.to_send:
         say(f"  limit      stops after {counted(plan.affordable, 'order')}, about ${plan.affordable_cost:,.2f}")
     if plan.asking_confirm and not confirm:
         asking = counted(plan.asking_confirm, "order")
         say(f"  note       the file says confirm: true of {asking}; made as drafts: only --confirm pays")
+
+
+#: States of a journal that do not explain themselves.
+_BEFORE = {"sent": "sent without an outcome yet"}
 
 
 def show_results(rows: Iterable[ResultRow]) -> None:

@@ -65,7 +65,7 @@ def _advice(report: RunReport, journal: str | None) -> list[str]:
     if PermissionDeniedError in report.errors:
         lines.append("The key is good, but not for this user: the user id must be one that the API returned.")
     if report.summary.unknown and journal is not None:
-        lines.append(f"The unknown orders are left alone: run `cmr orders reconcile {printable(journal)}`.")
+        lines.append(f"The unknown orders are left alone: run `cmr orders reconcile {journal}`.")
     elif report.summary.unknown:
         lines.append("Do not send the unknown orders again: look them up in the Partner Dashboard first.")
     return lines

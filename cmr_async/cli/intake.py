@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 import attrs
 import typer
@@ -16,12 +18,15 @@ from ..bulk.prices import DEFAULT_PRICES, Budget, PriceTable, read_prices
 from .display import Cautions, complain, counted, printable, show_plan
 from .exits import ExitCode
 
+if TYPE_CHECKING:
+    from ..bulk.known import KnownOrders
+
 __all__ = ["Intake", "open_intake"]
 
 
 @attrs.frozen(kw_only=True)
 class Intake:
-    """An open order file and how its orders are to be made."""
+    """An open order file and how its orders are to be made; a context manager that closes it."""
 
     #: The file.
     source: OrderFile
@@ -39,6 +44,23 @@ class Intake:
     max_orders: int | None
     #: Most dollars to spend, by estimate.
     max_spend: Decimal | None
+    #: What the run's journal holds; `None`: there is no journal.
+    known: KnownOrders | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.source.close()
+        if self.known is not None:
+            self.known.close()
+
+    @property
+    def journal(self) -> str | None:
+        """The run's journal as messages call it, without a password."""
+        return None if self.known is None else printable(self.known.name)
 
     def orders(self) -> Iterator[ReadOrder]:
         """The file's orders, from its beginning."""
@@ -46,7 +68,7 @@ class Intake:
 
     def checked(self) -> Iterator[ReadOrder]:
         """The file's orders after every check, from its beginning."""
-        return check_orders(self.orders())
+        return check_orders(self.orders(), known=self.known)
 
     def budget(self) -> Budget:
         """The limits, unused."""
@@ -58,6 +80,7 @@ class Intake:
         plan = make_plan(
             self.orders(),
             budget=self.budget(),
+            known=self.known,
             keep_users=keep_users,
             on_fault=lambda fault: complain(printable(str(fault))),
             on_caution=cautions.add,
@@ -66,9 +89,17 @@ class Intake:
         refusal = self._refusal(plan)
         if refusal:
             complain(f"cmr: {printable(refusal)}; nothing was sent.")
+            if plan.changed:
+                complain(self._about_changed(plan))
             raise typer.Exit(ExitCode.USAGE)
-        show_plan(plan, file=self.source.name, confirm=self.confirm)
+        show_plan(plan, file=self.source.name, confirm=self.confirm, journal=self.journal)
         return plan
+
+    def _about_changed(self, plan: Plan) -> str:
+        return (
+            f"{counted(plan.changed, 'order')} changed after the journal {self.journal} wrote them down. Put back what "
+            "they were, or leave them out with --skip-invalid. A new reference makes a changed order a new purchase."
+        )
 
     def _refusal(self, plan: Plan) -> str | None:
         name = self.source.name
@@ -94,8 +125,13 @@ def open_intake(
     skip_invalid: bool = False,
     max_orders: int | None = None,
     max_spend: str | None = None,
+    journal: str | None = None,
+    kind_matters: bool = True,
 ) -> Intake:
-    """Open a file as the options say; close its `source` in the end.
+    """Open a file as the options say.
+
+    With a journal its orders are looked up there; `kind_matters=False` takes a draft and the paid order of the same
+    things for the same order.
 
     Raises:
         CMRError: The file or the prices cannot be read.
@@ -111,8 +147,15 @@ def open_intake(
         prices=read_prices(prices) if prices else DEFAULT_PRICES,
         max_orders=max_orders,
         max_spend=_dollars(max_spend),
+        known=None if journal is None else _known(journal, kind_matters=kind_matters),
         source=OrderFile(file, format=format),
     )
+
+
+def _known(journal: str, *, kind_matters: bool) -> KnownOrders:
+    from ..bulk.known import KnownOrders  # noqa: PLC0415 - an extra
+
+    return KnownOrders(journal, kind_matters=kind_matters)
 
 
 def _dollars(text: str | None) -> Decimal | None:

@@ -51,6 +51,18 @@ MaxSpend = Annotated[
     str | None,
     typer.Option("--max-spend", metavar="DOLLARS", help="Stop before the orders cost more than this, by estimate."),
 ]
+JournalOption = Annotated[
+    str | None,
+    typer.Option(
+        "--journal",
+        help="Write everything down in this file (SQLite) or database (postgresql://...), so that the same command "
+        "goes on where it was killed and nothing is placed twice.",
+    ),
+]
+PlanJournal = Annotated[
+    str | None,
+    typer.Option("--journal", help="Look up in this journal which orders were dealt with before."),
+]
 SkipInvalid = Annotated[
     bool, typer.Option("--skip-invalid", help="Leave out orders with faults instead of sending nothing.")
 ]
@@ -73,14 +85,7 @@ def submit(  # noqa: PLR0917 - typer calls it by name
         Path | None, typer.Option("--output", "-o", help="Write a result per order to this .csv or .jsonl file.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the --output file if it exists.")] = False,
-    journal: Annotated[
-        str | None,
-        typer.Option(
-            "--journal",
-            help="Write everything down in this file (SQLite) or database (postgresql://...), so that the same command "
-            "goes on where it was killed and nothing is placed twice.",
-        ),
-    ] = None,
+    journal: JournalOption = None,
     max_orders: MaxOrders = None,
     max_spend: MaxSpend = None,
     skip_invalid: SkipInvalid = False,
@@ -110,13 +115,14 @@ def submit(  # noqa: PLR0917 - typer calls it by name
             skip_invalid=skip_invalid,
             max_orders=max_orders,
             max_spend=max_spend,
+            journal=journal,
         )
-        stack.enter_context(intake.source)
+        stack.enter_context(intake)
         plan = intake.plan(keep_users=simulator)
         if dry_run:
             say("Dry run: nothing was sent.")
             return
-        if confirm and not simulator and not yes:
+        if confirm and plan.to_send and not simulator and not yes:
             _ask(plan, file)
         writer = stack.enter_context(_writer(output, overwrite=overwrite)) if output else None
         code = _send(
@@ -129,6 +135,7 @@ def submit(  # noqa: PLR0917 - typer calls it by name
 def plan(  # noqa: PLR0917 - typer calls it by name
     file: File,
     user_id: UserId = None,
+    journal: PlanJournal = None,
     max_orders: MaxOrders = None,
     max_spend: MaxSpend = None,
     skip_invalid: SkipInvalid = False,
@@ -149,8 +156,10 @@ def plan(  # noqa: PLR0917 - typer calls it by name
             skip_invalid=skip_invalid,
             max_orders=max_orders,
             max_spend=max_spend,
+            journal=journal,
+            kind_matters=False,
         )
-        with intake.source:
+        with intake:
             intake.plan()
 
 
@@ -173,7 +182,7 @@ def _ask(plan: Plan, file: str) -> None:
 
     what = ", ".join(
         (
-            counted(plan.orders, "order"),
+            counted(plan.to_send, "order"),
             counted(plan.domains, "domain"),
             counted(plan.mailboxes, "mailbox", "mailboxes"),
         )
@@ -181,7 +190,7 @@ def _ask(plan: Plan, file: str) -> None:
     if file == "-" or not sys.stdin.isatty():
         complain(f"cmr: --confirm spends money on {what}, and nobody can be asked here: add --yes. Nothing sent.")
         raise typer.Exit(ExitCode.USAGE)
-    if plan.affordable < plan.orders:
+    if plan.affordable < plan.to_send:
         what += f", at most the first {counted(plan.affordable, 'order')}"
     if not typer.confirm(f"Spend money on {what}, about ${plan.affordable_cost:,.2f}?"):
         say("Nothing was sent.")
@@ -229,6 +238,6 @@ def _send(
         confirm=intake.confirm,
         simulator=simulator,
         output=output,
-        journal=journal,
+        journal=intake.journal,
     )
     return exit_code(report.summary, planned=plan.orders + plan.invalid, interrupted=report.interrupted)

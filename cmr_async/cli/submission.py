@@ -140,12 +140,19 @@ class Submission:
                     continue
                 self._end(checked.row, f"{self._source.name} changed while its orders were being sent")
                 return
-            if limit := self._budget.take(self._budget.prices.estimate(checked.request.order)):
+            # What the journal has settled is not sent, so it costs nothing.
+            if checked.settled is None and (limit := self._limit(checked.request)):
                 self._end(checked.row, limit)
                 return
             self._under_way[index] = (checked.row, checked.request)
             yield checked.request
             index += 1
+
+    def _limit(self, request: OrderRequest) -> str | None:
+        """The limit that an order would pass: one that was set, or the plan that money was allowed for."""
+        if self._budget.orders >= self._plan.to_send:
+            return "the journal changed meanwhile: more orders are to be sent than the plan showed"
+        return self._budget.take(self._budget.prices.estimate(request.order))
 
     def _end(self, row: int, reason: str) -> None:
         """Give out no further order; those that were given out are still sent, which stopping the run would not do."""
