@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +11,10 @@ from typing import Any
 import aiohttp
 import pytest
 from aioresponses import aioresponses
+
+# Without bytecode every process that the tests start would compile all that it imports, for half a second and more
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 class MockedResponse(aiohttp.ClientResponse):
