@@ -1,7 +1,7 @@
 """What the tests of the blocking client share: a server on this machine that misbehaves on request, and scripts.
 
 The server answers with what it was asked, so that an answer to the wrong caller shows. The first part of the path
-of the base URL says how it behaves: `/ok`, `/slow` (answers after 0.3 s), `/late` (after 1.5 s), `/never`.
+of the base URL says how it behaves: `/ok`, `/slow` (answers after 0.3 s), `/held` (answers when the test says so).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,7 +22,7 @@ import pytest
 
 import cmr_async
 
-_DELAYS = {"ok": 0.0, "slow": 0.3, "late": 1.5, "never": 3600.0}
+_SLOW = 0.3
 
 #: What scripts begin with.
 HEAD = """
@@ -45,6 +45,7 @@ class Server:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._released = asyncio.Event()
         #: User ids of the requests, as they came.
         self.users: list[str] = []
         #: User ids of the requests whose client went away before the answer.
@@ -58,7 +59,11 @@ class Server:
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
 
-    def wait_for(self, what: Callable[[], object], seconds: float = 5.0) -> None:
+    def release(self) -> None:
+        """Answer what is held, and all that comes."""
+        self._loop.call_soon_threadsafe(self._released.set)
+
+    def wait_for(self, what: Callable[[], object], seconds: float = 20.0) -> None:
         """Wait until something is true of the server."""
         end = time.monotonic() + seconds
         while not what():
@@ -94,18 +99,24 @@ class Server:
         user = parse_qs(url.query).get("userId", [""])[0]
         self.users.append(user)
         self.times.append(time.monotonic())
-        if delay := _DELAYS[url.path.split("/")[1]]:
-            try:
-                async with asyncio.timeout(delay):
-                    await reader.read(1)
-                self.aborted.append(user)
-                raise ConnectionAbortedError
-            except TimeoutError:
-                pass
+        how = url.path.split("/")[1]
+        if how != "ok" and not await self._stays(reader, until=self._released.wait() if how == "held" else None):
+            self.aborted.append(user)
+            return
         body = json.dumps({"status": 200, "message": "ok", "data": {"orderId": f"order-of-{user}"}}).encode()
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body))
         writer.write(body)
         await writer.drain()
+
+    async def _stays(self, reader: asyncio.StreamReader, *, until: Awaitable[object] | None) -> bool:
+        """Whether the client was still there when it was time to answer."""
+        time_to_answer = asyncio.ensure_future(until or asyncio.sleep(_SLOW))
+        gone = asyncio.ensure_future(reader.read(1))
+        await asyncio.wait({time_to_answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        for each in (time_to_answer, gone):
+            each.cancel()
+        await asyncio.gather(time_to_answer, gone, return_exceptions=True)
+        return gone.cancelled()
 
 
 @pytest.fixture

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -22,28 +25,40 @@ def timed(call):
 """
 
 
-def interrupt(process: subprocess.Popen[str], server: Server, requests: int = 1) -> float:
-    """Send SIGINT once the server has the requests; return the moment."""
+def interrupt(process: subprocess.Popen[str], server: Server, requests: int = 1) -> None:
+    """Send SIGINT once the server has the requests."""
     server.wait_for(lambda: len(server.users) >= requests)
     time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    return time.monotonic()
 
 
 def first_line(process: subprocess.Popen[str]) -> str:
+    """The first line that is printed: what is read while the server holds its answers did not wait for them."""
     assert process.stdout is not None
-    return process.stdout.readline()
+    with ended_after(process, 20):
+        return process.stdout.readline()
+
+
+@contextmanager
+def ended_after(process: subprocess.Popen[str], seconds: float) -> Iterator[None]:
+    """Kill a process that hangs, so that reading from it ends."""
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 def test_ctrl_c_in_a_read_aborts_it_at_once(scripts: Scripts) -> None:
     with scripts.start(TIMED + """
-cmr = client("never")
+cmr = client("held")
 timed(lambda: cmr.orders.status("o", user_id="a"))
 """) as process:  # fmt: skip
-        sent = interrupt(process, scripts.server)
+        interrupt(process, scripts.server)
         assert first_line(process) == "notes:\n"
-        assert time.monotonic() - sent < 1
-        scripts.server.wait_for(lambda: scripts.server.aborted == ["a"], seconds=0.5)
+        scripts.server.wait_for(lambda: scripts.server.aborted == ["a"])
         finish(process)
 
 
@@ -51,26 +66,26 @@ def test_ctrl_c_while_waiting_for_the_pace_sends_nothing(scripts: Scripts) -> No
     with scripts.start(TIMED + """
 cmr = Client("key", SERVER + "ok", gap=60)
 place(cmr, "a")
-timed(lambda: place(cmr, "b"))
+timed(lambda: [print("waiting"), place(cmr, "b")])
 """) as process:  # fmt: skip
-        sent = interrupt(process, scripts.server)
+        assert first_line(process) == "waiting\n"
+        interrupt(process, scripts.server)
         assert first_line(process) == "notes:\n"
-        assert time.monotonic() - sent < 1
         finish(process)
     assert scripts.server.users == ["a"]
 
 
-def test_ctrl_c_in_an_order_is_back_within_a_second_and_its_answer_is_logged(scripts: Scripts) -> None:
+def test_ctrl_c_in_an_order_is_back_before_its_answer_which_is_logged(scripts: Scripts) -> None:
     with scripts.start(TIMED + """
 import logging
 logging.basicConfig(stream=sys.stdout, format="logged: %(message)s")
-with client("late") as cmr:
+with client("held") as cmr:
     timed(lambda: cmr.orders.create(order(), user_id="a"))
     raise SystemExit
 """) as process:  # fmt: skip
-        sent = interrupt(process, scripts.server)
+        interrupt(process, scripts.server)
         assert first_line(process).startswith("notes: What had gone out may have been placed: do not send it again.")
-        assert time.monotonic() - sent < 1
+        scripts.server.release()
         printed = finish(process)
     assert "logged: An interrupted call has ended. The order for example.com was accepted." in printed
     assert "logged: An interrupted call has ended. Its id: order-of-a." in printed
@@ -91,13 +106,12 @@ def test_an_order_without_an_answer_ends_unknown_and_the_exit_does_not_hang(scri
 from cmr_async import Timeouts
 import logging
 logging.basicConfig(stream=sys.stdout, format="logged: %(message)s")
-cmr = client("never", timeouts=Timeouts(drain=1))
+cmr = client("held", timeouts=Timeouts(drain=1))
 timed(lambda: cmr.orders.create(order(), user_id="a"))
 time.sleep(1)
 """) as process:  # fmt: skip
-        sent = interrupt(process, scripts.server)
+        interrupt(process, scripts.server)
         assert first_line(process).startswith("notes: What had gone out may have been placed")
-        assert time.monotonic() - sent < 1
         printed = finish(process)
     assert "outcome=unknown" in printed
     assert "logged: An interrupted call has ended. The order for example.com" in printed
@@ -107,13 +121,12 @@ def test_the_exit_waits_a_bounded_time_for_an_order_that_had_gone_out(scripts: S
     with scripts.start(TIMED + """
 import cmr_async.sync.portal as portal
 portal._EXIT_GRACE = 0.5
-cmr = client("never")
+cmr = client("held")
 timed(lambda: cmr.orders.create(order(), user_id="a"))
 """) as process:  # fmt: skip
-        sent = interrupt(process, scripts.server)
+        interrupt(process, scripts.server)
         _, complaints = process.communicate(timeout=10)
     assert process.returncode == 0
-    assert time.monotonic() - sent < 4
     assert "Left without the answers: orders that had gone out may have been placed." in complaints
     assert "Traceback" not in complaints
 
@@ -126,15 +139,14 @@ import signal
 class Limit(Exception): pass
 def raise_limit(*_): raise Limit
 signal.signal(signal.SIGALRM, raise_limit)
+cmr = client("held")
 signal.setitimer(signal.ITIMER_REAL, 0.3)
-cmr = client("never")
-began = time.monotonic()
 try:
     cmr.orders.status("o", user_id="a")
 except Limit:
-    print(time.monotonic() - began < 1.3)
+    print("back")
 """)
-    assert printed == "True\n"
+    assert printed == "back\n"
     scripts.server.wait_for(lambda: scripts.server.aborted == ["a"])
 
 
@@ -142,7 +154,7 @@ def test_ctrl_c_in_a_bulk_run_is_back_at_once_and_drains_what_had_gone_out(scrip
     with scripts.start(TIMED + """
 import logging
 logging.basicConfig(stream=sys.stdout, format="logged: %(message)s")
-cmr = client("late")
+cmr = client("held")
 def requests():
     for number in range(100):
         yield OrderRequest(user_id=f"u{number}", order=order())
@@ -155,17 +167,17 @@ timed(go)
 run.close()
 print("drained", sorted(outcome.order_id for outcome in run.drained), run.summary.accepted)
 """) as process:  # fmt: skip
-        sent = interrupt(process, scripts.server, requests=4)
+        interrupt(process, scripts.server, requests=4)
         assert first_line(process).startswith("notes: What had gone out may have been placed")
-        assert time.monotonic() - sent < 1
+        scripts.server.release()
         printed = finish(process)
     assert "drained ['order-of-u0', 'order-of-u1', 'order-of-u2', 'order-of-u3'] 4" in printed
     assert len(scripts.server.users) == 4
 
 
 def test_exit_while_other_threads_are_in_calls(scripts: Scripts) -> None:
-    scripts.run("""
-cmr = client("never")
+    with scripts.start("""
+cmr = client("held")
 def work():
     try:
         cmr.orders.status("o", user_id="a")
@@ -174,8 +186,13 @@ def work():
 ended = []
 for _ in range(8):
     threading.Thread(target=work, daemon=True).start()
-time.sleep(0.3)
-""", seconds=5)  # fmt: skip
+try:
+    threading.Event().wait()
+except KeyboardInterrupt:
+    pass
+""") as process:  # fmt: skip
+        interrupt(process, scripts.server, requests=8)
+        finish(process)
     scripts.server.wait_for(lambda: len(scripts.server.aborted) == 8)
 
 
@@ -198,7 +215,7 @@ holder.self, holder.cmr = holder, client()
 place(holder.cmr, "cycle")
 run = kept.bulk.submit((OrderRequest(user_id=f"u{n}", order=order()) for n in range(10)), concurrency=2)
 next(run)
-""", seconds=5)  # fmt: skip
+""")  # fmt: skip
 
 
 def test_a_call_after_the_exit_has_begun_is_refused_in_words(scripts: Scripts) -> None:
@@ -229,8 +246,8 @@ run = cmr.bulk.submit(requests(), journal="run.db", concurrency=2)
 
 def test_a_journaled_run_left_at_the_exit_goes_on_in_the_next_process(scripts: Scripts) -> None:
     pytest.importorskip("aiosqlite")
-    scripts.run(JOURNALED + "for _, outcome in zip(range(3), run): pass", seconds=10)
-    printed = scripts.run(JOURNALED + "list(run); print(run.summary.unknown, run.summary.total)", seconds=10)
+    scripts.run(JOURNALED + "for _, outcome in zip(range(3), run): pass")
+    printed = scripts.run(JOURNALED + "list(run); print(run.summary.unknown, run.summary.total)")
     assert printed == "0 20\n"
     assert sorted(scripts.server.users) == sorted(f"u{number}" for number in range(20))
 
