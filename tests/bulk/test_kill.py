@@ -96,11 +96,13 @@ class Storm:
     step: str = "confirm"
     orders: int = ORDERS
     rng: Random = attrs.field(factory=lambda: Random(SEED))
+    processes: int = 1
     kills: int = 0
     lives: int = 0
 
     async def rage(self, *, processes: int) -> None:
         """Run and kill."""
+        self.processes = processes
         async with AsyncExitStack() as stack, asyncio.timeout(LIMIT):
             runners = [await stack.enter_async_context(runner()) for _ in range(processes)]
             async with asyncio.TaskGroup() as group:
@@ -148,7 +150,7 @@ class Storm:
         if self.rng.random() < 0.15:
             requests, delay = 0, self.rng.uniform(0, 0.05)
         else:
-            requests, delay = self.rng.randint(3, 7), self.rng.uniform(0, 0.008)
+            requests, delay = self.rng.randint(3, 7) * self.processes, self.rng.uniform(0, 0.008)
         wanted = self._arrived() + requests
         while self._arrived() < wanted:  # noqa: ASYNC110 - the simulator has no event for it
             await asyncio.sleep(0.0005)
