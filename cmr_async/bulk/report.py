@@ -18,10 +18,11 @@ from typing import Any, TextIO
 
 import orjson
 
-from .journal_entry import JOURNAL_COLUMNS, Entry, Step, StepState, Verdict
+from .items import OrderOutcome
+from .journal_entry import JOURNAL_COLUMNS, Entry, Step, StepState, Verdict, body_of, fingerprint, order_key, storable
 from .results import ResultFormat, spreadsheet_safe
 
-__all__ = ["report_page", "write_entries"]
+__all__ = ["entry_of", "report_page", "write_entries"]
 
 #: Orders a second that the API allows one key.
 _PACE = 5
@@ -94,6 +95,32 @@ def report_page(entries: Sequence[Entry], *, title: str, now: float) -> str:
         options="".join(f'<option value="{state.value}">{_words(state)}</option>' for state in _ORDER),
         chart=_chart(entries),
         rows="\n".join(map(_row, ordered)),
+    )
+
+
+def entry_of(outcome: OrderOutcome, *, at: float) -> Entry:
+    """Return the entry that a journal would have of an outcome of a run without one.
+
+    Args:
+        outcome: How the order ended.
+        at: When, UTC epoch in seconds.
+    """
+    request = outcome.request
+    return Entry(
+        key=storable(request.reference) if request.reference else order_key(request),
+        step=Step.CREATE,
+        position=outcome.index,
+        user_id=storable(request.user_id),
+        reference=request.reference,
+        body=body_of(request.order).decode(),
+        fingerprint=fingerprint(request),
+        confirm=request.order.confirm,
+        state=StepState(outcome.state.value),
+        attempts=outcome.attempts,
+        order_id=outcome.order_id,
+        message=storable(outcome.error.message if outcome.error else ""),
+        planned_at=at,
+        ended_at=at,
     )
 
 

@@ -39,13 +39,20 @@ Exit codes:
   130  interrupted by Ctrl-C or SIGTERM"""
 
 
-def exit_code(summary: BulkSummary, *, planned: int, interrupted: bool = False) -> ExitCode:
-    """The exit code of a run: the gravest thing that happened decides."""
+def exit_code(summary: BulkSummary, *, planned: int, left_alone: int = 0, interrupted: bool = False) -> ExitCode:
+    """The exit code of a run: the gravest thing that happened decides.
+
+    Args:
+        summary: Counts of the run.
+        planned: Orders of the file.
+        left_alone: Skipped orders that were not accepted.
+        interrupted: The run was.
+    """
     if interrupted:
         return ExitCode.INTERRUPTED
     if summary.unknown:
         return ExitCode.UNKNOWN
-    if summary.rejected or summary.not_sent or summary.total < planned:
+    if summary.rejected or summary.not_sent or left_alone or summary.total < planned:
         return ExitCode.REJECTED
     return ExitCode.ACCEPTED
 

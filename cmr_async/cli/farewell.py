@@ -22,9 +22,10 @@ def farewell(
     confirm: bool,
     simulator: bool,
     output: Path | None,
+    page: Path | None = None,
     journal: str | None = None,
 ) -> None:
-    """Print the last lines of a run."""
+    """Print the last lines of a run; `journal` is what its journal is called."""
     summary = report.summary
     what = "paid order" if confirm else "draft"
     lines = [f"{counted(summary.accepted, what)} accepted of {counted(plan.orders, 'order')}."]
@@ -32,7 +33,8 @@ def farewell(
         (summary.rejected, "refused: nothing was bought"),
         (summary.unknown, "UNKNOWN: may or may not have been placed"),
         (summary.not_sent, "not sent: safe to send again"),
-        (summary.skipped, "skipped: dealt with in an earlier run"),
+        (summary.skipped - report.left_alone, "skipped: accepted in an earlier run"),
+        (report.left_alone, "skipped: refused in an earlier run, or being sent by another one"),
         (plan.orders - summary.total, "not started"),
         (plan.invalid, "left out because of faults"),
     ]
@@ -44,10 +46,15 @@ def farewell(
     lines += _advice(report, journal)
     if output is not None:
         lines.append(f"Results: {output}")
-    if journal is None:
+    if page is not None:
+        lines.append(f"Report: {page}")
+    if journal is not None and (report.left_alone or summary.accepted + summary.skipped < plan.orders + plan.invalid):
+        lines.append(f"To go on, run the same command again: what the journal {journal} knows as accepted is skipped.")
+        lines += _first_left(report, plan)
+    else:
         lines += _next(report, plan, source=source, confirm=confirm, simulator=simulator, output=output)
-    elif summary.accepted + summary.skipped < plan.orders + plan.invalid:
-        lines.append("To go on, run the same command again: what the journal knows as accepted is skipped.")
+        if confirm and not simulator and journal is None and summary.accepted == plan.orders:
+            lines.append("Do not send the file again.")
     say("")
     for line in lines:
         say(line)
@@ -64,11 +71,19 @@ def _advice(report: RunReport, journal: str | None) -> list[str]:
         lines.append("The wallet is too low: top it up in the Partner Dashboard.")
     if PermissionDeniedError in report.errors:
         lines.append("The key is good, but not for this user: the user id must be one that the API returned.")
+    if report.left_alone and journal is not None:
+        lines.append(f"Orders that were refused are planned again by name: `cmr orders resubmit {journal}`.")
     if report.summary.unknown and journal is not None:
         lines.append(f"The unknown orders are left alone: run `cmr orders reconcile {journal}`.")
     elif report.summary.unknown:
         lines.append("Do not send the unknown orders again: look them up in the Partner Dashboard first.")
     return lines
+
+
+def _first_left(report: RunReport, plan: Plan) -> list[str]:
+    if report.next_row and report.summary.total < plan.orders:
+        return [f"The first order that was not started begins at row {report.next_row:,}."]
+    return []
 
 
 def _next(
@@ -86,9 +101,7 @@ def _next(
             )
         elif not summary.unknown:
             lines.append("Nothing was ordered: correct the cause and run the same command again.")
-        if report.next_row and summary.total < plan.orders:
-            lines.append(f"The first order that was not started begins at row {report.next_row:,}.")
-        return lines
+        return lines + _first_left(report, plan)
     if simulator:
         return [
             "This was the simulator: no account, no money. What to try next:",
@@ -99,4 +112,4 @@ def _next(
         ]
     if not confirm:
         return ["Drafts cost nothing until they are processed. Review them in the Partner Dashboard."]
-    return ["Accepted means queued: domains and mailboxes follow in a minute or two. Do not send the file again."]
+    return ["Accepted means queued: domains and mailboxes follow in a minute or two."]

@@ -15,7 +15,7 @@ from .exits import plain_errors
 if TYPE_CHECKING:
     from ..bulk.journal import Entry
 
-__all__ = ["export", "report"]
+__all__ = ["check_page", "export", "read_steps", "report", "write_page"]
 
 Location = Annotated[
     str, typer.Argument(metavar="JOURNAL", help="A journal: a path (SQLite) or a URL (postgresql://...).")
@@ -36,7 +36,7 @@ def export(
         ending = output.suffix.lower().lstrip(".")
         if ending not in set(ResultFormat):
             raise ConfigurationError(f"{output}: a journal is written as .csv or .jsonl; give the file such a name.")
-        _, entries = asyncio.run(_read(journal))
+        _, entries = asyncio.run(read_steps(journal))
         try:
             with output.open("w" if overwrite else "x", encoding="utf-8", newline="") as file:
                 write_entries(entries, file, format=ResultFormat(ending))
@@ -52,20 +52,43 @@ def report(
 ) -> None:
     """Write JOURNAL as one HTML page: totals, orders over time, and a table, unknown orders first."""
     with plain_errors():
-        from ..bulk.report import report_page  # noqa: PLC0415 - fast help, and an extra
-
-        if output.suffix.lower() not in {".html", ".htm"}:
-            raise ConfigurationError(f"{output}: a report is an HTML page; give the file a name that ends in .html.")
-        name, entries = asyncio.run(_read(journal))
-        try:
-            with output.open("w" if overwrite else "x", encoding="utf-8") as file:
-                file.write(report_page(entries, title=name, now=time.time()))
-        except OSError as error:
-            raise _unwritable(output, error) from None
+        check_page(output)
+        name, entries = asyncio.run(read_steps(journal))
+        write_page(output, entries, title=name, overwrite=overwrite)
         _done(len(entries), output)
 
 
-async def _read(location: str) -> tuple[str, list[Entry]]:
+def check_page(output: Path) -> None:
+    """Make sure that a page has the name of one.
+
+    Raises:
+        ConfigurationError: It has not.
+    """
+    if output.suffix.lower() not in {".html", ".htm"}:
+        raise ConfigurationError(f"{output}: a report is an HTML page; give the file a name that ends in .html.")
+
+
+def write_page(output: Path, entries: list[Entry], *, title: str, overwrite: bool) -> None:
+    """Write the HTML page about the steps of a journal.
+
+    Raises:
+        ConfigurationError: The file exists, or cannot be written.
+    """
+    from ..bulk.report import report_page  # noqa: PLC0415 - fast help
+
+    try:
+        with output.open("w" if overwrite else "x", encoding="utf-8") as file:
+            file.write(report_page(entries, title=title, now=time.time()))
+    except OSError as error:
+        raise _unwritable(output, error) from None
+
+
+async def read_steps(location: str) -> tuple[str, list[Entry]]:
+    """Return the name of a journal, and all its steps.
+
+    Raises:
+        JournalError: There is no such journal, or it cannot be read.
+    """
     from ..bulk.journal import Journal, Step  # noqa: PLC0415 - fast help, and an extra
 
     async with Journal.open(location, create=False) as journal:

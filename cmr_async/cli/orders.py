@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..bulk.results import ResultWriter
     from ..client import AsyncClient
     from .intake import Intake
+    from .run_page import RunPage
 
 __all__ = ["app"]
 
@@ -56,13 +57,18 @@ JournalOption = Annotated[
     typer.Option(
         "--journal",
         help="Write everything down in this file (SQLite) or database (postgresql://...), so that the same command "
-        "goes on where it was killed and nothing is placed twice.",
+        "goes on where it was killed and nothing is placed twice. Paid orders have FILE.journal.db by default.",
     ),
 ]
 PlanJournal = Annotated[
     str | None,
-    typer.Option("--journal", help="Look up in this journal which orders were dealt with before."),
+    typer.Option(
+        "--journal",
+        help="Look up in this journal which orders were dealt with before; by default in FILE.journal.db if there is "
+        "one. It is not changed.",
+    ),
 ]
+NoJournal = Annotated[bool, typer.Option("--no-journal", help="Go without a journal.")]
 SkipInvalid = Annotated[
     bool, typer.Option("--skip-invalid", help="Leave out orders with faults instead of sending nothing.")
 ]
@@ -84,8 +90,14 @@ def submit(  # noqa: PLR0917 - typer calls it by name
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write a result per order to this .csv or .jsonl file.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the --output file if it exists.")] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write a page about the run to this .html file when it ends.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the --output and --report files if they exist.")
+    ] = False,
     journal: JournalOption = None,
+    no_journal: NoJournal = False,
     max_orders: MaxOrders = None,
     max_spend: MaxSpend = None,
     skip_invalid: SkipInvalid = False,
@@ -100,11 +112,15 @@ def submit(  # noqa: PLR0917 - typer calls it by name
     """
     from .display import complain, say  # noqa: PLC0415 - fast help
     from .intake import open_intake  # noqa: PLC0415
+    from .journal_choice import choose_journal  # noqa: PLC0415
 
     if not (dry_run or simulator) and not os.environ.get("CMR_API_KEY"):
         complain("cmr: no API key: set CMR_API_KEY (Partner Dashboard, Settings, Integrations) or try --simulator.")
         raise typer.Exit(ExitCode.USAGE)
     with plain_errors(), ExitStack() as stack:
+        page = _page(report, overwrite=overwrite) if report else None
+        pays = confirm and not simulator
+        location = choose_journal(file, named=journal, without=no_journal, pays=pays)
         intake = open_intake(
             file,
             format=format,
@@ -115,18 +131,27 @@ def submit(  # noqa: PLR0917 - typer calls it by name
             skip_invalid=skip_invalid,
             max_orders=max_orders,
             max_spend=max_spend,
-            journal=journal,
+            journal=location,
         )
         stack.enter_context(intake)
         plan = intake.plan(keep_users=simulator)
         if dry_run:
             say("Dry run: nothing was sent.")
             return
-        if confirm and plan.to_send and not simulator and not yes:
+        if pays and journal is None and not no_journal:
+            _about_journal(location)
+        if pays and plan.to_send and not yes:
             _ask(plan, file)
         writer = stack.enter_context(_writer(output, overwrite=overwrite)) if output else None
         code = _send(
-            intake, plan, simulator=simulator, concurrency=concurrency, writer=writer, output=output, journal=journal
+            intake,
+            plan,
+            simulator=simulator,
+            concurrency=concurrency,
+            writer=writer,
+            output=output,
+            journal=location,
+            page=page,
         )
         raise typer.Exit(code)
 
@@ -136,6 +161,7 @@ def plan(  # noqa: PLR0917 - typer calls it by name
     file: File,
     user_id: UserId = None,
     journal: PlanJournal = None,
+    no_journal: NoJournal = False,
     max_orders: MaxOrders = None,
     max_spend: MaxSpend = None,
     skip_invalid: SkipInvalid = False,
@@ -145,6 +171,7 @@ def plan(  # noqa: PLR0917 - typer calls it by name
 ) -> None:
     """Check FILE and show what it would order and cost; send nothing."""
     from .intake import open_intake  # noqa: PLC0415 - fast help
+    from .journal_choice import find_journal  # noqa: PLC0415
 
     with plain_errors():
         intake = open_intake(
@@ -156,7 +183,7 @@ def plan(  # noqa: PLR0917 - typer calls it by name
             skip_invalid=skip_invalid,
             max_orders=max_orders,
             max_spend=max_spend,
-            journal=journal,
+            journal=find_journal(file, named=journal, without=no_journal),
             kind_matters=False,
         )
         with intake:
@@ -197,6 +224,25 @@ def _ask(plan: Plan, file: str) -> None:
         raise typer.Exit(ExitCode.USAGE)
 
 
+def _about_journal(location: str | None) -> None:
+    """Say where a paid run is written down though nobody named a journal, or why it is not."""
+    from .display import complain, printable, say  # noqa: PLC0415 - fast help
+
+    if location is None:
+        complain(
+            "note: without a journal a run that is cut short cannot go on safely. To have one: "
+            'pip install "cmr-async[journal]"; to go without: --no-journal.'
+        )
+    else:
+        say(f"Written down in {printable(location)}: the same command goes on there (--no-journal: without).")
+
+
+def _page(report: Path, *, overwrite: bool) -> RunPage:
+    from .run_page import RunPage  # noqa: PLC0415 - fast help
+
+    return RunPage(report, overwrite=overwrite)
+
+
 def _writer(output: Path, *, overwrite: bool) -> ResultWriter:
     from ..bulk.results import ResultWriter  # noqa: PLC0415 - fast help
 
@@ -212,6 +258,7 @@ def _send(
     writer: ResultWriter | None,
     output: Path | None,
     journal: str | None,
+    page: RunPage | None,
 ) -> ExitCode:
     from .display import show_results  # noqa: PLC0415 - fast help
     from .farewell import farewell  # noqa: PLC0415
@@ -227,8 +274,19 @@ def _send(
         place = await opened.enter_async_context(embedded(plan.user_ids))
         return await opened.enter_async_context(AsyncClient(api_key=place.api_key, base_url=place.base_url))
 
-    submission = Submission(intake, plan, concurrency=concurrency, writer=writer, connect=connect, journal=journal)
-    report = submission.run()
+    submission = Submission(
+        intake,
+        plan,
+        concurrency=concurrency,
+        writer=writer,
+        connect=connect,
+        journal=journal,
+        watch=page.add if page is not None and journal is None else None,
+    )
+    try:
+        report = submission.run()
+    finally:
+        written = page is not None and page.write(source=intake.source.name, journal=journal)
     if submission.has_table:
         show_results(report.rows)
     farewell(
@@ -238,6 +296,12 @@ def _send(
         confirm=intake.confirm,
         simulator=simulator,
         output=output,
+        page=page.path if page is not None and written else None,
         journal=intake.journal,
     )
-    return exit_code(report.summary, planned=plan.orders + plan.invalid, interrupted=report.interrupted)
+    return exit_code(
+        report.summary,
+        planned=plan.orders + plan.invalid,
+        left_alone=report.left_alone,
+        interrupted=report.interrupted,
+    )

@@ -42,6 +42,8 @@ class RunReport:
     reasons: Counter[str] = attrs.field(factory=Counter)
     #: Row of the first order that was never started; `None`: all were.
     next_row: int | None = None
+    #: How many of the skipped orders were refused before, or are being sent by another run.
+    left_alone: int = 0
     #: Why the run ended before its file; `None`: it did not.
     stopped: str | None = None
     #: Ctrl-C or SIGTERM came.
@@ -62,6 +64,7 @@ class Submission:
         writer: ResultWriter | None,
         connect: Callable[[AsyncExitStack], Awaitable[AsyncClient]],
         journal: str | None = None,
+        watch: Callable[[OrderOutcome], None] | None = None,
     ) -> None:
         """Prepare a run.
 
@@ -72,6 +75,7 @@ class Submission:
             writer: Where results are written, if anywhere.
             connect: Returns the client; what it opens goes on the stack.
             journal: Where the run is written down, if anywhere.
+            watch: Called with every outcome; `None`: nobody asks.
         """
         self._source = intake.source
         self._skip_invalid = intake.skip_invalid
@@ -83,6 +87,7 @@ class Submission:
         self._writer = writer
         self._connect = connect
         self._journal = journal
+        self._watch = watch
         self._report = RunReport()
         self._under_way: dict[int, tuple[int, OrderRequest]] = {}
         self._stop: Callable[[str], None] = lambda _: None
@@ -162,8 +167,11 @@ class Submission:
     def _take(self, outcome: OrderOutcome, summary: BulkSummary) -> None:
         row, _ = self._under_way.pop(outcome.index)
         self._write(ResultRow.of(outcome, row=row), summary)
+        if self._watch is not None:
+            self._watch(outcome)
         if outcome.error is not None:
             self._report.errors.add(type(outcome.error))
+            self._report.left_alone += outcome.state is OrderState.SKIPPED
 
     def _write(self, row: ResultRow, summary: BulkSummary) -> None:
         if self._writer is not None:
