@@ -811,6 +811,7 @@ def go(worker: subprocess.Popen[str]) -> None:
     worker.stdin.flush()
 
 
+@pytest.mark.slow
 async def test_processes_that_race_on_one_new_journal_claim_every_row_once(location: str) -> None:
     workers = [start_worker(location, seed) for seed in ("1", "2")]
     for worker in workers:
@@ -826,6 +827,7 @@ async def test_processes_that_race_on_one_new_journal_claim_every_row_once(locat
     }
 
 
+@pytest.mark.slow
 async def test_what_a_killed_process_had_claimed_is_unknown(location: str) -> None:
     worker = start_worker(location, "hang")
     go(worker)

@@ -14,6 +14,8 @@ import pytest
 
 from .conftest import Scripts, Server, finish
 
+pytestmark = pytest.mark.slow
+
 TIMED = """
 def timed(call):
     try:
@@ -94,10 +96,19 @@ with client("held") as cmr:
 
 def test_an_answer_that_comes_during_the_grace_is_told_by_the_interruption(scripts: Scripts) -> None:
     with scripts.start(TIMED + """
-cmr = client("slow")
+import signal
+import cmr_async.sync.portal as portal
+portal._GRACE = 20
+def interrupted(*_):
+    print("interrupted")
+    raise KeyboardInterrupt
+signal.signal(signal.SIGINT, interrupted)
+cmr = client("held")
 timed(lambda: cmr.orders.create(order(), user_id="a"))
 """) as process:  # fmt: skip
         interrupt(process, scripts.server)
+        assert first_line(process) == "interrupted\n"
+        scripts.server.release()
         assert finish(process) == "notes: The order for example.com was accepted. Its id: order-of-a.\n"
 
 
