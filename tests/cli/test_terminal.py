@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -40,8 +41,9 @@ class Terminal:
     def read_until(self, part: str, seconds: float = 20) -> None:
         """Read until a text was seen, or until the end for a part that never comes."""
         limit = time.monotonic() + seconds
-        os.set_blocking(self._descriptor, True)
-        while part not in self.text and time.monotonic() < limit:
+        while part not in self.text and (left := limit - time.monotonic()) > 0:
+            if not select.select([self._descriptor], [], [], left)[0]:
+                return
             try:
                 data = os.read(self._descriptor, 65536)
             except OSError:  # how Linux says that the other end is gone
