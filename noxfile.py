@@ -28,8 +28,8 @@ DEMO = (
 #: What the tests need beside the package itself.
 TESTED = ("tests", "examples", "docs", "benchmarks", "README.md", "pyproject.toml")
 
-#: Two workers, since many tests mostly wait for processes.
-PYTEST = ("pytest", "-q", "--tb=short", "-n", "2", "--dist", "worksteal")
+#: Two workers, since many tests mostly wait for processes; a test that hangs fails, so that its name is known.
+PYTEST = ("pytest", "-q", "--tb=short", "-n", "2", "--dist", "worksteal", "--timeout", "150")
 
 nox.needs_version = ">=2025.11.12"
 nox.options.default_venv_backend = "uv|virtualenv"
