@@ -32,10 +32,11 @@ _BUYING = (StepState.SENT, StepState.ACCEPTED, StepState.UNKNOWN)
 
 _JOINED = orders.join(steps, orders.c.key == steps.c.key)
 _IS_CREATE = steps.c.step == Step.CREATE.value
+#: Without a condition on the step, for which SQLite would read a whole index instead of finding the rows by their keys.
 _STANDING = (
-    sa.select(orders.c.key, orders.c.fingerprint, steps.c.state)
+    sa.select(orders.c.key, orders.c.fingerprint, steps.c.state, steps.c.step)
     .select_from(_JOINED)
-    .where(orders.c.key.in_(sa.bindparam("the_keys", expanding=True)), _IS_CREATE)
+    .where(orders.c.key.in_(sa.bindparam("the_keys", expanding=True)))
 )
 _CONTENT = sa.select(orders.c.user_id, orders.c.body).where(orders.c.key == sa.bindparam("the_key"))
 _BOUGHT = (
@@ -129,7 +130,8 @@ class KnownOrders:
                     keyed.append((order_key(read.request), read, read.request))
                 except ValidationError as error:
                     _refuse(read, error.faults)
-        standing = {row.key: row for row in self._ask(_STANDING, the_keys=[key for key, _, _ in keyed])}
+        found = self._ask(_STANDING, the_keys=[key for key, _, _ in keyed])
+        standing = {row.key: row for row in found if row.step == Step.CREATE}
         for key, read, request in keyed:
             known = standing.get(key)
             if known is not None and not self._is_same(known.fingerprint, request):

@@ -9,6 +9,7 @@ import attrs
 import pytest
 
 from cmr_async import DomainRegistration, Mailbox, Order, OrderRequest
+from cmr_async.bulk import known as known_module
 from cmr_async.bulk.journal import Journal, JournalError, JournalVersionError, StepState, Verdict
 from cmr_async.bulk.known import KnownOrders
 from cmr_async.bulk.places import ReadOrder
@@ -156,6 +157,21 @@ async def test_more_orders_than_one_statement_names(location: str) -> None:
     found = checked(location, *many)
     assert [read.key for read in found] == [given.reference for given in many]
     assert [read.key for read in found if read.settled] == ["d3", "d700"]
+
+
+async def test_orders_are_found_by_their_keys_however_many_the_journal_has(tmp_path: Path) -> None:
+    """Left to itself SQLite reads the index of a whole journal for so many keys."""
+    location = str(tmp_path / "run.db")
+    await write(location, request("one"))
+    with KnownOrders(location) as known:
+        list(known.compare(read_orders(request("one"))))
+        asked = known_module._STANDING.params(the_keys=[f"key-{n}" for n in range(500)])
+        query = str(asked.compile(known._engine, compile_kwargs={"literal_binds": True}))
+    with sqlite3.connect(location) as connection:
+        steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+    connection.close()
+    assert len(steps) == 2
+    assert all("(key=?" in step for step in steps)
 
 
 async def test_a_name_met_by_chance_never_lets_an_order_through(location: str, monkeypatch: pytest.MonkeyPatch) -> None:
