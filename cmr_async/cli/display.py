@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -200,31 +200,48 @@ class Progress:
     #: Seconds between two lines in a pipe.
     EVERY = 5.0
 
-    def __init__(self, total: int, *, lines: bool) -> None:
-        """Prepare it; `lines` prints each order as a line when it ends."""
+    def __init__(
+        self,
+        total: int,
+        *,
+        to_send: int | None = None,
+        lines: bool,
+        clock: Callable[[], float] = time.monotonic,
+        console: Console | None = None,
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            total: Orders of the run.
+            to_send: How many of them the journal has not settled; `None`: all.
+            lines: Print each order as a line when it ends.
+            clock: Seconds, from any beginning.
+            console: Where the bar is drawn; `None`: there is one if a person is looking.
+        """
         self._total = total
+        self._to_send = total if to_send is None else to_send
         self._lines = lines
-        self._started = time.monotonic()
-        self._said = self._started
+        self._clock = clock
+        self._started = self._said = clock()
+        self._sent = 0
         self._summary = BulkSummary()
+        self._console = console
         self._bar: Any = None
         self._task: Any = None
 
     def __enter__(self) -> Self:
         """Show the bar."""
-        self._started = self._said = time.monotonic()
-        if sys.stderr.isatty() and is_terminal():
+        self._started = self._said = self._clock()
+        if self._console is not None or (sys.stderr.isatty() and is_terminal()):
             from rich import progress  # noqa: PLC0415 - slow to import, needed on a terminal only
 
             self._bar = progress.Progress(
                 progress.BarColumn(bar_width=30),
                 progress.MofNCompleteColumn(),
-                progress.TextColumn("{task.fields[rate]}"),
-                progress.TimeRemainingColumn(),
                 progress.TextColumn("{task.fields[note]}", markup=False),
-                console=_console(),
+                console=self._console or _console(),
             )
-            self._task = self._bar.add_task("orders", total=self._total, rate="", note="")
+            self._task = self._bar.add_task("orders", total=self._total, note="")
             self._bar.start()
         return self
 
@@ -238,23 +255,28 @@ class Progress:
     def ended(self, row: ResultRow, summary: BulkSummary) -> None:
         """An order ended."""
         self._summary = summary
+        self._sent += row.attempts > 0
         if self._lines:
             self._print(result_line(row))
 
     def tick(self, paused: float = 0.0) -> None:
         """Show how far it is, a few times a second; `paused`: seconds left of the pause after a 429."""
-        done = self._summary.total
-        passed = time.monotonic() - self._started
-        rate = done / passed if passed > 0 else 0.0
-        counts = ", ".join(f"{count:,} {state}" for state, count in _counts(self._summary) if count)
-        if paused:
-            counts += f"; paused {paused:.1f} s after a 429"
+        done, now = self._summary.total, self._clock()
         if self._bar is not None:
-            self._bar.update(self._task, completed=done, rate=f"{rate:.1f}/s", note=counts)
-        elif time.monotonic() - self._said >= self.EVERY:
-            self._said = time.monotonic()
-            left = f"{(self._total - done) / rate:.0f} s left" if rate else "time left not known yet"
-            complain(f"{done:,} of {counted(self._total, 'order')}, {rate:.1f} a second, {left}: {counts}")
+            self._bar.update(self._task, completed=done, note=self._pace(now, paused))
+        elif now - self._said >= self.EVERY:
+            self._said = now
+            complain(f"{done:,} of {counted(self._total, 'order')}, {self._pace(now, paused)}")
+
+    def _pace(self, now: float, paused: float) -> str:
+        """Rate, time left, counts and pause. What a journal skips takes no time and says nothing about the rest."""
+        passed = now - self._started
+        rate = self._sent / passed if passed > 0 else 0.0
+        waiting = max(0, min(self._total - self._summary.total, self._to_send - self._sent))
+        left = f"{_duration(waiting / rate)} left" if rate else "time left not known yet"
+        counts = ", ".join(f"{count:,} {state}" for state, count in _counts(self._summary) if count)
+        pause = f"; paused {paused:.1f} s after a 429" if paused else ""
+        return f"{rate:.1f} a second, {left}: {counts or 'none has ended yet'}{pause}"
 
     def note(self, text: str) -> None:
         """Print a line without breaking the bar."""
@@ -268,6 +290,13 @@ class Progress:
             self._bar.console.print(text, markup=False, soft_wrap=True)
         else:
             say(text)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:  # noqa: PLR2004 - two digits tell enough
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02} min"  # noqa: PLR2004
 
 
 def _counts(summary: BulkSummary) -> list[tuple[str, int]]:

@@ -91,7 +91,7 @@ class Submission:
         self._report = RunReport()
         self._under_way: dict[int, tuple[int, OrderRequest]] = {}
         self._stop: Callable[[str], None] = lambda _: None
-        self._progress = Progress(plan.orders, lines=not self.has_table)
+        self._progress = Progress(plan.orders, to_send=plan.to_send, lines=not self.has_table)
 
     @property
     def has_table(self) -> bool:

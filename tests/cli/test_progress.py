@@ -1,0 +1,125 @@
+"""How far a run is, by a clock of the test's own: on a terminal a bar, in a pipe a line every few seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from types import SimpleNamespace
+from typing import Any, cast
+
+import attrs
+import pytest
+from rich.console import Console
+
+from cmr_async.bulk.items import BulkSummary
+from cmr_async.bulk.results import ResultRow
+from cmr_async.cli import submission
+from cmr_async.cli.display import Progress
+from cmr_async.core.pacing import Pacer
+
+ROW = ResultRow(
+    row=2, reference="", user_id="U", domains="a.com", mailboxes=0, confirm=False, state="accepted", order_id="O",
+    action_id="", message="", attempts=1,
+)  # fmt: skip
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def ended(progress: Progress, count: int, summary: BulkSummary, **row: Any) -> None:
+    for _ in range(count):
+        progress.ended(attrs.evolve(ROW, **row), summary)
+
+
+def test_in_a_pipe_a_line_every_few_seconds_says_rate_time_left_and_counts(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Progress(1200, lines=False, clock=clock) as progress:
+        ended(progress, 20, BulkSummary(accepted=17, rejected=1, unknown=1, not_sent=1))
+        for _ in range(49):
+            clock.now += 0.2
+            progress.tick()
+        clock.now += 0.2
+        progress.tick()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "20 of 1,200 orders, 4.0 a second, 5 min left: 17 accepted, 1 rejected, 1 unknown, 1 not sent",
+        "20 of 1,200 orders, 2.0 a second, 10 min left: 17 accepted, 1 rejected, 1 unknown, 1 not sent",
+    ]
+
+
+def test_before_the_first_order_ends_no_time_is_promised(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress(3, lines=False, clock=clock) as progress:
+        clock.now += 5
+        progress.tick()
+    assert capsys.readouterr().err == "0 of 3 orders, 0.0 a second, time left not known yet: none has ended yet\n"
+
+
+def test_what_the_journal_skips_does_not_count_for_the_rate(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress(1000, to_send=100, lines=False, clock=clock) as progress:
+        ended(progress, 900, BulkSummary(skipped=900), attempts=0)
+        ended(progress, 20, BulkSummary(skipped=900, accepted=20))
+        clock.now += 10
+        progress.tick()
+    assert "920 of 1,000 orders, 2.0 a second, 40 s left: 20 accepted, 900 skipped" in capsys.readouterr().err
+
+
+def test_a_pause_after_a_429_is_shown(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress(3, lines=False, clock=clock) as progress:
+        clock.now += 5
+        progress.tick(paused=2.25)
+        clock.now += 5
+        progress.tick(paused=0.0)
+    paused, going = capsys.readouterr().err.splitlines()
+    assert paused.endswith("; paused 2.2 s after a 429")
+    assert "paused" not in going
+
+
+@pytest.mark.parametrize(
+    ("orders", "left"), [(100, "99 s left"), (200, "3 min left"), (5_400, "90 min left"), (9_001, "2 h 30 min left")]
+)
+def test_long_times_are_told_in_minutes_and_hours(
+    clock: Clock, capsys: pytest.CaptureFixture[str], orders: int, left: str
+) -> None:
+    with Progress(orders, lines=False, clock=clock) as progress:
+        progress.EVERY = 1.0
+        ended(progress, 1, BulkSummary(accepted=1))
+        clock.now += 1
+        progress.tick()
+    assert f" {left}:" in capsys.readouterr().err
+
+
+def test_the_bar_shows_the_same(clock: Clock) -> None:
+    drawn = io.StringIO()
+    console = Console(file=drawn, force_terminal=True, width=200)
+    with Progress(10, lines=False, clock=clock, console=console) as progress:
+        ended(progress, 4, BulkSummary(accepted=3, unknown=1))
+        clock.now += 2
+        progress.tick(paused=1.5)
+    text = drawn.getvalue()
+    assert "4/10" in text
+    assert "2.0 a second, 3 s left: 3 accepted, 1 unknown; paused 1.5 s after a 429" in text
+
+
+async def test_the_pause_is_that_of_the_clients_pace(
+    clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pacer = Pacer()
+    pacer.pause(clock.now, 7.0)
+    monkeypatch.setattr(submission, "monotonic", lambda: clock.now + 4.0)
+    monkeypatch.setattr(Progress, "EVERY", 0.0)
+    run = cast("submission.Submission", SimpleNamespace(_progress=Progress(3, lines=False, clock=clock)))
+    ticking = asyncio.ensure_future(submission.Submission._tick(run, cast("Any", SimpleNamespace(pacer=pacer))))
+    await asyncio.sleep(0)
+    ticking.cancel()
+    assert capsys.readouterr().err.endswith("; paused 3.0 s after a 429\n")
