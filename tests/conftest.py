@@ -16,6 +16,10 @@ from aioresponses import aioresponses
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+# The key and the settings of whoever runs the tests stay out of them
+for setting in ("CMR_API_KEY", "CMR_BASE_URL", "CMR_KEY_HEADER", "CMR_UVLOOP"):
+    os.environ.pop(setting, None)
+
 
 class MockedResponse(aiohttp.ClientResponse):
     """An answer that aioresponses can make: it does not know the `stream_writer` that aiohttp 3.14 asks for."""

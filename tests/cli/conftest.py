@@ -38,13 +38,6 @@ class _Running:
         self._loop.close()
 
 
-@pytest.fixture(autouse=True)
-def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The key of whoever runs the tests stays out of them."""
-    monkeypatch.delenv("CMR_API_KEY", raising=False)
-    monkeypatch.delenv("CMR_BASE_URL", raising=False)
-
-
 @pytest.fixture
 def start_simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Start a simulator and point the environment at it."""
