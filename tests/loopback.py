@@ -184,6 +184,12 @@ class Loopback:
             writer.transport.abort()
         await self._server.wait_closed()
 
+    async def count(self, requests: int) -> None:
+        """Wait until so many requests have come in."""
+        while len(self.received) < requests:
+            self.arrived.clear()
+            await self.arrived.wait()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         number = self.connections

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
@@ -70,13 +69,15 @@ class Placer:
 
     orders: Orders
     journal: Journal | None = None
+    #: Told of each order right before it is sent; nothing of it is sent after a `False`.
+    lets_go: Callable[[Item], bool] = lambda _: True
 
     async def place(self, item: Item) -> OrderOutcome:
         """Send one order and say how it ended; never raises what belongs to the order alone."""
         if item.refused is not None:
             return _outcome(item, OrderState.REJECTED, error=item.refused)
         if self.journal is None or item.entry is None:
-            created, error = await _settled(self._send(item, None))
+            created, error = await _settled(self._send(item, lambda: self.lets_go(item)))
             return _outcome(item, _state(error), created=created, error=error)
         return await self._place_once(item, self.journal, item.entry)
 
@@ -90,7 +91,7 @@ class Placer:
         claim = await journal.claim(entry.key, step=entry.step) if claimable else None
         if claim is None:
             return _outcome(item, OrderState.SKIPPED, error=_why_skipped(entry), order_id=entry.order_id)
-        created, error = await _settled(self._send(item, partial(journal.holds, claim)))
+        created, error = await _settled(self._send(item, lambda: journal.holds(claim) and self.lets_go(item)))
         if isinstance(error, ConflictError):
             error = await _doubt_conflict(journal, entry, error)
         state = _state(error)
@@ -98,7 +99,7 @@ class Placer:
             await _record(journal, claim, state, created=created, error=error)
         return _outcome(item, state, created=created, error=error)
 
-    async def _send(self, item: Item, may_send: Callable[[], bool] | None) -> OrderCreated:
+    async def _send(self, item: Item, may_send: Callable[[], bool]) -> OrderCreated:
         entry, user_id = item.entry, item.request.user_id
         if entry is None or entry.step.value == "create":
             return await self.orders.send_checked(item.findings.order, user_id=user_id, may_send=may_send)

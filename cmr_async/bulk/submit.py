@@ -11,12 +11,12 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import AuthenticationError, InsufficientBalanceError, PermissionDeniedError
 from ..resources.caller import Caller
 from ..resources.orders import Orders
-from .items import BulkSummary, OrderOutcome, OrderState
+from .items import BulkSummary, OrderOutcome, OrderRequest, OrderState
 from .opening import JournalLike, opened, with_shared_pace
 from .placing import Item, Placer
 from .sources import Requests, Source
@@ -57,6 +57,8 @@ class BulkRun:
         self._stopped: str | None = None
         self._puller: asyncio.Task[list[Item]] | None = None
         self._broken: BaseException | None = None
+        self._gone: dict[int, OrderRequest] = {}
+        self._given_up = asyncio.Event()
         self._outcomes = self._run()
         #: Outcomes that came in while the run was being left early; at most as many as the concurrency.
         self.drained: list[OrderOutcome] = []
@@ -87,11 +89,24 @@ class BulkRun:
         await self._outcomes.aclose()
 
     def stop(self, reason: str = "stopped by the caller") -> None:
-        """Start no further order; those in flight finish and are still given out."""
+        """Start no further order; those in flight finish and are still given out.
+
+        Orders that wait for their slot of the pace are not sent any more either: they end as `not_sent`.
+        """
         if self._stopped is None:
             self._stopped = reason
             if self._puller is not None:
                 self._puller.cancel()
+
+    def give_up(self) -> None:
+        """Wait no longer for the orders in flight: the iteration ends, and they are in `drained`, most as unknown."""
+        self.stop("given up by the caller")
+        self._given_up.set()
+
+    @property
+    def in_flight(self) -> dict[int, OrderRequest]:
+        """Orders that were let go and have no outcome yet, by their position in the input; they may be placed."""
+        return dict(self._gone)
 
     @property
     def summary(self) -> BulkSummary:
@@ -101,9 +116,8 @@ class BulkRun:
     async def _run(self) -> AsyncGenerator[OrderOutcome, None]:
         async with opened(self._journal) as journal:
             orders = Orders(with_shared_pace(self._caller, journal))
-            async with aclosing(
-                self._place_all(self._feed(journal), Placer(orders=orders, journal=journal))
-            ) as outcomes:
+            placer = Placer(orders=orders, journal=journal, lets_go=self._lets_go)
+            async with aclosing(self._place_all(self._feed(journal), placer)) as outcomes:
                 async for outcome in outcomes:
                     yield outcome
         if self._broken is not None:
@@ -113,25 +127,27 @@ class BulkRun:
         ready: deque[Item] = deque()
         running: set[asyncio.Task[OrderOutcome]] = set()
         loop = asyncio.get_running_loop()
+        giving_up = loop.create_task(self._given_up.wait())
         try:
-            while True:
+            while not giving_up.done():
                 while ready and self._stopped is None and len(running) < self._concurrency:
                     running.add(loop.create_task(placer.place(ready.popleft())))
                 room = self._concurrency - len(running)
                 if not ready and room and self._stopped is None and self._puller is None and not source.ended:
                     self._puller = loop.create_task(source.pull(room))
-                waiting: set[asyncio.Task[OrderOutcome] | asyncio.Task[list[Item]]] = {*running}
+                waiting: set[asyncio.Task[Any]] = {*running}
                 if self._puller is not None:
                     waiting.add(self._puller)
                 if not waiting:
                     return
-                done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait({*waiting, giving_up}, return_when=asyncio.FIRST_COMPLETED)
                 if self._puller in done:
                     ready.extend(self._pulled())
                 for task in [task for task in running if task in done]:
                     running.discard(task)
                     yield self._count(task.result())
         finally:
+            giving_up.cancel()
             await self._leave(running)
 
     def _pulled(self) -> list[Item]:
@@ -145,7 +161,15 @@ class BulkRun:
         self.stop("the input could not be read to its end")
         return []
 
+    def _lets_go(self, item: Item) -> bool:
+        """Whether an order whose turn has come may be sent; from here on it may be placed."""
+        if self._stopped is not None:
+            return False
+        self._gone[item.index] = item.request
+        return True
+
     def _count(self, outcome: OrderOutcome) -> OrderOutcome:
+        self._gone.pop(outcome.index, None)
         self._counts[outcome.state] += 1
         known_before = outcome.state is OrderState.UNKNOWN and outcome.attempts == 0  # by the journal
         if outcome.state in {OrderState.UNKNOWN, OrderState.NOT_SENT} and not known_before:
@@ -169,6 +193,10 @@ class BulkRun:
         for task in tasks:
             task.cancel()
         try:
+            if self._given_up.is_set():
+                await asyncio.sleep(0)  # let them begin to drain: a second cancellation ends that
+                for task in tasks:
+                    task.cancel()
             await asyncio.wait(tasks)
         except asyncio.CancelledError:
             for task in tasks:  # a second cancellation: what is not known by now stays unknown

@@ -107,9 +107,12 @@ class Caller:
         started = self.clock()
         while True:
             if may_send is not None and not may_send():
-                lost = NotSentError(f"{request.subject()} was not sent: this process lost its claim to it meanwhile.")
-                lost.attempts = attempts
-                raise lost
+                held = NotSentError(
+                    f"{request.subject()} was not sent: its run had stopped, or had lost its claim to it, before its "
+                    "turn came. Sending it again is safe."
+                )
+                held.attempts = attempts
+                raise held
             attempts += 1
             try:
                 exchange = await self.transport.send(request)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -40,12 +41,20 @@ class BlockingBulkRun(BlockingIterator[OrderOutcome]):
         super().__init__(life, lambda: run)
 
     def stop(self, reason: str = "stopped by the caller") -> None:
-        """Start no further order; those in flight finish and are still given out."""
-        portal = self._source.portal
-        if portal is None or portal is not current_portal():
-            self._run.stop(reason)
-        else:
-            portal.call(self._stop, reason)
+        """Start no further order; those in flight finish and are still given out.
+
+        Orders that wait for their slot of the pace are not sent any more either: they end as `not_sent`.
+        """
+        self._tell(partial(self._run.stop, reason))
+
+    def give_up(self) -> None:
+        """Wait no longer for the orders in flight: the iteration ends, and they are in `drained`, most as unknown."""
+        self._tell(self._run.give_up)
+
+    @property
+    def in_flight(self) -> dict[int, OrderRequest]:
+        """Orders that were let go and have no outcome yet, by their position in the input; they may be placed."""
+        return self._run.in_flight
 
     @property
     def summary(self) -> BulkSummary:
@@ -57,8 +66,16 @@ class BlockingBulkRun(BlockingIterator[OrderOutcome]):
         """Outcomes that came in while the run was being left early; at most as many as the concurrency."""
         return self._run.drained
 
-    async def _stop(self, reason: str) -> None:
-        self._run.stop(reason)
+    def _tell(self, what: Callable[[], None]) -> None:
+        """Tell the run something in its own loop, if it has begun there."""
+        portal = self._source.portal
+        if portal is None or portal is not current_portal():
+            what()
+        else:
+            portal.call(self._in_loop, what)
+
+    async def _in_loop(self, what: Callable[[], None]) -> None:
+        what()
 
     def _new_step(self, portal: Portal, source: _Source[R]) -> Call[R | _End]:
         return _Step(portal, source.next, self._life, self._run, self._feed)

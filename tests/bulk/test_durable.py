@@ -15,6 +15,7 @@ from cmr_async.bulk.journal import Journal, JournalConflictError, JournalError, 
 from cmr_async.bulk.shared_pace import JournalPace
 from cmr_async.simulator import DEMO_USERS, Fault, Simulator
 from cmr_async.transport import Timeouts
+from tests.loopback import Loopback, stall
 
 #: The shortest answer that is waited for, so that a stall ends soon.
 TIMEOUTS = Timeouts(read=0.3, drain=5)
@@ -200,6 +201,25 @@ async def test_what_the_drain_learns_after_a_cancellation_is_written_down(
         entry = await journal.get("a")
     assert entry is not None
     assert (entry.state, entry.order_id) == (StepState.ACCEPTED, sim.state.ledger[0].order_id)
+
+
+async def test_giving_up_ends_a_run_at_once_and_writes_down_what_is_in_flight(path: str) -> None:
+    requests = [a_request("a"), a_request("b", confirm=False), a_request("c")]
+    # Nothing but giving up ends these waits
+    timeouts = Timeouts(read=600, drain=600)
+    async with Loopback(stall, stall) as server, AsyncClient("k", server.base_url, gap=0, timeouts=timeouts) as client:
+        run = client.bulk.submit(requests, journal=path, concurrency=2)
+        ending = asyncio.create_task(anext(run, None))
+        await server.count(2)
+        assert run.in_flight == {0: requests[0], 1: requests[1]}
+        run.give_up()
+        assert await ending is None
+    assert [(outcome.index, outcome.state) for outcome in sorted(run.drained, key=lambda one: one.index)] == [
+        (0, OrderState.UNKNOWN),
+        (1, OrderState.UNKNOWN),
+    ]
+    assert run.in_flight == {}
+    assert await states(path) == {"a": StepState.UNKNOWN, "b": StepState.UNKNOWN, "c": StepState.PLANNED}
 
 
 # Two processes

@@ -66,14 +66,17 @@ class Api:
         self.sent.append(number)
         return await self.behaviour(number)
 
-    def run(self, source: Any, **settings: Any) -> BulkRun:
+    def run(
+        self, source: Any, *, gap: float = 0, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep, **settings: Any
+    ) -> BulkRun:
         transport: Any = self
         caller = Caller(
             transport=transport,
             endpoints=resolve({}),
             pacer=Pacer(),
-            gap=0,
+            gap=gap,
             retry=RetryPolicy(time_budget=0),
+            sleep=sleep,
         )
         return BulkRun(caller, lambda journal: RequestSource(source, journal), **settings)
 
@@ -215,6 +218,25 @@ async def test_stop_lets_what_is_in_flight_finish_and_starts_nothing_more() -> N
     assert {outcome.state for outcome in rest} <= {ACCEPTED}
     assert len(api.sent) == 1 + len(rest) <= 3
     assert run.summary.stopped == "enough"
+
+
+@pytest.mark.parametrize("status", [200, 401])
+async def test_orders_that_wait_for_their_slot_are_not_sent_after_a_stop(status: int) -> None:
+    slots = asyncio.Event()
+
+    async def wait_for_slot(_: float) -> None:
+        await slots.wait()
+
+    api = Api(always(answer(status, "ord" if status == 200 else None)))
+    run = api.run(requests(9), gap=60, sleep=wait_for_slot, concurrency=3)
+    await anext(run)  # a 401 stops the run by itself
+    if status == 200:
+        run.stop("enough")
+    slots.set()
+    rest = await outcomes(run)
+    assert [outcome.state for outcome in rest] == [NOT_SENT] * 2
+    assert all("was not sent: its run had stopped" in str(outcome.error) for outcome in rest)
+    assert api.sent == [0]
 
 
 async def test_stop_wakes_a_run_that_waits_for_its_input() -> None:

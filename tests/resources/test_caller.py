@@ -257,7 +257,7 @@ async def test_the_slot_is_the_last_wait_before_the_send() -> None:
 
 async def test_nothing_is_sent_once_the_claim_is_lost() -> None:
     world = World(OK)
-    with pytest.raises(NotSentError, match="this process lost its claim") as caught:
+    with pytest.raises(NotSentError, match="or had lost its claim to it, before its turn") as caught:
         await world.order(may_send=lambda: False)
     assert (world.sent, caught.value.attempts) == ([], 0)
 
