@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -61,10 +63,24 @@ def exit_code(summary: BulkSummary, *, planned: int, left_alone: int = 0, interr
 def plain_errors() -> Iterator[None]:
     """Turn an error of the SDK, or Ctrl-C before anything was sent, into one line and the right exit code."""
     try:
-        yield
+        with _sigterm_as_ctrl_c():
+            yield
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("cmr: interrupted.", err=True)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     except CMRError as error:
         typer.echo(f"cmr: {error.message}", err=True)
         raise typer.Exit(ExitCode.USAGE) from None
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM end the block like Ctrl-C; signals are handled in the main thread only."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)

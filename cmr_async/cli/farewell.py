@@ -7,7 +7,7 @@ from pathlib import Path
 from ..bulk.plan import Plan
 from ..errors import AuthenticationError, InsufficientBalanceError, PermissionDeniedError
 from .display import counted, printable, say
-from .submission import RunReport
+from .running import RunReport
 
 __all__ = ["farewell"]
 

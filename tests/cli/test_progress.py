@@ -13,7 +13,7 @@ from rich.console import Console
 
 from cmr_async.bulk.items import BulkSummary
 from cmr_async.bulk.results import ResultRow
-from cmr_async.cli import submission
+from cmr_async.cli import running
 from cmr_async.cli.display import Progress
 from cmr_async.core.pacing import Pacer
 
@@ -116,10 +116,10 @@ async def test_the_pause_is_that_of_the_clients_pace(
 ) -> None:
     pacer = Pacer()
     pacer.pause(clock.now, 7.0)
-    monkeypatch.setattr(submission, "monotonic", lambda: clock.now + 4.0)
+    monkeypatch.setattr(running, "monotonic", lambda: clock.now + 4.0)
     monkeypatch.setattr(Progress, "EVERY", 0.0)
-    run = cast("submission.Submission", SimpleNamespace(_progress=Progress(3, lines=False, clock=clock)))
-    ticking = asyncio.ensure_future(submission.Submission._tick(run, cast("Any", SimpleNamespace(pacer=pacer))))
+    run = cast("running.Run", SimpleNamespace(_progress=Progress(3, lines=False, clock=clock)))
+    ticking = asyncio.ensure_future(running.Run._tick(run, cast("Any", SimpleNamespace(pacer=pacer))))
     await asyncio.sleep(0)
     ticking.cancel()
     assert capsys.readouterr().err.endswith("; paused 3.0 s after a 429\n")

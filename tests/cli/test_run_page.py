@@ -121,12 +121,12 @@ def test_a_run_that_breaks_leaves_a_page(
     cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start_simulator(rate_limit=None)
-    from cmr_async.cli import submission
+    from cmr_async.cli import running, submission
     from cmr_async.errors import CMRError
 
     whole = submission.Submission.run
 
-    def broken(self: submission.Submission) -> submission.RunReport:
+    def broken(self: submission.Submission) -> running.RunReport:
         whole(self)
         raise CMRError("the disk is on fire")
 
