@@ -16,6 +16,8 @@ from cmr_async import DomainRegistration, Order
 from cmr_async.bulk.items import OrderRequest
 from cmr_async.bulk.journal import Claim, Journal, JournalError, Step, StepState, Verdict
 
+pytestmark = pytest.mark.slow
+
 _T = TypeVar("_T")
 
 NAMES = ["A", "B"]
