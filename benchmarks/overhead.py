@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import cProfile
-import pstats
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -20,18 +18,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import orjson
 
 from cmr_async import AsyncClient, BillingCycle, DomainRegistration, GoogleOAuth, Mailbox, Order, ServiceProvider
-from cmr_async.core.wire import unstructure_order
+from cmr_async.core.endpoints import ENDPOINTS
+from cmr_async.core.exchange import Request
+from cmr_async.core.judge import judge
+from cmr_async.core.wire import dump_order, unstructure_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CONCURRENCY = 64
+#: Parts of a round.
+SLICES = 16
 USER = "BVZGM5TE9BMP3PP0VWGW943RGV1B"
 #: The order of the API's page, with two user names instead of one twice.
 ORDER = Order(
@@ -60,7 +63,7 @@ ORDER = Order(
 
 
 async def _keep_busy(one: Callable[[], Awaitable[object]], requests: int) -> tuple[float, float]:
-    """Run `one` so many times, 64 at once; return requests a second and CPU microseconds for each."""
+    """Run `one` so many times, 64 at once; return the seconds and the CPU seconds that it took."""
     left = iter(range(requests))
 
     async def worker() -> None:
@@ -69,33 +72,80 @@ async def _keep_busy(one: Callable[[], Awaitable[object]], requests: int) -> tup
 
     started, cpu = perf_counter(), process_time()
     await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
-    return requests / (perf_counter() - started), (process_time() - cpu) / requests * 1e6
+    return perf_counter() - started, process_time() - cpu
 
 
-async def bare(base_url: str, requests: int) -> tuple[float, float]:
-    """Measure aiohttp and orjson alone."""
+def _contenders(session: aiohttp.ClientSession, cmr: AsyncClient, base_url: str) -> dict[str, Callable[[], Any]]:
+    """Bare aiohttp, the whole SDK, and between them the SDK's layers: what each adds to the one before."""
     body = unstructure_order(ORDER)
+    raw = dump_order(ORDER)
     url = f"{base_url}/orders/json"
+    caller = cmr.orders._caller  # noqa: SLF001 - the layers below the public calls
+    request = Request(endpoint=ENDPOINTS["orders.create"], subject=str, query={"userId": USER}, body=raw)
+
+    async def bare() -> object:
+        async with session.post(url, params={"userId": USER}, data=orjson.dumps(body)) as response:
+            return orjson.loads(await response.read())
+
+    async def transport() -> object:
+        return await caller.transport.send(request)
+
+    async def judged() -> object:
+        return judge(request, await caller.transport.send(request))
+
+    async def caller_too() -> object:
+        return await caller.call("orders.create", subject=str, user_id=USER, body=raw)
+
+    async def models() -> object:
+        return await cmr.orders.send_checked(ORDER, user_id=USER)
+
+    async def sdk() -> object:
+        return await cmr.orders.create(ORDER, user_id=USER)
+
+    return {
+        "bare": bare,
+        "transport": transport,
+        "and judge": judged,
+        "and pace, retry, log": caller_too,
+        "and models": models,
+        "sdk": sdk,
+    }
+
+
+async def measure(base_url: str, rounds: int, requests: int, *, layers: bool) -> None:
+    """Print each round and the ratio of the medians."""
     headers = {"cmr-x-api-key": "bench", "Content-Type": "application/json"}
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), headers=headers) as session:
-
-        async def one() -> object:
-            async with session.post(url, params={"userId": USER}, data=orjson.dumps(body)) as response:
-                return orjson.loads(await response.read())
-
-        await _keep_busy(one, CONCURRENCY * 2)
-        return await _keep_busy(one, requests)
-
-
-async def sdk(base_url: str, requests: int) -> tuple[float, float]:
-    """Measure `orders.create`."""
-    async with AsyncClient("bench", base_url, gap=0) as cmr:
-
-        async def one() -> object:
-            return await cmr.orders.create(ORDER, user_id=USER)
-
-        await _keep_busy(one, CONCURRENCY * 2)
-        return await _keep_busy(one, requests)
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), headers=headers) as session,
+        AsyncClient("bench", base_url, gap=0) as cmr,
+    ):
+        contenders = _contenders(session, cmr, base_url)
+        if not layers:
+            contenders = {name: contenders[name] for name in ("bare", "sdk")}
+        rates: dict[str, list[float]] = {name: [] for name in contenders}
+        costs: dict[str, list[float]] = {name: [] for name in contenders}
+        for one in contenders.values():
+            await _keep_busy(one, CONCURRENCY * 4)
+        for number in range(rounds):
+            spent = {name: [0.0, 0.0] for name in contenders}
+            for _ in range(SLICES):  # in turn and in short slices: a noisy neighbour meets all of them
+                for name, one in contenders.items():
+                    for index, seconds in enumerate(await _keep_busy(one, requests // SLICES)):
+                        spent[name][index] += seconds
+            for name, (seconds, cpu) in spent.items():
+                rates[name].append(requests / seconds)
+                costs[name].append(cpu / requests * 1e6)
+                print(
+                    f"round {number + 1}  {name:20} {rates[name][-1]:8,.0f} requests/s  {costs[name][-1]:6.1f} us CPU"
+                )
+    ratio = median(rates["sdk"]) / median(rates["bare"])
+    print(f"medians: {ratio:.2f} of the bare throughput")
+    if layers:
+        print("what each layer adds, CPU microseconds, medians:")
+        before = 0.0
+        for name, cost in costs.items():
+            print(f"  {name if name != 'sdk' else 'and checks of the order':24} {median(cost) - before:+7.1f}")
+            before = median(cost)
 
 
 @contextmanager
@@ -114,22 +164,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--requests", type=int, default=8000)
-    parser.add_argument("--profile", action="store_true", help="show where the SDK's time goes")
+    parser.add_argument("--profile", action="store_true", help="show what each layer of the SDK costs")
     options = parser.parse_args()
     with _server() as base_url:
-        print(f"body: {len(orjson.dumps(unstructure_order(ORDER)))} bytes, {CONCURRENCY} at once")
-        rates: dict[str, list[float]] = {"bare": [], "sdk": []}
-        for number in range(options.rounds):
-            for name, contender in (("bare", bare), ("sdk", sdk)):
-                rate, cpu = asyncio.run(contender(base_url, options.requests))
-                rates[name].append(rate)
-                print(f"round {number + 1}  {name:5} {rate:8,.0f} requests/s  {cpu:6.1f} us CPU each")
-        ratio = median(rates["sdk"]) / median(rates["bare"])
-        print(f"medians: {ratio:.2f} of the bare throughput")
-        if options.profile:
-            profile = cProfile.Profile()
-            profile.runcall(asyncio.run, sdk(base_url, options.requests))
-            pstats.Stats(profile).sort_stats("tottime").print_stats(40)
+        print(f"body: {len(dump_order(ORDER))} bytes, {CONCURRENCY} at once")
+        asyncio.run(measure(base_url, options.rounds, options.requests, layers=options.profile))
 
 
 if __name__ == "__main__":
