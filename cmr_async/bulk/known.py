@@ -71,8 +71,9 @@ class KnownOrders:
         )
         self._engine: sa.Engine | None = None
         self._opened = False
-        # Domain -> position of the order, plus one. A name met by chance gives a fault too many, never one too few.
-        self._bought = SeenNames()
+        # Domain -> twice the position of the order, plus two, plus one when that order registers it. A domain that is
+        # taken for another by chance gives a fault too many, never one too few.
+        self._ordered = SeenNames()
 
     def __enter__(self) -> Self:
         return self
@@ -116,11 +117,18 @@ class KnownOrders:
         with self._engine.connect() as connection:
             made = has_tables(connection, name=self.name)
             for row in connection.execution_options(yield_per=_AT_ONCE).execute(_BOUGHT) if made else ():
-                for domain in _registered(row.body):
-                    self._bought.add(domain, row.position + 1)
+                self._remember(orjson.loads(row.body), row.position * 2 + 2)
         if not made:
             engine, self._engine = self._engine, None
             engine.dispose()
+
+    def _remember(self, body: dict[str, Any], mentioned: int) -> None:
+        for entry in body.get("domains", ()):
+            known = self._ordered.add(entry["domain"], mentioned + 1)
+            if known and not known & 1:
+                self._ordered.mark(entry["domain"], mentioned + 1)
+        for domain in body.get("mailboxes", ()):
+            self._ordered.add(domain, mentioned)
 
     def _compare(self, some: Sequence[ReadOrder]) -> None:
         keyed: list[tuple[str, ReadOrder, OrderRequest]] = []
@@ -137,7 +145,7 @@ class KnownOrders:
             if known is not None and not self._is_same(known.fingerprint, request):
                 self._refuse_changed(read, request, key, known.state)
             elif known is None or known.state in CLAIMABLE:
-                self._refuse_bought(read, request)
+                self._check_domains(read, request)
             else:
                 read.settled = known.state
 
@@ -164,24 +172,32 @@ class KnownOrders:
         read.changed = True
         _refuse(read, [_worded(read, fault, request, where) for fault in found])
 
-    def _refuse_bought(self, read: ReadOrder, request: OrderRequest) -> None:
-        """A domain can be bought once, by whichever order."""
-        _refuse(
-            read,
-            [
-                Fault(
-                    f"domains[{index}].domain",
-                    f"{entry.domain} is ordered by {self._buyer(entry.domain, position - 1)} in the journal "
-                    f"{self.name} already; it can be bought once",
+    def _check_domains(self, read: ReadOrder, request: OrderRequest) -> None:
+        """A domain can be bought once, by whichever order; mailboxes may be added to it, but none twice."""
+        faults = []
+        for index, entry in enumerate(request.order.domains):
+            known = self._ordered.get(entry.domain)
+            if known & 1:
+                buyer = self._buyer(entry.domain, known // 2 - 1)
+                message = (
+                    f"{entry.domain} is ordered by {buyer} in the journal {self.name} already; it can be bought once"
                 )
-                for index, entry in enumerate(request.order.domains)
-                if (position := self._bought.get(entry.domain))
-            ],
-        )
+                faults.append(Fault(f"domains[{index}].domain", message))
+        cautions = [
+            Fault(
+                f'mailboxes["{domain}"]',
+                f"an order of the journal {self.name} is for {domain} too; no mailbox should be in both",
+            )
+            for domain in request.order.mailboxes
+            if self._ordered.get(domain)
+        ]
+        if cautions:
+            read.cautions = [*read.cautions, *map(read.at, cautions)]
+        _refuse(read, faults)
 
     def _buyer(self, domain: str, position: int) -> str:
         for row in self._ask(_BOUGHT.where(steps.c.position == position)):
-            if domain in _registered(row.body):
+            if any(entry["domain"] == domain for entry in orjson.loads(row.body).get("domains", ())):
                 return f"{row.key} ({row.state})"
         return "another order"
 
@@ -191,10 +207,6 @@ def _refuse(read: ReadOrder, faults: Iterable[Fault]) -> None:
     if found:
         read.faults.extend(found)
         read.request = None
-
-
-def _registered(body: str) -> list[str]:
-    return [entry["domain"] for entry in orjson.loads(body).get("domains", ())]
 
 
 def _worded(read: ReadOrder, fault: Fault, request: OrderRequest, where: str) -> Fault:

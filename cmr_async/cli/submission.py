@@ -82,7 +82,8 @@ class Submission(Run):
             if checked.request is None:
                 if self._skip_invalid:
                     continue
-                self._end(checked.row, f"{self._source.name} changed while its orders were being sent")
+                found = next(iter(map(str, checked.faults)), f"{self._source.name}, row {checked.row}")
+                self._end(checked.row, f"this was sound when the file was checked: {found}")
                 return
             # What the journal has settled is not sent, so it costs nothing.
             if checked.settled is None and (limit := self._limit(checked.request)):

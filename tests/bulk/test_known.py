@@ -133,11 +133,29 @@ async def test_a_domain_that_was_certainly_not_bought_may_be_ordered_under_anoth
     assert faults(location, *(request(name, reference=name) for name in ("one", "two", "three"))) == []
 
 
-async def test_mailboxes_may_be_added_to_a_domain_that_was_bought_before(location: str) -> None:
-    await write(location, request("one"))
+async def test_mailboxes_on_a_domain_that_was_ordered_before_deserve_a_look(location: str) -> None:
     box = Mailbox(username="ann", first_name="Ann", last_name="Lee")
-    more = OrderRequest(user_id="U1", reference="more", order=Order(mailboxes={"one.com": [box]}))
-    assert faults(location, more) == []
+    earlier = OrderRequest(user_id="U1", reference="boxes", order=Order(mailboxes={"two.com": [box]}))
+    await write(location, request("one"), earlier)
+    boxes = {f"{name}.com": [box] for name in ("one", "two", "three")}
+    more = OrderRequest(user_id="U1", reference="more", order=Order(mailboxes=boxes))
+    (read,) = checked(location, more)
+    assert (read.faults, read.request) == ([], more)
+    looked_at = [str(caution) for caution in read.cautions if "an order of the journal" in caution.message]
+    assert [caution.partition(" is for ")[2] for caution in looked_at] == [
+        f"{name}.com too; no mailbox should be in both" for name in ("one", "two")
+    ]
+    assert looked_at[0].startswith('a.jsonl, row 1, mailboxes["one.com"]: ')
+
+
+async def test_a_domain_that_got_mailboxes_before_it_was_ordered_is_a_fault_too(location: str) -> None:
+    box = Mailbox(username="ann", first_name="Ann", last_name="Lee")
+    earlier = OrderRequest(user_id="U1", reference="boxes", order=Order(mailboxes={"one.com": [box]}))
+    await write(location, earlier)
+    assert faults(location, request("one", reference="A")) == []
+    await write(location, request("one", reference="A"))
+    (fault,) = faults(location, request("one", reference="B"))
+    assert "one.com is ordered by A (accepted)" in fault
 
 
 async def test_a_reference_that_no_journal_can_keep_is_found_beforehand(location: str) -> None:

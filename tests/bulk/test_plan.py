@@ -150,3 +150,4 @@ def test_seen_names_remember_where_each_was_first() -> None:
     assert [seen.add(f"name-{n}", n) for n in range(1, 5001)] == [0] * 5000
     assert [seen.add(f"name-{n}", 9) for n in range(1, 5001)] == list(range(1, 5001))
     assert len(seen) == 5000
+    assert [seen.get(name) for name in ("name-1", "name-5000", "name-5001")] == [1, 5000, 0]

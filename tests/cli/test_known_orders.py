@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import Result
 
+from cmr_async import DomainRegistration, Order, OrderRequest
 from cmr_async.bulk.journal import Journal, StepState
+from cmr_async.cli import submission
 from cmr_async.simulator import DEMO_USERS, Fault, Simulator
 
 Cmr = Callable[..., Result]
@@ -141,6 +144,16 @@ def test_drafts_are_not_ordered_again_as_paid_orders(
     assert len(simulator.state.orders) == 3
 
 
+def between_plan_and_run(monkeypatch: pytest.MonkeyPatch, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    made = submission.Submission.__init__
+
+    def work_first(*arguments: Any, **options: Any) -> None:
+        asyncio.run(work())
+        made(*arguments, **options)
+
+    monkeypatch.setattr(submission.Submission, "__init__", work_first)
+
+
 def test_more_is_never_sent_than_the_plan_showed(
     cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,16 +169,28 @@ def test_more_is_never_sent_than_the_plan_showed(
         async with Journal.open(journal) as opened:
             await opened.resubmit("ref-2")
 
-    from cmr_async.cli import submission
-
-    made = submission.Submission.__init__
-
-    def resubmit_first(*arguments: object, **options: object) -> None:
-        asyncio.run(plan_again())
-        made(*arguments, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(submission.Submission, "__init__", resubmit_first)
+    between_plan_and_run(monkeypatch, plan_again)
     result = cmr(*submit)
     assert "more orders are to be sent than the plan showed" in result.stdout
     assert result.exit_code == 1
     assert not simulator.state.orders
+
+
+def test_an_order_that_contradicts_the_journal_only_now_ends_the_run_and_says_why(
+    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator = start_simulator(rate_limit=None)
+    journal = tmp_path / "run.db"
+    submit = ("orders", "submit", orders, "--confirm", "--yes", "--journal", journal)
+    cmr(*submit, "--max-orders", "1")
+
+    async def plan_another() -> None:
+        order = Order(domains=[DomainRegistration(domain="domain-3.com", forward_to="away.com")], confirm=True)
+        async with Journal.open(journal) as opened:
+            await opened.plan([OrderRequest(user_id=DEMO_USERS[0], reference="ref-3", order=order)])
+
+    between_plan_and_run(monkeypatch, plan_another)
+    result = cmr(*submit)
+    assert result.exit_code == 1
+    assert f"this was sound when the file was checked: {orders}, row 4, forward_to: the journal has" in result.stdout
+    assert len(simulator.state.ledger) == 2
