@@ -170,7 +170,8 @@ class KnownOrders:
         )
         where = f"({request.reference or 'the order'}, {state} there)"
         read.changed = True
-        _refuse(read, [_worded(read, fault, request, where) for fault in found])
+        told = [fault for fault in found if self._kind_matters or fault.path != "confirm"]
+        _refuse(read, [_worded(read, fault, request, where) for fault in told])
 
     def _check_domains(self, read: ReadOrder, request: OrderRequest) -> None:
         """A domain can be bought once, by whichever order; mailboxes may be added to it, but none twice."""

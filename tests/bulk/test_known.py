@@ -112,6 +112,10 @@ async def test_a_draft_is_not_the_paid_order_unless_only_the_things_matter(locat
     assert "the journal has a draft, now it is to be paid" in faults(location, paid)[0]
     assert faults(location, paid, kind_matters=False) == []
     assert [read.settled for read in checked(location, paid, kind_matters=False)] == ["accepted"]
+    moved = attrs.evolve(paid, user_id="U2")
+    assert faults(location, moved, kind_matters=False) == [
+        'a.jsonl, row 1, user_id: the journal has "U1", now it is "U2" (one, accepted there)'
+    ]
 
 
 @pytest.mark.parametrize("state", [StepState.ACCEPTED, StepState.UNKNOWN])
