@@ -97,8 +97,8 @@ class Intake:
 
     def _about_changed(self, plan: Plan) -> str:
         return (
-            f"{counted(plan.changed, 'order')} changed after the journal {self.journal} wrote them down. Put back what "
-            "they were, or leave them out with --skip-invalid. A new reference makes a changed order a new purchase."
+            f"{counted(plan.changed, 'order')} changed since the journal {self.journal} was written. Put back what was "
+            "there, or leave such orders out with --skip-invalid. A new reference makes a changed order a new purchase."
         )
 
     def _refusal(self, plan: Plan) -> str | None:

@@ -138,10 +138,12 @@ def submit(  # noqa: PLR0917 - typer calls it by name
         if dry_run:
             say("Dry run: nothing was sent.")
             return
-        if pays and journal is None and not no_journal:
-            _about_journal(location)
+        if pays and location is None and not no_journal:
+            _without_journal()
         if pays and plan.to_send and not yes:
             _ask(plan, file)
+        if location is not None and journal is None:
+            say(f"Written down in {intake.journal}: the same command goes on there (--no-journal: without).")
         writer = stack.enter_context(_writer(output, overwrite=overwrite)) if output else None
         code = _send(
             intake,
@@ -224,17 +226,14 @@ def _ask(plan: Plan, file: str) -> None:
         raise typer.Exit(ExitCode.USAGE)
 
 
-def _about_journal(location: str | None) -> None:
-    """Say where a paid run is written down though nobody named a journal, or why it is not."""
-    from .display import complain, printable, say  # noqa: PLC0415 - fast help
+def _without_journal() -> None:
+    """Say what a paid run without a journal lacks, before it is too late to have one."""
+    from .display import complain  # noqa: PLC0415 - fast help
 
-    if location is None:
-        complain(
-            "note: without a journal a run that is cut short cannot go on safely. To have one: "
-            'pip install "cmr-async[journal]"; to go without: --no-journal.'
-        )
-    else:
-        say(f"Written down in {printable(location)}: the same command goes on there (--no-journal: without).")
+    complain(
+        "note: without a journal a run that is cut short cannot go on safely. To have one: "
+        'pip install "cmr-async[journal]"; to go without: --no-journal.'
+    )
 
 
 def _page(report: Path, *, overwrite: bool) -> RunPage:

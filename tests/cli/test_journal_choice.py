@@ -92,7 +92,9 @@ def test_only_what_spends_money_gets_a_journal(
 
 def test_nothing_is_made_before_the_question_is_answered(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
     start_simulator()
-    assert cmr("orders", "submit", orders, "--confirm").exit_code == 2
+    refused = cmr("orders", "submit", orders, "--confirm")
+    assert refused.exit_code == 2
+    assert "Written down" not in refused.stdout
     assert made(orders) == []
 
 

@@ -104,8 +104,8 @@ def test_changed_orders_are_all_shown_before_anything_is_sent(
         f'{orders}, row 4, domain: the journal has "domain-3.com", now it is "other-3.com" (ref-3, accepted there)',
         f"cmr: 2 faults in {orders}; nothing was sent.",
         (
-            f"2 orders changed after the journal {journal} wrote them down. Put back what they were, or leave them out "
-            "with --skip-invalid. A new reference makes a changed order a new purchase."
+            f"2 orders changed since the journal {journal} was written. Put back what was there, or leave such "
+            "orders out with --skip-invalid. A new reference makes a changed order a new purchase."
         ),
     ]
     assert len(simulator.state.ledger) == 3
