@@ -109,7 +109,7 @@ class Caller:
             if may_send is not None and not may_send():
                 held = NotSentError(
                     f"{request.subject()} was not sent: its run had stopped, or had lost its claim to it, before its "
-                    "turn came. Sending it again is safe."
+                    "turn came. A run on its journal may send it; without a journal sending it again is safe."
                 )
                 held.attempts = attempts
                 raise held
