@@ -50,5 +50,5 @@ def test_dependencies_have_a_floor_and_no_cap(project: dict[str, Any]) -> None:
 def test_importing_the_package_pulls_in_no_extra() -> None:
     code = "import cmr_async, sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    heavy = {"openpyxl", "psycopg", "rich", "sqlalchemy", "typer", "aiosqlite"}
+    heavy = {"openpyxl", "psycopg", "rich", "sqlalchemy", "typer"}
     assert heavy.intersection(loaded) == set()

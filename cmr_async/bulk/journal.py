@@ -167,13 +167,13 @@ class Journal:
         """The clock of the leases: the database's, since hosts may disagree, unless the caller gave one."""
         return sa.literal(self._now(), sa.Double) if self._own_clock else self._database.now
 
-    async def _begin_run(self, scribe: Scribe) -> None:
+    def _begin_run(self, scribe: Scribe) -> None:
         values = attrs.asdict(self._me) | {"started": self._clock(), "heartbeat": self._clock()}
-        await scribe.connection.execute(sa.insert(runs).values(**values))
+        scribe.connection.execute(sa.insert(runs).values(**values))
 
-    async def _end_run(self, scribe: Scribe) -> None:
-        await scribe.give_up([self._me.id])
-        await scribe.connection.execute(sa.update(runs).where(runs.c.id == self._me.id).values(ended=self._clock()))
+    def _end_run(self, scribe: Scribe) -> None:
+        scribe.give_up([self._me.id])
+        scribe.connection.execute(sa.update(runs).where(runs.c.id == self._me.id).values(ended=self._clock()))
 
     async def _keep_beating(self) -> None:
         while True:

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from .journal_entry import JournalError
-from .journal_schema import (
-    READS,
-    AsyncConnection,
-    AsyncEngine,
-    database_now,
-    journal_errors,
-    journal_url,
-    make_engine,
-    prepare,
-    sa,
-)
+from .journal_schema import READS, database_now, journal_errors, journal_url, make_engine, prepare, sa
 from .journal_scribe import Scribe
+from .journal_thread import WorkThread
 
 __all__ = ["Database"]
 
@@ -44,9 +35,11 @@ class Database:
         self._run_id = run_id
         self._clock = clock
         self._create = create
-        self._engine: AsyncEngine | None = None
-        self._writer: AsyncConnection | None = None
-        self._lock = asyncio.Lock()
+        self._engine: sa.Engine | None = None
+        self._writer: sa.Connection | None = None
+        # One thread writes, so that transactions follow each other; another reads meanwhile
+        self._writing = WorkThread("cmr-journal-writes")
+        self._reading = WorkThread("cmr-journal-reads")
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
@@ -66,14 +59,17 @@ class Database:
 
     async def start(self) -> None:
         """Connect, and make the tables or check them; what fails leaves nothing open."""
-        self._engine = make_engine(self._url, name=self.name, create=self._create)
+        self._engine = engine = make_engine(self._url, name=self.name, create=self._create)
         try:
-            with journal_errors(self.name):
-                self._writer = await self._engine.connect()
-                await prepare(self._writer, name=self.name)
+            await self._writing.run(lambda: self._connect(engine))
         except BaseException:
             await self.let_go()
             raise
+
+    def _connect(self, engine: sa.Engine) -> None:
+        with journal_errors(self.name):
+            self._writer = engine.connect()
+            prepare(self._writer, name=self.name)
 
     async def finish(self) -> None:
         """Wait for everything that is under way."""
@@ -82,12 +78,17 @@ class Database:
 
     async def let_go(self) -> None:
         """Close every connection."""
+        await self._writing.run(self._disconnect)  # after what the thread is busy with
+        self._writing.stop()
+        self._reading.stop()
+
+    def _disconnect(self) -> None:
         writer, self._writer = self._writer, None
         engine, self._engine = self._engine, None
         if writer is not None:
-            await writer.close()
+            writer.close()
         if engine is not None:
-            await engine.dispose()
+            engine.dispose()
 
     def start_task(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
         """Run work on its own; `finish` waits for it."""
@@ -96,38 +97,38 @@ class Database:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def write(self, work: Callable[[Scribe], Awaitable[_T]]) -> _T:
+    async def write(self, work: Callable[[Scribe], _T]) -> _T:
         """Run work in one transaction of the one connection that writes; it returns after the commit.
 
-        It runs to its end also when the caller is cancelled: a statement that is cut short costs the connection.
+        The work runs in the thread that writes: one trip there and back for the whole transaction. It runs to its
+        end also when the caller is cancelled.
         """
-        return await asyncio.shield(self.start_task(self._commit(self._opened(self._writer), work)))
+        writer = self._opened(self._writer)
+        return await asyncio.shield(self.start_task(self._writing.run(lambda: self._commit(writer, work))))
 
-    async def _commit(self, writer: AsyncConnection, work: Callable[[Scribe], Awaitable[_T]]) -> _T:
+    def _commit(self, writer: sa.Connection, work: Callable[[Scribe], _T]) -> _T:
         tries = 0
-        async with self._lock:
-            with journal_errors(self.name):
-                while True:
-                    tries += 1
-                    try:
-                        async with writer.begin():
-                            return await work(self._scribe(writer))
-                    except sa.exc.DBAPIError as error:
-                        if tries == _TRIES or getattr(error.orig, "sqlstate", None) not in _AGAIN:
-                            raise
+        with journal_errors(self.name):
+            while True:
+                tries += 1
+                try:
+                    with writer.begin():
+                        return work(self._scribe(writer))
+                except sa.exc.DBAPIError as error:
+                    if tries == _TRIES or getattr(error.orig, "sqlstate", None) not in _AGAIN:
+                        raise
 
-    def _scribe(self, writer: AsyncConnection) -> Scribe:
+    def _scribe(self, writer: sa.Connection) -> Scribe:
         return Scribe(connection=writer, journal=self.name, run_id=self._run_id, now=self._clock())
 
     async def read(self, query: sa.Select[Any]) -> Sequence[Any]:
         """Return the rows of a query, read on a connection that stops no writer."""
-        return await asyncio.shield(self.start_task(self._fetch(self._opened(self._engine), query)))
+        engine = self._opened(self._engine)
+        return await asyncio.shield(self.start_task(self._reading.run(lambda: self._fetch(engine, query))))
 
-    async def _fetch(self, engine: AsyncEngine, query: sa.Select[Any]) -> Sequence[Any]:
-        with journal_errors(self.name):
-            async with engine.execution_options(**{READS: True}).connect() as connection:
-                rows: Sequence[Any] = (await connection.execute(query)).all()
-                return rows
+    def _fetch(self, engine: sa.Engine, query: sa.Select[Any]) -> Sequence[Any]:
+        with journal_errors(self.name), engine.execution_options(**{READS: True}).connect() as connection:
+            return connection.execute(query).all()
 
     def _opened(self, what: _T | None) -> _T:
         if what is None:

@@ -107,15 +107,17 @@ class GroupCommit:
             self._flushing = False
 
     async def _write(self, wanted: list[_Wanted], reported: list[_Reported]) -> tuple[list[Claim | None], list[bool]]:
-        async def work(scribe: Scribe) -> tuple[list[Claim | None], list[bool]]:
+        epoch = self._epoch()
+
+        def work(scribe: Scribe) -> tuple[list[Claim | None], list[bool]]:
             # Outcomes first: what one of them frees, a claim of the same group may take
-            counted = await scribe.record([each.outcome for each in reported]) if reported else []
+            counted = scribe.record([each.outcome for each in reported]) if reported else []
             owned: dict[_Wanted, Claim] = {}
             for step in Step:
                 # Of two that want the same step, the first gets it
                 first = {each.key: each for each in reversed(wanted) if each.step is step}
                 if first:
-                    claims = await scribe.claim(first, step, epoch=self._epoch())
+                    claims = scribe.claim(first, step, epoch=epoch)
                     owned |= {first[key]: claim for key, claim in claims.items()}
             return [owned.get(each) for each in wanted], counted
 

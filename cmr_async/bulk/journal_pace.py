@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .journal_schema import AsyncConnection, database_now, insert_missing, sa, slots
+from .journal_schema import database_now, insert_missing, sa, slots
 
 __all__ = ["hold_slots", "paused_for", "take_slot"]
 
@@ -18,7 +18,7 @@ _WIDER = 1.25
 _WIDER_FOR = 30.0
 
 
-async def take_slot(connection: AsyncConnection, name: str, gap: float) -> float:
+def take_slot(connection: sa.Connection, name: str, gap: float) -> float:
     """Take the next free slot of a row, in the transaction of the connection; return the seconds to wait for it."""
     now = database_now(connection.dialect.name)
     free = _latest(_latest(slots.c.next, slots.c.paused_until), now)
@@ -30,19 +30,19 @@ async def take_slot(connection: AsyncConnection, name: str, gap: float) -> float
         # What RETURNING reads is the new row: the slot lies one gap before it
         .returning((slots.c.next - now).label("until"), slots.c.next, slots.c.wider_until)
     )
-    row = (await connection.execute(take)).one_or_none()
+    row = (connection.execute(take)).one_or_none()
     if row is None:
-        await _make_row(connection, name)
-        row = (await connection.execute(take)).one()
+        _make_row(connection, name)
+        row = (connection.execute(take)).one()
     wide = row.next - gap * _WIDER < row.wider_until
     return max(0.0, float(row.until) - (gap * _WIDER if wide else gap))
 
 
-async def hold_slots(connection: AsyncConnection, name: str, seconds: float) -> None:
+def hold_slots(connection: sa.Connection, name: str, seconds: float) -> None:
     """Hold every slot of a row back for some seconds, in the transaction of the connection."""
-    await _make_row(connection, name)
+    _make_row(connection, name)
     until = database_now(connection.dialect.name) + seconds
-    await connection.execute(
+    connection.execute(
         sa.update(slots)
         .where(slots.c.name == name)
         .values(
@@ -57,9 +57,9 @@ def paused_for(dialect: str, name: str) -> sa.Select[Any]:
     return sa.select(slots.c.paused_until - database_now(dialect)).where(slots.c.name == name)
 
 
-async def _make_row(connection: AsyncConnection, name: str) -> None:
+def _make_row(connection: sa.Connection, name: str) -> None:
     insert = insert_missing(slots, connection.dialect.name)
-    await connection.execute(insert.values(name=name, next=0.0, paused_until=0.0, wider_until=0.0))
+    connection.execute(insert.values(name=name, next=0.0, paused_until=0.0, wider_until=0.0))
 
 
 def _latest(left: Any, right: Any) -> sa.ColumnElement[float]:

@@ -6,9 +6,9 @@ that are cheap to rewrite. The names have a prefix because a PostgreSQL database
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,15 +21,12 @@ from .journal_entry import JournalError, JournalVersionError, StepState
 try:
     import sqlalchemy as sa
     from sqlalchemy.dialects import postgresql, sqlite
-    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 except ImportError:
     raise ConfigurationError('A journal needs SQLAlchemy: pip install "cmr-async[journal]"') from None
 
 __all__ = [
     "READS",
     "SCHEMA_VERSION",
-    "AsyncConnection",
-    "AsyncEngine",
     "database_now",
     "events",
     "has_tables",
@@ -171,7 +168,7 @@ def journal_url(location: str | os.PathLike[str]) -> sa.URL:
     if "://" not in text:
         if not text or text == ":memory:":
             raise ConfigurationError("A journal needs a file or a database: one in memory would remember nothing.")
-        return sa.URL.create("sqlite+aiosqlite", database=text)
+        return sa.URL.create("sqlite", database=text)
     try:
         url = sa.make_url(text)
     except (sa.exc.ArgumentError, ValueError):
@@ -181,13 +178,13 @@ def journal_url(location: str | os.PathLike[str]) -> sa.URL:
         ) from None
     kind = url.get_backend_name() if url.drivername != "postgres" else "postgresql"
     if kind == "sqlite" and url.database not in {None, "", ":memory:"}:
-        return url.set(drivername="sqlite+aiosqlite")
+        return url.set(drivername="sqlite")
     if kind == "postgresql":
         return url.set(drivername="postgresql+psycopg")
     raise ConfigurationError("A journal is a file (SQLite) or a PostgreSQL database: run.db or postgresql://...")
 
 
-def make_engine(url: sa.URL, *, name: str, create: bool) -> AsyncEngine:
+def make_engine(url: sa.URL, *, name: str, create: bool) -> sa.Engine:
     """Return an engine whose every commit is durable; a SQLite file is made first, readable by its owner only.
 
     Raises:
@@ -201,15 +198,15 @@ def make_engine(url: sa.URL, *, name: str, create: bool) -> AsyncEngine:
     else:
         options = {"isolation_level": "READ COMMITTED", "pool_pre_ping": True, "pool_size": 3}
     try:
-        engine = create_async_engine(url, hide_parameters=True, **options)
+        engine = sa.create_engine(url, hide_parameters=True, **options)
     except ImportError as error:
         extra = "journal" if url.get_backend_name() == "sqlite" else "postgres"
         raise ConfigurationError(f'A journal there needs {error.name}: pip install "cmr-async[{extra}]"') from None
     if url.get_backend_name() == "sqlite":
-        sa.event.listen(engine.sync_engine, "connect", _set_up_sqlite)
-        sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        sa.event.listen(engine, "connect", _set_up_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
     else:
-        sa.event.listen(engine.sync_engine, "connect", _set_up_postgresql)
+        sa.event.listen(engine, "connect", _set_up_postgresql)
     return engine
 
 
@@ -257,7 +254,7 @@ def _set_up_postgresql(connection: Any, _: Any) -> None:
     connection.commit()
 
 
-async def prepare(connection: AsyncConnection, *, name: str) -> None:
+def prepare(connection: sa.Connection, *, name: str) -> None:
     """Make the tables, once, or check that those that are there fit; then set the database up for this use.
 
     Args:
@@ -269,19 +266,19 @@ async def prepare(connection: AsyncConnection, *, name: str) -> None:
         JournalError: The file is a database of another program.
     """
     is_sqlite = connection.dialect.name == "sqlite"
-    await _make_tables(connection, name=name, is_sqlite=is_sqlite)
+    _make_tables(connection, name=name, is_sqlite=is_sqlite)
     if is_sqlite:
-        await _keep_readers_free(connection)
+        _keep_readers_free(connection)
 
 
-async def _make_tables(connection: AsyncConnection, *, name: str, is_sqlite: bool) -> None:
-    async with connection.begin():
+def _make_tables(connection: sa.Connection, *, name: str, is_sqlite: bool) -> None:
+    with connection.begin():
         if not is_sqlite:  # held until the commit; SQLite's BEGIN IMMEDIATE is such a lock already
-            await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
-        if await connection.run_sync(has_tables, name=name):
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+        if has_tables(connection, name=name):
             return
-        await connection.run_sync(_metadata.create_all, checkfirst=False)
-        await connection.execute(sa.insert(_meta).values(name="schema_version", value=SCHEMA_VERSION))
+        _metadata.create_all(connection, checkfirst=False)
+        connection.execute(sa.insert(_meta).values(name="schema_version", value=SCHEMA_VERSION))
 
 
 def has_tables(connection: sa.Connection, *, name: str) -> bool:
@@ -331,17 +328,16 @@ def reading_engine(url: sa.URL) -> sa.Engine | None:
     return engine.execution_options(postgresql_readonly=True)
 
 
-async def _keep_readers_free(connection: AsyncConnection) -> None:
+def _keep_readers_free(connection: sa.Connection) -> None:
     """Put a SQLite file into WAL mode, in which a reader never stops a writer; outside a transaction."""
-    raw = await connection.get_raw_connection()
-    driver: Any = raw.driver_connection
+    driver: Any = connection.connection.driver_connection
     # Two processes may do this at the same time, and SQLite does not wait here by itself; whoever comes second finds
     # it done. Should it never succeed, the journal is as safe, only slower.
     for _ in range(100):
         with suppress(sqlite3.OperationalError):
-            await driver.execute("PRAGMA journal_mode = WAL")
+            driver.execute("PRAGMA journal_mode = WAL")
             return
-        await asyncio.sleep(0.02)
+        time.sleep(0.02)
 
 
 @contextmanager
@@ -352,10 +348,6 @@ def journal_errors(name: str) -> Iterator[None]:
     except sa.exc.SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
         raise JournalError(f"The journal {name} {_advice(str(cause))}") from error
-    except ValueError as error:  # SQLAlchemy's own way to say that its asyncio part is not installed
-        if "greenlet" not in str(error):
-            raise
-        raise ConfigurationError('A journal needs greenlet: pip install "cmr-async[journal]"') from None
     except (OSError, sqlite3.Error) as error:
         raise JournalError(f"The journal {name} {_advice(str(error))}") from error
 

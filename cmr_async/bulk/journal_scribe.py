@@ -29,7 +29,7 @@ from .journal_entry import (
     storable,
 )
 from .journal_run import Run
-from .journal_schema import AsyncConnection, events, insert_missing, orders, runs, sa, steps
+from .journal_schema import events, insert_missing, orders, runs, sa, steps
 
 __all__ = ["CHUNK", "Outcome", "Scribe", "at", "conflict", "entries", "planned", "read_entry"]
 
@@ -191,7 +191,7 @@ class Scribe:
     """Writes on one connection, inside one transaction, on behalf of one run."""
 
     #: The connection, in a transaction.
-    connection: AsyncConnection
+    connection: sa.Connection
     #: The journal as messages call it.
     journal: str
     #: Id of the run that writes.
@@ -199,7 +199,7 @@ class Scribe:
     #: UTC epoch in seconds.
     now: float
 
-    async def plan(self, fresh: Mapping[str, Entry]) -> dict[str, Entry]:
+    def plan(self, fresh: Mapping[str, Entry]) -> dict[str, Entry]:
         """Insert the orders that are missing and return where each stands, by key."""
         # In one sequence in every process, so that two that plan the same orders do not deadlock
         keys = sorted(fresh)
@@ -207,11 +207,11 @@ class Scribe:
         for table in (orders, steps):
             names = table.c.keys()
             insert = insert_missing(table, self.connection.dialect.name)
-            await self.connection.execute(insert, [{name: row[name] for name in names} for row in rows])
+            self.connection.execute(insert, [{name: row[name] for name in names} for row in rows])
         known: dict[str, Entry] = {}
         changed = []
         for chunk in _chunks(keys):
-            for row in await self.connection.execute(_STANDING, {"the_keys": chunk}):
+            for row in self.connection.execute(_STANDING, {"the_keys": chunk}):
                 given = fresh[row.key]
                 if row.fingerprint != given.fingerprint:
                     changed.append(row.key)
@@ -220,11 +220,11 @@ class Scribe:
                 values = {name: getattr(row, name) for name in steps.c.keys()}  # noqa: SIM118 - no mapping
                 known[row.key] = attrs.evolve(given, **values | _typed(row))
         if changed:
-            stored = await self.connection.execute(entries().where(steps.c.key.in_(changed[:CHUNK]), _IS_CREATE))
+            stored = self.connection.execute(entries().where(steps.c.key.in_(changed[:CHUNK]), _IS_CREATE))
             raise conflict([(read_entry(row), fresh[row.key]) for row in stored], where=f"the journal {self.journal}")
         return known
 
-    async def plan_processing(self, keys: Sequence[str] | None) -> int:
+    def plan_processing(self, keys: Sequence[str] | None) -> int:
         """Insert the `process` step of accepted drafts that have none; return how many."""
         done = steps.alias("done")
         values: dict[str, Any] = {
@@ -253,28 +253,28 @@ class Scribe:
         count = 0
         for chunk in [None] if keys is None else _chunks(keys):
             chosen = drafts if chunk is None else drafts.where(steps.c.key.in_(chunk))
-            made = await self.connection.execute(
+            made = self.connection.execute(
                 insert.from_select(list(values), chosen, include_defaults=False),
                 execution_options={"preserve_rowcount": True},
             )
             count += made.rowcount
         return count
 
-    async def claim(self, keys: Iterable[str], step: Step, *, epoch: int) -> dict[str, Claim]:
+    def claim(self, keys: Iterable[str], step: Step, *, epoch: int) -> dict[str, Claim]:
         """Take the rows among `keys` that may be sent; return the claims by key."""
         token = uuid.uuid4().hex
         values = {"the_keys": sorted(keys), "the_step": step.value, "the_run": self.run_id, "the_token": token}
-        taken = await self.connection.execute(_CLAIM, values | {"now": self.now})
+        taken = self.connection.execute(_CLAIM, values | {"now": self.now})
         claims = {row.key: Claim(key=row.key, step=step, token=token, at=self.now, epoch=epoch) for row in taken}
-        await self.tell([self.event(key, step, StepState.SENT, reason="claimed", token=token) for key in claims])
+        self.tell([self.event(key, step, StepState.SENT, reason="claimed", token=token) for key in claims])
         return claims
 
-    async def record(self, outcomes: Sequence[Outcome]) -> list[bool]:
+    def record(self, outcomes: Sequence[Outcome]) -> list[bool]:
         """Write outcomes down; return for each whether it counts. What comes too late goes to the history only."""
         keys = sorted({outcome.claim.key for outcome in outcomes})
         standing: dict[tuple[str, str], tuple[str | None, StepState, bool, Verdict | None]] = {
             (row.key, row.step): (row.token, StepState(row.state), row.recovered, _typed(row)["verdict"])
-            for row in await self.connection.execute(_OWNERS, {"the_keys": keys})
+            for row in self.connection.execute(_OWNERS, {"the_keys": keys})
         }
         updates, changes, answers = [], [], []
         for outcome in outcomes:
@@ -314,28 +314,28 @@ class Scribe:
                     )
                 )
         if updates:
-            await self.connection.execute(_OUTCOME, updates)
-        await self.tell(changes)
+            self.connection.execute(_OUTCOME, updates)
+        self.tell(changes)
         return answers
 
-    async def recover(self, clock: sa.ColumnElement[float], is_dead: Callable[[Run, float], bool]) -> int:
+    def recover(self, clock: sa.ColumnElement[float], is_dead: Callable[[Run, float], bool]) -> int:
         """Turn what other runs sent and cannot answer for any more into `unknown`; return how many."""
         owners = sa.select(steps.c.run_id).where(
             # Named one by one so that the index by step and state serves it
             steps.c.step.in_([step.value for step in Step]),
             steps.c.state == StepState.SENT.value,
         )
-        found = await self.connection.execute(
+        found = self.connection.execute(
             sa.select(runs, clock.label("now")).where(runs.c.id.in_(owners), runs.c.id != self.run_id)
         )
         names = [field.name for field in attrs.fields(Run)]
         read = [(Run(**{name: getattr(row, name) for name in names}), float(row.now)) for row in found]
         dead = [run.id for run, now in read if is_dead(run, now)]
-        return await self.give_up(dead) if dead else 0
+        return self.give_up(dead) if dead else 0
 
-    async def give_up(self, run_ids: Sequence[str]) -> int:
+    def give_up(self, run_ids: Sequence[str]) -> int:
         """Turn what these runs sent into `unknown`; return how many."""
-        given_up = await self.connection.execute(
+        given_up = self.connection.execute(
             sa.update(steps)
             .where(
                 steps.c.step.in_([step.value for step in Step]),
@@ -346,21 +346,21 @@ class Scribe:
             .returning(steps.c.key, steps.c.step, steps.c.token)
         )
         changes = [self.event(row.key, row.step, StepState.UNKNOWN, reason=_DIED, token=row.token) for row in given_up]
-        await self.tell(changes)
+        self.tell(changes)
         return len(changes)
 
-    async def judge(self, key: str, step: Step, verdict: Verdict, evidence: str, order_id: str | None) -> None:
+    def judge(self, key: str, step: Step, verdict: Verdict, evidence: str, order_id: str | None) -> None:
         """Write the verdict on an `unknown` step down."""
-        await self._expect(key, step, StepState.UNKNOWN)
+        self._expect(key, step, StepState.UNKNOWN)
         values: dict[str, Any] = {"verdict": verdict.value, "evidence": evidence, "verdict_at": self.now}
         if order_id is not None:
             values["order_id"] = order_id
-        await self.connection.execute(sa.update(steps).where(*at(key, step)).values(**values))
-        await self.tell([self.event(key, step, f"verdict:{verdict.value}", reason=evidence, order_id=order_id)])
+        self.connection.execute(sa.update(steps).where(*at(key, step)).values(**values))
+        self.tell([self.event(key, step, f"verdict:{verdict.value}", reason=evidence, order_id=order_id)])
 
-    async def plan_again(self, key: str, step: Step, reason: str) -> None:
+    def plan_again(self, key: str, step: Step, reason: str) -> None:
         """Make a step `planned` again that certainly bought nothing."""
-        row = await self._expect(key, step, StepState.UNKNOWN, StepState.REJECTED)
+        row = self._expect(key, step, StepState.UNKNOWN, StepState.REJECTED)
         if row.state == StepState.UNKNOWN and row.verdict != Verdict.ABSENT:
             found = f"the verdict is {row.verdict}" if row.verdict else "there is no verdict yet"
             raise JournalError(
@@ -369,14 +369,12 @@ class Scribe:
             )
         # The token stays: should the former owner come back with an order id, the journal still believes it
         cleared = {"recovered": False, "verdict": None, "evidence": "", "verdict_at": None, "message": ""}
-        await self.connection.execute(
-            sa.update(steps).where(*at(key, step)).values(state=StepState.PLANNED.value, **cleared)
-        )
-        await self.tell([self.event(key, step, StepState.PLANNED, reason=reason)])
+        self.connection.execute(sa.update(steps).where(*at(key, step)).values(state=StepState.PLANNED.value, **cleared))
+        self.tell([self.event(key, step, StepState.PLANNED, reason=reason)])
 
-    async def _expect(self, key: str, step: Step, *states: StepState) -> Any:
+    def _expect(self, key: str, step: Step, *states: StepState) -> Any:
         query = sa.select(steps.c.state, steps.c.verdict).where(*at(key, step)).with_for_update()
-        row = (await self.connection.execute(query)).one_or_none()
+        row = (self.connection.execute(query)).one_or_none()
         if row is None:
             raise JournalError(f"The journal {self.journal} has no {step.value} step of {key}.")
         if row.state not in states:
@@ -406,7 +404,7 @@ class Scribe:
             "order_id": order_id,
         }
 
-    async def tell(self, changes: Sequence[dict[str, Any]]) -> None:
+    def tell(self, changes: Sequence[dict[str, Any]]) -> None:
         """Append to the history."""
         if changes:
-            await self.connection.execute(sa.insert(events), changes)
+            self.connection.execute(sa.insert(events), changes)

@@ -628,8 +628,8 @@ async def test_every_commit_of_a_sqlite_journal_is_on_disk(tmp_path: Path) -> No
     async with Journal.open(tmp_path / "run.db") as journal:
         writer = journal._database._writer
         assert writer is not None
-        values = [(await writer.exec_driver_sql(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "synchronous")]
-        await writer.rollback()
+        values = [writer.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
+        writer.rollback()
     assert values == ["wal", 2]
 
 
@@ -680,9 +680,9 @@ async def test_a_full_disk_is_said_before_anything_is_sent(tmp_path: Path) -> No
         await journal.plan([a_request("A")])
         writer = journal._database._writer
         assert writer is not None
-        pages = (await writer.exec_driver_sql("PRAGMA page_count")).scalar()
-        await writer.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-        await writer.rollback()
+        pages = writer.exec_driver_sql("PRAGMA page_count").scalar()
+        writer.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        writer.rollback()
         many = [a_request(f"R{n}", domain=f"d{n}.com") for n in range(500)]
         with pytest.raises(JournalError, match="the disk is full"):
             await journal.plan(many)
@@ -732,11 +732,10 @@ def test_importing_the_package_does_not_import_sqlalchemy() -> None:
     assert run_python("import sys, cmr_async, cmr_async.bulk; print('sqlalchemy' in sys.modules)") == "False\n"
 
 
-@pytest.mark.parametrize("missing", ["sqlalchemy", "aiosqlite", "greenlet"])
-def test_a_missing_package_is_named_with_what_to_install(missing: str, tmp_path: Path) -> None:
+def test_a_missing_sqlalchemy_is_named_with_what_to_install(tmp_path: Path) -> None:
     code = f"""
 import asyncio, sys
-sys.modules[{missing!r}] = None
+sys.modules["sqlalchemy"] = None
 from cmr_async.errors import ConfigurationError
 try:
     from cmr_async.bulk.journal import Journal

@@ -43,8 +43,8 @@ async def test_a_server_that_answers_before_the_commit_is_on_disk_is_told_not_to
     async with Journal.open(url.update_query_dict({"options": options}).render_as_string()) as journal:
         writer = journal._database._writer
         assert writer is not None
-        assert (await writer.exec_driver_sql("SHOW synchronous_commit")).scalar() == "on"
-        await writer.rollback()
+        assert writer.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+        writer.rollback()
 
 
 async def test_many_that_open_a_new_journal_at_once_make_it_once(postgresql_location: str) -> None:

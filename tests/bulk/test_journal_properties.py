@@ -45,9 +45,9 @@ class World:
         await journal.start()
         writer = journal._database._writer
         assert writer is not None
-        driver: Any = (await writer.get_raw_connection()).driver_connection
+        driver: Any = writer.connection.driver_connection
         # No example cuts the power, and waiting for the disk would take most of the time
-        await driver.execute("PRAGMA synchronous = OFF")
+        driver.execute("PRAGMA synchronous = OFF")
         return journal
 
     def close(self) -> None:
@@ -195,6 +195,8 @@ class JournalMachine(RuleBasedStateMachine):
             successor = Journal.open(journal.name, clock=lambda: self.world.now)
             successor._database._engine = journal._database._engine
             successor._database._writer = journal._database._writer
+            successor._database._writing = journal._database._writing
+            successor._database._reading = journal._database._reading
             await successor._database.write(successor._begin_run)
             await successor.recover()
             successor._heart = asyncio.create_task(successor._keep_beating())

@@ -256,7 +256,7 @@ run = cmr.bulk.submit(requests(), journal="run.db", concurrency=2)
 
 
 def test_a_journaled_run_left_at_the_exit_goes_on_in_the_next_process(scripts: Scripts) -> None:
-    pytest.importorskip("aiosqlite")
+    pytest.importorskip("sqlalchemy")
     scripts.run(JOURNALED + "for _, outcome in zip(range(3), run): pass")
     printed = scripts.run(JOURNALED + "list(run); print(run.summary.unknown, run.summary.total)")
     assert printed == "0 20\n"
