@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -240,6 +242,30 @@ def test_a_domain_name_is_lower_case_punycode_or_none(name: str, normal: str | N
     assert normalise_domain(name) == normal
 
 
+labels = st.text("a0-", min_size=1, max_size=4) | st.builds("a".__mul__, st.sampled_from([61, 62, 63, 64]))
+
+
+@given(st.lists(labels, min_size=1, max_size=5).map(".".join) | st.text("a0-.\n", max_size=9))
+def test_a_plain_name_is_a_domain_by_the_rules_of_host_names(name: str) -> None:
+    *heads, last = name.split(".")
+    sound_heads = heads and all(1 <= len(one) <= 63 and one.strip("-") == one and "\n" not in one for one in heads)
+    sound_last = 2 <= len(last) <= 63 and set(last) == {"a"}
+    assert (normalise_domain(name) == name) == bool(sound_heads and sound_last and len(name) <= 253)
+
+
+@given(st.text("aZ9+_.@ \n", max_size=6) | st.builds("a".__mul__, st.sampled_from([63, 64, 65])))
+def test_a_user_name_is_words_with_dots_between_them(name: str) -> None:
+    sound_words = all(word and not set(word) & set("@ \n") for word in name.split("."))
+    expected = [] if sound_words and len(name) <= 64 else ['mailboxes["x.com"][0].username']
+    assert paths(sound(mailboxes={"x.com": [box(name)]})) == expected
+
+
+def test_what_only_looks_like_a_model_is_a_fault() -> None:
+    lookalike = SimpleNamespace(**attrs.asdict(box()))
+    assert paths(sound(mailboxes={"x.com": [lookalike]})) == ['mailboxes["x.com"][0]']
+    assert paths(order(domains=[SimpleNamespace(domain="x.com", years=1, forward_to=None)])) == ["domains[0]"]
+
+
 def test_international_names_are_sent_as_punycode() -> None:
     tested = sound(domains=[domain(domain="Bücher.example", years=2)], mailboxes={"bücher.example": [box()]})
     checked = check_order(tested, user_id="u")
@@ -303,9 +329,9 @@ def _with_mailboxes(tested: Order, boxes: Mapping[Any, Any]) -> Order:
 @given(orders | tidy_orders)
 @settings(max_examples=300, deadline=None)
 def test_whatever_is_in_the_fields_inspection_returns_and_the_fast_path_agrees(tested: Order) -> None:
-    is_sound = validation._is_sound(tested)
+    is_sound = validation.is_sound(tested)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(validation, "_is_sound", lambda _: False)
+        patch.setattr(validation, "is_sound", lambda _: False)
         thorough = inspect_order(tested)
     if is_sound:
         assert (thorough.faults, thorough.cautions) == ((), ())
