@@ -8,7 +8,7 @@ import attrs
 
 from ..models import BillingCycle, GoogleOAuth, ServiceProvider
 
-__all__ = ["SETTINGS", "TRUTHS", "OrderSettings", "SettingsReader", "truth", "whole_years"]
+__all__ = ["KEPT", "SETTINGS", "OrderSettings", "SettingsReader", "truth", "whole_years"]
 
 #: Columns of an order as a whole: an empty cell takes the order's value, another value is a fault.
 SETTINGS = (
@@ -23,15 +23,8 @@ SETTINGS = (
 
 _WORDS = {"": None, "true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
-#: The usual ways to write yes, no and nothing, for a look-up without a call.
-TRUTHS: dict[str, bool | None] = {
-    spelling: value
-    for word, value in _WORDS.items()
-    for spelling in (word, word.upper(), word.capitalize())
-}  # fmt: skip
-
-#: So many different sets of settings are kept; files repeat a few of them row after row.
-_KEPT = 1024
+#: So many different sets of settings, and mailboxes, are kept; files repeat a few of them row after row.
+KEPT = 1024
 
 
 def truth(text: str) -> bool | None:
@@ -88,7 +81,7 @@ class SettingsReader:
         """The settings of a row's cells, in the sequence of `SETTINGS`."""
         found = self._known.get(cells)
         if found is None:
-            if len(self._known) >= _KEPT:
+            if len(self._known) >= KEPT:
                 self._known.clear()
             found = self._known[cells] = _settings(tuple(map(str.strip, cells)))
         return found

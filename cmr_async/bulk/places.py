@@ -9,6 +9,7 @@ from typing import Self
 import attrs
 
 from ..errors import Fault
+from ..models import Mailbox
 from .items import OrderRequest
 
 __all__ = ["DomainRows", "InputFault", "Place", "ReadOrder"]
@@ -59,12 +60,19 @@ class Place:
 
 @attrs.define
 class DomainRows:
-    """The rows of a table that speak of one domain of one order."""
+    """What the rows of a table say of one domain of one order."""
 
+    #: The domain as it is written where it stands first.
+    domain: str
+    #: The cells `years` and `forward_to`, stripped; the first that are not empty.
+    years: str
+    forward_to: str
     #: Row that names the domain first.
     first: int
+    #: Its mailboxes.
+    mailboxes: list[Mailbox] = attrs.field(factory=list)
     #: Row of each mailbox, in the order of the mailboxes.
-    mailboxes: list[int] = attrs.field(factory=list)
+    rows: list[int] = attrs.field(factory=list)
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -94,7 +102,7 @@ class ReadOrder:
     settled: str | None = None
     #: A journal has another order under its key; the differences are among the faults.
     changed: bool = False
-    #: Rows by domain for an order of a table; `None` for JSON, where the path is the place.
+    #: The rows of an order of a table, by domain in lower case; `None` for JSON, where the path is the place.
     rows: Mapping[str, DomainRows] | None = None
 
     @classmethod
@@ -115,11 +123,11 @@ class ReadOrder:
         if self.rows is None:
             return Place(self.row, path)
         if match := _MAILBOX_PATH.fullmatch(path):
-            rows = self.rows.get(match["domain"])
+            rows = self.rows.get(match["domain"].lower())
             index = int(match["index"]) if match["index"] else None
             if rows is not None:
-                if index is not None and index < len(rows.mailboxes):
-                    return Place(rows.mailboxes[index], match["field"] or "username")
+                if index is not None and index < len(rows.rows):
+                    return Place(rows.rows[index], match["field"] or "username")
                 return Place(rows.first, "domain" if index is None else match["field"] or "username")
         elif match := _DOMAIN_PATH.fullmatch(path):
             entries = list(self.rows.values())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.validation import inspect_order
+from ..core.validation import inspect_order, is_sound
 from ..errors import Fault
 from ..models import Order
 from .places import InputFault, ReadOrder
@@ -94,16 +94,19 @@ def _check_file(orders: Iterable[ReadOrder]) -> Iterator[ReadOrder]:
                 keys.add(read.key, read.row)
             yield read
             continue
-        findings = inspect_order(request.order)
-        order = findings.order
-        if findings.cautions:
-            read.cautions = list(map(read.at, findings.cautions))
         if earlier := keys.add(read.key, read.row):
             read.faults.append(_duplicate_order(read, earlier))
-        if findings.faults:
+        order = request.order
+        if not is_sound(order):
+            findings = inspect_order(order)
+            order = findings.order
+            read.cautions = list(map(read.at, findings.cautions))
             read.faults.extend(map(read.at, findings.faults))
-        else:
-            _check_domains(read, order, domains)
+            if findings.faults:
+                read.request = None
+                yield read
+                continue
+        _check_domains(read, order, domains)
         if read.faults:
             read.request = None
         elif order is not request.order:
@@ -127,17 +130,20 @@ def _check_domains(read: ReadOrder, order: Order, domains: SeenNames) -> None:
     # Twice the row, plus one when that order buys the domain.
     bought, mentioned = read.row * 2 + 1, read.row * 2
     cautions = []
+    ours = set()
     for index, entry in enumerate(order.domains):
         mark = domains.add(entry.domain, bought)
-        if mark & 1:
+        if not mark:
+            ours.add(entry.domain)
+        elif mark & 1:
             message = f"{entry.domain} is registered by the order at row {mark // 2} already; it can be bought once"
             read.faults.append(read.at(Fault(f"domains[{index}].domain", message)))
-        elif mark:
+        else:
             domains.mark(entry.domain, bought)
             message = f"the order at row {mark // 2} has mailboxes on {entry.domain}; they cannot wait for this order"
             cautions.append(Fault(f"domains[{index}].domain", message))
     for domain in order.mailboxes:
-        mark = domains.add(domain, mentioned)
+        mark = 0 if domain in ours else domains.add(domain, mentioned)
         if mark and mark != bought:
             message = f"the order at row {mark // 2} is for {domain} too; no mailbox should be in both"
             cautions.append(Fault(f'mailboxes["{domain}"]', message))
@@ -194,8 +200,8 @@ def make_plan(
             settled[checked.settled] = settled.get(checked.settled, 0) + 1
             continue
         domains += len(order.domains)
-        mailboxes += order.mailbox_count
         for boxes in order.mailboxes.values():
+            mailboxes += len(boxes)
             for box in boxes:
                 warmups += box.on_warmup is True
         asking += checked.asks_confirm

@@ -1,7 +1,7 @@
 """Rows of a table into orders: a row is a mailbox, rows of one reference or user and domain are an order.
 
 This is the hot loop of a big file, so it takes plain lists of cells, looks closer only when something besides
-the mailbox changed since the row before, and builds each model once.
+the mailbox changed since the row before, and builds equal mailboxes once.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from operator import itemgetter
 import attrs
 
 from ..models import DomainRegistration, Mailbox, Order
-from .cells import SETTINGS, TRUTHS, OrderSettings, SettingsReader, truth, whole_years
+from .cells import KEPT, SETTINGS, OrderSettings, SettingsReader, truth, whole_years
 from .items import OrderRequest
 from .places import DomainRows, InputFault, ReadOrder
 
 __all__ = ["COLUMNS", "TableHeader", "orders_from_rows", "read_header", "suggestion"]
 
-_IDENTITY = ("reference", "user_id", "domain", "years", "forward_to")
+_NAMES = ("reference", "user_id", "domain")
+_DETAILS = ("years", "forward_to", *SETTINGS)
 _MAILBOX = ("username", "first_name", "last_name", "profile_picture", "on_warmup")
 
 #: The columns of a table of orders, in the order in which a template shows them.
@@ -90,17 +91,6 @@ def read_header(source: str, cells: Sequence[str], *, user_id: str | None) -> Ta
     return TableHeader(source=source, width=len(names), positions={name: at for at, name in enumerate(names)})
 
 
-@attrs.define
-class _Registration:
-    """One domain of the order that is being read."""
-
-    domain: str
-    years: str
-    forward_to: str
-    rows: DomainRows
-    mailboxes: list[Mailbox] = attrs.field(factory=list)
-
-
 @attrs.define(eq=False)
 class _OpenOrder:
     """The order whose rows are being read."""
@@ -112,7 +102,7 @@ class _OpenOrder:
     default_user: str
     key: str
     settings: OrderSettings
-    domains: dict[str, _Registration] = attrs.field(factory=dict)
+    domains: dict[str, DomainRows] = attrs.field(factory=dict)
     faults: list[InputFault] = attrs.field(factory=list)
 
     def fault(self, row: int, column: str, message: str) -> None:
@@ -148,13 +138,13 @@ class _OpenOrder:
                 self.fault(row, column, message)
         self.settings = settings if self.settings.empty else reader.read(tuple(joined))
 
-    def registration(self, row: int, domain: str, years: str, forward_to: str) -> _Registration:
-        """The entry of a row's domain, made when it is new to the order."""
+    def rows_of(self, row: int, domain: str, years: str, forward_to: str) -> DomainRows:
+        """The rows of a row's domain so far."""
         entry = self.domains.get(domain.lower())
         if entry is None:
             if not domain:
                 self.fault(row, "domain", "is empty")
-            entry = self.domains[domain.lower()] = _Registration(domain, years, forward_to, DomainRows(row))
+            entry = self.domains[domain.lower()] = DomainRows(domain, years, forward_to, row)
             return entry
         for column, new, old in (("years", years, entry.years), ("forward_to", forward_to, entry.forward_to)):
             if new and old and new != old:
@@ -163,29 +153,40 @@ class _OpenOrder:
         entry.forward_to = entry.forward_to or forward_to
         return entry
 
-    def truth(self, row: int, text: str) -> bool | None:
-        """What `on_warmup` says when it is not spelled in one of the usual ways."""
+    def mailbox(self, row: int, cells: Sequence[str]) -> Mailbox | None:
+        """The mailbox of a row's cells, in the sequence of `_MAILBOX`; `None` when the row describes none."""
+        username, first_name, last_name, picture, warmup = map(str.strip, cells)
+        if not username:
+            if first_name or last_name or picture or warmup:
+                message = "is empty, but the row describes a mailbox; a row that only registers a domain has no names"
+                self.fault(row, "username", message)
+            return None
+        on_warmup = None
         try:
-            return truth(text)
+            on_warmup = truth(warmup)
         except ValueError as error:
             self.fault(row, "on_warmup", str(error))
-            return None
+        return Mailbox(
+            username=username,
+            first_name=first_name,
+            last_name=last_name,
+            profile_picture=picture or None,
+            on_warmup=on_warmup,
+        )
 
     def close(self, *, confirm: bool) -> ReadOrder:
         """The order, complete."""
         registrations = []
         mailboxes = {}
-        rows = {}
         for entry in self.domains.values():
             years = 1
             try:
                 years = whole_years(entry.years)
             except ValueError as error:
-                self.fault(entry.rows.first, "years", str(error))
+                self.fault(entry.first, "years", str(error))
             registrations.append(
                 DomainRegistration(domain=entry.domain, years=years, forward_to=entry.forward_to or None)
             )
-            rows[entry.domain] = entry.rows
             if entry.mailboxes:
                 mailboxes[entry.domain] = entry.mailboxes
         user_id = self.user_id or self.default_user
@@ -205,7 +206,9 @@ class _OpenOrder:
                 auto_renew=settings.auto_renew,
             )
             request = OrderRequest(user_id=user_id, order=order, reference=self.key)
-        return ReadOrder(source=self.source, row=self.row, key=self.key, request=request, faults=self.faults, rows=rows)
+        return ReadOrder(
+            source=self.source, row=self.row, key=self.key, request=request, faults=self.faults, rows=self.domains
+        )
 
 
 def orders_from_rows(  # noqa: C901, PLR0912, PLR0915 - one loop without calls is what makes it fast
@@ -230,12 +233,15 @@ def orders_from_rows(  # noqa: C901, PLR0912, PLR0915 - one loop without calls i
         Each order when its last row was read. A row that cannot be placed comes as an order without request.
     """
     width, source = header.width, header.source
-    head_cells = header.cells((*_IDENTITY, *SETTINGS))
+    name_cells, detail_cells, box_cells = map(header.cells, (_NAMES, _DETAILS, _MAILBOX))
     padded = len(header.positions) < len(COLUMNS)
-    box_cells = header.cells(_MAILBOX)
+    blank = ("",) * len(_DETAILS)
     reader = SettingsReader()
-    nothing = reader.read(("",) * len(SETTINGS))
-    last_head: Sequence[str] | None = None
+    nothing = reader.read(blank[: len(SETTINGS)])
+    last_names: Sequence[str] | None = None
+    last_details: Sequence[str] = blank
+    # The same people get mailboxes on domain after domain.
+    known: dict[Sequence[str], Mailbox] = {}
     current: _OpenOrder | None = None
     # A row that cannot be read may belong to the order before it or to the one after it: neither is whole.
     torn = 0
@@ -252,17 +258,18 @@ def orders_from_rows(  # noqa: C901, PLR0912, PLR0915 - one loop without calls i
                     current.faults.append(fault)
                 else:
                     yield ReadOrder.unreadable(fault)
-                torn, last_head = number, None
+                torn, last_names = number, None
                 continue
             del row[width:]
         if padded:
             row.append("")
-        head = head_cells(row)
-        if head != last_head:
-            reference, user, domain, years, forward_to = map(str.strip, head[: len(_IDENTITY)])
+        names, details = name_cells(row), detail_cells(row)
+        # A row that only repeats what is known, or leaves it out, adds nothing but its mailbox.
+        if names != last_names or details not in (last_details, blank):
+            reference, user, domain = map(str.strip, names)
             if not domain and not any(map(str.strip, row)):
                 continue
-            found = reader.read(head[len(_IDENTITY) :])
+            found = reader.read(details[2:])
             if current is None or not (
                 reference == current.reference
                 if reference or current.reference
@@ -285,24 +292,23 @@ def orders_from_rows(  # noqa: C901, PLR0912, PLR0915 - one loop without calls i
                     current.settings = found
                 else:
                     current.take_settings(number, found, reader)
-            entry = current.registration(number, domain, years, forward_to)
-            boxes, box_rows = entry.mailboxes, entry.rows.mailboxes
-            last_head = head
+            rows_here = current.rows_of(number, domain, details[0].strip(), details[1].strip())
+            boxes, box_rows = rows_here.mailboxes, rows_here.rows
+            # Of an order with a fault every row is looked at: each may have the fault too.
+            last_names, last_details = None if current.faults else names, details
         assert current is not None  # noqa: S101 - the first row is never like the one before it
-        username, first_name, last_name, picture, warmup = box_cells(row)
-        if username := username.strip():
-            boxes.append(
-                Mailbox(
-                    username=username,
-                    first_name=first_name.strip(),
-                    last_name=last_name.strip(),
-                    profile_picture=picture.strip() or None,
-                    on_warmup=TRUTHS[warmup] if warmup in TRUTHS else current.truth(number, warmup),
-                )
-            )
-            box_rows.append(number)
-        elif first_name.strip() or last_name.strip() or picture.strip() or warmup.strip():
-            message = "is empty, but the row describes a mailbox; a row that only registers a domain has no names"
-            current.fault(number, "username", message)
+        cells = box_cells(row)
+        box = known.get(cells)
+        if box is None:
+            faults = len(current.faults)
+            box = current.mailbox(number, cells)
+            if box is None:
+                continue
+            if len(current.faults) == faults:
+                if len(known) >= KEPT:
+                    known.clear()
+                known[cells] = box
+        boxes.append(box)
+        box_rows.append(number)
     if current is not None:
         yield current.close(confirm=confirm)

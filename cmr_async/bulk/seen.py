@@ -10,7 +10,7 @@ from array import array
 
 __all__ = ["SeenNames"]
 
-_MASK = (1 << 64) - 1
+_ROOM_AT_FIRST = 1 << 16
 
 
 class SeenNames:
@@ -18,31 +18,22 @@ class SeenNames:
 
     def __init__(self) -> None:
         """Make an empty set."""
-        self._size = 1 << 16
-        self._hashes = array("Q", [0]) * self._size
-        self._rows = array("I", [0]) * self._size
+        self._hashes = array("q", [0]) * _ROOM_AT_FIRST
+        self._rows = array("I", [0]) * _ROOM_AT_FIRST
+        self._last = _ROOM_AT_FIRST - 1
         self._count = 0
-
-    def get(self, name: str) -> int:
-        """Return the row of a name, 0 when it is not there."""
-        mark = hash(name) & _MASK or 1
-        at = mark & (self._size - 1)
-        while found := self._hashes[at]:
-            if found == mark:
-                return self._rows[at]
-            at = (at + 1) & (self._size - 1)
-        return 0
-
-    def mark(self, name: str, row: int) -> None:
-        """Change the row of a name that is there."""
-        mark = hash(name) & _MASK or 1
-        at = mark & (self._size - 1)
-        while self._hashes[at] != mark:
-            at = (at + 1) & (self._size - 1)
-        self._rows[at] = row
+        self._most = _ROOM_AT_FIRST * 2 // 3
 
     def __len__(self) -> int:
         return self._count
+
+    def get(self, name: str) -> int:
+        """Return the row of a name, 0 when it is not there."""
+        return self._rows[self._place(hash(name) or 1)]
+
+    def mark(self, name: str, row: int) -> None:
+        """Change the row of a name that is there."""
+        self._rows[self._place(hash(name) or 1)] = row
 
     def add(self, name: str, row: int) -> int:
         """Remember a name.
@@ -54,26 +45,34 @@ class SeenNames:
         Returns:
             0 when the name is new, else the row where it was met first.
         """
-        mark = hash(name) & _MASK or 1  # 0 means a free place
-        hashes, last = self._hashes, self._size - 1
-        at = mark & last
-        while found := hashes[at]:
-            if found == mark:
+        mark = hash(name) or 1  # 0 means a free place
+        at = mark & self._last
+        if self._hashes[at]:
+            at = self._place(mark)
+            if self._hashes[at]:
                 return self._rows[at]
-            at = (at + 1) & last
-        hashes[at] = mark
+        self._hashes[at] = mark
         self._rows[at] = row
         self._count += 1
-        if self._count * 3 > self._size * 2:
+        if self._count > self._most:
             self._grow()
         return 0
 
+    def _place(self, mark: int) -> int:
+        """Where a hash stands, or the free place where it belongs."""
+        hashes, last = self._hashes, self._last
+        at = mark & last
+        while (found := hashes[at]) and found != mark:
+            at = (at + 1) & last
+        return at
+
     def _grow(self) -> None:
         old_hashes, old_rows = self._hashes, self._rows
-        self._size *= 2
-        last = self._size - 1
-        hashes = array("Q", [0]) * self._size
-        rows = array("I", [0]) * self._size
+        size = 2 * len(old_hashes)
+        hashes = self._hashes = array("q", [0]) * size
+        rows = self._rows = array("I", [0]) * size
+        last = self._last = size - 1
+        self._most = size * 2 // 3
         for mark, row in zip(old_hashes, old_rows, strict=True):
             if mark:
                 at = mark & last
@@ -81,4 +80,3 @@ class SeenNames:
                     at = (at + 1) & last
                 hashes[at] = mark
                 rows[at] = row
-        self._hashes, self._rows = hashes, rows
