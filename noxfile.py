@@ -66,10 +66,11 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def killstorm(session: nox.Session) -> None:
-    """Kill runs of 2,000 orders 300 times each and compare journal and ledger; `-- SEED` makes other storms."""
+    """Kill runs of 2,000 orders 300 times each, and search the journal's rules deeper; `-- SEED` makes other storms."""
     session.install("-e", EVERYTHING, *TEST_GROUP)
     storm = {"CMR_KILL_ORDERS": "2000", "CMR_KILL_KILLS": "300", "CMR_KILL_SEED": (*session.posargs, "7")[0]}
     session.run("pytest", "tests/bulk/test_kill.py", "-s", env=storm)
+    session.run("pytest", "tests/bulk/test_journal_properties.py", env={"CMR_JOURNAL_EXAMPLES": "2000"})
 
 
 @nox.session

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -19,6 +20,9 @@ from cmr_async.bulk.journal import Claim, Journal, JournalError, Step, StepState
 pytestmark = pytest.mark.slow
 
 _T = TypeVar("_T")
+
+#: More of them in the session `killstorm`; see `noxfile.py`.
+EXAMPLES = int(os.environ.get("CMR_JOURNAL_EXAMPLES", "60"))
 
 NAMES = ["A", "B"]
 KEYS = st.sampled_from(NAMES)
@@ -252,5 +256,5 @@ class JournalMachine(RuleBasedStateMachine):
 TestJournal = JournalMachine.TestCase
 # The same examples in every run; `database=None` leaves no folder behind
 TestJournal.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None, derandomize=True, database=None, print_blob=False
+    max_examples=EXAMPLES, stateful_step_count=30, deadline=None, derandomize=True, database=None, print_blob=False
 )
