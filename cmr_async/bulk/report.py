@@ -72,7 +72,6 @@ def report_page(entries: Sequence[Entry], *, title: str, now: float) -> str:
     """
     rank = {state: number for number, state in enumerate(_ORDER)}
     ordered = sorted(entries, key=lambda entry: (rank[entry.state], entry.position, entry.step))
-    counts = Counter(entry.state for entry in entries)
     decided = {Verdict.CONFIRMED, Verdict.ABSENT}
     unknown = sum(entry.state is StepState.UNKNOWN and entry.verdict not in decided for entry in entries)
     warning = (
@@ -89,9 +88,7 @@ def report_page(entries: Sequence[Entry], *, title: str, now: float) -> str:
         script=_SCRIPT,
         script_hash=_hash(_SCRIPT),
         warning=warning,
-        totals="".join(
-            f'<div class="total {state.value}"><b>{counts[state]:,}</b>{_words(state)}</div>' for state in _ORDER
-        ),
+        totals=_totals(entries),
         options="".join(f'<option value="{state.value}">{_words(state)}</option>' for state in _ORDER),
         chart=_chart(entries),
         rows="\n".join(map(_row, ordered)),
@@ -124,6 +121,23 @@ def entry_of(outcome: OrderOutcome, *, at: float) -> Entry:
     )
 
 
+def _totals(entries: Iterable[Entry]) -> str:
+    """Count each step by itself: a draft that was processed was accepted twice, and is one order."""
+    counts = {step: Counter[StepState]() for step in Step}
+    for entry in entries:
+        counts[entry.step][entry.state] += 1
+    heading = {Step.CREATE: "<h2>Orders and drafts</h2>", Step.PROCESS: "<h2>Processing of drafts</h2>"}
+    named = bool(counts[Step.PROCESS])
+    return "".join(
+        (heading[step] if named else "")
+        + '<div class="totals">'
+        + "".join(f'<div class="total {state.value}"><b>{found[state]:,}</b>{_words(state)}</div>' for state in _ORDER)
+        + "</div>"
+        for step, found in counts.items()
+        if found or step is Step.CREATE
+    )
+
+
 def _row(entry: Entry) -> str:
     verdict = f" ({entry.verdict.value})" if entry.verdict else ""
     said = " · ".join(filter(None, (entry.message, entry.evidence)))
@@ -132,7 +146,7 @@ def _row(entry: Entry) -> str:
         entry.key,
         " ".join(entry.domains),
         entry.user_id,
-        "paid" if entry.confirm else "draft",
+        "paid" if entry.confirm or entry.step is Step.PROCESS else "draft",
         entry.order_id or "",
         str(entry.attempts),
         _time(entry.sent_at),
@@ -245,7 +259,7 @@ _PAGE = """<!doctype html>
 content="default-src 'none'; style-src '$style_hash'; script-src '$script_hash'">
 <meta name="viewport" content="width=device-width"><title>$title</title><style>$style</style></head><body>
 <h1>$title</h1><p class="made">Made at $made</p>$warning
-<div class="totals">$totals</div>
+$totals
 <div class="card">$chart</div>
 <div class="card"><input id="search" type="search" placeholder="Search" aria-label="Search">
 <select id="state" aria-label="State"><option value="">all states</option>$options</select><span id="shown"></span>

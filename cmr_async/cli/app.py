@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from .._version import __version__
-from . import journal, journal_files, orders, simulator
+from . import journal, journal_files, orders, process, simulator
+from .exits import EXIT_CODES
 
 __all__ = ["app"]
 
@@ -25,6 +26,7 @@ app.add_typer(orders.app, name="orders")
 app.add_typer(journal.app, name="journal")
 journal.app.command()(journal_files.export)
 journal.app.command()(journal_files.report)
+orders.app.command(epilog=EXIT_CODES)(process.process)
 orders.app.command("reconcile")(journal.reconcile)
 orders.app.command("resubmit")(journal.resubmit)
 app.command("simulator", context_settings=simulator.OWN_OPTIONS)(simulator.simulator)

@@ -120,13 +120,13 @@ class Cautions:
                 complain(f"caution: ... and {more:,} more like it")
 
 
-def show_plan(plan: Plan, *, file: str, confirm: bool, journal: str | None = None) -> None:
-    """Print what the file would order; `journal` is what the run's journal is called."""
+def show_plan(plan: Plan, *, file: str, confirm: bool, journal: str | None = None, noun: str = "order") -> None:
+    """Print what the file would order, or the drafts would buy; `journal` is what the run's journal is called."""
     kind = "paid at once" if confirm else "drafts (cost nothing; processed later)"
     missing = "" if plan.cost_is_complete else ", without warmup, whose price is not published"
     rows = [
         ("file", printable(file)),
-        ("orders", f"{plan.orders:,}, {kind}"),
+        (f"{noun}s", f"{plan.orders:,}, {kind}"),
         ("domains", f"{plan.domains:,} to register"),
         ("mailboxes", f"{plan.mailboxes:,}" + (f", {plan.warmups:,} with warmup" if plan.warmups else "")),
         ("users", f"{plan.users:,}"),
@@ -134,15 +134,16 @@ def show_plan(plan: Plan, *, file: str, confirm: bool, journal: str | None = Non
     ]
     say("Plan")
     for name, value in rows:
-        say(f"  {name:<10} {value}")
+        if value:
+            say(f"  {name:<10} {value}")
     if plan.invalid:
         say(f"  left out   {counted(plan.invalid, 'order')} with faults (--skip-invalid)")
     if journal is not None:
         before = ", ".join(f"{count:,} {_BEFORE.get(state, state)}" for state, count in plan.settled.items())
         known = f"; dealt with before: {before}" if before else ""
-        say(f"  journal    {journal}: {counted(plan.to_send, 'order')} to send{known}")
+        say(f"  journal    {journal}: {counted(plan.to_send, noun)} to send{known}")
     if plan.affordable < plan.to_send:
-        say(f"  limit      stops after {counted(plan.affordable, 'order')}, about ${plan.affordable_cost:,.2f}")
+        say(f"  limit      stops after {counted(plan.affordable, noun)}, about ${plan.affordable_cost:,.2f}")
     if plan.asking_confirm and not confirm:
         asking = counted(plan.asking_confirm, "order")
         say(f"  note       the file says confirm: true of {asking}; made as drafts: only --confirm pays")

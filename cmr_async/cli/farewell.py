@@ -24,11 +24,15 @@ def farewell(
     output: Path | None,
     page: Path | None = None,
     journal: str | None = None,
+    processed: bool = False,
 ) -> None:
-    """Print the last lines of a run; `journal` is what its journal is called."""
+    """Print the last lines of a run; `journal` is what its journal is called, `processed`: it processed drafts."""
     summary = report.summary
-    what = "paid order" if confirm else "draft"
-    lines = [f"{counted(summary.accepted, what)} accepted of {counted(plan.orders, 'order')}."]
+    if processed:
+        lines = [f"The processing of {counted(summary.accepted, 'draft')} accepted of {counted(plan.orders, 'draft')}."]
+    else:
+        what = "paid order" if confirm else "draft"
+        lines = [f"{counted(summary.accepted, what)} accepted of {counted(plan.orders, 'order')}."]
     parts = [
         (summary.rejected, "refused: nothing was bought"),
         (summary.unknown, "UNKNOWN: may or may not have been placed"),
@@ -43,7 +47,7 @@ def farewell(
         lines.append(f"The run stopped early: {printable(report.stopped.rstrip('.'))}.")
     for reason, count in report.reasons.most_common(_REASONS_SHOWN):
         lines.append(f"  {count:,} x {printable(reason)}")
-    lines += _advice(report, journal)
+    lines += _advice(report, journal, step=" --step process" if processed else "")
     if output is not None:
         lines.append(f"Results: {output}")
     if page is not None:
@@ -51,7 +55,7 @@ def farewell(
     if journal is not None and (report.left_alone or summary.accepted + summary.skipped < plan.orders + plan.invalid):
         lines.append(f"To go on, run the same command again: what the journal {journal} knows as accepted is skipped.")
         lines += _first_left(report, plan)
-    else:
+    elif not processed:
         lines += _next(report, plan, source=source, confirm=confirm, simulator=simulator, output=output)
         if confirm and not simulator and journal is None and summary.accepted == plan.orders:
             lines.append("Do not send the file again.")
@@ -60,7 +64,7 @@ def farewell(
         say(line)
 
 
-def _advice(report: RunReport, journal: str | None) -> list[str]:
+def _advice(report: RunReport, journal: str | None, *, step: str) -> list[str]:
     lines = []
     if AuthenticationError in report.errors:
         lines.append(
@@ -72,7 +76,7 @@ def _advice(report: RunReport, journal: str | None) -> list[str]:
     if PermissionDeniedError in report.errors:
         lines.append("The key is good, but not for this user: the user id must be one that the API returned.")
     if report.left_alone and journal is not None:
-        lines.append(f"Orders that were refused are planned again by name: `cmr orders resubmit {journal}`.")
+        lines.append(f"Orders that were refused are planned again by name: `cmr orders resubmit {journal}{step}`.")
     if report.summary.unknown and journal is not None:
         lines.append(f"The unknown orders are left alone: run `cmr orders reconcile {journal}`.")
     elif report.summary.unknown:

@@ -21,7 +21,7 @@ from .exits import ExitCode
 if TYPE_CHECKING:
     from ..bulk.known import KnownOrders
 
-__all__ = ["Intake", "open_intake"]
+__all__ = ["Intake", "dollars", "open_intake"]
 
 
 @attrs.frozen(kw_only=True)
@@ -146,7 +146,7 @@ def open_intake(
         skip_invalid=skip_invalid,
         prices=read_prices(prices) if prices else DEFAULT_PRICES,
         max_orders=max_orders,
-        max_spend=_dollars(max_spend),
+        max_spend=dollars(max_spend),
         known=None if journal is None else _known(journal, kind_matters=kind_matters),
         source=OrderFile(file, format=format),
     )
@@ -158,7 +158,8 @@ def _known(journal: str, *, kind_matters: bool) -> KnownOrders:
     return KnownOrders(journal, kind_matters=kind_matters)
 
 
-def _dollars(text: str | None) -> Decimal | None:
+def dollars(text: str | None) -> Decimal | None:
+    """Read the amount of `--max-spend`."""
     if text is None:
         return None
     try:

@@ -27,26 +27,36 @@ def show(
     state: Annotated[
         str | None, typer.Option("--state", help="Only orders in this state: unknown, accepted, rejected, ...")
     ] = None,
+    step: Annotated[
+        str | None,
+        typer.Option("--step", help="Only this step: create (orders and drafts) or process (drafts that are paid)."),
+    ] = None,
 ) -> None:
-    """Show the orders of JOURNAL, one a line, and how many there are in each state."""
+    """Show the orders of JOURNAL, one a line, and how many there are in each state.
+
+    A draft that is processed has a second line for that step, which has a state of its own.
+    """
     with plain_errors():
-        asyncio.run(_show(journal, state))
+        asyncio.run(_show(journal, state, step))
 
 
-async def _show(location: str, state: str | None) -> None:
+async def _show(location: str, state: str | None, step_name: str | None) -> None:
     from ..bulk.journal import Journal, Step, StepState  # noqa: PLC0415 - fast help, and an extra
     from .display import printable, say  # noqa: PLC0415
 
     if state is not None and state not in set(StepState):
         raise ConfigurationError(f"{state!r} is no state; the states are {', '.join(StepState)}.")
+    if step_name is not None and step_name not in set(Step):
+        raise ConfigurationError(f"{step_name!r} is no step; the steps are {', '.join(Step)}.")
     wanted = None if state is None else StepState(state)
+    steps = list(Step) if step_name is None else [Step(step_name)]
     async with Journal.open(location, create=False) as journal:
-        for step in Step:
+        for step in steps:
             counts = await journal.counts(step=step)
             if any(counts.values()):
                 found = ", ".join(f"{count:,} {name.value}" for name, count in counts.items() if count)
                 say(f"{step.value}: {found}")
-        for step in Step:
+        for step in steps:
             async for entry in journal.entries(state=wanted, step=step):
                 verdict = f" ({entry.verdict.value})" if entry.verdict else ""
                 row = (
@@ -94,7 +104,8 @@ async def _reconcile(location: str, events: list[dict[str, Any]], settle: float)
             absent += finding.verdict is Verdict.ABSENT
             undecided += finding.verdict in {None, Verdict.CONFLICT}
     if absent:
-        say(f"{absent} absent: `cmr orders resubmit {printable(location)} --reference KEY` plans one of them again.")
+        say(f"{absent} absent: `cmr orders resubmit {printable(location)} --reference KEY` plans one of them again")
+        say("(with --step process, where the second column says process).")
     if undecided:
         say(f"{undecided} undecided: look again later, or in the Partner Dashboard. Do not send them again.")
     if not absent and not undecided:
@@ -107,22 +118,27 @@ def resubmit(
     reference: Annotated[
         list[str], typer.Option("--reference", help="Key of an order with the verdict absent, or rejected; repeatable.")
     ],
+    step: Annotated[
+        str, typer.Option("--step", help="create: the order or draft; process: the processing of a draft.")
+    ] = "create",
 ) -> None:
     """Plan orders again, by name, that certainly bought nothing; the next run on JOURNAL sends them.
 
-    It sends nothing itself: run the same `cmr orders submit ... --journal` command again.
+    It sends nothing itself: run the same `cmr orders submit ... --journal` or `cmr orders process` command again.
     """
     with plain_errors():
-        asyncio.run(_resubmit(journal, reference))
+        asyncio.run(_resubmit(journal, reference, step))
 
 
-async def _resubmit(location: str, references: list[str]) -> None:
-    from ..bulk.journal import Journal  # noqa: PLC0415 - fast help, and an extra
+async def _resubmit(location: str, references: list[str], step: str) -> None:
+    from ..bulk.journal import Journal, Step  # noqa: PLC0415 - fast help, and an extra
     from .display import printable, say  # noqa: PLC0415
 
+    if step not in set(Step):
+        raise ConfigurationError(f"{step!r} is no step; the steps are {', '.join(Step)}.")
     async with Journal.open(location, create=False) as journal:
         for reference in references:
-            entry = await journal.resubmit(reference)
+            entry = await journal.resubmit(reference, step=Step(step))
             say(printable(f"{entry.key} is planned again; the next run on this journal sends it."))
 
 

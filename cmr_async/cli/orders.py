@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .intake import Intake
     from .run_page import RunPage
 
-__all__ = ["app"]
+__all__ = ["MaxOrders", "MaxSpend", "Prices", "app", "ask"]
 
 app: typer.Typer = typer.Typer(help="Create orders from files.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -141,7 +141,7 @@ def submit(  # noqa: PLR0917 - typer calls it by name
         if pays and location is None and not no_journal:
             _without_journal()
         if pays and plan.to_send and not yes:
-            _ask(plan, file)
+            ask(plan, can_answer=file != "-")
         if location is not None and journal is None:
             say(f"Written down in {intake.journal}: the same command goes on there (--no-journal: without).")
         writer = stack.enter_context(_writer(output, overwrite=overwrite)) if output else None
@@ -205,22 +205,22 @@ def template(
         raise typer.BadParameter(str(error), param_hint="--format") from None
 
 
-def _ask(plan: Plan, file: str) -> None:
+def ask(plan: Plan, *, can_answer: bool, noun: str = "order", asked_by: str = "--confirm") -> None:
     """Ask before money is spent; whoever cannot answer must have said --yes."""
     from .display import complain, counted, say  # noqa: PLC0415 - fast help
 
     what = ", ".join(
         (
-            counted(plan.to_send, "order"),
+            counted(plan.to_send, noun),
             counted(plan.domains, "domain"),
             counted(plan.mailboxes, "mailbox", "mailboxes"),
         )
     )
-    if file == "-" or not sys.stdin.isatty():
-        complain(f"cmr: --confirm spends money on {what}, and nobody can be asked here: add --yes. Nothing sent.")
+    if not (can_answer and sys.stdin.isatty()):
+        complain(f"cmr: {asked_by} spends money on {what}, and nobody can be asked here: add --yes. Nothing sent.")
         raise typer.Exit(ExitCode.USAGE)
     if plan.affordable < plan.to_send:
-        what += f", at most the first {counted(plan.affordable, 'order')}"
+        what += f", at most the first {counted(plan.affordable, noun)}"
     if not typer.confirm(f"Spend money on {what}, about ${plan.affordable_cost:,.2f}?"):
         say("Nothing was sent.")
         raise typer.Exit(ExitCode.USAGE)

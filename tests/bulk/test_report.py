@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 from cmr_async import DomainRegistration, Mailbox, Order, OrderRequest
-from cmr_async.bulk.journal_entry import JOURNAL_COLUMNS, Entry, StepState, Verdict
+from cmr_async.bulk.journal_entry import JOURNAL_COLUMNS, Entry, Step, StepState, Verdict
 from cmr_async.bulk.journal_scribe import planned
 from cmr_async.bulk.report import report_page, write_entries
 from cmr_async.bulk.results import ResultFormat
@@ -53,6 +53,18 @@ def test_unknown_orders_come_first_and_are_warned_about() -> None:
     text = page(entry(0, StepState.ACCEPTED), entry(1, StepState.REJECTED), entry(2, StepState.UNKNOWN))
     assert Page(text).states == ["unknown", "rejected", "accepted"]
     assert "1 may or may not have been placed" in text
+
+
+def test_the_processing_of_a_draft_is_counted_by_itself_and_called_paid() -> None:
+    drafts = [entry(number, StepState.ACCEPTED) for number in range(2)]
+    text = page(*drafts, attrs.evolve(drafts[0], step=Step.PROCESS, state=StepState.UNKNOWN))
+    created, processed = text.split("<h2>Processing of drafts</h2>")
+    assert "<b>2</b>accepted" in created
+    assert "<b>0</b>unknown" in created
+    assert "<b>0</b>accepted" in processed
+    assert "<b>1</b>unknown" in processed
+    assert re.findall("<td>(paid|draft)</td>", text) == ["paid", "draft", "draft"]
+    assert "<h2>" not in page(*drafts)
 
 
 def test_an_order_with_a_verdict_is_not_warned_about() -> None:

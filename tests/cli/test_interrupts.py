@@ -21,8 +21,18 @@ from tests.cli.terminal import CTRL_C, Terminal, on_terminal
 from tests.loopback import Act, Connection, Loopback, answer_after
 
 Interrupt = Callable[[Terminal], None]
-INTERRUPTS = [lambda terminal: terminal.type(CTRL_C), lambda terminal: terminal.process.send_signal(signal.SIGTERM)]
-by_both = pytest.mark.parametrize("interrupt", INTERRUPTS, ids=["ctrl-c", "sigterm"])
+
+
+def ctrl_c(terminal: Terminal) -> None:
+    terminal.type(CTRL_C)
+    terminal.read_until("^C")  # its echo: the signal has been sent
+
+
+def sigterm(terminal: Terminal) -> None:
+    terminal.process.send_signal(signal.SIGTERM)
+
+
+by_both = pytest.mark.parametrize("interrupt", [ctrl_c, sigterm])
 
 ORDERS = 4
 #: Fewer than the orders, so that some are never started.
@@ -205,6 +215,7 @@ def test_an_interrupt_at_the_question_sends_nothing(
     with on_terminal(*submit, "--confirm") as terminal:
         terminal.read_until("[y/N]")
         interrupt(terminal)
+        terminal.type("\n")  # Python sees a signal that came just before it began to wait when the wait is over
         assert terminal.end() == 130
     assert terminal.text.rstrip().endswith("cmr: interrupted.")
     assert "Traceback" not in terminal.text
@@ -218,8 +229,8 @@ def test_an_interrupt_while_the_file_is_read_sends_nothing(interrupt: Interrupt,
     with on_terminal("orders", "submit", orders, "--confirm", "--yes") as terminal:
         writing = os.open(orders, os.O_WRONLY)  # returns when the command has begun to read
         interrupt(terminal)
+        os.close(writing)  # as above
         assert terminal.end() == 130
-        os.close(writing)
     assert terminal.text.rstrip().endswith("cmr: interrupted.")
     assert "Traceback" not in terminal.text
     assert server.orders == []
