@@ -29,7 +29,7 @@ def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def without_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_choice, "find_spec", lambda name: None if name == "aiosqlite" else find_spec(name))
+    monkeypatch.setattr(journal_choice, "find_spec", lambda name: None if name == "sqlalchemy" else find_spec(name))
 
 
 def beside(orders: Path) -> Path:
