@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Item", "Placer", "check"]
 
+_CLAIM_LOST = (
+    "this process lost its claim to it while it waited, and another run on the journal may have taken it over. Leave "
+    "it to the journal."
+)
+
 
 @attrs.frozen(kw_only=True)
 class Item:
@@ -69,15 +74,15 @@ class Placer:
 
     orders: Orders
     journal: Journal | None = None
-    #: Told of each order right before it is sent; nothing of it is sent after a `False`.
-    lets_go: Callable[[Item], bool] = lambda _: True
+    #: Asked about each order right before it is sent; when it gives a reason, nothing of it is sent.
+    held_back: Callable[[Item], str | None] = lambda _: None
 
     async def place(self, item: Item) -> OrderOutcome:
         """Send one order and say how it ended; never raises what belongs to the order alone."""
         if item.refused is not None:
             return _outcome(item, OrderState.REJECTED, error=item.refused)
         if self.journal is None or item.entry is None:
-            created, error = await _settled(self._send(item, lambda: self.lets_go(item)))
+            created, error = await _settled(self._send(item, lambda: self.held_back(item)))
             return _outcome(item, _state(error), created=created, error=error)
         return await self._place_once(item, self.journal, item.entry)
 
@@ -91,7 +96,9 @@ class Placer:
         claim = await journal.claim(entry.key, step=entry.step) if claimable else None
         if claim is None:
             return _outcome(item, OrderState.SKIPPED, error=_why_skipped(entry), order_id=entry.order_id)
-        created, error = await _settled(self._send(item, lambda: journal.holds(claim) and self.lets_go(item)))
+        created, error = await _settled(
+            self._send(item, lambda: self.held_back(item) if journal.holds(claim) else _CLAIM_LOST)
+        )
         if isinstance(error, ConflictError):
             error = await _doubt_conflict(journal, entry, error)
         state = _state(error)
@@ -99,13 +106,13 @@ class Placer:
             await _record(journal, claim, state, created=created, error=error)
         return _outcome(item, state, created=created, error=error)
 
-    async def _send(self, item: Item, may_send: Callable[[], bool]) -> OrderCreated:
+    async def _send(self, item: Item, held_back: Callable[[], str | None]) -> OrderCreated:
         entry, user_id = item.entry, item.request.user_id
         if entry is None or entry.step.value == "create":
-            return await self.orders.send_checked(item.findings.order, user_id=user_id, may_send=may_send)
+            return await self.orders.send_checked(item.findings.order, user_id=user_id, held_back=held_back)
         if entry.order_id is None:
             raise NotSentError(f"{entry.key} has no order id, so its draft cannot be processed.")
-        envelope = await self.orders.process(entry.order_id, user_id=user_id, may_send=may_send)
+        envelope = await self.orders.process(entry.order_id, user_id=user_id, held_back=held_back)
         return _processed(entry.order_id, envelope)
 
 

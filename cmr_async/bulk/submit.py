@@ -116,7 +116,7 @@ class BulkRun:
     async def _run(self) -> AsyncGenerator[OrderOutcome, None]:
         async with opened(self._journal) as journal:
             orders = Orders(with_shared_pace(self._caller, journal))
-            placer = Placer(orders=orders, journal=journal, lets_go=self._lets_go)
+            placer = Placer(orders=orders, journal=journal, held_back=self._held_back)
             async with aclosing(self._place_all(self._feed(journal), placer)) as outcomes:
                 async for outcome in outcomes:
                     yield outcome
@@ -161,12 +161,12 @@ class BulkRun:
         self.stop("the input could not be read to its end")
         return []
 
-    def _lets_go(self, item: Item) -> bool:
-        """Whether an order whose turn has come may be sent; from here on it may be placed."""
+    def _held_back(self, item: Item) -> str | None:
+        """Why an order whose turn has come is not sent; `None`: from here on it may be placed."""
         if self._stopped is not None:
-            return False
+            return "its run had stopped before its turn came. Sending it again is safe."
         self._gone[item.index] = item.request
-        return True
+        return None
 
     def _count(self, outcome: OrderOutcome) -> OrderOutcome:
         self._gone.pop(outcome.index, None)

@@ -65,7 +65,7 @@ class Caller:
         body: bytes | None = None,
         pays: bool = False,
         timeout: float | None = None,
-        may_send: Callable[[], bool] | None = None,
+        held_back: Callable[[], str | None] | None = None,
     ) -> Envelope:
         """Make one call and return the API's envelope.
 
@@ -77,7 +77,7 @@ class Caller:
             body: JSON body.
             pays: This very request can take money.
             timeout: Seconds to wait for an answer; `None`: the client's setting.
-            may_send: Asked right before each attempt; after a `False` nothing more is sent.
+            held_back: Asked right before each attempt; when it gives a reason, nothing more is sent.
 
         Raises:
             APIError: The API refused; for 429 only after the time budget was used up.
@@ -98,19 +98,16 @@ class Caller:
         if query is not None:
             parameters |= {key: value for key, value in query.items() if value is not None}
         request = Request(endpoint=endpoint, subject=subject, query=parameters, body=body, pays=pays, timeout=timeout)
-        return await self._attempts(request, may_send)
+        return await self._attempts(request, held_back)
 
-    async def _attempts(self, request: Request, may_send: Callable[[], bool] | None) -> Envelope:
+    async def _attempts(self, request: Request, held_back: Callable[[], str | None] | None) -> Envelope:
         waits = self.retry.waits(self.rng)
         attempts = 0
         await self._wait_for_slot()
         started = self.clock()
         while True:
-            if may_send is not None and not may_send():
-                held = NotSentError(
-                    f"{request.subject()} was not sent: its run had stopped, or had lost its claim to it, before its "
-                    "turn came. A run on its journal may send it; without a journal sending it again is safe."
-                )
+            if held_back is not None and (reason := held_back()):
+                held = NotSentError(f"{request.subject()} was not sent: {reason}")
                 held.attempts = attempts
                 raise held
             attempts += 1

@@ -61,7 +61,7 @@ class Orders:
         *,
         user_id: str,
         timeout: float | None = None,
-        may_send: Callable[[], bool] | None = None,
+        held_back: Callable[[], str | None] | None = None,
     ) -> OrderCreated:
         """Send an order that `check_order` returned, without checking it again. Bulk runs use it.
 
@@ -69,7 +69,7 @@ class Orders:
             order: An order that was checked.
             user_id: Id of the user who will own it.
             timeout: Seconds to wait for the answer.
-            may_send: Asked right before each attempt; after a `False` nothing more is sent.
+            held_back: Asked right before each attempt; when it gives a reason, nothing more is sent.
 
         Raises:
             CMRError: As `create`, except `ValidationError`.
@@ -81,7 +81,7 @@ class Orders:
             body=dump_order(order),
             pays=order.confirm,
             timeout=timeout,
-            may_send=may_send,
+            held_back=held_back,
         )
         return read_order_created(envelope)
 
@@ -91,7 +91,7 @@ class Orders:
         *,
         user_id: str,
         timeout: float | None = None,
-        may_send: Callable[[], bool] | None = None,
+        held_back: Callable[[], str | None] | None = None,
     ) -> Envelope:
         """Process a draft: this spends money. Its path is not documented, so it must be set first.
 
@@ -102,7 +102,7 @@ class Orders:
             order_id: Id of an order that was created with `confirm=False`.
             user_id: Id of the user who owns it.
             timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
-            may_send: Asked right before each attempt; after a `False` nothing more is sent.
+            held_back: Asked right before each attempt; when it gives a reason, nothing more is sent.
 
         Returns:
             The envelope with plain `data`.
@@ -121,7 +121,7 @@ class Orders:
             body=orjson.dumps({"orderId": order_id}),
             pays=True,
             timeout=timeout,
-            may_send=may_send,
+            held_back=held_back,
         )
 
     async def status(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:

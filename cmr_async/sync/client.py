@@ -145,7 +145,12 @@ class Orders:
         return self._life.call(self._async.create, order, user_id=user_id, timeout=timeout)
 
     def send_checked(
-        self, order: Order, *, user_id: str, timeout: float | None = None, may_send: Callable[[], bool] | None = None
+        self,
+        order: Order,
+        *,
+        user_id: str,
+        timeout: float | None = None,
+        held_back: Callable[[], str | None] | None = None,
     ) -> OrderCreated:
         """Send an order that `check_order` returned, without checking it again. Bulk runs use it.
 
@@ -153,15 +158,20 @@ class Orders:
             order: An order that was checked.
             user_id: Id of the user who will own it.
             timeout: Seconds to wait for the answer.
-            may_send: Asked right before each attempt; after a `False` nothing more is sent.
+            held_back: Asked right before each attempt; when it gives a reason, nothing more is sent.
 
         Raises:
             CMRError: As `create`, except `ValidationError`.
         """
-        return self._life.call(self._async.send_checked, order, user_id=user_id, timeout=timeout, may_send=may_send)
+        return self._life.call(self._async.send_checked, order, user_id=user_id, timeout=timeout, held_back=held_back)
 
     def process(
-        self, order_id: str, *, user_id: str, timeout: float | None = None, may_send: Callable[[], bool] | None = None
+        self,
+        order_id: str,
+        *,
+        user_id: str,
+        timeout: float | None = None,
+        held_back: Callable[[], str | None] | None = None,
     ) -> Envelope:
         """Process a draft: this spends money. Its path is not documented, so it must be set first.
 
@@ -172,7 +182,7 @@ class Orders:
             order_id: Id of an order that was created with `confirm=False`.
             user_id: Id of the user who owns it.
             timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
-            may_send: Asked right before each attempt; after a `False` nothing more is sent.
+            held_back: Asked right before each attempt; when it gives a reason, nothing more is sent.
 
         Returns:
             The envelope with plain `data`.
@@ -184,7 +194,7 @@ class Orders:
 
         Source: reference, section 10.1, "Process the Order".
         """
-        return self._life.call(self._async.process, order_id, user_id=user_id, timeout=timeout, may_send=may_send)
+        return self._life.call(self._async.process, order_id, user_id=user_id, timeout=timeout, held_back=held_back)
 
     def status(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
         """Look up an order. The shape of the answer is not documented, so it comes as plain `data`.

@@ -134,7 +134,7 @@ async def test_a_refusal_holds_everybody_back_who_shares_the_pace() -> None:
 
 async def test_nothing_more_is_sent_once_it_may_not() -> None:
     server = Server(HandClock(), lambda _: refused("0"))
-    answers = iter([True, True, False])
+    answers = iter([None, None, "it lost its claim"])
     with pytest.raises(NotSentError, match="lost its claim"):
-        await caller(server).call("orders.create", subject=lambda: "The order", may_send=lambda: next(answers))
+        await caller(server).call("orders.create", subject=lambda: "The order", held_back=lambda: next(answers))
     assert len(server.times) == 2

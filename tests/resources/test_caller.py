@@ -255,18 +255,18 @@ async def test_the_slot_is_the_last_wait_before_the_send() -> None:
     ]
 
 
-async def test_nothing_is_sent_once_the_claim_is_lost() -> None:
+async def test_nothing_is_sent_when_there_is_a_reason() -> None:
     world = World(OK)
-    with pytest.raises(NotSentError, match="or had lost its claim to it, before its turn") as caught:
-        await world.order(may_send=lambda: False)
+    with pytest.raises(NotSentError, match=r"was not sent: its claim is lost\.$") as caught:
+        await world.order(held_back=lambda: "its claim is lost.")
     assert (world.sent, caught.value.attempts) == ([], 0)
 
 
-async def test_the_claim_is_asked_for_before_each_attempt() -> None:
-    held = iter([True, False])
+async def test_a_reason_is_asked_for_before_each_attempt() -> None:
+    reasons = iter([None, "it lost its claim"])
     world = World(NOT_SENT, OK)
     with pytest.raises(NotSentError, match="lost its claim") as caught:
-        await world.order(may_send=lambda: next(held))
+        await world.order(held_back=lambda: next(reasons))
     assert caught.value.attempts == len(world.sent) == 1
 
 
