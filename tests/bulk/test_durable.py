@@ -264,6 +264,21 @@ async def test_a_draft_whose_processing_got_no_answer_is_left_alone(
 # Journals that fail
 
 
+async def test_an_order_whose_claim_is_lost_before_its_turn_is_not_sent(
+    sim: Simulator, cmr: AsyncClient, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Journal.open(path) as journal:
+        monkeypatch.setattr(journal, "holds", lambda claim: claim.key != "a")
+        run = cmr.bulk.submit([a_request("a"), a_request("b")], journal=journal)
+        outcomes = {outcome.request.reference: outcome async for outcome in run}
+    assert "lost its claim" in str(outcomes["a"].error)
+    assert {name: outcome.state for name, outcome in outcomes.items()} == {
+        "a": OrderState.NOT_SENT,
+        "b": OrderState.ACCEPTED,
+    }
+    assert len(sim.state.ledger) == 1
+
+
 async def test_a_journal_that_is_closed_in_the_middle_stops_the_run_before_anything_unclaimed_is_sent(
     sim: Simulator, cmr: AsyncClient, path: str
 ) -> None:
