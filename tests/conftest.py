@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -17,8 +18,12 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 # The key and the settings of whoever runs the tests stay out of them
-for setting in ("CMR_API_KEY", "CMR_BASE_URL", "CMR_KEY_HEADER", "CMR_UVLOOP"):
+for setting in ("CMR_API_KEY", "CMR_BASE_URL", "CMR_KEY_HEADER", "CMR_PROCESS_PATH", "CMR_UVLOOP"):
     os.environ.pop(setting, None)
+
+# Who starts the tests in the background of a shell ignores Ctrl-C, and so would every process that they start
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class MockedResponse(aiohttp.ClientResponse):
