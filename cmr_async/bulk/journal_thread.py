@@ -33,8 +33,12 @@ class WorkThread:
         """Return what the work returns, or raise what it raises. Work that has been given is always done."""
         if self._thread is None:
             # It is a daemon: a program whose journal was not closed may end, as one that is killed does
-            self._thread = Thread(target=_serve, args=(self._jobs,), name=self._name, daemon=True)
-            self._thread.start()
+            thread = Thread(target=_serve, args=(self._jobs,), name=self._name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # since Python 3.12 none starts while the interpreter exits
+                return work()
+            self._thread = thread
         future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self._jobs.put((future, work))
         return await future

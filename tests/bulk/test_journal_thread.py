@@ -78,11 +78,13 @@ async def test_a_stopped_thread_ends_after_its_work_and_can_be_used_again(thread
     assert second is not first
 
 
-def test_work_is_still_done_while_the_interpreter_exits() -> None:
-    code = """
+@pytest.mark.parametrize("before", ["", "asyncio.run(thread.run(str))"], ids=["its first work", "further work"])
+def test_work_is_still_done_while_the_interpreter_exits(before: str) -> None:
+    code = f"""
 import asyncio, atexit
 from cmr_async.bulk.journal_thread import WorkThread
 thread = WorkThread("test")
+{before}
 atexit.register(lambda: print(asyncio.run(thread.run(lambda: "written"))))
 """
     env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
