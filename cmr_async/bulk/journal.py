@@ -90,6 +90,7 @@ class Journal:
         self._me = journal_run.this_process(now=self._now())
         self._beaten_at = self._me.heartbeat
         self._epoch = 0
+        self._closing = False
         self._heart: asyncio.Task[None] | None = None
         self._database = Database(location, run_id=self._me.id, clock=self._now, create=create)
         self._group = GroupCommit(self._database, epoch=lambda: self._epoch)
@@ -154,6 +155,7 @@ class Journal:
             await asyncio.shield(asyncio.get_running_loop().create_task(self._close()))
 
     async def _close(self) -> None:
+        self._closing = True
         if self._heart is not None:
             self._heart.cancel()
             await asyncio.wait([self._heart])
@@ -197,10 +199,12 @@ class Journal:
     def holds(self, claim: Claim) -> bool:
         """Whether a claim of this journal is still its own; ask it right before the first byte leaves.
 
-        It is not after a silence longer than the lease (a suspended laptop, a blocked event loop): others may have
-        taken this run for dead, and somebody may have sent the order again. Then do not send; record `not_sent`.
+        It is not once the journal is being closed, nor after a silence longer than the lease (a suspended laptop, a
+        blocked event loop): others may have taken this run for dead, and somebody may have sent the order again. Then
+        do not send; record `not_sent`.
         """
-        return claim.epoch == self._epoch and self._now() - self._beaten_at < self._lease
+        alive = not self._closing and self._now() - self._beaten_at < self._lease
+        return alive and claim.epoch == self._epoch
 
     async def recover(self) -> int:
         """Turn the claims of dead runs into `unknown`, and return how many; `start` does it as well.
@@ -270,9 +274,11 @@ class Journal:
             send it.
 
         Raises:
-            JournalError: The database could not be written: do not send.
+            JournalError: The journal is being closed, or could not be written: do not send.
         """
         self._must_be_open()
+        if self._closing:
+            raise JournalError(f"The journal {self.name} is being closed.")
         return await self._group.claim(key, Step(step))
 
     async def record(

@@ -387,6 +387,23 @@ async def test_after_a_silence_a_claim_is_not_held_any_more(journal: Journal, cl
     assert journal.holds(await claimed(journal, "B"))
 
 
+async def test_a_journal_that_is_being_closed_gives_no_claim_and_holds_none(location: str, clock: Clock) -> None:
+    journal = Journal.open(location, clock=clock)
+    await journal.start()
+    await journal.plan([a_request("A"), a_request("B", domain="b.com")])
+    claim = await claimed(journal, "A")
+    closing = asyncio.ensure_future(journal.close())
+    for _ in range(2):  # its task begins
+        await asyncio.sleep(0)
+    assert journal._closing
+    assert not journal.holds(claim)
+    with pytest.raises(JournalError, match="is being closed"):
+        await journal.claim("B")
+    await closing
+    async with Journal.open(location, clock=clock) as later:
+        assert {entry.key: entry.state async for entry in later.entries()} == {"A": UNKNOWN, "B": StepState.PLANNED}
+
+
 def a_run(**changed: Any) -> journal_run.Run:
     me = journal_run.this_process(now=1000.0)
     values = {name: getattr(me, name) for name in ("id", "host", "machine", "pid", "born", "heartbeat")}

@@ -31,6 +31,7 @@ SIDES = st.sampled_from([0, 1])
 STEPS = st.sampled_from([Step.CREATE, Step.CREATE, Step.CREATE, Step.PROCESS])
 OUTCOMES = st.sampled_from([StepState.ACCEPTED, StepState.REJECTED, StepState.UNKNOWN, StepState.NOT_SENT])
 CLAIMABLE = {StepState.PLANNED, StepState.NOT_SENT}
+FINAL = {StepState.ACCEPTED, StepState.REJECTED}
 Place = tuple[str, Step]
 
 
@@ -120,11 +121,12 @@ class JournalMachine(RuleBasedStateMachine):
         self.sent((key, step))
         return claim
 
-    @rule(target=claims, side=SIDES, name=KEYS, step=STEPS, outcome=OUTCOMES)
-    def claim_and_record(self, side: int, name: str, step: Step, outcome: StepState) -> Any:
+    @rule(target=claims, side=SIDES, name=KEYS, step=STEPS, outcomes=st.lists(OUTCOMES, min_size=1, max_size=2))
+    def claim_and_record(self, side: int, name: str, step: Step, outcomes: list[StepState]) -> Any:
         claim = self.claim(side, name, step)
         if isinstance(claim, Claim):
-            self.record(claim, side, outcome)
+            for outcome in outcomes:  # a second one must not undo the first
+                self.record(claim, side, outcome)
         return claim
 
     @rule(side=SIDES, name=KEYS, step=STEPS)
@@ -177,6 +179,7 @@ class JournalMachine(RuleBasedStateMachine):
             return
         assert before.token == claim.token
         assert self.state(place) is outcome
+        assert before.state not in FINAL or before.state is outcome, f"{outcome} replaced {before.state}"
         if outcome is StepState.NOT_SENT and before.state is not StepState.NOT_SENT:
             # Only the owner of the attempt under way, or of one that nobody else can speak for, may free it
             assert before.state is StepState.SENT or before.recovered
@@ -217,6 +220,11 @@ class JournalMachine(RuleBasedStateMachine):
                 self.do(journal.beat())
         self.world.now += 20
         self.do(self.handles[side].recover())
+        if not beating:
+            for place in self.sends:
+                entry = self.do(self.handles[side].get(place[0], step=place[1]))
+                assert entry is not None
+                assert entry.state is not StepState.SENT or entry.run_id == self.handles[side].run_id
 
     @rule(side=SIDES, name=KEYS, step=STEPS, verdict=st.sampled_from(list(Verdict)))
     def give_a_verdict(self, side: int, name: str, step: Step, verdict: Verdict) -> None:
