@@ -10,7 +10,7 @@ import base64
 import csv
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from string import Template
@@ -22,7 +22,7 @@ from .items import OrderOutcome
 from .journal_entry import JOURNAL_COLUMNS, Entry, Step, StepState, Verdict, body_of, fingerprint, order_key, storable
 from .results import ResultFormat, spreadsheet_safe
 
-__all__ = ["entry_of", "report_page", "write_entries"]
+__all__ = ["ReportPage", "entry_of", "write_entries"]
 
 #: Orders a second that the API allows one key.
 _PACE = 5
@@ -38,6 +38,7 @@ _ORDER = (
     StepState.PLANNED,
     StepState.ACCEPTED,
 )
+_RANK = {state: number for number, state in enumerate(_ORDER)}
 
 
 def write_entries(entries: Iterable[Entry], file: TextIO, *, format: ResultFormat) -> int:  # noqa: A002
@@ -62,37 +63,74 @@ def write_entries(entries: Iterable[Entry], file: TextIO, *, format: ResultForma
     return count
 
 
-def report_page(entries: Sequence[Entry], *, title: str, now: float) -> str:
-    """Return one HTML page about a journal: totals, orders over time, and every step, unknown ones first.
+class ReportPage:
+    """One HTML page about a journal: totals, orders over time, and a table of the steps, unknown ones first.
 
-    Args:
-        entries: All steps of the journal.
-        title: Name of the journal, without a password.
-        now: When the page is made, UTC epoch in seconds.
+    Totals and times are those of all steps; the table is bounded, so that a browser can show the page.
     """
-    rank = {state: number for number, state in enumerate(_ORDER)}
-    ordered = sorted(entries, key=lambda entry: (rank[entry.state], entry.position, entry.step))
-    decided = {Verdict.CONFIRMED, Verdict.ABSENT}
-    unknown = sum(entry.state is StepState.UNKNOWN and entry.verdict not in decided for entry in entries)
-    warning = (
-        f'<p class="warning">{unknown:,} may or may not have been placed. Do not send them again: '
-        "run <code>cmr orders reconcile</code> on this journal.</p>"
-        if unknown
-        else ""
-    )
-    return Template(_PAGE).substitute(
-        title=escape(title),
-        made=_time(now),
-        style=_STYLE,
-        style_hash=_hash(_STYLE),
-        script=_SCRIPT,
-        script_hash=_hash(_SCRIPT),
-        warning=warning,
-        totals=_totals(entries),
-        options="".join(f'<option value="{state.value}">{_words(state)}</option>' for state in _ORDER),
-        chart=_chart(entries),
-        rows="\n".join(map(_row, ordered)),
-    )
+
+    def __init__(self, *, title: str, most_rows: int = 5_000) -> None:
+        """Begin a page.
+
+        Args:
+            title: Name of the journal, without a password.
+            most_rows: Steps that the table shows at most.
+        """
+        self._title = title
+        self._most_rows = most_rows
+        self._counts = {step: Counter[StepState]() for step in Step}
+        self._in_doubt = 0
+        self._first_sent: float | None = None
+        self._accepted: list[float] = []
+        self._rows: list[Entry] = []
+
+    @property
+    def steps(self) -> int:
+        """How many steps were added."""
+        return sum(counts.total() for counts in self._counts.values())
+
+    def add(self, entry: Entry) -> None:
+        """Take a step into the page."""
+        self._counts[entry.step][entry.state] += 1
+        self._in_doubt += entry.state is StepState.UNKNOWN and entry.verdict not in {Verdict.CONFIRMED, Verdict.ABSENT}
+        if entry.sent_at is not None:
+            self._first_sent = min(entry.sent_at, self._first_sent or entry.sent_at)
+        if entry.step is Step.CREATE and entry.state is StepState.ACCEPTED and entry.ended_at is not None:
+            self._accepted.append(entry.ended_at)
+        self._rows.append(entry)
+        if len(self._rows) >= 2 * self._most_rows:
+            self._keep_first_rows()
+
+    def html(self, *, now: float) -> str:
+        """Return the page; `now` is when it is made, UTC epoch in seconds."""
+        self._keep_first_rows()
+        warning = (
+            f'<p class="warning">{self._in_doubt:,} may or may not have been placed. Do not send them again: '
+            "run <code>cmr orders reconcile</code> on this journal.</p>"
+            if self._in_doubt
+            else ""
+        )
+        left_out = self.steps - len(self._rows)
+        return Template(_PAGE).substitute(
+            title=escape(self._title),
+            made=_time(now),
+            style=_STYLE,
+            style_hash=_hash(_STYLE),
+            script=_SCRIPT,
+            script_hash=_hash(_SCRIPT),
+            warning=warning,
+            totals=_totals(self._counts),
+            options="".join(f'<option value="{state.value}">{_words(state)}</option>' for state in _ORDER),
+            chart=_chart(sorted(self._accepted), first_sent=self._first_sent),
+            left_out=f"<p>{left_out:,} more are not shown here: <code>cmr journal export</code> has all.</p>"
+            if left_out
+            else "",
+            rows="\n".join(map(_row, self._rows)),
+        )
+
+    def _keep_first_rows(self) -> None:
+        self._rows.sort(key=lambda entry: (_RANK[entry.state], entry.position, entry.step))
+        del self._rows[self._most_rows :]
 
 
 def entry_of(outcome: OrderOutcome, *, at: float) -> Entry:
@@ -121,11 +159,8 @@ def entry_of(outcome: OrderOutcome, *, at: float) -> Entry:
     )
 
 
-def _totals(entries: Iterable[Entry]) -> str:
-    """Count each step by itself: a draft that was processed was accepted twice, and is one order."""
-    counts = {step: Counter[StepState]() for step in Step}
-    for entry in entries:
-        counts[entry.step][entry.state] += 1
+def _totals(counts: Mapping[Step, Counter[StepState]]) -> str:
+    """Show each step by itself: a draft that was processed was accepted twice, and is one order."""
     heading = {Step.CREATE: "<h2>Orders and drafts</h2>", Step.PROCESS: "<h2>Processing of drafts</h2>"}
     named = bool(counts[Step.PROCESS])
     return "".join(
@@ -157,17 +192,11 @@ def _row(entry: Entry) -> str:
     return f'<tr data-state="{state.value}">{badge}{"".join(f"<td>{escape(cell)}</td>" for cell in cells)}</tr>'
 
 
-def _chart(entries: Iterable[Entry]) -> str:
-    """Accepted orders over time as SVG, beside the line of the API's pace."""
-    done = sorted(
-        entry.ended_at
-        for entry in entries
-        if entry.step is Step.CREATE and entry.state is StepState.ACCEPTED and entry.ended_at is not None
-    )
+def _chart(done: Sequence[float], *, first_sent: float | None) -> str:
+    """Accepted orders over time as SVG, beside the line of the API's pace; `done` is sorted."""
     if not done:
         return "<p>No order is accepted yet.</p>"
-    sent = [entry.sent_at for entry in entries if entry.sent_at is not None]
-    start = min([*sent, done[0]])
+    start = min(done[0], first_sent or done[0])
     span, total = max(done[-1] - start, 1.0), len(done)
 
     def point(seconds: float, count: float) -> str:
@@ -266,5 +295,5 @@ $totals
 <table><thead><tr><th>State</th><th>Step</th><th>Key</th><th>Domains</th><th>User</th><th>Kind</th><th>Order</th>
 <th>Attempts</th><th>Sent</th><th>Message and evidence</th></tr></thead><tbody>
 $rows
-</tbody></table></div><script>$script</script></body></html>
+</tbody></table>$left_out</div><script>$script</script></body></html>
 """

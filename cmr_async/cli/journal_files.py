@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,11 +10,12 @@ import typer
 
 from ..errors import ConfigurationError
 from .exits import plain_errors
+from .journal_reading import all_steps, opened_journal
 
 if TYPE_CHECKING:
-    from ..bulk.journal import Entry
+    from ..bulk.report import ReportPage
 
-__all__ = ["check_page", "export", "read_steps", "report", "write_page"]
+__all__ = ["check_page", "export", "read_page", "report", "write_page"]
 
 Location = Annotated[
     str, typer.Argument(metavar="JOURNAL", help="A journal: a path (SQLite) or a URL (postgresql://...).")
@@ -30,19 +30,19 @@ def export(
 ) -> None:
     """Write every step of JOURNAL into a file, one a line."""
     with plain_errors():
-        from ..bulk.report import write_entries  # noqa: PLC0415 - fast help, and an extra
+        from ..bulk.report import write_entries  # noqa: PLC0415 - fast help
         from ..bulk.results import ResultFormat  # noqa: PLC0415
 
         ending = output.suffix.lower().lstrip(".")
         if ending not in set(ResultFormat):
             raise ConfigurationError(f"{output}: a journal is written as .csv or .jsonl; give the file such a name.")
-        _, entries = asyncio.run(read_steps(journal))
-        try:
-            with output.open("w" if overwrite else "x", encoding="utf-8", newline="") as file:
-                write_entries(entries, file, format=ResultFormat(ending))
-        except OSError as error:
-            raise _unwritable(output, error) from None
-        _done(len(entries), output)
+        with opened_journal(journal) as (runner, opened):
+            try:
+                with output.open("w" if overwrite else "x", encoding="utf-8", newline="") as file:
+                    count = write_entries(all_steps(runner, opened), file, format=ResultFormat(ending))
+            except OSError as error:
+                raise _unwritable(output, error) from None
+        _done(count, output)
 
 
 def report(
@@ -53,9 +53,9 @@ def report(
     """Write JOURNAL as one HTML page: totals, orders over time, and a table, unknown orders first."""
     with plain_errors():
         check_page(output)
-        name, entries = asyncio.run(read_steps(journal))
-        write_page(output, entries, title=name, overwrite=overwrite)
-        _done(len(entries), output)
+        page = read_page(journal)
+        write_page(output, page, overwrite=overwrite)
+        _done(page.steps, output)
 
 
 def check_page(output: Path) -> None:
@@ -68,31 +68,32 @@ def check_page(output: Path) -> None:
         raise ConfigurationError(f"{output}: a report is an HTML page; give the file a name that ends in .html.")
 
 
-def write_page(output: Path, entries: list[Entry], *, title: str, overwrite: bool) -> None:
-    """Write the HTML page about the steps of a journal.
+def write_page(output: Path, page: ReportPage, *, overwrite: bool) -> None:
+    """Write an HTML page.
 
     Raises:
         ConfigurationError: The file exists, or cannot be written.
     """
-    from ..bulk.report import report_page  # noqa: PLC0415 - fast help
-
     try:
         with output.open("w" if overwrite else "x", encoding="utf-8") as file:
-            file.write(report_page(entries, title=title, now=time.time()))
+            file.write(page.html(now=time.time()))
     except OSError as error:
         raise _unwritable(output, error) from None
 
 
-async def read_steps(location: str) -> tuple[str, list[Entry]]:
-    """Return the name of a journal, and all its steps.
+def read_page(location: str) -> ReportPage:
+    """Return the page about a journal.
 
     Raises:
         JournalError: There is no such journal, or it cannot be read.
     """
-    from ..bulk.journal import Journal, Step  # noqa: PLC0415 - fast help, and an extra
+    from ..bulk.report import ReportPage  # noqa: PLC0415 - fast help
 
-    async with Journal.open(location, create=False) as journal:
-        return journal.name, [entry for step in Step async for entry in journal.entries(step=step)]
+    with opened_journal(location) as (runner, journal):
+        page = ReportPage(title=journal.name)
+        for entry in all_steps(runner, journal):
+            page.add(entry)
+    return page
 
 
 def _unwritable(output: Path, error: OSError) -> ConfigurationError:

@@ -118,7 +118,7 @@ def submit(  # noqa: PLR0917 - typer calls it by name
         complain("cmr: no API key: set CMR_API_KEY (Partner Dashboard, Settings, Integrations) or try --simulator.")
         raise typer.Exit(ExitCode.USAGE)
     with plain_errors(), ExitStack() as stack:
-        page = _page(report, overwrite=overwrite) if report else None
+        page = _page(report, source=file, overwrite=overwrite) if report else None
         pays = confirm and not simulator
         location = choose_journal(file, named=journal, without=no_journal, pays=pays)
         intake = open_intake(
@@ -236,10 +236,10 @@ def _without_journal() -> None:
     )
 
 
-def _page(report: Path, *, overwrite: bool) -> RunPage:
+def _page(report: Path, *, source: str, overwrite: bool) -> RunPage:
     from .run_page import RunPage  # noqa: PLC0415 - fast help
 
-    return RunPage(report, overwrite=overwrite)
+    return RunPage(report, source=source, overwrite=overwrite)
 
 
 def _writer(output: Path, *, overwrite: bool) -> ResultWriter:
@@ -285,7 +285,7 @@ def _send(
     try:
         report = submission.run()
     finally:
-        written = page is not None and page.write(source=intake.source.name, journal=journal)
+        written = page is not None and page.write(journal=journal)
     if submission.has_table:
         show_results(report.rows)
     farewell(

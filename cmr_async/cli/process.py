@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack
 from itertools import islice
 from pathlib import Path
@@ -16,10 +15,10 @@ import typer
 
 from ..errors import ConfigurationError
 from .exits import ExitCode, exit_code, plain_errors
+from .journal_reading import in_pages, opened_journal
 from .orders import MaxOrders, MaxSpend, Prices, ask
 
 if TYPE_CHECKING:
-    from ..bulk.journal import Entry
     from ..bulk.places import ReadOrder
     from ..bulk.plan import Plan
     from ..bulk.prices import Budget
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["process"]
 
-#: Drafts that are read from the journal at once.
-_AT_ONCE = 500
 _NO_PATH = (
     'cmr: the path of the API\'s "Process the Order" is not documented. When you know it, say --path /the/path or set '
     "CMR_PROCESS_PATH. Drafts can be processed in the Partner Dashboard meanwhile. Nothing was sent."
@@ -155,51 +152,35 @@ def _look(location: str, references: frozenset[str], *, budget: Budget) -> _Draf
 
 
 def _read(location: str, references: frozenset[str], drafts: _Drafts) -> Iterator[ReadOrder]:
-    from ..bulk.journal import Journal, Step, StepState  # noqa: PLC0415 - an extra
+    from ..bulk.journal import Step, StepState  # noqa: PLC0415 - an extra
     from ..bulk.journal_entry import CLAIMABLE  # noqa: PLC0415
     from ..bulk.places import ReadOrder  # noqa: PLC0415
 
-    async def settled(journal: Journal) -> dict[str, str]:
-        steps = journal.entries(step=Step.PROCESS)
-        return {step.key: step.state.value async for step in steps if step.state not in CLAIMABLE}
-
-    journal = Journal.open(location, create=False)
-    drafts.name = journal.name
-    with asyncio.Runner() as runner:
-        runner.run(journal.start())
-        try:
-            states = runner.run(settled(journal))
-            entries = journal.entries(state=StepState.ACCEPTED)
-            number = 0
-            while some := runner.run(_some(entries)):
-                for entry in some:
-                    if entry.confirm or entry.order_id is None:
-                        continue
-                    number += 1
-                    if references and entry.key not in references:
-                        continue
-                    drafts.keys[entry.key] = number
-                    if entry.key in states:
-                        drafts.settled[entry.key] = states[entry.key]
-                    yield ReadOrder(
-                        source=journal.name,
-                        row=number,
-                        key=entry.key,
-                        request=entry.request,
-                        faults=[],
-                        settled=states.get(entry.key),
-                    )
-        finally:
-            runner.run(journal.close())
-
-
-async def _some(entries: AsyncIterator[Entry]) -> list[Entry]:
-    some: list[Entry] = []
-    async for entry in entries:
-        some.append(entry)
-        if len(some) == _AT_ONCE:
-            break
-    return some
+    with opened_journal(location) as (runner, journal):
+        drafts.name = journal.name
+        states = {
+            step.key: step.state.value
+            for step in in_pages(runner, journal.entries(step=Step.PROCESS))
+            if step.state not in CLAIMABLE
+        }
+        number = 0
+        for entry in in_pages(runner, journal.entries(state=StepState.ACCEPTED)):
+            if entry.confirm or entry.order_id is None:
+                continue
+            number += 1
+            if references and entry.key not in references:
+                continue
+            drafts.keys[entry.key] = number
+            if entry.key in states:
+                drafts.settled[entry.key] = states[entry.key]
+            yield ReadOrder(
+                source=journal.name,
+                row=number,
+                key=entry.key,
+                request=entry.request,
+                faults=[],
+                settled=states.get(entry.key),
+            )
 
 
 def _show(drafts: _Drafts, *, limited: bool) -> None:

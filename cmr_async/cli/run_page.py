@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from ..bulk.items import OrderOutcome
-from ..bulk.journal_entry import Entry
-from ..bulk.report import entry_of
+from ..bulk.report import ReportPage, entry_of
 from ..errors import CMRError, ConfigurationError
 from .display import complain, printable
-from .journal_files import check_page, read_steps, write_page
+from .journal_files import check_page, read_page, write_page
 
 __all__ = ["RunPage"]
 
@@ -21,11 +19,12 @@ __all__ = ["RunPage"]
 class RunPage:
     """The page about one run."""
 
-    def __init__(self, path: Path, *, overwrite: bool, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: Path, *, source: str, overwrite: bool, clock: Callable[[], float] = time.time) -> None:
         """Prepare the page and make sure that nothing stands in its way, before anything is sent.
 
         Args:
             path: The `.html` file.
+            source: Name of the file of orders.
             overwrite: Replace a file that exists.
             clock: UTC epoch in seconds.
 
@@ -41,22 +40,20 @@ class RunPage:
         self.path: Path = path
         self._overwrite = overwrite
         self._clock = clock
-        self._entries: list[Entry] = []
+        self._page = ReportPage(title=source)
 
     def add(self, outcome: OrderOutcome) -> None:
         """Take an outcome of a run without a journal."""
-        self._entries.append(entry_of(outcome, at=self._clock()))
+        self._page.add(entry_of(outcome, at=self._clock()))
 
-    def write(self, *, source: str, journal: str | None) -> bool:
+    def write(self, *, journal: str | None) -> bool:
         """Write the page and return whether it could be; what keeps it from being written is said.
 
         Args:
-            source: Name of the file of orders.
             journal: Where the run's journal is; `None`: the page shows what was added.
         """
         try:
-            name, entries = asyncio.run(read_steps(journal)) if journal else (source, self._entries)
-            write_page(self.path, entries, title=name, overwrite=self._overwrite)
+            write_page(self.path, read_page(journal) if journal else self._page, overwrite=self._overwrite)
         except CMRError as error:
             complain(f"cmr: the report was not written: {printable(error.message)}")
             return False

@@ -15,7 +15,7 @@ import pytest
 from cmr_async import DomainRegistration, Mailbox, Order, OrderRequest
 from cmr_async.bulk.journal_entry import JOURNAL_COLUMNS, Entry, Step, StepState, Verdict
 from cmr_async.bulk.journal_scribe import planned
-from cmr_async.bulk.report import report_page, write_entries
+from cmr_async.bulk.report import ReportPage, write_entries
 from cmr_async.bulk.results import ResultFormat
 
 START = 1_800_000_000.0
@@ -45,8 +45,22 @@ class Page(HTMLParser):
             self.states.append(dict(attrs)["data-state"])
 
 
-def page(*entries: Entry) -> str:
-    return report_page(entries, title="run.db", now=START)
+def page(*entries: Entry, **settings: Any) -> str:
+    report = ReportPage(title="run.db", **settings)
+    for one in entries:
+        report.add(one)
+    return report.html(now=START)
+
+
+def test_a_long_table_is_cut_after_what_needs_a_person_and_the_totals_are_of_all() -> None:
+    accepted = [entry(number, StepState.ACCEPTED) for number in range(9)]
+    text = page(*accepted, entry(9, StepState.UNKNOWN), most_rows=3)
+    assert Page(text).states == ["unknown", "accepted", "accepted"]
+    assert "ref-1<" in text
+    assert "ref-2<" not in text
+    assert "<b>9</b>accepted" in text
+    assert "7 more are not shown here" in text
+    assert "more are not shown" not in page(*accepted, most_rows=9)
 
 
 def test_unknown_orders_come_first_and_are_warned_about() -> None:
