@@ -13,6 +13,7 @@ from operator import itemgetter
 import attrs
 
 from ..models import DomainRegistration, Mailbox, Order
+from .builders import builder
 from .cells import KEPT, SETTINGS, OrderSettings, SettingsReader, truth, whole_years
 from .items import OrderRequest
 from .places import DomainRows, InputFault, ReadOrder
@@ -33,6 +34,12 @@ COLUMNS = (
     *_MAILBOX,
     *SETTINGS,
 )
+
+
+_mailbox = builder(Mailbox)
+_registration = builder(DomainRegistration)
+_order = builder(Order)
+_request = builder(OrderRequest)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -166,13 +173,7 @@ class _OpenOrder:
             on_warmup = truth(warmup)
         except ValueError as error:
             self.fault(row, "on_warmup", str(error))
-        return Mailbox(
-            username=username,
-            first_name=first_name,
-            last_name=last_name,
-            profile_picture=picture or None,
-            on_warmup=on_warmup,
-        )
+        return _mailbox(username, first_name, last_name, picture or None, on_warmup)
 
     def close(self, *, confirm: bool) -> ReadOrder:
         """The order, complete."""
@@ -184,28 +185,26 @@ class _OpenOrder:
                 years = whole_years(entry.years)
             except ValueError as error:
                 self.fault(entry.first, "years", str(error))
-            registrations.append(
-                DomainRegistration(domain=entry.domain, years=years, forward_to=entry.forward_to or None)
-            )
+            registrations.append(_registration(entry.domain, years, entry.forward_to or None))
             if entry.mailboxes:
-                mailboxes[entry.domain] = entry.mailboxes
+                mailboxes[entry.domain] = tuple(entry.mailboxes)
         user_id = self.user_id or self.default_user
         if not user_id:
             self.fault(self.row, "user_id", "is empty; fill it in, or name the user of such rows with --user-id")
         request = None
         if not self.faults:
             settings = self.settings
-            order = Order(
-                domains=registrations,
-                mailboxes=mailboxes,
-                billing_cycle=settings.billing_cycle,
-                confirm=confirm,
-                service_provider=settings.service_provider,
-                microsoft_oauth_route=settings.microsoft_oauth_route,
-                google=settings.google,
-                auto_renew=settings.auto_renew,
+            order = _order(
+                tuple(registrations),
+                mailboxes,
+                settings.billing_cycle,
+                confirm,
+                settings.service_provider,
+                settings.microsoft_oauth_route,
+                settings.google,
+                settings.auto_renew,
             )
-            request = OrderRequest(user_id=user_id, order=order, reference=self.key)
+            request = _request(user_id, order, self.key)
         return ReadOrder(
             source=self.source, row=self.row, key=self.key, request=request, faults=self.faults, rows=self.domains
         )
