@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
+import sqlalchemy as sa
 
 from cmr_async import DomainRegistration, Mailbox, Order, OrderRequest
-from cmr_async.bulk import known as known_module
 from cmr_async.bulk.journal import Journal, JournalError, JournalVersionError, StepState, Verdict
 from cmr_async.bulk.known import KnownOrders
 from cmr_async.bulk.places import ReadOrder
@@ -187,11 +189,15 @@ async def test_orders_are_found_by_their_keys_however_many_the_journal_has(tmp_p
     await write(location, request("one"))
     with KnownOrders(location) as known:
         list(known.compare(read_orders(request("one"))))
-        asked = known_module._STANDING.params(the_keys=[f"key-{n}" for n in range(500)])
-        query = str(asked.compile(known._engine, compile_kwargs={"literal_binds": True}))
-    with sqlite3.connect(location) as connection:
-        steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
-    connection.close()
+        assert known._engine is not None
+        asked: list[tuple[str, Any]] = []
+        sa.event.listen(
+            known._engine, "before_cursor_execute", lambda _, __, query, values, *___: asked.append((query, values))
+        )
+        list(known.compare(read_orders(*(request(f"key{number}") for number in range(500)))))
+    ((query, values),) = asked
+    with closing(sqlite3.connect(location)) as connection:
+        steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", values)]
     assert len(steps) == 2
     assert all("(key=?" in step for step in steps)
 
