@@ -164,6 +164,8 @@ class Storm:
     def _choose_faults(self) -> None:
         """Slow the simulator down on both sides of the processing, so that kills meet every phase."""
         self.sim.faults.clear()
+        if not self.sim.state.requests.by_fault.get("close_unread"):  # few kills may all miss the moment before
+            self.sim.faults.add(Fault(kind="close_unread"))
         if self.rng.random() < 0.3:
             self.sim.faults.add(Fault(**self.rng.choice(FAULTS), skip=self.rng.randint(0, 3)))
         for after in (False, True):
@@ -237,10 +239,9 @@ async def hold_the_storm(storm: Storm, *, processes: int) -> None:
     print(f"{storm.orders} orders, {processes} processes, {storm.lives} starts, {storm.kills} kills: {found}")  # noqa: T201 - -s shows it
     assert storm.kills >= KILLS * storm.orders // ORDERS
     assert found.accepted > 0
-    # The kills met orders after the API had processed them, and in a storm also before: few kills may miss that moment
+    # The kills and faults met orders before and after the API had processed them
     assert found.confirmed > 0
-    if storm.kills >= 100:
-        assert found.absent > 0
+    assert found.absent > 0
 
 
 async def test_a_run_that_is_killed_again_and_again_buys_every_order_at_most_once(
