@@ -26,7 +26,7 @@ DEMO = (
     "cmr orders submit examples/order.json --simulator --user-id BVZGM5TE9BMP3PP0VWGW943RGV1B",
 )
 #: What the tests need beside the package itself.
-TESTED = ("tests", "examples", "docs", "benchmarks", "README.md", "pyproject.toml")
+TESTED = ("tests", "tools", "examples", "docs", "benchmarks", "README.md", "pyproject.toml")
 
 #: Two workers, since many tests mostly wait for processes; a test that hangs fails, so that its name is known.
 PYTEST = ("pytest", "-q", "--tb=short", "-n", "2", "--dist", "worksteal", "--timeout", "150")
@@ -70,7 +70,7 @@ def killstorm(session: nox.Session) -> None:
     session.install("-e", EVERYTHING, *TEST_GROUP)
     storm = {"CMR_KILL_ORDERS": "2000", "CMR_KILL_KILLS": "300", "CMR_KILL_SEED": (*session.posargs, "7")[0]}
     session.run("pytest", "tests/bulk/test_kill.py", "-s", env=storm)
-    session.run("pytest", "tests/bulk/test_journal_properties.py", env={"CMR_JOURNAL_EXAMPLES": "2000"})
+    session.run("pytest", "tests/journal/test_rules.py", env={"CMR_JOURNAL_EXAMPLES": "2000"})
 
 
 @nox.session

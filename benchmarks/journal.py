@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from cmr_async import DomainRegistration, Mailbox, Order
-from cmr_async.bulk.items import OrderRequest
-from cmr_async.bulk.journal import Journal, StepState
+from cmr_async.journal.journal import Journal, StepState
+from cmr_async.models.requests import OrderRequest
 
 ORDERS = 2000
 

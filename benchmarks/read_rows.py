@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from cmr_async.bulk.files import OrderFile
-from cmr_async.bulk.plan import check_orders
-from cmr_async.bulk.rows import COLUMNS
+from cmr_async.orderfiles.file import OrderFile
+from cmr_async.orderfiles.table import COLUMNS
+from cmr_async.preflight.plan import check_orders
 
 ROUNDS = 5
 GOOGLE = {
@@ -172,8 +172,8 @@ def plan_memory(path: Path) -> float:
     """Peak memory of `plan` in a process of its own, in MiB."""
     code = (
         "import resource, sys\n"
-        "from cmr_async.bulk.files import OrderFile\n"
-        "from cmr_async.bulk.plan import make_plan\n"
+        "from cmr_async.orderfiles.file import OrderFile\n"
+        "from cmr_async.preflight.plan import make_plan\n"
         "file = OrderFile(sys.argv[1])\n"
         "plan = make_plan(file.orders())\n"
         "print(plan.orders, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"

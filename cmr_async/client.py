@@ -16,7 +16,7 @@ from .core.endpoints import DEFAULT_BASE_URL, resolve
 from .core.pacing import DEFAULT_GAP, Pacer, pace_name, shared_pacer
 from .core.retry import RetryPolicy
 from .errors import ConfigurationError
-from .resources.caller import Caller
+from .pipeline import Caller
 from .resources.domains import Domains
 from .resources.orders import Orders
 from .resources.subscriptions import Subscriptions

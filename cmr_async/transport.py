@@ -24,8 +24,8 @@ from yarl import URL
 
 from .core.endpoints import require_path
 from .core.exchange import CallCancelled, Exchange, Phase, Request
-from .core.forks import leave_to_parent
 from .errors import ClientStateError, ConfigurationError
+from .forks import leave_to_parent
 
 if TYPE_CHECKING:
     from aiohttp.connector import Connection

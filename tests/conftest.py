@@ -13,6 +13,10 @@ import aiohttp
 import pytest
 from aioresponses import aioresponses
 
+from tests.databases import location, postgresql, postgresql_location
+
+__all__ = ["location", "mocked_api", "postgresql", "postgresql_location"]
+
 # Without bytecode every process that the tests start would compile all that it imports, for half a second and more
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False

@@ -11,14 +11,14 @@ import attrs
 
 from ..core.endpoints import require_path
 from ..errors import ConfigurationError
-from ..resources.caller import Caller
-from .items import BulkSummary, OrderOutcome, OrderRequest, OrderState
+from ..models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
+from ..pipeline import Caller
+from .feeds import DraftSource, Requests, RequestSource, Source
 from .opening import JournalLike, opened
-from .sources import DraftSource, Requests, RequestSource, Source
-from .submit import BulkRun
+from .run import BulkRun
 
 if TYPE_CHECKING:
-    from .journal import Journal
+    from ..journal.journal import Journal
     from .reconcile import Finding
 
 __all__ = ["Bulk", "BulkRun", "BulkSummary", "OrderOutcome", "OrderRequest", "OrderState"]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Union
 
 import attrs
 
-from ..resources.caller import Caller
+from ..pipeline import Caller
 
 if TYPE_CHECKING:
-    from .journal import Journal
+    from ..journal.journal import Journal
 
 __all__ = ["JournalLike", "opened", "with_shared_pace"]
 
@@ -31,7 +31,7 @@ async def opened(journal: JournalLike) -> AsyncIterator[Journal | None]:
     if journal is None:
         yield None
         return
-    from .journal import Journal  # noqa: PLC0415 - an extra, and heavy
+    from ..journal.journal import Journal  # noqa: PLC0415 - an extra, and heavy
 
     if isinstance(journal, Journal):
         yield journal
@@ -44,6 +44,6 @@ def with_shared_pace(caller: Caller, journal: Journal | None) -> Caller:
     """Return a caller that keeps the pace together with every process on the journal."""
     if journal is None or caller.gap == 0:
         return caller
-    from .shared_pace import JournalPace  # noqa: PLC0415 - it needs the journal
+    from ..journal.shared_pace import JournalPace  # noqa: PLC0415 - it needs the journal
 
     return attrs.evolve(caller, shared=JournalPace(journal=journal, name=caller.pace_name, gap=caller.gap))

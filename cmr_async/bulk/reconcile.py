@@ -14,14 +14,14 @@ from typing import Any
 import attrs
 
 from ..errors import ClientStateError, CMRError, NotFoundError
+from ..journal.journal import Journal
+from ..journal.records import Entry, Step, StepState, Verdict
 from ..models import Envelope
-from ..resources.caller import Caller
+from ..pipeline import Caller
 from ..resources.domains import Domains
 from ..resources.orders import Orders
 from ..resources.subscriptions import Subscriptions
 from ..resources.users import Users
-from .journal import Journal
-from .journal_entry import Entry, Step, StepState, Verdict
 
 __all__ = ["DEFAULT_SETTLE", "Evidence", "Finding", "Reconciler", "weigh"]
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from .._version import __version__
-from . import journal, journal_files, orders, process, simulator
-from .exits import EXIT_CODES
+from .commands import journal, orders, process, reconcile, simulator
+from .exit_codes import EXIT_CODES
 
 __all__ = ["app"]
 
@@ -23,12 +23,12 @@ app: typer.Typer = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(orders.app, name="orders")
-app.add_typer(journal.app, name="journal")
-journal.app.command()(journal_files.export)
-journal.app.command()(journal_files.report)
+app.add_typer(reconcile.app, name="journal")
+reconcile.app.command()(journal.export)
+reconcile.app.command()(journal.report)
 orders.app.command(epilog=EXIT_CODES)(process.process)
-orders.app.command("reconcile")(journal.reconcile)
-orders.app.command("resubmit")(journal.resubmit)
+orders.app.command("reconcile")(reconcile.reconcile)
+orders.app.command("resubmit")(reconcile.resubmit)
 app.command("simulator", context_settings=simulator.OWN_OPTIONS)(simulator.simulator)
 
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ..bulk.items import BulkSummary, OrderState
-from ..bulk.places import InputFault
-from ..bulk.plan import Plan
-from ..bulk.results import ResultRow
+from ..models.requests import BulkSummary, OrderState
+from ..orderfiles.located import InputFault
+from ..preflight.plan import Plan
+from ..report.rows import ResultRow
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..bulk.journal import Entry, Journal
+    from ..journal.journal import Entry, Journal
 
 __all__ = ["all_steps", "in_pages", "opened_journal"]
 
@@ -22,7 +22,7 @@ def opened_journal(location: str) -> Iterator[tuple[asyncio.Runner, Journal]]:
     Raises:
         JournalError: There is no such journal, or it cannot be read.
     """
-    from ..bulk.journal import Journal  # noqa: PLC0415 - fast help, and an extra
+    from ..journal.journal import Journal  # noqa: PLC0415 - fast help, and an extra
 
     journal = Journal.open(location, create=False)
     with asyncio.Runner() as runner:
@@ -41,7 +41,7 @@ def in_pages(runner: asyncio.Runner, entries: AsyncIterator[Entry]) -> Iterator[
 
 def all_steps(runner: asyncio.Runner, journal: Journal) -> Iterator[Entry]:
     """Give out every step of a journal: the orders, then the processing of its drafts."""
-    from ..bulk.journal import Step  # noqa: PLC0415 - fast help, and an extra
+    from ..journal.journal import Step  # noqa: PLC0415 - fast help, and an extra
 
     for step in Step:
         yield from in_pages(runner, journal.entries(step=step))

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import attrs
 
 from ..bulk import BulkRun
-from ..bulk.items import OrderOutcome
-from ..bulk.journal_entry import order_key
-from ..bulk.plan import Plan
-from ..bulk.results import ResultRow, ResultWriter
 from ..client import AsyncClient
-from .running import Connect, Run
+from ..journal.records import order_key
+from ..models.requests import OrderOutcome
+from ..preflight.plan import Plan
+from ..report.rows import ResultRow, ResultWriter
+from .run import Connect, Run
 
 __all__ = ["Processing"]
 

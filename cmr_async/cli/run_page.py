@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ..bulk.items import OrderOutcome
-from ..bulk.report import ReportPage, entry_of
 from ..errors import CMRError, ConfigurationError
+from ..models.requests import OrderOutcome
+from ..report.page import ReportPage, entry_of
+from .commands.journal import check_page, read_page, write_page
 from .display import complain, printable
-from .journal_files import check_page, read_page, write_page
 
 __all__ = ["RunPage"]
 

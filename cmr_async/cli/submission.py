@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ..bulk import BulkRun
-from ..bulk.files import InputChangedError
-from ..bulk.items import OrderOutcome, OrderRequest
-from ..bulk.plan import Plan
-from ..bulk.results import ResultRow, ResultWriter
 from ..client import AsyncClient
-from .intake import Intake
-from .running import Connect, Run, RunReport
+from ..models.requests import OrderOutcome, OrderRequest
+from ..orderfiles.file import InputChangedError
+from ..preflight.plan import Plan
+from ..report.rows import ResultRow, ResultWriter
+from .order_input import Intake
+from .run import Connect, Run, RunReport
 
 __all__ = ["Submission"]
 

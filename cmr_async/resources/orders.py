@@ -11,7 +11,7 @@ import orjson
 from ..core.validation import check_order
 from ..core.wire import dump_order, read_order_created
 from ..models import Envelope, Order, OrderCreated
-from .caller import Caller
+from ..pipeline import Caller
 
 __all__ = ["Orders"]
 

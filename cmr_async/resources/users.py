@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from ..models import Envelope
-from .caller import Caller
+from ..pipeline import Caller
 
 __all__ = ["Users"]
 

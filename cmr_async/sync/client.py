@@ -1,6 +1,6 @@
 """The blocking client: every method of the async one, waiting for its result. Generated; do not edit.
 
-`python tests/sync/generate.py` writes this file from the async classes, and a test compares it with them. Each
+`python tools/generate_blocking_client.py` writes this file from the async classes, and a test compares them. Each
 method hands its arguments to the async method of the same name, so behaviour, errors and money rules exist once.
 """
 
@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..bulk import Bulk as AsyncBulk
+from ..bulk.feeds import Requests
 from ..bulk.opening import JournalLike
-from ..bulk.sources import Requests
 from ..client import AsyncClient
 from ..core.pacing import DEFAULT_GAP, Pacer
 from ..core.retry import RetryPolicy
@@ -24,7 +24,7 @@ from ..resources.users import Users as AsyncUsers
 from ..transport import Timeouts
 from .bulk import BlockingBulkRun
 from .iterator import BlockingIterator
-from .twin import BlockingClient, Life, at_once
+from .lifetime import BlockingClient, Life, at_once
 
 if TYPE_CHECKING:
     from ..bulk.reconcile import Finding

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
-from ..core.forks import leave_to_parent
 from ..errors import ClientStateError
+from ..forks import leave_to_parent
 from .portal import Call, Portal, current_portal
 
 __all__ = ["BlockingIterator", "Owner"]

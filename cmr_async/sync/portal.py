@@ -18,8 +18,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
 from ..core.exchange import CallCancelled
-from ..core.forks import leave_to_parent
 from ..errors import ClientStateError, CMRError, ConfigurationError, OutcomeUnknownError
+from ..forks import leave_to_parent
 
 if TYPE_CHECKING:
     from ..client import AsyncClient

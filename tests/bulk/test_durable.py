@@ -11,8 +11,8 @@ import pytest
 
 from cmr_async import AsyncClient, DomainRegistration, Mailbox, Order
 from cmr_async.bulk import OrderOutcome, OrderRequest, OrderState
-from cmr_async.bulk.journal import Journal, JournalConflictError, JournalError, Step, StepState, Verdict
-from cmr_async.bulk.shared_pace import JournalPace
+from cmr_async.journal.journal import Journal, JournalConflictError, JournalError, Step, StepState, Verdict
+from cmr_async.journal.shared_pace import JournalPace
 from cmr_async.simulator import DEMO_USERS, Fault, Simulator
 from cmr_async.transport import Timeouts
 from tests.loopback import Loopback, stall

@@ -22,7 +22,7 @@ import attrs
 import pytest
 
 from cmr_async import AsyncClient
-from cmr_async.bulk.journal import Journal, Step, StepState, Verdict
+from cmr_async.journal.journal import Journal, Step, StepState, Verdict
 from cmr_async.simulator import Fault, Simulator
 
 pytestmark = pytest.mark.slow

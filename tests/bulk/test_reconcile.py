@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from cmr_async import AsyncClient, DomainRegistration, Mailbox, Order
 from cmr_async.bulk import OrderRequest, OrderState
-from cmr_async.bulk.journal import Entry, Journal, Step, StepState, Verdict, fingerprint
-from cmr_async.bulk.journal_entry import body_of
 from cmr_async.bulk.reconcile import Evidence, Finding, weigh
+from cmr_async.journal.journal import Entry, Journal, Step, StepState, Verdict, fingerprint
+from cmr_async.journal.records import body_of
 from cmr_async.simulator import DEMO_USERS, Fault, Simulator
 
 SENT_AT = 1_800_000_000.0

@@ -16,7 +16,7 @@ import orjson
 import pytest
 from typer.testing import Result
 
-from cmr_async.bulk.journal import Journal
+from cmr_async.journal.journal import Journal
 from tests.cli.terminal import CTRL_C, Terminal, on_terminal
 from tests.loopback import Act, Connection, Loopback, answer_after
 
@@ -200,7 +200,7 @@ def test_the_wait_for_answers_is_bounded(
         os.kill(os.getpid(), signal.SIGINT)
         await server.released.wait()
 
-    monkeypatch.setattr("cmr_async.cli.running._DRAIN", 0)
+    monkeypatch.setattr("cmr_async.cli.run._DRAIN", 0)
     server.acts(interrupt)
     result = cmr(*submit[:-1], "1")
     assert result.exit_code == 130

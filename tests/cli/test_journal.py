@@ -46,8 +46,8 @@ async def test_the_same_command_goes_on_and_buys_nothing_twice(
     orders: Path, tmp_path: Path, cmr: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Signals can be handled in the main thread only, and the command runs beside the simulator here
-    monkeypatch.setattr("cmr_async.cli.running._signals.__enter__", lambda _: None)
-    monkeypatch.setattr("cmr_async.cli.running._signals.__exit__", lambda *_: None)
+    monkeypatch.setattr("cmr_async.cli.run._signals.__enter__", lambda _: None)
+    monkeypatch.setattr("cmr_async.cli.run._signals.__exit__", lambda *_: None)
     journal = tmp_path / "run.db"
     async with Simulator(rate_limit=None, time_scale=1000) as simulator:
         simulator.faults.add(Fault(kind="reset", after_processing=True, method="POST", skip=1))
@@ -84,8 +84,8 @@ async def test_the_same_command_goes_on_and_buys_nothing_twice(
 async def test_events_of_webhooks_are_evidence(
     orders: Path, tmp_path: Path, cmr: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cmr_async.cli.running._signals.__enter__", lambda _: None)
-    monkeypatch.setattr("cmr_async.cli.running._signals.__exit__", lambda *_: None)
+    monkeypatch.setattr("cmr_async.cli.run._signals.__enter__", lambda _: None)
+    monkeypatch.setattr("cmr_async.cli.run._signals.__exit__", lambda *_: None)
     journal, events = tmp_path / "run.db", tmp_path / "events.jsonl"
     data = {"userId": DEMO_USERS[0], "domainName": DOMAINS[0], "orderId": "ORDER-1"}
     events.write_text(json.dumps({"event": "domain.order.failed", "eventId": "E", "data": data}) + "\n")

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import Result
 
 from cmr_async import DomainRegistration, Order, OrderRequest
-from cmr_async.bulk.journal import Journal
+from cmr_async.journal.journal import Journal
 
 Run = Callable[..., Result]
 

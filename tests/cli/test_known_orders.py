@@ -11,8 +11,8 @@ import pytest
 from typer.testing import Result
 
 from cmr_async import DomainRegistration, Order, OrderRequest
-from cmr_async.bulk.journal import Journal, StepState
 from cmr_async.cli import submission
+from cmr_async.journal.journal import Journal, StepState
 from cmr_async.simulator import DEMO_USERS, Fault, Simulator
 
 Cmr = Callable[..., Result]

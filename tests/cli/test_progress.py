@@ -11,11 +11,11 @@ import attrs
 import pytest
 from rich.console import Console
 
-from cmr_async.bulk.items import BulkSummary
-from cmr_async.bulk.results import ResultRow
-from cmr_async.cli import running
+from cmr_async.cli import run as running
 from cmr_async.cli.display import Progress
 from cmr_async.core.pacing import Pacer
+from cmr_async.models.requests import BulkSummary
+from cmr_async.report.rows import ResultRow
 
 ROW = ResultRow(
     row=2, reference="", user_id="U", domains="a.com", mailboxes=0, confirm=False, state="accepted", order_id="O",

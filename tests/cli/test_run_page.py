@@ -121,7 +121,8 @@ def test_a_run_that_breaks_leaves_a_page(
     cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start_simulator(rate_limit=None)
-    from cmr_async.cli import running, submission
+    from cmr_async.cli import run as running
+    from cmr_async.cli import submission
     from cmr_async.errors import CMRError
 
     whole = submission.Submission.run

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cmr_async import DomainRegistration, GoogleOAuth, Mailbox, Order, OrderRequest, ValidationError
-from cmr_async.bulk.placing import check
+from cmr_async.bulk.sending import check
 from cmr_async.core.validation import check_order, inspect_order
 from cmr_async.core.wire import dump_order
 

@@ -14,7 +14,7 @@ from cmr_async import NotSentError, OutcomeUnknownError, RateLimitError, RetryPo
 from cmr_async.core.endpoints import ENDPOINTS
 from cmr_async.core.exchange import Exchange, Phase, Request
 from cmr_async.core.pacing import Pacer
-from cmr_async.resources.caller import Caller
+from cmr_async.pipeline import Caller
 from cmr_async.transport import Transport
 from tests.wire import ACCEPTED, LOST, UNSENT, complete
 

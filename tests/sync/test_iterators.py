@@ -12,7 +12,7 @@ import pytest
 from cmr_async import Client, ClientStateError, OrderRequest, OrderState
 from cmr_async.client import AsyncClient
 from cmr_async.sync import BlockingIterator
-from cmr_async.sync.twin import Life
+from cmr_async.sync.lifetime import Life
 
 from .conftest import Server
 from .test_client import ORDER, client

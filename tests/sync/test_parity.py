@@ -10,8 +10,7 @@ import pytest
 
 from cmr_async import AsyncClient, BulkRun, Client
 from cmr_async.sync import BlockingBulkRun, client
-
-from . import generate
+from tools import generate_blocking_client as generate
 
 TYPING = Path(__file__).parents[1] / "typing" / "blocking.py"
 PAIRS = [
@@ -49,7 +48,7 @@ def words(docstring: str | None) -> str:
 
 def test_the_file_is_what_the_generator_writes() -> None:
     written = Path(inspect.getfile(Client)).read_text(encoding="utf-8")
-    assert written == generate.render(), "run: python tests/sync/generate.py"
+    assert written == generate.render(), "run: python tools/generate_blocking_client.py"
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair[0].__name__)

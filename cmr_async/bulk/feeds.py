@@ -1,0 +1,133 @@
+"""Where the items of a run come from: the caller's requests, or the accepted drafts of a journal."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from typing import TYPE_CHECKING, Protocol
+
+import attrs
+
+from ..core.validation import Findings
+from ..errors import ConfigurationError, Fault, ValidationError
+from ..models.requests import OrderRequest
+from .sending import Item, check
+
+if TYPE_CHECKING:
+    from ..journal.journal import Entry, Journal
+
+__all__ = ["DraftSource", "RequestSource", "Requests", "Source"]
+
+#: What a run takes: any iterable or async iterable of requests.
+Requests = Iterable[OrderRequest] | AsyncIterable[OrderRequest]
+
+#: Orders that are written into a journal in one transaction: a commit costs more than planning some of them ahead.
+_PLANNED_AT_ONCE = 64
+_END = object()
+
+
+class Source(Protocol):
+    """Gives out items as there is room for them."""
+
+    #: There is nothing more to pull.
+    ended: bool
+
+    async def pull(self, room: int) -> list[Item]:
+        """Return the next items: at most `room` of them, or a batch that is planned together."""
+
+
+class RequestSource:
+    """The input, whatever kind of iterable it is: pulled, checked and, with a journal, planned."""
+
+    def __init__(self, requests: Requests, journal: Journal | None) -> None:
+        """Prepare to pull; nothing is pulled yet."""
+        self._journal = journal
+        self._async: AsyncIterator[OrderRequest] | None = None
+        self._plain: Iterator[OrderRequest] | None = None
+        self._index = 0
+        self._failure: Exception | None = None
+        #: There is nothing more to pull.
+        self.ended: bool = False
+        if isinstance(requests, AsyncIterable):
+            self._async = aiter(requests)
+        else:
+            self._plain = iter(requests)
+
+    async def pull(self, room: int) -> list[Item]:
+        """Return the next items, at most `room` of them; with a journal a whole batch, planned in one transaction."""
+        items: list[Item] = []
+        ahead = room if self._journal is None else _PLANNED_AT_ONCE
+        most = 1 if self._async is not None else ahead  # what an async input does not have yet is not waited for
+        while len(items) < most and not self.ended and self._failure is None:
+            try:
+                request = await self._next()
+            except Exception as failure:  # noqa: BLE001 - raised by the next pull: what came before it is not lost
+                self._failure = failure
+            else:
+                if request is None:
+                    self.ended = True
+                else:
+                    items.append(check(self._index, request))
+                    self._index += 1
+        if self._failure is not None and not items:
+            raise self._failure
+        return items if self._journal is None else await _plan(self._journal, items)
+
+    async def _next(self) -> OrderRequest | None:
+        request = await anext(self._async, _END) if self._async is not None else next(self._plain or iter(()), _END)
+        if isinstance(request, OrderRequest):
+            return request
+        if request is _END:
+            return None
+        message = f"must be an OrderRequest, not {type(request).__name__}"
+        raise ValidationError(faults=(Fault(f"requests[{self._index}]", message),))
+
+
+async def _plan(journal: Journal, items: list[Item]) -> list[Item]:
+    """Write items into the journal and return them with what it says; one that contradicts it is refused."""
+    sound = [item for item in items if item.refused is None]
+    if not sound:
+        return items
+    try:
+        entries = await journal.plan([item.normalised for item in sound], start=sound[0].index)
+    except ValidationError as error:  # a known key with another order, or a reference that cannot be a key
+        if len(sound) == 1:
+            return [attrs.evolve(item, refused=error) if item is sound[0] else item for item in items]
+        return [planned for item in items for planned in await _plan(journal, [item])]
+    known = dict(zip((item.index for item in sound), entries, strict=True))
+    return [attrs.evolve(item, entry=known.get(item.index)) for item in items]
+
+
+class DraftSource:
+    """The accepted drafts of a journal whose processing was not sent yet."""
+
+    def __init__(self, references: Iterable[str] | None, journal: Journal | None) -> None:
+        """Prepare to pull; nothing is planned yet."""
+        if journal is None:
+            raise ConfigurationError("Drafts are processed from a journal: name the one that they were made with.")
+        self._journal = journal
+        self._keys = None if references is None else frozenset(references)
+        self._entries: AsyncIterator[Entry] | None = None
+        self._index = 0
+        #: There is nothing more to pull.
+        self.ended: bool = False
+
+    async def pull(self, room: int) -> list[Item]:
+        """Plan the processing of all drafts at the first call, then return it step by step."""
+        from ..journal.journal import Step, StepState  # noqa: PLC0415 - the journal is an extra
+
+        if self._entries is None:
+            await self._journal.plan_processing(self._keys)
+            self._entries = self._journal.entries(step=Step.PROCESS)
+        items: list[Item] = []
+        while len(items) < room:
+            entry = await anext(self._entries, None)
+            if entry is None:
+                self.ended = True
+                break
+            wanted = self._keys is None or entry.key in self._keys
+            if wanted and entry.state is not StepState.ACCEPTED:
+                items.append(
+                    Item(index=self._index, request=entry.request, findings=Findings(order=entry.order), entry=entry)
+                )
+                self._index += 1
+        return items

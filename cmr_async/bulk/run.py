@@ -1,0 +1,211 @@
+"""Many orders: a bounded fan-out over the one path that single orders take. A failed item is a value.
+
+Orders are pulled from the input as there is room for them and given out as they complete, so that memory does not
+grow with their number. Nothing new starts unless the caller asks for the next outcome.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from ..errors import AuthenticationError, InsufficientBalanceError, PermissionDeniedError
+from ..models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
+from ..pipeline import Caller
+from ..resources.orders import Orders
+from .feeds import Requests, Source
+from .opening import JournalLike, opened, with_shared_pace
+from .sending import Item, Placer
+
+if TYPE_CHECKING:
+    from ..journal.journal import Journal
+
+__all__ = ["BulkRun", "Requests"]
+
+#: Refusals that every later order would meet as well.
+_STOPPING = (AuthenticationError, InsufficientBalanceError, PermissionDeniedError)
+
+
+class BulkRun:
+    """A run of orders: iterate it to make it go, read `summary` at any time.
+
+    Leaving the loop early stops the run: what has not gone out is not sent, what has gone out gets a bounded
+    drain, and its outcomes are in `drained`.
+    """
+
+    def __init__(
+        self,
+        caller: Caller,
+        feed: Callable[[Journal | None], Source],
+        *,
+        journal: JournalLike = None,
+        concurrency: int = 8,
+        stop_after_unknown: int = 3,
+    ) -> None:
+        """Prepare a run; nothing is sent before the first outcome is asked for. See `Bulk.submit`."""
+        self._caller = caller
+        self._feed = feed
+        self._journal = journal
+        self._concurrency = concurrency
+        self._stop_after = stop_after_unknown
+        self._counts = dict.fromkeys(OrderState, 0)
+        self._in_doubt_in_a_row = 0
+        self._stopped: str | None = None
+        self._puller: asyncio.Task[list[Item]] | None = None
+        self._broken: BaseException | None = None
+        self._gone: dict[int, OrderRequest] = {}
+        self._given_up = asyncio.Event()
+        self._outcomes = self._run()
+        #: Outcomes that came in while the run was being left early; at most as many as the concurrency.
+        self.drained: list[OrderOutcome] = []
+
+    def __aiter__(self) -> Self:
+        """Return the run."""
+        return self
+
+    async def __anext__(self) -> OrderOutcome:
+        """Return the next outcome, in the order of completion."""
+        return await self._outcomes.__anext__()
+
+    async def __aenter__(self) -> Self:
+        """Return the run."""
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop the run and drain what is in flight."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop the run: drain what is in flight, start nothing more."""
+        await self._outcomes.aclose()
+
+    def stop(self, reason: str = "stopped by the caller") -> None:
+        """Start no further order; those in flight finish and are still given out.
+
+        Orders that wait for their slot of the pace are not sent any more either: they end as `not_sent`.
+        """
+        if self._stopped is None:
+            self._stopped = reason
+            if self._puller is not None:
+                self._puller.cancel()
+
+    def give_up(self) -> None:
+        """Wait no longer for the orders in flight: the iteration ends, and they are in `drained`, most as unknown."""
+        self.stop("given up by the caller")
+        self._given_up.set()
+
+    @property
+    def in_flight(self) -> dict[int, OrderRequest]:
+        """Orders that were let go and have no outcome yet, by their position in the input; they may be placed."""
+        return dict(self._gone)
+
+    @property
+    def summary(self) -> BulkSummary:
+        """Counts so far."""
+        return BulkSummary(**{state.value: n for state, n in self._counts.items()}, stopped=self._stopped)
+
+    async def _run(self) -> AsyncGenerator[OrderOutcome, None]:
+        async with opened(self._journal) as journal:
+            orders = Orders(with_shared_pace(self._caller, journal))
+            placer = Placer(orders=orders, journal=journal, held_back=self._held_back)
+            async with aclosing(self._place_all(self._feed(journal), placer)) as outcomes:
+                async for outcome in outcomes:
+                    yield outcome
+        if self._broken is not None:
+            raise self._broken
+
+    async def _place_all(self, source: Source, placer: Placer) -> AsyncGenerator[OrderOutcome, None]:
+        ready: deque[Item] = deque()
+        running: set[asyncio.Task[OrderOutcome]] = set()
+        loop = asyncio.get_running_loop()
+        giving_up = loop.create_task(self._given_up.wait())
+        try:
+            while not giving_up.done():
+                while ready and self._stopped is None and len(running) < self._concurrency:
+                    running.add(loop.create_task(placer.place(ready.popleft())))
+                room = self._concurrency - len(running)
+                if not ready and room and self._stopped is None and self._puller is None and not source.ended:
+                    self._puller = loop.create_task(source.pull(room))
+                waiting: set[asyncio.Task[Any]] = {*running}
+                if self._puller is not None:
+                    waiting.add(self._puller)
+                if not waiting:
+                    return
+                done, _ = await asyncio.wait({*waiting, giving_up}, return_when=asyncio.FIRST_COMPLETED)
+                if self._puller in done:
+                    ready.extend(self._pulled())
+                for task in [task for task in running if task in done]:
+                    running.discard(task)
+                    yield self._count(task.result())
+        finally:
+            giving_up.cancel()
+            await self._leave(running)
+
+    def _pulled(self) -> list[Item]:
+        """Return what was pulled. An input that broke is raised after the outcomes of the orders under way."""
+        puller, self._puller = self._puller, None
+        if puller is None or puller.cancelled():
+            return []
+        self._broken = puller.exception()
+        if self._broken is None:
+            return puller.result()
+        self.stop("the input could not be read to its end")
+        return []
+
+    def _held_back(self, item: Item) -> str | None:
+        """Why an order whose turn has come is not sent; `None`: from here on it may be placed."""
+        if self._stopped is not None:
+            return "its run had stopped before its turn came. Sending it again is safe."
+        self._gone[item.index] = item.request
+        return None
+
+    def _count(self, outcome: OrderOutcome) -> OrderOutcome:
+        self._gone.pop(outcome.index, None)
+        self._counts[outcome.state] += 1
+        known_before = outcome.state is OrderState.UNKNOWN and outcome.attempts == 0  # by the journal
+        if outcome.state in {OrderState.UNKNOWN, OrderState.NOT_SENT} and not known_before:
+            self._in_doubt_in_a_row += 1
+        elif outcome.state is not OrderState.SKIPPED and not known_before:
+            self._in_doubt_in_a_row = 0
+        if isinstance(outcome.error, _STOPPING):
+            self.stop(f"the API refused with {outcome.error.status}, which the next orders would meet as well")
+        elif self._in_doubt_in_a_row >= self._stop_after:
+            self.stop(f"{self._in_doubt_in_a_row} orders in a row without a clear outcome")
+        return outcome
+
+    async def _leave(self, running: set[asyncio.Task[OrderOutcome]]) -> None:
+        """Cancel what is under way: an order that has gone out is drained by the transport, the others never go."""
+        pulling = {self._puller} if self._puller is not None else set()
+        self._puller = None
+        tasks: set[asyncio.Task[OrderOutcome] | asyncio.Task[list[Item]]] = {*running, *pulling}
+        if not tasks:
+            return
+        self.stop("left early")
+        for task in tasks:
+            task.cancel()
+        try:
+            if self._given_up.is_set():
+                await asyncio.sleep(0)  # let them begin to drain: a second cancellation ends that
+                for task in tasks:
+                    task.cancel()
+            await asyncio.wait(tasks)
+        except asyncio.CancelledError:
+            for task in tasks:  # a second cancellation: what is not known by now stays unknown
+                task.cancel()
+            await asyncio.wait(tasks)
+            raise
+        finally:
+            self.drained += [
+                self._count(task.result())
+                for task in running
+                if task.done() and not task.cancelled() and task.exception() is None
+            ]

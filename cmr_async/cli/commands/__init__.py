@@ -1,0 +1,1 @@
+"""The commands of `cmr`, one file per group."""

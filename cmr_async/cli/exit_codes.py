@@ -1,0 +1,86 @@
+"""How `cmr` ends: the exit codes, and errors that end it with a line instead of a traceback."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+
+import typer
+
+from ..errors import CMRError
+from ..models.requests import BulkSummary
+
+__all__ = ["EXIT_CODES", "ExitCode", "exit_code", "plain_errors"]
+
+
+class ExitCode(IntEnum):
+    """What a script can rely on."""
+
+    #: Every order was accepted (or the file is good, when nothing was to be sent).
+    ACCEPTED = 0
+    #: Some orders were refused or not sent; none is in doubt.
+    REJECTED = 1
+    #: The command line or the input is wrong; nothing was sent.
+    USAGE = 2
+    #: Some orders may or may not have been placed.
+    UNKNOWN = 3
+    #: Ctrl-C or SIGTERM.
+    INTERRUPTED = 130
+
+
+#: For the end of a help page.
+EXIT_CODES = """\b
+Exit codes:
+  0    every order was accepted, or the file is good and nothing was to be sent
+  1    some orders were refused or not sent; none is in doubt
+  2    the command line or the input is wrong; nothing was sent
+  3    some orders may or may not have been placed: do not send them again
+  130  interrupted by Ctrl-C or SIGTERM"""
+
+
+def exit_code(summary: BulkSummary, *, planned: int, left_alone: int = 0, interrupted: bool = False) -> ExitCode:
+    """The exit code of a run: the gravest thing that happened decides.
+
+    Args:
+        summary: Counts of the run.
+        planned: Orders of the file.
+        left_alone: Skipped orders that were not accepted.
+        interrupted: The run was.
+    """
+    if interrupted:
+        return ExitCode.INTERRUPTED
+    if summary.unknown:
+        return ExitCode.UNKNOWN
+    if summary.rejected or summary.not_sent or left_alone or summary.total < planned:
+        return ExitCode.REJECTED
+    return ExitCode.ACCEPTED
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn an error of the SDK, or Ctrl-C before anything was sent, into one line and the right exit code."""
+    try:
+        with _sigterm_as_ctrl_c():
+            yield
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("cmr: interrupted.", err=True)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    except CMRError as error:
+        typer.echo(f"cmr: {error.message}", err=True)
+        raise typer.Exit(ExitCode.USAGE) from None
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM end the block like Ctrl-C; signals are handled in the main thread only."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)

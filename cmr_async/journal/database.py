@@ -1,0 +1,136 @@
+"""The journal's connections: one that writes, a few that read, and transactions that always come to their end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from .records import JournalError
+from .schema import READS, database_now, journal_errors, journal_url, make_engine, prepare, sa
+from .statements import Scribe
+from .work_thread import WorkThread
+
+__all__ = ["Database"]
+
+_T = TypeVar("_T")
+
+#: PostgreSQL took the transaction back because another stood in its way; it may simply be run again.
+_AGAIN = {"40001", "40P01"}
+_TRIES = 5
+
+
+class Database:
+    """An open database with the journal's tables."""
+
+    def __init__(
+        self, location: str | os.PathLike[str], *, run_id: str, clock: Callable[[], float], create: bool
+    ) -> None:
+        """Prepare it; `start` opens it. The arguments are those of the journal."""
+        self._url = journal_url(location)
+        is_path = "://" not in os.fspath(location)
+        #: The journal as messages call it.
+        self.name: str = os.fspath(location) if is_path else self._url.render_as_string(hide_password=True)
+        self._run_id = run_id
+        self._clock = clock
+        self._create = create
+        self._engine: sa.Engine | None = None
+        self._writer: sa.Connection | None = None
+        # One thread writes, so that transactions follow each other; another reads meanwhile
+        self._writing = WorkThread("cmr-journal-writes")
+        self._reading = WorkThread("cmr-journal-reads")
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be used."""
+        return self._writer is not None
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._url.get_backend_name()
+
+    @property
+    def now(self) -> sa.ColumnElement[float]:
+        """The database's own clock, as an expression."""
+        return database_now(self.dialect)
+
+    async def start(self) -> None:
+        """Connect, and make the tables or check them; what fails leaves nothing open."""
+        self._engine = engine = make_engine(self._url, name=self.name, create=self._create)
+        try:
+            await self._writing.run(lambda: self._connect(engine))
+        except BaseException:
+            await self.let_go()
+            raise
+
+    def _connect(self, engine: sa.Engine) -> None:
+        with journal_errors(self.name):
+            self._writer = engine.connect()
+            prepare(self._writer, name=self.name)
+
+    async def finish(self) -> None:
+        """Wait for everything that is under way."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def let_go(self) -> None:
+        """Close every connection."""
+        await self._writing.run(self._disconnect)  # after what the thread is busy with
+        self._writing.stop()
+        self._reading.stop()
+
+    def _disconnect(self) -> None:
+        writer, self._writer = self._writer, None
+        engine, self._engine = self._engine, None
+        if writer is not None:
+            writer.close()
+        if engine is not None:
+            engine.dispose()
+
+    def start_task(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+        """Run work on its own; `finish` waits for it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def write(self, work: Callable[[Scribe], _T]) -> _T:
+        """Run work in one transaction of the one connection that writes; it returns after the commit.
+
+        The work runs in the thread that writes: one trip there and back for the whole transaction. It runs to its
+        end also when the caller is cancelled.
+        """
+        writer = self._opened(self._writer)
+        return await asyncio.shield(self.start_task(self._writing.run(lambda: self._commit(writer, work))))
+
+    def _commit(self, writer: sa.Connection, work: Callable[[Scribe], _T]) -> _T:
+        tries = 0
+        with journal_errors(self.name):
+            while True:
+                tries += 1
+                try:
+                    with writer.begin():
+                        return work(self._scribe(writer))
+                except sa.exc.DBAPIError as error:
+                    if tries == _TRIES or getattr(error.orig, "sqlstate", None) not in _AGAIN:
+                        raise
+
+    def _scribe(self, writer: sa.Connection) -> Scribe:
+        return Scribe(connection=writer, journal=self.name, run_id=self._run_id, now=self._clock())
+
+    async def read(self, query: sa.Select[Any]) -> Sequence[Any]:
+        """Return the rows of a query, read on a connection that stops no writer."""
+        engine = self._opened(self._engine)
+        return await asyncio.shield(self.start_task(self._reading.run(lambda: self._fetch(engine, query))))
+
+    def _fetch(self, engine: sa.Engine, query: sa.Select[Any]) -> Sequence[Any]:
+        with journal_errors(self.name), engine.execution_options(**{READS: True}).connect() as connection:
+            return connection.execute(query).all()
+
+    def _opened(self, what: _T | None) -> _T:
+        if what is None:
+            raise JournalError(f"The journal {self.name} is not open.")
+        return what

@@ -1,0 +1,410 @@
+"""What is written into a journal, inside one transaction that the journal begins and commits.
+
+Each method is one act on the tables; the rules of what may follow what are those of `records`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from ..models.requests import OrderRequest
+from .liveness import Run
+from .records import (
+    CLAIMABLE,
+    Claim,
+    Entry,
+    JournalConflictError,
+    JournalError,
+    Step,
+    StepState,
+    Verdict,
+    body_of,
+    conflict_faults,
+    fingerprint,
+    may_follow,
+    order_key,
+    storable,
+)
+from .schema import events, insert_missing, orders, runs, sa, steps
+
+__all__ = ["CHUNK", "Outcome", "Scribe", "at", "conflict", "entries", "planned", "read_entry"]
+
+#: Rows that one statement names, far below what the databases take.
+CHUNK = 500
+
+_DIED = "The process that sent it ended, or fell silent, before it wrote down the outcome."
+_IS_CREATE = steps.c.step == Step.CREATE.value
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """How a claimed step ended, as its owner reports it."""
+
+    #: The claim that was sent.
+    claim: Claim
+    #: How it ended.
+    state: StepState
+    #: Id of the order; `None` keeps the one that is known.
+    order_id: str | None = None
+    #: Id of the asynchronous action.
+    action_id: str | None = None
+    #: HTTP status of the answer.
+    status: int | None = None
+    #: What the API or the SDK said.
+    message: str = ""
+    #: First bytes of the answer, as text.
+    body_excerpt: str = ""
+    #: HTTP requests that were started under the claim.
+    attempts: int = 0
+
+
+def entries() -> sa.Select[Any]:
+    """Return the query for entries; add conditions to it."""
+    facts = [column for column in orders.c if column is not orders.c.key]
+    return sa.select(steps, *facts).join(orders, orders.c.key == steps.c.key)
+
+
+def at(key: str, step: Step) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    """Return the condition for one step of one order."""
+    return steps.c.key == key, steps.c.step == step.value
+
+
+def read_entry(row: Any) -> Entry:
+    """Return a row of `entries` as an entry."""
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+    return Entry(**values | _typed(row))
+
+
+def _typed(row: Any) -> dict[str, Any]:
+    verdict = None if row.verdict is None else Verdict(row.verdict)
+    return {"step": Step(row.step), "state": StepState(row.state), "verdict": verdict}
+
+
+def planned(request: OrderRequest, *, position: int, now: float) -> Entry:
+    """Return the entry that a new order gets."""
+    return Entry(
+        key=order_key(request),
+        step=Step.CREATE,
+        position=position,
+        user_id=storable(request.user_id),
+        reference=request.reference,
+        body=body_of(request.order).decode(),
+        fingerprint=fingerprint(request),
+        confirm=request.order.confirm,
+        state=StepState.PLANNED,
+        planned_at=now,
+    )
+
+
+def conflict(pairs: Iterable[tuple[Entry, Entry]], *, where: str) -> JournalConflictError:
+    """Return the error for orders whose key is known with another content: pairs of the known and the given one."""
+    faults = [
+        fault
+        for known, given in pairs
+        for fault in conflict_faults(known.key, stored=(known.user_id, known.body), given=(given.user_id, given.body))
+    ]
+    shown = "\n".join(f"  {fault}" for fault in faults[:20])
+    more = f"\n  and {len(faults) - 20} more differences" if len(faults) > 20 else ""  # noqa: PLR2004 - as above
+    return JournalConflictError(
+        f"Orders came again under a known key, but changed; nothing of this batch was planned. Known to {where}:\n"
+        f"{shown}{more}\nGive a changed order another reference, or use another journal.",
+        faults=tuple(faults),
+    )
+
+
+def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(keys), CHUNK):
+        yield keys[start : start + CHUNK]
+
+
+# Made once: SQLAlchemy compiles each of them once per database. The names of parameters must not be column names.
+
+_keys: sa.BindParameter[Any] = sa.bindparam("the_keys", expanding=True)
+_step: sa.BindParameter[str] = sa.bindparam("the_step")
+
+#: THE claim. PostgreSQL locks the rows in the order of their keys, so that two processes that claim the same rows
+#: wait for each other instead of deadlocking; the outer condition holds for the row as it is after that wait. The
+#: CASE keeps SQLite from finding rows by step and state, of which there may be a million, instead of by their keys.
+_CLAIM = (
+    sa.update(steps)
+    .where(
+        sa.case(((steps.c.step == _step) & steps.c.state.in_([state.value for state in CLAIMABLE]), 1), else_=0) == 1,
+        steps.c.key.in_(
+            sa.select(steps.c.key)
+            .where(steps.c.step == _step, steps.c.key.in_(_keys))
+            .order_by(steps.c.key)
+            .with_for_update()
+        ),
+    )
+    .values(
+        state=StepState.SENT.value,
+        run_id=sa.bindparam("the_run"),
+        token=sa.bindparam("the_token"),
+        sent_at=sa.bindparam("now"),
+        ended_at=None,
+        status=None,
+        message="",
+        body_excerpt="",
+    )
+    .returning(steps.c.key)
+)
+
+_OWNERS = (
+    sa.select(steps.c.key, steps.c.step, steps.c.token, steps.c.state, steps.c.recovered, steps.c.verdict)
+    .where(steps.c.key.in_(_keys))
+    .order_by(steps.c.key, steps.c.step)
+    .with_for_update()
+)
+
+_OUTCOME = (
+    sa.update(steps)
+    .where(steps.c.key == sa.bindparam("the_key"), steps.c.step == _step)
+    .values(
+        state=sa.bindparam("the_state"),
+        recovered=False,
+        verdict=None,
+        evidence="",
+        verdict_at=None,
+        order_id=sa.func.coalesce(sa.bindparam("the_order_id", type_=sa.Text), steps.c.order_id),
+        action_id=sa.bindparam("the_action_id"),
+        status=sa.bindparam("the_status"),
+        message=sa.bindparam("the_message"),
+        body_excerpt=sa.bindparam("the_body_excerpt"),
+        attempts=steps.c.attempts + sa.bindparam("the_attempts"),
+        ended_at=sa.bindparam("now"),
+    )
+)
+
+_STANDING = (
+    sa.select(steps, orders.c.fingerprint)
+    .join(orders, orders.c.key == steps.c.key)
+    .where(steps.c.key.in_(_keys), _IS_CREATE)
+)
+
+
+@attrs.frozen(kw_only=True)
+class Scribe:
+    """Writes on one connection, inside one transaction, on behalf of one run."""
+
+    #: The connection, in a transaction.
+    connection: sa.Connection
+    #: The journal as messages call it.
+    journal: str
+    #: Id of the run that writes.
+    run_id: str
+    #: UTC epoch in seconds.
+    now: float
+
+    def plan(self, fresh: Mapping[str, Entry]) -> dict[str, Entry]:
+        """Insert the orders that are missing and return where each stands, by key."""
+        # In one sequence in every process, so that two that plan the same orders do not deadlock
+        keys = sorted(fresh)
+        rows = [attrs.asdict(fresh[key]) for key in keys]
+        for table in (orders, steps):
+            names = table.c.keys()
+            insert = insert_missing(table, self.connection.dialect.name)
+            self.connection.execute(insert, [{name: row[name] for name in names} for row in rows])
+        known: dict[str, Entry] = {}
+        changed = []
+        for chunk in _chunks(keys):
+            for row in self.connection.execute(_STANDING, {"the_keys": chunk}):
+                given = fresh[row.key]
+                if row.fingerprint != given.fingerprint:
+                    changed.append(row.key)
+                    continue
+                # Equal fingerprints, equal bodies: what is long need not be read back
+                values = {name: getattr(row, name) for name in steps.c.keys()}  # noqa: SIM118 - no mapping
+                known[row.key] = attrs.evolve(given, **values | _typed(row))
+        if changed:
+            stored = self.connection.execute(entries().where(steps.c.key.in_(changed[:CHUNK]), _IS_CREATE))
+            raise conflict([(read_entry(row), fresh[row.key]) for row in stored], where=f"the journal {self.journal}")
+        return known
+
+    def plan_processing(self, keys: Sequence[str] | None) -> int:
+        """Insert the `process` step of accepted drafts that have none; return how many."""
+        done = steps.alias("done")
+        values: dict[str, Any] = {
+            "key": steps.c.key,
+            "step": sa.literal(Step.PROCESS.value),
+            "position": steps.c.position,
+            "state": sa.literal(StepState.PLANNED.value),
+            "order_id": steps.c.order_id,
+            "planned_at": sa.literal(self.now, sa.Double),
+            "recovered": sa.false(),
+            "attempts": sa.literal(0),
+            **{name: sa.literal("") for name in ("evidence", "message", "body_excerpt")},
+        }
+        drafts = (
+            sa.select(*values.values())
+            .join(orders, orders.c.key == steps.c.key)
+            .where(
+                _IS_CREATE,
+                steps.c.state == StepState.ACCEPTED.value,
+                orders.c.confirm.is_(False),
+                steps.c.order_id.is_not(None),
+                ~sa.exists().where(done.c.key == steps.c.key, done.c.step == Step.PROCESS.value),
+            )
+        )
+        insert = insert_missing(steps, self.connection.dialect.name)
+        count = 0
+        for chunk in [None] if keys is None else _chunks(keys):
+            chosen = drafts if chunk is None else drafts.where(steps.c.key.in_(chunk))
+            made = self.connection.execute(
+                insert.from_select(list(values), chosen, include_defaults=False),
+                execution_options={"preserve_rowcount": True},
+            )
+            count += made.rowcount
+        return count
+
+    def claim(self, keys: Iterable[str], step: Step, *, epoch: int) -> dict[str, Claim]:
+        """Take the rows among `keys` that may be sent; return the claims by key."""
+        token = uuid.uuid4().hex
+        values = {"the_keys": sorted(keys), "the_step": step.value, "the_run": self.run_id, "the_token": token}
+        taken = self.connection.execute(_CLAIM, values | {"now": self.now})
+        claims = {row.key: Claim(key=row.key, step=step, token=token, at=self.now, epoch=epoch) for row in taken}
+        self.tell([self.event(key, step, StepState.SENT, reason="claimed", token=token) for key in claims])
+        return claims
+
+    def record(self, outcomes: Sequence[Outcome]) -> list[bool]:
+        """Write outcomes down; return for each whether it counts. What comes too late goes to the history only."""
+        keys = sorted({outcome.claim.key for outcome in outcomes})
+        standing: dict[tuple[str, str], tuple[str | None, StepState, bool, Verdict | None]] = {
+            (row.key, row.step): (row.token, StepState(row.state), row.recovered, _typed(row)["verdict"])
+            for row in self.connection.execute(_OWNERS, {"the_keys": keys})
+        }
+        updates, changes, answers = [], [], []
+        for outcome in outcomes:
+            claim, state = outcome.claim, outcome.state
+            place = (claim.key, claim.step.value)
+            token, before, recovered, verdict = standing.get(place, (None, StepState.PLANNED, False, None))
+            ours = token == claim.token
+            counts = ours and may_follow(state, state=before, recovered=recovered, verdict=verdict)
+            repeated = ours and state is before and not counts
+            answers.append(counts or repeated)
+            if counts:
+                standing[place] = (token, state, False, None)
+                updates.append(
+                    {
+                        "the_key": claim.key,
+                        "the_step": claim.step.value,
+                        "the_state": state.value,
+                        "the_order_id": outcome.order_id,
+                        "the_action_id": outcome.action_id,
+                        "the_status": outcome.status,
+                        "the_message": outcome.message,
+                        "the_body_excerpt": outcome.body_excerpt,
+                        "the_attempts": outcome.attempts,
+                        "now": self.now,
+                    }
+                )
+            if not repeated:
+                change = state.value if counts else f"late:{state.value}"
+                changes.append(
+                    self.event(
+                        claim.key,
+                        claim.step,
+                        change,
+                        reason=outcome.message,
+                        token=claim.token,
+                        order_id=outcome.order_id,
+                    )
+                )
+        if updates:
+            self.connection.execute(_OUTCOME, updates)
+        self.tell(changes)
+        return answers
+
+    def recover(self, clock: sa.ColumnElement[float], is_dead: Callable[[Run, float], bool]) -> int:
+        """Turn what other runs sent and cannot answer for any more into `unknown`; return how many."""
+        owners = sa.select(steps.c.run_id).where(
+            # Named one by one so that the index by step and state serves it
+            steps.c.step.in_([step.value for step in Step]),
+            steps.c.state == StepState.SENT.value,
+        )
+        found = self.connection.execute(
+            sa.select(runs, clock.label("now")).where(runs.c.id.in_(owners), runs.c.id != self.run_id)
+        )
+        names = [field.name for field in attrs.fields(Run)]
+        read = [(Run(**{name: getattr(row, name) for name in names}), float(row.now)) for row in found]
+        dead = [run.id for run, now in read if is_dead(run, now)]
+        return self.give_up(dead) if dead else 0
+
+    def give_up(self, run_ids: Sequence[str]) -> int:
+        """Turn what these runs sent into `unknown`; return how many."""
+        given_up = self.connection.execute(
+            sa.update(steps)
+            .where(
+                steps.c.step.in_([step.value for step in Step]),
+                steps.c.state == StepState.SENT.value,
+                steps.c.run_id.in_(run_ids),
+            )
+            .values(state=StepState.UNKNOWN.value, recovered=True, message=_DIED, ended_at=self.now)
+            .returning(steps.c.key, steps.c.step, steps.c.token)
+        )
+        changes = [self.event(row.key, row.step, StepState.UNKNOWN, reason=_DIED, token=row.token) for row in given_up]
+        self.tell(changes)
+        return len(changes)
+
+    def judge(self, key: str, step: Step, verdict: Verdict, evidence: str, order_id: str | None) -> None:
+        """Write the verdict on an `unknown` step down."""
+        self._expect(key, step, StepState.UNKNOWN)
+        values: dict[str, Any] = {"verdict": verdict.value, "evidence": evidence, "verdict_at": self.now}
+        if order_id is not None:
+            values["order_id"] = order_id
+        self.connection.execute(sa.update(steps).where(*at(key, step)).values(**values))
+        self.tell([self.event(key, step, f"verdict:{verdict.value}", reason=evidence, order_id=order_id)])
+
+    def plan_again(self, key: str, step: Step, reason: str) -> None:
+        """Make a step `planned` again that certainly bought nothing."""
+        row = self._expect(key, step, StepState.UNKNOWN, StepState.REJECTED)
+        if row.state == StepState.UNKNOWN and row.verdict != Verdict.ABSENT:
+            found = f"the verdict is {row.verdict}" if row.verdict else "there is no verdict yet"
+            raise JournalError(
+                f"{key} may have been placed, and {found}: it can be planned again only when the evidence says that "
+                "it is absent. Run `cmr orders reconcile` first."
+            )
+        # The token stays: should the former owner come back with an order id, the journal still believes it
+        cleared = {"recovered": False, "verdict": None, "evidence": "", "verdict_at": None, "message": ""}
+        self.connection.execute(sa.update(steps).where(*at(key, step)).values(state=StepState.PLANNED.value, **cleared))
+        self.tell([self.event(key, step, StepState.PLANNED, reason=reason)])
+
+    def _expect(self, key: str, step: Step, *states: StepState) -> Any:
+        query = sa.select(steps.c.state, steps.c.verdict).where(*at(key, step)).with_for_update()
+        row = (self.connection.execute(query)).one_or_none()
+        if row is None:
+            raise JournalError(f"The journal {self.journal} has no {step.value} step of {key}.")
+        if row.state not in states:
+            wanted = " or ".join(states)
+            raise JournalError(f"{key} is {row.state}, not {wanted}: nothing was changed.")
+        return row
+
+    def event(
+        self,
+        key: str,
+        step: str,
+        change: str,
+        *,
+        reason: str,
+        token: str | None = None,
+        order_id: str | None = None,
+    ) -> dict[str, Any]:
+        """Return a row of the history."""
+        return {
+            "at": self.now,
+            "key": key,
+            "step": str(step),
+            "change": str(change),
+            "reason": reason,
+            "run_id": self.run_id,
+            "token": token,
+            "order_id": order_id,
+        }
+
+    def tell(self, changes: Sequence[dict[str, Any]]) -> None:
+        """Append to the history."""
+        if changes:
+            self.connection.execute(sa.insert(events), changes)

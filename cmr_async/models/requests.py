@@ -1,0 +1,84 @@
+"""What goes into a bulk run and what comes out: requests, outcomes, the summary."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import attrs
+
+from ..errors import CMRError, Fault
+from . import Order, OrderCreated
+
+__all__ = ["BulkSummary", "OrderOutcome", "OrderRequest", "OrderState"]
+
+
+@attrs.frozen(kw_only=True)
+class OrderRequest:
+    """One order of a bulk run."""
+
+    #: Id of the user who will own the domains and mailboxes, as the API returned it.
+    user_id: str
+    #: The order itself; its own `confirm` decides whether it spends money.
+    order: Order
+    #: The caller's own name for this order; `None`: the journal uses a hash of user and order.
+    reference: str | None = None
+
+
+class OrderState(StrEnum):
+    """How one order of a bulk run ended."""
+
+    #: The API took the order and gave it an id.
+    ACCEPTED = "accepted"
+    #: The API, or the validation before it, refused the order: nothing was bought.
+    REJECTED = "rejected"
+    #: The order may have been placed: never send it again without evidence.
+    UNKNOWN = "unknown"
+    #: The order provably did not reach the API: it may be sent again.
+    NOT_SENT = "not_sent"
+    #: The journal says that this order was dealt with before.
+    SKIPPED = "skipped"
+
+
+@attrs.frozen(kw_only=True)
+class OrderOutcome:
+    """How one order ended: a value, also when it failed."""
+
+    #: Position of the order in the input, from 0.
+    index: int
+    #: The order as it was given.
+    request: OrderRequest
+    #: How it ended.
+    state: OrderState
+    #: The order's id; `None` unless the API gave one.
+    order_id: str | None = None
+    #: The whole answer; `None` unless the order was accepted in this run.
+    created: OrderCreated | None = None
+    #: Why it was not accepted; `None` for an accepted order.
+    error: CMRError | None = None
+    #: How many HTTP requests were started for this order.
+    attempts: int = 0
+    #: What deserved a look in the order although it was sent.
+    cautions: tuple[Fault, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class BulkSummary:
+    """Counts of a bulk run, by outcome."""
+
+    #: Orders that the API took.
+    accepted: int = 0
+    #: Orders that were refused; nothing was bought.
+    rejected: int = 0
+    #: Orders that may have been placed.
+    unknown: int = 0
+    #: Orders that provably did not reach the API.
+    not_sent: int = 0
+    #: Orders that a journal says were dealt with before.
+    skipped: int = 0
+    #: Why the run stopped before the end of its input; `None`: it did not.
+    stopped: str | None = None
+
+    @property
+    def total(self) -> int:
+        """All orders that have an outcome."""
+        return self.accepted + self.rejected + self.unknown + self.not_sent + self.skipped

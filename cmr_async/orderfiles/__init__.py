@@ -1,0 +1,1 @@
+"""Order files: CSV, JSON, JSONL and XLSX into orders, each with its position in the file and its faults."""

@@ -1,0 +1,190 @@
+"""The path that every call takes: pace, send, judge, and repeat where the endpoint's row allows it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from random import Random
+from time import monotonic
+from typing import Protocol
+
+import attrs
+
+from .core.endpoints import Endpoint, UserIdIn, require_path
+from .core.exchange import CallCancelled, Exchange, Request
+from .core.judge import Judgement, Outcome, judge
+from .core.pacing import Pacer
+from .core.retry import RetryPolicy, may_repeat
+from .errors import APIError, CMRError, ConfigurationError, NotSentError, RateLimitError
+from .models import Envelope
+from .transport import Transport
+
+__all__ = ["Caller", "SharedPace"]
+
+logger: logging.Logger = logging.getLogger("cmr_async")
+
+#: Seconds to hold all requests back after a 429 without a readable `Retry-After`.
+_DEFAULT_PAUSE = 1.0
+
+
+class SharedPace(Protocol):
+    """A pace that other processes keep as well."""
+
+    async def wait(self) -> None:
+        """Wait for a slot."""
+
+    async def pause(self, seconds: float) -> None:
+        """Hold everybody back for some seconds, after a 429."""
+
+
+@attrs.frozen(kw_only=True)
+class Caller:
+    """Everything that a call needs, shared by all resources of a client."""
+
+    transport: Transport
+    endpoints: Mapping[str, Endpoint]
+    pacer: Pacer
+    gap: float
+    retry: RetryPolicy
+    clock: Callable[[], float] = monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    rng: Random = attrs.field(factory=Random, repr=False)
+    #: Name of the pace of this key, a fingerprint; see `core.pacing.pace_name`.
+    pace_name: str = ""
+    #: Waited for after the pace of this process, where several processes share one.
+    shared: SharedPace | None = None
+
+    async def call(
+        self,
+        name: str,
+        *,
+        subject: Callable[[], str],
+        user_id: str | None = None,
+        query: Mapping[str, str | None] | None = None,
+        body: bytes | None = None,
+        pays: bool = False,
+        timeout: float | None = None,
+        held_back: Callable[[], str | None] | None = None,
+    ) -> Envelope:
+        """Make one call and return the API's envelope.
+
+        Args:
+            name: Row of the endpoint table.
+            subject: Names what the call is about, for messages: `The order for example.com`.
+            user_id: Goes where the row says.
+            query: Further query parameters; `None` values are left out.
+            body: JSON body.
+            pays: This very request can take money.
+            timeout: Seconds to wait for an answer; `None`: the client's setting.
+            held_back: Asked right before each attempt; when it gives a reason, nothing more is sent.
+
+        Raises:
+            APIError: The API refused; for 429 only after the time budget was used up.
+            NotSentError: The request could not leave within the time budget.
+            OutcomeUnknownError: An order may have been placed.
+            TransportError: A repeatable call got no answer within the time budget.
+            ServerError: The same, with a status.
+            EndpointNotConfigured: The path is not documented and was not set.
+            ConfigurationError: The timeout is no duration.
+            ClientStateError: The client is closed or belongs to another event loop.
+        """
+        if timeout is not None and not 0 < timeout < float("inf"):
+            raise ConfigurationError(f"timeout must be more than 0 seconds: got {timeout!r}.")
+        endpoint = self.endpoints[name]
+        require_path(endpoint)  # before a slot is taken for it
+        self.transport.check_usable()
+        parameters = {} if user_id is None or endpoint.user_id_in is UserIdIn.NOWHERE else {"userId": user_id}
+        if query is not None:
+            parameters |= {key: value for key, value in query.items() if value is not None}
+        request = Request(endpoint=endpoint, subject=subject, query=parameters, body=body, pays=pays, timeout=timeout)
+        return await self._attempts(request, held_back)
+
+    async def _attempts(self, request: Request, held_back: Callable[[], str | None] | None) -> Envelope:
+        waits = self.retry.waits(self.rng)
+        attempts = 0
+        await self._wait_for_slot()
+        started = self.clock()
+        while True:
+            if held_back is not None and (reason := held_back()):
+                held = NotSentError(f"{request.subject()} was not sent: {reason}")
+                held.attempts = attempts
+                raise held
+            attempts += 1
+            try:
+                exchange = await self.transport.send(request)
+            except asyncio.CancelledError as cancelled:
+                self._settle(cancelled, request, attempts)
+                raise
+            judgement = judge(request, exchange)
+            self._log(request, exchange, judgement, attempts)
+            if judgement.envelope is not None:
+                return judgement.envelope if attempts == 1 else attrs.evolve(judgement.envelope, attempts=attempts)
+            error = judgement.error or CMRError(f"{request.subject()} has no outcome.")
+            error.attempts = attempts
+            if not may_repeat(judgement.outcome, request.endpoint):
+                raise error
+            wait = await self._wait_before_repeat(judgement.outcome, error, next(waits))
+            if not self.retry.allows(self.clock() - started, wait):
+                raise error
+            if judgement.outcome is not Outcome.THROTTLED:  # the shared pause holds a throttled call back
+                await self.sleep(wait)
+            if not await self._wait_for_slot(started + self.retry.time_budget):
+                raise error
+
+    async def _wait_for_slot(self, latest: float = float("inf")) -> bool:
+        """Reserve a slot and wait for it: the last await before the send. `False`: the slot is later than `latest`."""
+        wait = self.pacer.reserve(self.clock(), self.gap)
+        while wait > 0:
+            if self.clock() + wait > latest:
+                return False
+            await self.sleep(wait)
+            if not self.pacer.paused_for(self.clock()):
+                break
+            wait = self.pacer.reserve(self.clock(), self.gap)
+        if self.shared is not None:
+            await self.shared.wait()
+        return self.clock() <= latest
+
+    async def _wait_before_repeat(self, outcome: Outcome, error: CMRError, jittered: float) -> float:
+        if outcome is not Outcome.THROTTLED:
+            return jittered
+        asked = error.retry_after if isinstance(error, RateLimitError) else None
+        pause = (_DEFAULT_PAUSE if asked is None else asked) + min(jittered, 0.1)
+        self.pacer.pause(self.clock(), min(pause, self.retry.time_budget))
+        if self.shared is not None:
+            await self.shared.pause(min(pause, self.retry.time_budget))
+        return pause
+
+    def _settle(self, cancelled: asyncio.CancelledError, request: Request, attempts: int) -> None:
+        """Judge what the drain learned, so that whoever cancelled the call can still know what became of it."""
+        learned = cancelled.__cause__
+        if not isinstance(learned, CallCancelled) or learned.exchange is None:
+            return
+        judgement = judge(request, learned.exchange)
+        self._log(request, learned.exchange, judgement, attempts)
+        if judgement.envelope is not None:
+            learned.envelope = attrs.evolve(judgement.envelope, attempts=attempts)
+        learned.error = judgement.error
+        if judgement.error is not None:
+            judgement.error.attempts = attempts
+        cancelled.add_note(str(judgement.error) if judgement.error else f"{request.subject()} was accepted.")
+
+    def _log(self, request: Request, exchange: Exchange, judgement: Judgement, attempt: int) -> None:
+        """Log one attempt by an allow-list: no header, no body, no query."""
+        if judgement.outcome is Outcome.ACCEPTED:
+            level = logging.DEBUG
+        else:
+            level = logging.WARNING if judgement.outcome is Outcome.UNKNOWN else logging.INFO
+        if logger.isEnabledFor(level):
+            code = exchange.status or (judgement.error.status if isinstance(judgement.error, APIError) else None)
+            logger.log(
+                level,
+                "%s attempt=%d phase=%s status=%s outcome=%s failure=%s",
+                request.endpoint.name,
+                attempt,
+                exchange.phase.name.lower(),
+                code,
+                judgement.outcome.value,
+                exchange.failure,
+            )

@@ -1,0 +1,1 @@
+"""What a file would do before anything is sent: counts, faults, what a journal says, and the estimated cost."""

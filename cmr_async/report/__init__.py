@@ -1,0 +1,1 @@
+"""Results and journals as files: CSV, JSON lines, and one HTML page."""

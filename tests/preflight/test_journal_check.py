@@ -1,0 +1,272 @@
+"""Orders of a file beside what a journal holds: what is settled, changed, or bought under another key."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import sqlalchemy as sa
+
+from cmr_async import DomainRegistration, Mailbox, Order, OrderRequest
+from cmr_async.journal.journal import Journal, JournalError, JournalVersionError, StepState, Verdict
+from cmr_async.orderfiles.located import ReadOrder
+from cmr_async.preflight.journal_check import KnownOrders
+from cmr_async.preflight.plan import Plan, check_orders, make_plan
+
+
+def request(name: str, *, reference: str | None = None, forward_to: str | None = None) -> OrderRequest:
+    order = Order(domains=[DomainRegistration(domain=f"{name}.com", forward_to=forward_to)])
+    return OrderRequest(user_id="U1", reference=reference or name, order=order)
+
+
+def read_orders(*requests: OrderRequest) -> list[ReadOrder]:
+    return [
+        ReadOrder(source="a.jsonl", row=row, key=given.reference or str(row), request=given, faults=[])
+        for row, given in enumerate(requests, 1)
+    ]
+
+
+def checked(location: str, *requests: OrderRequest, kind_matters: bool = True) -> list[ReadOrder]:
+    with KnownOrders(location, kind_matters=kind_matters) as known:
+        return list(check_orders(read_orders(*requests), known=known))
+
+
+def faults(location: str, *requests: OrderRequest, kind_matters: bool = True) -> list[str]:
+    return [str(fault) for read in checked(location, *requests, kind_matters=kind_matters) for fault in read.faults]
+
+
+async def write(location: str, *requests: OrderRequest, state: StepState | None = StepState.ACCEPTED) -> None:
+    """Have the journal hold these orders, in this state."""
+    async with Journal.open(location) as journal:
+        for entry in await journal.plan(requests):
+            if state is not None:
+                claim = await journal.claim(entry.key)
+                assert claim is not None
+                await journal.record(claim, state)
+
+
+async def test_what_a_run_would_not_send_is_settled(location: str) -> None:
+    for state in StepState:
+        if state not in {StepState.PLANNED, StepState.SENT}:
+            await write(location, request(state.value.replace("_", "-")), state=state)
+    await write(location, request("planned"), state=None)
+    given = ("accepted", "rejected", "unknown", "not-sent", "planned", "new")
+    found = checked(location, *map(request, given))
+    assert [read.settled for read in found] == ["accepted", "rejected", "unknown", None, None, None]
+    assert all(read.request is not None for read in found)
+
+
+async def test_a_claim_without_an_outcome_is_settled(location: str) -> None:
+    async with Journal.open(location) as journal:
+        (entry,) = await journal.plan([request("one")])
+        await journal.claim(entry.key)
+        assert [read.settled for read in checked(location, request("one"))] == ["sent"]
+
+
+async def test_settled_orders_cost_nothing_and_are_counted_by_state(location: str) -> None:
+    await write(location, request("one"), request("two"))
+    await write(location, request("three"), state=StepState.UNKNOWN)
+    with KnownOrders(location) as known:
+        plan = make_plan(read_orders(*map(request, ("one", "two", "three", "four"))), known=known)
+    assert plan.settled == {"accepted": 2, "unknown": 1}
+    assert (plan.orders, plan.to_send, plan.domains, plan.affordable) == (4, 1, 1, 1)
+    assert plan.cost == plan.affordable_cost == Plan().prices.domain
+
+
+@pytest.mark.parametrize("state", [StepState.ACCEPTED, StepState.NOT_SENT, None])
+async def test_another_order_under_a_known_key_is_a_fault_that_shows_the_difference(
+    location: str, state: StepState | None
+) -> None:
+    await write(location, request("one", forward_to="a.com"), state=state)
+    (read,) = checked(location, request("one", forward_to="b.com"))
+    assert (read.request, read.changed) == (None, True)
+    (fault,) = map(str, read.faults)
+    difference = 'a.jsonl, row 1, domains[0].forwardTo: the journal has "a.com", now it is "b.com"'
+    assert fault == f"{difference} (one, {state or 'planned'} there)"
+
+
+async def test_a_difference_in_a_table_is_named_by_row_and_column(location: str, tmp_path: Path) -> None:
+    from cmr_async.orderfiles.file import OrderFile
+
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "user_id,reference,domain,username,first_name,last_name\nU1,A,a.com,ann,Ann,Lee\nU1,A,a.com,b,B,C\n"
+    )
+    with OrderFile(path) as file:
+        await write(location, *(read.request for read in file.orders() if read.request is not None))
+    path.write_text(path.read_text().replace("b,B,C", "b,D,C").replace("U1", "U2"))
+    with OrderFile(path) as file, KnownOrders(location) as known:
+        (read,) = check_orders(file.orders(), known=known)
+    assert [str(fault).removeprefix(f"{path}, ") for fault in read.faults] == [
+        'row 2, user_id: the journal has "U1", now it is "U2" (A, accepted there)',
+        'row 3, first_name: the journal has "B", now it is "D" (A, accepted there)',
+    ]
+
+
+async def test_a_draft_is_not_the_paid_order_unless_only_the_things_matter(location: str) -> None:
+    draft = request("one")
+    paid = attrs.evolve(draft, order=attrs.evolve(draft.order, confirm=True))
+    await write(location, draft, attrs.evolve(paid, reference="two", order=attrs.evolve(paid.order, domains=())))
+    assert "the journal has a draft, now it is to be paid" in faults(location, paid)[0]
+    assert faults(location, paid, kind_matters=False) == []
+    assert [read.settled for read in checked(location, paid, kind_matters=False)] == ["accepted"]
+    moved = attrs.evolve(paid, user_id="U2")
+    assert faults(location, moved, kind_matters=False) == [
+        'a.jsonl, row 1, user_id: the journal has "U1", now it is "U2" (one, accepted there)'
+    ]
+
+
+@pytest.mark.parametrize("state", [StepState.ACCEPTED, StepState.UNKNOWN])
+async def test_a_domain_that_was_ordered_under_another_key_is_a_fault(location: str, state: StepState) -> None:
+    await write(location, request("one", reference="A"), state=state)
+    (fault,) = faults(location, request("two"), request("one", reference="B"))
+    name = KnownOrders(location).name
+    assert fault.startswith(
+        f"a.jsonl, row 2, domains[0].domain: one.com is ordered by A ({state}) in the journal {name}"
+    )
+
+
+async def test_a_domain_that_was_certainly_not_bought_may_be_ordered_under_another_key(location: str) -> None:
+    await write(location, request("one", reference="A"), state=StepState.REJECTED)
+    await write(location, request("two", reference="B"), state=None)
+    await write(location, request("three", reference="C"), state=StepState.UNKNOWN)
+    async with Journal.open(location) as journal:
+        await journal.verdict("C", Verdict.ABSENT, "not there")
+    assert faults(location, *(request(name, reference=name) for name in ("one", "two", "three"))) == []
+
+
+async def test_mailboxes_on_a_domain_that_was_ordered_before_deserve_a_look(location: str) -> None:
+    box = Mailbox(username="ann", first_name="Ann", last_name="Lee")
+    earlier = OrderRequest(user_id="U1", reference="boxes", order=Order(mailboxes={"two.com": [box]}))
+    await write(location, request("one"), earlier)
+    boxes = {f"{name}.com": [box] for name in ("one", "two", "three")}
+    more = OrderRequest(user_id="U1", reference="more", order=Order(mailboxes=boxes))
+    (read,) = checked(location, more)
+    assert (read.faults, read.request) == ([], more)
+    looked_at = [str(caution) for caution in read.cautions if "an order of the journal" in caution.message]
+    assert [caution.partition(" is for ")[2] for caution in looked_at] == [
+        f"{name}.com too; no mailbox should be in both" for name in ("one", "two")
+    ]
+    assert looked_at[0].startswith('a.jsonl, row 1, mailboxes["one.com"]: ')
+
+
+async def test_a_domain_that_got_mailboxes_before_it_was_ordered_is_a_fault_too(location: str) -> None:
+    box = Mailbox(username="ann", first_name="Ann", last_name="Lee")
+    earlier = OrderRequest(user_id="U1", reference="boxes", order=Order(mailboxes={"one.com": [box]}))
+    await write(location, earlier)
+    assert faults(location, request("one", reference="A")) == []
+    await write(location, request("one", reference="A"))
+    (fault,) = faults(location, request("one", reference="B"))
+    assert "one.com is ordered by A (accepted)" in fault
+
+
+async def test_a_reference_that_no_journal_can_keep_is_found_beforehand(location: str) -> None:
+    assert faults(location, request("one", reference="sha256:mine")) == [
+        "a.jsonl, row 1, reference: must not begin with sha256:, which marks keys without a reference"
+    ]
+
+
+async def test_more_orders_than_one_statement_names(location: str) -> None:
+    many = [request(f"d{n}") for n in range(1200)]
+    async with Journal.open(location) as journal:
+        await journal.plan(many)
+        for name in ("d3", "d700"):
+            claim = await journal.claim(name)
+            assert claim is not None
+            await journal.record(claim, StepState.ACCEPTED)
+    found = checked(location, *many)
+    assert [read.key for read in found] == [given.reference for given in many]
+    assert [read.key for read in found if read.settled] == ["d3", "d700"]
+
+
+async def test_orders_are_found_by_their_keys_however_many_the_journal_has(tmp_path: Path) -> None:
+    """Left to itself SQLite reads the index of a whole journal for so many keys."""
+    location = str(tmp_path / "run.db")
+    await write(location, request("one"))
+    with KnownOrders(location) as known:
+        list(known.compare(read_orders(request("one"))))
+        assert known._engine is not None
+        asked: list[tuple[str, Any]] = []
+        sa.event.listen(
+            known._engine, "before_cursor_execute", lambda _, __, query, values, *___: asked.append((query, values))
+        )
+        list(known.compare(read_orders(*(request(f"key{number}") for number in range(500)))))
+    ((query, values),) = asked
+    with closing(sqlite3.connect(location)) as connection:
+        steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", values)]
+    assert len(steps) == 2
+    assert all("(key=?" in step for step in steps)
+
+
+async def test_a_name_met_by_chance_never_lets_an_order_through(location: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    await write(location, request("one"))
+    monkeypatch.setattr("cmr_async.preflight.name_index.hash", lambda _: 7, raising=False)
+    assert [read.settled for read in checked(location, request("one"))] == ["accepted"]
+    (fault,) = faults(location, request("other"))
+    assert "other.com is ordered by another order in the journal" in fault
+
+
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def dump(path: str) -> list[str]:
+    with sqlite3.connect(path) as connection:
+        lines = list(connection.iterdump())
+    connection.close()
+    return lines
+
+
+async def test_looking_changes_nothing(tmp_path: Path) -> None:
+    location = str(tmp_path / "run.db")
+    async with Journal.open(location) as journal:
+        (entry,) = await journal.plan([request("one")])
+        await journal.claim(entry.key)
+    before = dump(location)
+    assert [read.settled for read in checked(location, request("one"))] == ["unknown"]
+    assert dump(location) == before
+    assert names(tmp_path) == ["run.db"]
+    assert [read.settled for read in checked(f"sqlite:///{location}", request("one"))] == ["unknown"]
+
+
+async def test_a_journal_that_is_not_there_knows_nothing_and_is_not_made(tmp_path: Path) -> None:
+    assert [read.settled for read in checked(str(tmp_path / "none.db"), request("one"))] == [None]
+    assert names(tmp_path) == []
+    (tmp_path / "empty.db").touch()  # a run that was killed right at its start
+    assert [read.settled for read in checked(str(tmp_path / "empty.db"), request("one"))] == [None]
+
+
+async def test_an_empty_database_knows_nothing_and_stays_empty(postgresql_location: str) -> None:
+    import psycopg
+
+    assert [read.settled for read in checked(postgresql_location, request("one"))] == [None]
+    with psycopg.connect(postgresql_location.replace("postgresql+psycopg", "postgresql")) as connection:
+        query = "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema"
+        assert connection.execute(query).fetchone() == (0,)
+
+
+async def test_what_is_no_journal_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE theirs (x int)")
+    connection.close()
+    with pytest.raises(JournalError, match="another program"):
+        checked(str(path), request("one"))
+    path.write_text("no database at all, but long enough to look like one" * 100)
+    with pytest.raises(JournalError, match="is no journal"):
+        checked(str(path), request("one"))
+
+
+async def test_another_schema_version_is_refused(tmp_path: Path) -> None:
+    location = str(tmp_path / "run.db")
+    async with Journal.open(location):
+        pass
+    with sqlite3.connect(location) as connection:
+        connection.execute("UPDATE cmr_meta SET value = '2'")
+    connection.close()
+    with pytest.raises(JournalVersionError):
+        checked(location, request("one"))

@@ -1,0 +1,153 @@
+"""The plan: counts, duplicates over the whole file, the estimate of the cost."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cmr_async.errors import ConfigurationError
+from cmr_async.models import DomainRegistration, Mailbox, Order
+from cmr_async.orderfiles.file import OrderFile
+from cmr_async.preflight.name_index import SeenNames
+from cmr_async.preflight.plan import Plan, make_plan
+from cmr_async.preflight.prices import DEFAULT_PRICES, PriceTable, read_prices
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+HEADER = "user_id,reference,domain,username,first_name,last_name\n"
+
+
+def plan_of(path: Path, **options: Any) -> tuple[Plan, list[str], list[str]]:
+    faults: list[str] = []
+    cautions: list[str] = []
+    with OrderFile(path) as file:
+        plan = make_plan(
+            file.orders(user_id="U"),
+            on_fault=lambda fault: faults.append(str(fault).removeprefix(f"{path}, ")),
+            on_caution=lambda caution: cautions.append(str(caution).removeprefix(f"{path}, ")),
+            **options,
+        )
+    return plan, faults, cautions
+
+
+def test_the_example_is_forty_orders_of_three_users() -> None:
+    plan, faults, cautions = plan_of(EXAMPLES / "orders.csv", keep_users=True)
+    assert (faults, cautions) == ([], [])
+    assert (plan.orders, plan.domains, plan.mailboxes, plan.warmups, plan.users) == (40, 40, 120, 40, 3)
+    assert plan.user_ids == {
+        "BVZGM5TE9BMP3PP0VWGW943RGV1B", "PWM7Y25RYZ450YNM8K8FX9GK5AHX", "HATSA7AB56M513Q6EBF005YFHDQT",
+    }  # fmt: skip
+    assert plan.cost == 40 * Decimal("15.88") + 120 * Decimal("3.00")
+    assert not plan.cost_is_complete
+
+
+def test_faults_of_an_order_get_the_row_and_column_of_the_table(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(HEADER + "U,A,one.com,ann,Ann,Lee\nU,A,two.com,bob,Bob,Lee\nU,A,two.com,c d,,Lee\nU,B,-x-,,,\n")
+    plan, faults, _ = plan_of(path)
+    assert faults == [
+        "row 4, username: must be the part of an address before the @, not 'c d'",
+        "row 4, first_name: must not be empty: ''",
+        "row 5, domain: is no domain name: '-x-'",
+    ]
+    assert (plan.orders, plan.invalid, plan.faults) == (0, 2, 3)
+
+
+def test_an_order_that_comes_back_later_is_a_fault_that_names_both_rows(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(HEADER + "U,,one.com,ann,Ann,Lee\nU,A,two.com,,,\nU,,ONE.com,bob,Bob,Lee\nU,A,six.com,,,\n")
+    plan, faults, _ = plan_of(path)
+    assert [fault.partition(" already")[0] for fault in faults] == [
+        'row 4, reference: an order "U:one.com" stands at row 2',
+        "row 4, domain: one.com is registered by the order at row 2",
+        'row 5, reference: an order "A" stands at row 3',
+    ]
+    assert (plan.orders, plan.invalid) == (2, 2)
+
+
+def test_a_domain_can_be_registered_by_one_order_only(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(HEADER + "U,A,bücher.com,,,\nU2,B,xn--bcher-kva.com,,,\n")
+    _, faults, _ = plan_of(path)
+    assert faults == [
+        "row 3, domain: xn--bcher-kva.com is registered by the order at row 2 already; it can be bought once"
+    ]
+
+
+def test_orders_that_share_a_domain_without_buying_it_twice_are_cautions(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    box = {"username": "ann", "firstName": "Ann", "lastName": "Lee"}
+    lines = [
+        {"domains": [{"domain": "one.com", "years": 1}]},
+        {"mailboxes": {"one.com": [box]}},
+        {"mailboxes": {"two.com": [box]}},
+        {"domains": [{"domain": "two.com", "years": 1}]},
+    ]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    plan, faults, cautions = plan_of(path)
+    assert (plan.orders, faults) == (4, [])
+    assert [caution for caution in cautions if "the order at" in caution] == [
+        'row 2, mailboxes["one.com"]: the order at row 1 is for one.com too; no mailbox should be in both',
+        "row 4, domains[0].domain: the order at row 3 has mailboxes on two.com; they cannot wait for this order",
+    ]
+
+
+def test_the_same_order_twice_in_a_json_file_is_a_fault(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    line = json.dumps({"mailboxes": {"one.com": [{"username": "a", "firstName": "A", "lastName": "B"}]}})
+    path.write_text(f"{line}\n{line}\n")
+    _, faults, _ = plan_of(path)
+    assert faults == ["row 2, reference: the same order stands at row 1 already"]
+
+
+def test_the_estimate_takes_years_endings_and_warmup_into_account() -> None:
+    prices = PriceTable(
+        mailbox=Decimal(3),
+        warmup=Decimal("2.50"),
+        domain=Decimal(20),
+        endings={"com": Decimal(10), "co.uk": Decimal(7), "uk": Decimal(99)},
+    )
+    boxes = tuple(Mailbox(username=f"m{n}", first_name="A", last_name="B", on_warmup=n == 0) for n in range(2))
+    order = Order(
+        domains=[
+            DomainRegistration(domain="a.com", years=2),
+            DomainRegistration(domain="b.co.uk"),
+            DomainRegistration(domain="c.org"),
+        ],
+        mailboxes={"a.com": boxes},
+    )
+    assert prices.estimate(order) == Decimal("55.50")  # 2 x 10 + 7 + 20, 2 x 3, 1 x 2.50
+    assert DEFAULT_PRICES.estimate(order) == Decimal("69.52")
+
+
+def test_prices_come_from_a_file_and_every_mistake_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "prices.json"
+    path.write_text('{"mailbox": 2.5, "endings": {".COM": "9.99"}}')
+    table = read_prices(path)
+    assert (table.mailbox, table.domain_price("x.com"), table.warmup) == (
+        Decimal("2.5"),
+        Decimal("9.99"),
+        None,
+    )
+    for text, part in (
+        ('{"mailboxes": 1}', "not mailboxes"),
+        ('{"mailbox": -1}', "mailbox must be"),
+        ('{"mailbox": true}', "mailbox must be"),
+        ('{"endings": {"com": "x"}}', "com must be"),
+        ("[]", "must be an object"),
+        ("{", "cannot be read"),
+    ):
+        path.write_text(text)
+        with pytest.raises(ConfigurationError, match=part):
+            read_prices(path)
+
+
+def test_seen_names_remember_where_each_was_first() -> None:
+    seen = SeenNames()
+    assert [seen.add(f"name-{n}", n) for n in range(1, 5001)] == [0] * 5000
+    assert [seen.add(f"name-{n}", 9) for n in range(1, 5001)] == list(range(1, 5001))
+    assert len(seen) == 5000
+    assert [seen.get(name) for name in ("name-1", "name-5000", "name-5001")] == [1, 5000, 0]

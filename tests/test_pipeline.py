@@ -1,0 +1,312 @@
+"""The path of every call, with a transport that plays a script and a clock that only sleeping moves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Any
+
+import orjson
+import pytest
+
+from cmr_async.core.endpoints import resolve
+from cmr_async.core.exchange import CallCancelled, Exchange, Phase, Request
+from cmr_async.core.pacing import Pacer
+from cmr_async.core.retry import RetryPolicy
+from cmr_async.errors import (
+    AuthenticationError,
+    CMRError,
+    ConfigurationError,
+    EndpointNotConfigured,
+    NotSentError,
+    OutcomeUnknownError,
+    RateLimitError,
+    ServerError,
+    TransportError,
+)
+from cmr_async.models import Envelope
+from cmr_async.pipeline import Caller
+
+GAP = 0.25
+
+
+def answer(status: int = 200, body: Any = None, **headers: str) -> Exchange:
+    if body is None:
+        body = {"status": status, "message": "said", "data": {"orderId": "ord_1"} if status == 200 else None}
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Exchange(phase=Phase.COMPLETE, status=status, headers=names, body=orjson.dumps(body))
+
+
+OK = answer()
+THROTTLED = answer(429, retry_after="2")
+NOT_SENT = Exchange(phase=Phase.NOT_SENT, failure="the name was not found")
+LOST = Exchange(phase=Phase.HEAD_SENT, failure="reset")
+BROKEN = answer(503)
+
+
+class Highest(Random):
+    """Always draws the upper bound."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
+class World:
+    """A transport that plays a script, and the time it all takes."""
+
+    def __init__(self, *script: Exchange | BaseException) -> None:
+        self.now = 0.0
+        self.script: Iterator[Exchange | BaseException] = iter(script)
+        self.sent: list[tuple[float, Request]] = []
+        self.sleeps: list[float] = []
+        self.on_sleep: Callable[[], None] = lambda: None
+        self.pacer = Pacer()
+
+    def check_usable(self) -> None:
+        """A stub is always usable."""
+
+    async def send(self, request: Request) -> Exchange:
+        self.sent.append((self.now, request))
+        step = next(self.script)
+        if isinstance(step, BaseException):
+            raise step
+        return step
+
+    async def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.now += seconds
+        self.on_sleep()
+
+    @property
+    def times(self) -> list[float]:
+        return [time for time, _ in self.sent]
+
+    def caller(self, budget: float = 60.0, **settings: Any) -> Caller:
+        transport: Any = self
+        return Caller(
+            transport=transport,
+            endpoints=resolve({}),
+            pacer=self.pacer,
+            gap=GAP,
+            retry=RetryPolicy(time_budget=budget),
+            clock=lambda: self.now,
+            sleep=self.sleep,
+            rng=Highest(),
+            **settings,
+        )
+
+    async def order(self, budget: float = 60.0, **arguments: Any) -> Envelope:
+        arguments = {"user_id": "u", "body": b"{}", "pays": True, **arguments}
+        return await self.caller(budget).call("orders.create", subject=lambda: "The order for x.com", **arguments)
+
+    async def read(self, budget: float = 60.0, **arguments: Any) -> Envelope:
+        return await self.caller(budget).call("orders.status", subject=lambda: "The status", **arguments)
+
+
+async def test_one_call_is_one_request() -> None:
+    world = World(OK)
+    envelope = await world.order(query={"a": "1", "b": None}, timeout=7)
+    assert (envelope.data, envelope.attempts) == ({"orderId": "ord_1"}, 1)
+    ((_, request),) = world.sent
+    assert request.query == {"userId": "u", "a": "1"}
+    assert (request.body, request.pays, request.timeout) == (b"{}", True, 7)
+    assert world.sleeps == []
+
+
+async def test_the_user_goes_nowhere_where_the_row_says_so() -> None:
+    world = World(answer())
+    await world.caller().call("subscriptions.list", subject=lambda: "The list", user_id="u")
+    assert world.sent[0][1].query == {}
+
+
+async def test_a_refusal_by_the_limit_is_repeated_after_the_shared_pause() -> None:
+    world = World(THROTTLED, THROTTLED, OK)
+    envelope = await world.order()
+    assert envelope.attempts == 3
+    assert world.times == pytest.approx([0.0, 2.1, 4.2])
+    assert world.pacer.paused_for(4.0) > 0
+
+
+async def test_a_refusal_by_the_limit_without_a_wait_pauses_a_second() -> None:
+    world = World(answer(429), OK)
+    await world.order()
+    assert world.times == pytest.approx([0.0, 1.1])
+
+
+async def test_a_request_that_never_left_is_repeated_with_growing_waits() -> None:
+    world = World(NOT_SENT, NOT_SENT, NOT_SENT, OK)
+    envelope = await world.order()
+    assert envelope.attempts == 4
+    assert world.times == pytest.approx([0.0, 0.5, 1.5, 3.5])
+
+
+@pytest.mark.parametrize("doubtful", [LOST, BROKEN, answer(302), answer(200, {"message": "hello"})])
+async def test_an_order_in_doubt_is_never_repeated(doubtful: Exchange) -> None:
+    world = World(doubtful, OK)
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await world.order()
+    assert caught.value.attempts == len(world.sent) == 1
+
+
+async def test_an_order_in_doubt_after_a_refusal_by_the_limit_is_not_repeated_either() -> None:
+    world = World(THROTTLED, LOST, OK)
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await world.order()
+    assert caught.value.attempts == len(world.sent) == 2
+
+
+async def test_a_refusal_is_final() -> None:
+    world = World(answer(401), OK)
+    with pytest.raises(AuthenticationError) as caught:
+        await world.order()
+    assert caught.value.attempts == len(world.sent) == 1
+
+
+@pytest.mark.parametrize("failed", [LOST, BROKEN, THROTTLED, NOT_SENT])
+async def test_a_read_is_repeated_whatever_became_of_it(failed: Exchange) -> None:
+    world = World(failed, OK)
+    assert (await world.read()).attempts == 2
+
+
+@pytest.mark.parametrize(
+    ("failed", "kind"),
+    [(LOST, TransportError), (BROKEN, ServerError), (THROTTLED, RateLimitError), (NOT_SENT, NotSentError)],
+)
+async def test_the_last_error_is_raised_when_the_budget_is_used_up(failed: Exchange, kind: type[CMRError]) -> None:
+    world = World(*[failed] * 100)
+    with pytest.raises(kind) as caught:
+        await world.read(budget=10.0)
+    assert world.now <= 10.0
+    assert caught.value.attempts == len(world.sent) > 1
+
+
+async def test_a_budget_of_zero_means_one_attempt() -> None:
+    world = World(NOT_SENT, OK)
+    with pytest.raises(NotSentError) as caught:
+        await world.order(budget=0.0)
+    assert caught.value.attempts == 1
+
+
+async def test_a_wait_beyond_the_budget_is_not_begun() -> None:
+    world = World(answer(429, retry_after="3600"), OK)
+    with pytest.raises(RateLimitError) as caught:
+        await world.order(budget=60.0)
+    assert (caught.value.retry_after, world.now) == (3600.0, 0.0)
+
+
+async def test_the_wait_for_the_first_slot_is_not_taken_from_the_budget() -> None:
+    world = World(NOT_SENT, OK)
+    world.pacer.pause(0.0, 100.0)
+    assert (await world.order(budget=1.0)).attempts == 2
+
+
+async def test_every_attempt_of_every_call_has_a_slot_of_its_own() -> None:
+    world = World(OK, OK, OK, OK)
+    for _ in range(4):
+        await world.order()
+    assert world.times == [0.0, 0.25, 0.5, 0.75]
+
+
+async def test_a_pause_during_the_wait_makes_the_waiter_reserve_again() -> None:
+    world = World(OK, OK)
+    await world.order()
+
+    def pause() -> None:
+        world.on_sleep = lambda: None
+        world.pacer.pause(world.now, 5.0)
+
+    world.on_sleep = pause
+    await world.order()
+    assert world.times == pytest.approx([0.0, 5.25])
+
+
+async def test_the_slot_is_the_last_wait_before_the_send() -> None:
+    events: list[str] = []
+
+    class Shared:
+        async def wait(self) -> None:
+            events.append("shared slot")
+
+        async def pause(self, seconds: float) -> None:
+            events.append(f"shared pause of {seconds:g}")
+
+    class Recorded(World):
+        async def send(self, request: Request) -> Exchange:
+            events.append("send")
+            return await super().send(request)
+
+        async def sleep(self, seconds: float) -> None:
+            events.append(f"sleep {seconds:g}")
+            await super().sleep(seconds)
+
+    world = Recorded(NOT_SENT, THROTTLED, OK)
+    await world.caller(shared=Shared()).call("orders.create", subject=lambda: "The order")
+    assert events == [
+        "shared slot",
+        "send",
+        "sleep 0.5",
+        "shared slot",
+        "send",
+        "shared pause of 2.1",
+        "sleep 2.1",
+        "shared slot",
+        "send",
+    ]
+
+
+async def test_nothing_is_sent_when_there_is_a_reason() -> None:
+    world = World(OK)
+    with pytest.raises(NotSentError, match=r"was not sent: its claim is lost\.$") as caught:
+        await world.order(held_back=lambda: "its claim is lost.")
+    assert (world.sent, caught.value.attempts) == ([], 0)
+
+
+async def test_a_reason_is_asked_for_before_each_attempt() -> None:
+    reasons = iter([None, "it lost its claim"])
+    world = World(NOT_SENT, OK)
+    with pytest.raises(NotSentError, match="lost its claim") as caught:
+        await world.order(held_back=lambda: next(reasons))
+    assert caught.value.attempts == len(world.sent) == 1
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan")])
+async def test_a_timeout_that_is_no_duration_is_refused(timeout: float) -> None:
+    world = World(OK)
+    with pytest.raises(ConfigurationError, match="timeout must be more than 0 seconds"):
+        await world.order(timeout=timeout)
+    assert world.sent == []
+
+
+async def test_a_call_without_a_path_takes_no_slot() -> None:
+    world = World(OK)
+    with pytest.raises(EndpointNotConfigured):
+        await world.caller().call("orders.process", subject=lambda: "The processing")
+    assert world.pacer.reserve(0.0) == 0.0
+
+
+@pytest.mark.parametrize(("exchange", "accepted"), [(OK, True), (LOST, False)])
+async def test_a_cancelled_call_carries_what_the_drain_learned(exchange: Exchange, *, accepted: bool) -> None:
+    cancelled = asyncio.CancelledError()
+    cancelled.__cause__ = CallCancelled(exchange)
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await World(THROTTLED, cancelled).order()
+    learned = caught.value.__cause__
+    assert isinstance(learned, CallCancelled)
+    if accepted:
+        assert learned.error is None
+        assert learned.envelope is not None
+        assert (learned.envelope.data, learned.envelope.attempts) == ({"orderId": "ord_1"}, 2)
+    else:
+        assert learned.envelope is None
+        assert isinstance(learned.error, OutcomeUnknownError)
+        assert learned.error.attempts == 2
+
+
+async def test_the_log_is_an_allow_list(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG", logger="cmr_async"):
+        await World(NOT_SENT, OK).order(user_id="secret-user", body=b"secret-body")
+    assert [record.message for record in caplog.records] == [
+        "orders.create attempt=1 phase=not_sent status=None outcome=not_sent failure=the name was not found",
+        "orders.create attempt=2 phase=complete status=200 outcome=accepted failure=None",
+    ]
