@@ -80,7 +80,7 @@ def _contenders(session: aiohttp.ClientSession, cmr: AsyncClient, base_url: str)
     body = unstructure_order(ORDER)
     raw = dump_order(ORDER)
     url = f"{base_url}/orders/json"
-    caller = cmr.orders._caller  # noqa: SLF001 - the layers below the public calls
+    pipeline = cmr.orders._pipeline  # noqa: SLF001 - the layers below the public calls
     request = Request(endpoint=ENDPOINTS["orders.create"], subject=str, query={"userId": USER}, body=raw)
 
     async def bare() -> object:
@@ -88,13 +88,13 @@ def _contenders(session: aiohttp.ClientSession, cmr: AsyncClient, base_url: str)
             return orjson.loads(await response.read())
 
     async def transport() -> object:
-        return await caller.transport.send(request)
+        return await pipeline.transport.send(request)
 
     async def judged() -> object:
-        return judge(request, await caller.transport.send(request))
+        return judge(request, await pipeline.transport.send(request))
 
-    async def caller_too() -> object:
-        return await caller.call("orders.create", subject=str, user_id=USER, body=raw)
+    async def pipeline_too() -> object:
+        return await pipeline.call("orders.create", subject=str, user_id=USER, body=raw)
 
     async def models() -> object:
         return await cmr.orders.send_checked(ORDER, user_id=USER)
@@ -106,7 +106,7 @@ def _contenders(session: aiohttp.ClientSession, cmr: AsyncClient, base_url: str)
         "bare": bare,
         "transport": transport,
         "and judge": judged,
-        "and pace, retry, log": caller_too,
+        "and pace, retry, log": pipeline_too,
         "and models": models,
         "sdk": sdk,
     }

@@ -14,11 +14,16 @@ from .errors import (
     CMRError,
     ConfigurationError,
     ConflictError,
-    EndpointNotConfigured,
+    EndpointNotConfiguredError,
     Fault,
     InsufficientBalanceError,
+    JournalConflictError,
+    JournalError,
+    JournalVersionError,
     NotFoundError,
     NotSentError,
+    OrderFileChangedError,
+    OrderFileError,
     OrderWarning,
     OutcomeUnknownError,
     PermissionDeniedError,
@@ -39,7 +44,7 @@ from .models import (
     OrderCreated,
     ServiceProvider,
 )
-from .transport import Timeouts, trace_config
+from .transport import Timeouts, aiohttp_trace_config
 
 if TYPE_CHECKING:
     from .sync import Client
@@ -58,16 +63,21 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "DomainRegistration",
-    "EndpointNotConfigured",
+    "EndpointNotConfiguredError",
     "Envelope",
     "Fault",
     "GoogleOAuth",
     "InsufficientBalanceError",
+    "JournalConflictError",
+    "JournalError",
+    "JournalVersionError",
     "Mailbox",
     "NotFoundError",
     "NotSentError",
     "Order",
     "OrderCreated",
+    "OrderFileChangedError",
+    "OrderFileError",
     "OrderOutcome",
     "OrderRequest",
     "OrderState",
@@ -84,7 +94,7 @@ __all__ = [
     "UnprocessableError",
     "ValidationError",
     "__version__",
-    "trace_config",
+    "aiohttp_trace_config",
 ]
 
 

@@ -16,7 +16,7 @@ from .core.endpoints import DEFAULT_BASE_URL, resolve
 from .core.pacing import DEFAULT_GAP, Pacer, pace_name, shared_pacer
 from .core.retry import RetryPolicy
 from .errors import ConfigurationError
-from .pipeline import Caller
+from .pipeline import Pipeline
 from .resources.domains import Domains
 from .resources.orders import Orders
 from .resources.subscriptions import Subscriptions
@@ -80,7 +80,7 @@ class AsyncClient:
             retry: How long repeatable attempts are repeated.
             endpoints: Paths of endpoints that are not documented, for example
                 `{"orders.process": "/orders/process"}`.
-            session: Your own aiohttp session, made with `trace_configs=[cmr_async.trace_config()]`; you close it.
+            session: Your own aiohttp session, made with `trace_configs=[aiohttp_trace_config()]`; you close it.
             connector: Your own aiohttp connector; you close it.
             proxy: URL of an HTTP proxy.
             ssl: An `ssl.SSLContext`, or `False` to skip the check of certificates.
@@ -119,7 +119,7 @@ class AsyncClient:
         )
         name = pace_name(origin, key)
         self._pacer = shared_pacer(name)
-        caller = Caller(
+        pipeline = Pipeline(
             transport=self._transport,
             endpoints=resolve(endpoints or {}),
             pacer=self._pacer,
@@ -128,15 +128,15 @@ class AsyncClient:
             pace_name=name,
         )
         #: Calls about orders.
-        self.orders: Orders = Orders(caller)
+        self.orders: Orders = Orders(pipeline)
         #: Calls about users.
-        self.users: Users = Users(caller)
+        self.users: Users = Users(pipeline)
         #: Calls about domains.
-        self.domains: Domains = Domains(caller)
+        self.domains: Domains = Domains(pipeline)
         #: Calls about subscriptions.
-        self.subscriptions: Subscriptions = Subscriptions(caller)
+        self.subscriptions: Subscriptions = Subscriptions(pipeline)
         #: Many orders at once.
-        self.bulk: Bulk = Bulk(caller)
+        self.bulk: Bulk = Bulk(pipeline)
 
     def __repr__(self) -> str:
         """Name the client without its key."""

@@ -18,11 +18,16 @@ __all__ = [
     "ClientStateError",
     "ConfigurationError",
     "ConflictError",
-    "EndpointNotConfigured",
+    "EndpointNotConfiguredError",
     "Fault",
     "InsufficientBalanceError",
+    "JournalConflictError",
+    "JournalError",
+    "JournalVersionError",
     "NotFoundError",
     "NotSentError",
+    "OrderFileChangedError",
+    "OrderFileError",
     "OrderWarning",
     "OutcomeUnknownError",
     "PermissionDeniedError",
@@ -53,7 +58,7 @@ class ConfigurationError(CMRError):
     """A setting is missing or wrong: nothing was sent. Correct the setting that the message names."""
 
 
-class EndpointNotConfigured(ConfigurationError):  # noqa: N818 - the name is part of the design; it reads as a state
+class EndpointNotConfiguredError(ConfigurationError):
     """The path of this endpoint is not documented; the message says how to set it."""
 
     def __init__(self, message: str = "", *, endpoint: str = "") -> None:
@@ -188,3 +193,30 @@ class RateLimitError(APIError):
 
 class ServerError(APIError):
     """5xx on a call that spends nothing; on a call that spends it is an `OutcomeUnknownError` instead."""
+
+
+class JournalError(CMRError):
+    """The journal cannot be used, or forbids what was asked of it: nothing was sent. The message says what to do."""
+
+
+class JournalConflictError(JournalError, ValidationError):
+    """A key of the journal came again with another content: nothing was planned. `faults` lists the differences."""
+
+
+class JournalVersionError(JournalError):
+    """The journal was written by a version of this package with another schema."""
+
+    def __init__(self, message: str = "", *, found: str = "", expected: str = "") -> None:
+        super().__init__(message)
+        #: Schema version of the journal.
+        self.found = found
+        #: Schema version that this version of the package reads and writes.
+        self.expected = expected
+
+
+class OrderFileError(CMRError):
+    """The file cannot be opened or is none of the formats. Nothing was sent."""
+
+
+class OrderFileChangedError(CMRError):
+    """The file changed while it was being used: what was checked is not what would be sent."""

@@ -20,7 +20,7 @@ from .errors import APIError, CMRError, ConfigurationError, NotSentError, RateLi
 from .models import Envelope
 from .transport import Transport
 
-__all__ = ["Caller", "SharedPace"]
+__all__ = ["Pipeline", "SharedPace"]
 
 logger: logging.Logger = logging.getLogger("cmr_async")
 
@@ -39,7 +39,7 @@ class SharedPace(Protocol):
 
 
 @attrs.frozen(kw_only=True)
-class Caller:
+class Pipeline:
     """Everything that a call needs, shared by all resources of a client."""
 
     transport: Transport
@@ -65,7 +65,7 @@ class Caller:
         body: bytes | None = None,
         pays: bool = False,
         timeout: float | None = None,
-        held_back: Callable[[], str | None] | None = None,
+        veto: Callable[[], str | None] | None = None,
     ) -> Envelope:
         """Make one call and return the API's envelope.
 
@@ -77,7 +77,7 @@ class Caller:
             body: JSON body.
             pays: This very request can take money.
             timeout: Seconds to wait for an answer; `None`: the client's setting.
-            held_back: Asked right before each attempt; when it gives a reason, nothing more is sent.
+            veto: Asked right before each attempt; when it gives a reason, nothing more is sent.
 
         Raises:
             APIError: The API refused; for 429 only after the time budget was used up.
@@ -85,7 +85,7 @@ class Caller:
             OutcomeUnknownError: An order may have been placed.
             TransportError: A repeatable call got no answer within the time budget.
             ServerError: The same, with a status.
-            EndpointNotConfigured: The path is not documented and was not set.
+            EndpointNotConfiguredError: The path is not documented and was not set.
             ConfigurationError: The timeout is no duration.
             ClientStateError: The client is closed or belongs to another event loop.
         """
@@ -98,15 +98,15 @@ class Caller:
         if query is not None:
             parameters |= {key: value for key, value in query.items() if value is not None}
         request = Request(endpoint=endpoint, subject=subject, query=parameters, body=body, pays=pays, timeout=timeout)
-        return await self._attempts(request, held_back)
+        return await self._attempts(request, veto)
 
-    async def _attempts(self, request: Request, held_back: Callable[[], str | None] | None) -> Envelope:
+    async def _attempts(self, request: Request, veto: Callable[[], str | None] | None) -> Envelope:
         waits = self.retry.waits(self.rng)
         attempts = 0
         await self._wait_for_slot()
         started = self.clock()
         while True:
-            if held_back is not None and (reason := held_back()):
+            if veto is not None and (reason := veto()):
                 held = NotSentError(f"{request.subject()} was not sent: {reason}")
                 held.attempts = attempts
                 raise held

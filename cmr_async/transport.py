@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
-__all__ = ["Timeouts", "Transport", "trace_config"]
+__all__ = ["Timeouts", "Transport", "aiohttp_trace_config"]
 
 
 @attrs.frozen(kw_only=True)
@@ -176,8 +176,8 @@ async def _on_request_headers_sent(_: aiohttp.ClientSession, context: SimpleName
         context.trace_request_ctx.head_goes_out()
 
 
-def trace_config() -> aiohttp.TraceConfig:
-    """Return the trace that a session of your own needs: `ClientSession(trace_configs=[trace_config()])`.
+def aiohttp_trace_config() -> aiohttp.TraceConfig:
+    """Return the trace that a session of your own needs: `ClientSession(trace_configs=[aiohttp_trace_config()])`.
 
     Without it the SDK cannot see how far a request got, and calls every transport error of an order unknown.
     """
@@ -208,7 +208,7 @@ class Transport:
             headers: Sent with every request; holds the key.
             timeouts: Limits of each attempt.
             secret: The key, which is blotted out where an answer repeats it.
-            session: The caller's session; the caller closes it. See `trace_config`.
+            session: The caller's session; the caller closes it. See `aiohttp_trace_config`.
             connector: The caller's connector; the caller closes it.
             proxy: URL of an HTTP proxy.
             ssl: `False` skips the check of certificates; a context sets its own rules.
@@ -244,7 +244,7 @@ class Transport:
 
         Raises:
             ClientStateError: The client is closed, or belongs to another event loop.
-            EndpointNotConfigured: The path of the endpoint is not known.
+            EndpointNotConfiguredError: The path of the endpoint is not known.
             asyncio.CancelledError: The caller was cancelled. When the head of an order had gone out by then, the
                 cause is a `CallCancelled` with what the drain learned.
         """

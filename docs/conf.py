@@ -34,7 +34,7 @@ nitpick_ignore_regex = [
     (r"py:class", r"(str|int|float|bool|bytes|object|tuple|dict|None|optional)"),
     (r"py:(class|exc|obj)", r"(ValueError|RuntimeError|Exception|UserWarning|StrEnum|enum\..*)"),
     # Ours, and not public: how a resource is made, and what only the SDK itself calls
-    (r"py:class", r"(cmr_async\.core\.pacing\.)?(Pacer|Caller|Requests|Source|JournalLike)"),
+    (r"py:class", r"(cmr_async\.core\.pacing\.)?(Pacer|Pipeline|Requests|Source|JournalLike)"),
     # A sentence with a colon in a "Returns" section is taken for a type
     (r"py:class", r".* .*"),
 ]

@@ -16,7 +16,7 @@ from cmr_async.errors import (
     ClientStateError,
     CMRError,
     ConfigurationError,
-    EndpointNotConfigured,
+    EndpointNotConfiguredError,
     Fault,
     NotSentError,
     OrderWarning,
@@ -41,7 +41,7 @@ TRIP_NAMES = ["copy", "deepcopy", *(f"pickle{protocol}" for protocol in range(6)
 EXAMPLES: list[CMRError] = [
     *(kind(f"a {kind.__name__}") for kind in CLASSES),
     *(kind("refused", status=418, data={"a": [1]}, retry_after=1.5) for kind in API_CLASSES),
-    EndpointNotConfigured("no path", endpoint="orders.process"),
+    EndpointNotConfiguredError("no path", endpoint="orders.process"),
     ValidationError("two faults", faults=(Fault("confirm", "must be true"), Fault("domains[0].years", "is 0"))),
     ResponseDecodeError("no id", path="data.orderId", body_excerpt="{}"),
     OutcomeUnknownError("in doubt", status=502, body_excerpt="<html>", order_id="ord_1"),
@@ -80,7 +80,7 @@ def test_every_error_says_in_its_docstring_what_it_means(kind: type[CMRError]) -
 def test_the_defaults_of_the_fields_say_that_nothing_is_known() -> None:
     assert vars(OutcomeUnknownError("x")) == {"attempts": 0, "status": None, "body_excerpt": "", "order_id": None}
     assert vars(APIError("x")) == {"attempts": 0, "status": None, "data": None, "retry_after": None}
-    assert vars(EndpointNotConfigured("x")) == {"attempts": 0, "endpoint": ""}
+    assert vars(EndpointNotConfiguredError("x")) == {"attempts": 0, "endpoint": ""}
     assert vars(ResponseDecodeError("x")) == {"attempts": 0, "path": "", "body_excerpt": ""}
     assert vars(ValidationError("x")) == {"attempts": 0, "faults": ()}
 
@@ -111,7 +111,7 @@ def test_what_is_no_answer_of_the_api_is_no_api_error(kind: type[CMRError]) -> N
 @pytest.mark.parametrize(
     ("kind", "parent"),
     [
-        (EndpointNotConfigured, ConfigurationError),
+        (EndpointNotConfiguredError, ConfigurationError),
         (ValidationError, ValueError),
         (ClientStateError, RuntimeError),
         (OrderWarning, UserWarning),

@@ -18,7 +18,7 @@ from cmr_async.errors import (
     AuthenticationError,
     CMRError,
     ConfigurationError,
-    EndpointNotConfigured,
+    EndpointNotConfiguredError,
     NotSentError,
     OutcomeUnknownError,
     RateLimitError,
@@ -26,7 +26,7 @@ from cmr_async.errors import (
     TransportError,
 )
 from cmr_async.models import Envelope
-from cmr_async.pipeline import Caller
+from cmr_async.pipeline import Pipeline
 
 GAP = 0.25
 
@@ -82,9 +82,9 @@ class World:
     def times(self) -> list[float]:
         return [time for time, _ in self.sent]
 
-    def caller(self, budget: float = 60.0, **settings: Any) -> Caller:
+    def caller(self, budget: float = 60.0, **settings: Any) -> Pipeline:
         transport: Any = self
-        return Caller(
+        return Pipeline(
             transport=transport,
             endpoints=resolve({}),
             pacer=self.pacer,
@@ -258,7 +258,7 @@ async def test_the_slot_is_the_last_wait_before_the_send() -> None:
 async def test_nothing_is_sent_when_there_is_a_reason() -> None:
     world = World(OK)
     with pytest.raises(NotSentError, match=r"was not sent: its claim is lost\.$") as caught:
-        await world.order(held_back=lambda: "its claim is lost.")
+        await world.order(veto=lambda: "its claim is lost.")
     assert (world.sent, caught.value.attempts) == ([], 0)
 
 
@@ -266,7 +266,7 @@ async def test_a_reason_is_asked_for_before_each_attempt() -> None:
     reasons = iter([None, "it lost its claim"])
     world = World(NOT_SENT, OK)
     with pytest.raises(NotSentError, match="lost its claim") as caught:
-        await world.order(held_back=lambda: next(reasons))
+        await world.order(veto=lambda: next(reasons))
     assert caught.value.attempts == len(world.sent) == 1
 
 
@@ -280,7 +280,7 @@ async def test_a_timeout_that_is_no_duration_is_refused(timeout: float) -> None:
 
 async def test_a_call_without_a_path_takes_no_slot() -> None:
     world = World(OK)
-    with pytest.raises(EndpointNotConfigured):
+    with pytest.raises(EndpointNotConfiguredError):
         await world.caller().call("orders.process", subject=lambda: "The processing")
     assert world.pacer.reserve(0.0) == 0.0
 

@@ -27,7 +27,7 @@ from cmr_async import (
     ServerError,
     Timeouts,
     TransportError,
-    trace_config,
+    aiohttp_trace_config,
 )
 from cmr_async.core.exchange import CallCancelled
 from tests.loopback import (
@@ -363,7 +363,7 @@ async def test_a_cancelled_read_is_aborted_at_once(make_client: MakeClient) -> N
 async def test_a_session_without_the_trace_makes_every_transport_error_unknown(
     make_client: MakeClient, *, traced: bool
 ) -> None:
-    async with aiohttp.ClientSession(trace_configs=[trace_config()] if traced else []) as session:
+    async with aiohttp.ClientSession(trace_configs=[aiohttp_trace_config()] if traced else []) as session:
         async with Loopback() as server:
             client = make_client(server, session=session)
         with pytest.raises(NotSentError if traced else OutcomeUnknownError):
@@ -371,7 +371,7 @@ async def test_a_session_without_the_trace_makes_every_transport_error_unknown(
 
 
 async def test_a_given_session_carries_the_key_and_stays_open(make_client: MakeClient) -> None:
-    async with Loopback() as server, aiohttp.ClientSession(trace_configs=[trace_config()]) as session:
+    async with Loopback() as server, aiohttp.ClientSession(trace_configs=[aiohttp_trace_config()]) as session:
         client = make_client(server, session=session)
         assert isinstance(await client.orders.create(PAID, user_id=USER), OrderCreated)
         assert server.received[0].headers["cmr-x-api-key"] == KEY

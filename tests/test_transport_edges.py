@@ -28,7 +28,7 @@ from cmr_async import (
     RetryPolicy,
     Timeouts,
     TransportError,
-    trace_config,
+    aiohttp_trace_config,
 )
 from cmr_async.core.exchange import CallCancelled
 from tests.loopback import Loopback, answer, envelope, stall
@@ -74,7 +74,10 @@ async def test_a_context_of_the_callers_decides_whom_to_trust(
 async def test_a_certificate_that_nobody_vouches_for_gets_no_order(
     server_tls: ssl.SSLContext, order: Order, own: str
 ) -> None:
-    async with Loopback(tls=server_tls) as server, aiohttp.ClientSession(trace_configs=[trace_config()]) as session:
+    async with (
+        Loopback(tls=server_tls) as server,
+        aiohttp.ClientSession(trace_configs=[aiohttp_trace_config()]) as session,
+    ):
         given = {"nothing": {}, "session": {"session": session}, "connector": {"connector": session.connector}}[own]
         async with AsyncClient(KEY, server.base_url, gap=0, retry=ONCE, **given) as client:  # type: ignore[arg-type]
             with pytest.raises(NotSentError, match="ClientConnectorCertificateError") as caught:
@@ -89,7 +92,10 @@ async def test_a_certificate_that_nobody_vouches_for_gets_no_order(
 @pytest.mark.parametrize("traced", [True, False], ids=["a session of the caller's", "an own session"])
 @pytest.mark.parametrize("status", [403, 407, 502])
 async def test_a_proxy_that_opens_no_tunnel_gets_neither_order_nor_key(*, traced: bool, status: int) -> None:
-    async with Loopback(answer(status, b"no")) as proxy, aiohttp.ClientSession(trace_configs=[trace_config()]) as own:
+    async with (
+        Loopback(answer(status, b"no")) as proxy,
+        aiohttp.ClientSession(trace_configs=[aiohttp_trace_config()]) as own,
+    ):
         url = f"http://127.0.0.1:{proxy.port}"
         session = own if traced else None
         async with AsyncClient(KEY, "https://api.example/v1", gap=0, retry=ONCE, proxy=url, session=session) as client:
@@ -105,7 +111,7 @@ async def test_a_proxy_that_opens_no_tunnel_gets_neither_order_nor_key(*, traced
 
 @pytest.mark.parametrize("traced", [True, False], ids=["traced", "untraced"])
 async def test_an_answer_is_not_waited_for_longer_on_a_session_of_the_callers(*, traced: bool) -> None:
-    traces = [trace_config()] if traced else []
+    traces = [aiohttp_trace_config()] if traced else []
     async with Loopback(stall, stall) as server, aiohttp.ClientSession(trace_configs=traces) as session:
         limits = Timeouts(connect=0.2, read=0.2)
         client = AsyncClient(KEY, server.base_url, gap=0, retry=ONCE, session=session, timeouts=limits)
@@ -128,7 +134,7 @@ async def test_an_untraced_session_reports_accepted_and_refused_orders_all_the_s
 async def test_a_session_that_raises_for_statuses_changes_nothing() -> None:
     async with (
         Loopback(answer(401, envelope(401, "no"))) as server,
-        aiohttp.ClientSession(trace_configs=[trace_config()], raise_for_status=True) as session,
+        aiohttp.ClientSession(trace_configs=[aiohttp_trace_config()], raise_for_status=True) as session,
     ):
         client = AsyncClient(KEY, server.base_url, gap=0, session=session)
         with pytest.raises(AuthenticationError):

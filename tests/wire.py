@@ -10,7 +10,7 @@ from cmr_async.bulk import Bulk
 from cmr_async.core.endpoints import ENDPOINTS
 from cmr_async.core.exchange import Exchange, Phase, Request
 from cmr_async.core.pacing import Pacer
-from cmr_async.pipeline import Caller
+from cmr_async.pipeline import Pipeline
 from cmr_async.transport import Transport
 from tests.loopback import envelope
 
@@ -69,7 +69,7 @@ class Wire:
 def bulk(wire: Wire) -> Bulk:
     once = RetryPolicy(time_budget=0)
     transport = cast("Transport", wire)
-    return Bulk(Caller(transport=transport, endpoints=ENDPOINTS, pacer=Pacer(), gap=0, retry=once))
+    return Bulk(Pipeline(transport=transport, endpoints=ENDPOINTS, pacer=Pacer(), gap=0, retry=once))
 
 
 async def gather(run: BulkRun, seen: list[OrderOutcome]) -> None:

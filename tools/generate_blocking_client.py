@@ -2,7 +2,7 @@
 
 Checked code generation rather than a `ParamSpec` wrapper around each method, because editors then show real
 methods: signature, docstring in its blocking words and "go to definition", also for overloads and keyword-only
-arguments. It cannot drift: every generated method passes its arguments through `Life.call(async method, ...)`, whose
+arguments. It cannot drift: every generated method goes through `Lifetime.call(async method, ...)`, whose
 `ParamSpec` lets mypy and pyright compare both signatures, and a test renders the file again and compares it.
 A new resource, method or argument needs no work beyond running the command. What it has no rule for is an error
 here, never a silent gap.
@@ -135,7 +135,7 @@ class _Writer:
     """Writes classes and collects the imports that they need."""
 
     def __init__(self) -> None:
-        self._imports: dict[tuple[int, str], set[str]] = {(1, "lifetime"): {"BlockingClient", "Life"}}
+        self._imports: dict[tuple[int, str], set[str]] = {(1, "lifetime"): {"BlockingClient", "Lifetime"}}
         self._typing: dict[tuple[int, str], set[str]] = {}
 
     def imports(self) -> str:
@@ -185,9 +185,9 @@ class _Writer:
         package = cls.__module__.removeprefix(f"{_PACKAGE}.")
         self._imports.setdefault((2, package), set()).add(f"{cls.__name__} as {alias}")
         init = (
-            f"    def __init__(self, resource: {alias}, life: Life) -> None:\n"
+            f"    def __init__(self, resource: {alias}, lifetime: Lifetime) -> None:\n"
             f"        self._async = resource\n"
-            f"        self._life = life\n"
+            f"        self._lifetime = lifetime\n"
         )
         members = [init, *(self._member(method, module, cls) for method in _methods(node))]
         return _join(f"class {cls.__name__}:\n{_docstring(cls, node, 4)}", members)
@@ -208,7 +208,7 @@ class _Writer:
         for one in found:
             lines += [f"        {line}" for line in one.comment]
             name, cls = one.attribute, one.cls.__name__
-            lines.append(f"        self.{name}: {cls} = {cls}(self._async.{name}, self._life)")
+            lines.append(f"        self.{name}: {cls} = {cls}(self._async.{name}, self._lifetime)")
         return "\n".join(lines) + "\n"
 
     def _member(self, method: ast.FunctionDef | ast.AsyncFunctionDef, module: ModuleType, cls: type) -> str:
@@ -240,7 +240,7 @@ class _Writer:
             raise ValueError(f"{cls.__name__}.{method.name}: no rule for a plain method that returns {returns}")
         head = _layout(f"    def {method.name}(", [one.text for one in arguments], f") -> {returns}:")
         keyword = "" if returns == "None" else "return "
-        call = _layout(f"        {keyword}self._life.{how}(", passed, ")")
+        call = _layout(f"        {keyword}self._lifetime.{how}(", passed, ")")
         return f"{head}\n{doc}{call}\n"
 
     def _named(self, text: str, node: ast.AST | None, module: ModuleType) -> str:
@@ -314,8 +314,8 @@ class _Writer:
             text += f" = {self._named(_text(default, module), default, module)}"
         passed = arg.arg
         if re.match(r"(Iterable|Iterator|Collection)\[", annotation):
-            self._imports[1, "lifetime"].add("at_once")
-            passed = f"at_once({passed})"
+            self._imports[1, "lifetime"].add("as_tuple")
+            passed = f"as_tuple({passed})"
         return _Argument(arg.arg, text, f"{arg.arg}={passed}" if keyword else passed)
 
 

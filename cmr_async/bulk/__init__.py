@@ -12,8 +12,8 @@ import attrs
 from ..core.endpoints import require_path
 from ..errors import ConfigurationError
 from ..models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
-from ..pipeline import Caller
-from .feeds import DraftSource, Requests, RequestSource, Source
+from ..pipeline import Pipeline
+from .feeds import DraftFeed, RequestFeed, Requests, Source
 from .opening import JournalLike, opened
 from .run import BulkRun
 
@@ -28,7 +28,7 @@ __all__ = ["Bulk", "BulkRun", "BulkSummary", "OrderOutcome", "OrderRequest", "Or
 class Bulk:
     """Many orders at once: `client.bulk`."""
 
-    _caller: Caller
+    _pipeline: Pipeline
 
     def submit(
         self,
@@ -60,7 +60,7 @@ class Bulk:
             ConfigurationError: A number is out of range. Errors of single orders are in their outcomes.
             JournalError: While iterating: the journal cannot be used; orders in flight are drained first.
         """
-        return self._run(partial(RequestSource, requests), journal, concurrency, stop_after_unknown)
+        return self._run(partial(RequestFeed, requests), journal, concurrency, stop_after_unknown)
 
     def process(
         self,
@@ -88,8 +88,8 @@ class Bulk:
             ConfigurationError: A number is out of range, or while iterating: the journal is missing.
             JournalError: While iterating: the journal cannot be used.
         """
-        require_path(self._caller.endpoints["orders.process"])
-        return self._run(partial(DraftSource, references), journal, concurrency, stop_after_unknown)
+        require_path(self._pipeline.endpoints["orders.process"])
+        return self._run(partial(DraftFeed, references), journal, concurrency, stop_after_unknown)
 
     async def reconcile(
         self,
@@ -122,7 +122,7 @@ class Bulk:
                 raise ConfigurationError("Reconciling needs the journal of the run.")
             from .reconcile import Reconciler  # noqa: PLC0415 - it needs the journal, an extra
 
-            reconciler = Reconciler(caller=self._caller, settle=settle, events=tuple(events))
+            reconciler = Reconciler(pipeline=self._pipeline, settle=settle, events=tuple(events))
             async for finding in reconciler.find(opened_journal, now=time()):
                 yield finding
 
@@ -136,5 +136,5 @@ class Bulk:
         if concurrency < 1 or stop_after_unknown < 1:
             raise ConfigurationError("concurrency and stop_after_unknown must be 1 or more.")
         return BulkRun(
-            self._caller, feed, journal=journal, concurrency=concurrency, stop_after_unknown=stop_after_unknown
+            self._pipeline, feed, journal=journal, concurrency=concurrency, stop_after_unknown=stop_after_unknown
         )

@@ -9,13 +9,14 @@ import attrs
 
 from ..core.validation import Findings
 from ..errors import ConfigurationError, Fault, ValidationError
+from ..journal.records import Entry, Step, StepState
 from ..models.requests import OrderRequest
 from .sending import Item, check
 
 if TYPE_CHECKING:
-    from ..journal.journal import Entry, Journal
+    from ..journal.journal import Journal
 
-__all__ = ["DraftSource", "RequestSource", "Requests", "Source"]
+__all__ = ["DraftFeed", "RequestFeed", "Requests", "Source"]
 
 #: What a run takes: any iterable or async iterable of requests.
 Requests = Iterable[OrderRequest] | AsyncIterable[OrderRequest]
@@ -35,7 +36,7 @@ class Source(Protocol):
         """Return the next items: at most `room` of them, or a batch that is planned together."""
 
 
-class RequestSource:
+class RequestFeed:
     """The input, whatever kind of iterable it is: pulled, checked and, with a journal, planned."""
 
     def __init__(self, requests: Requests, journal: Journal | None) -> None:
@@ -97,7 +98,7 @@ async def _plan(journal: Journal, items: list[Item]) -> list[Item]:
     return [attrs.evolve(item, entry=known.get(item.index)) for item in items]
 
 
-class DraftSource:
+class DraftFeed:
     """The accepted drafts of a journal whose processing was not sent yet."""
 
     def __init__(self, references: Iterable[str] | None, journal: Journal | None) -> None:
@@ -113,8 +114,6 @@ class DraftSource:
 
     async def pull(self, room: int) -> list[Item]:
         """Plan the processing of all drafts at the first call, then return it step by step."""
-        from ..journal.journal import Step, StepState  # noqa: PLC0415 - the journal is an extra
-
         if self._entries is None:
             await self._journal.plan_processing(self._keys)
             self._entries = self._journal.entries(step=Step.PROCESS)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Union
 
 import attrs
 
-from ..pipeline import Caller
+from ..pipeline import Pipeline
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
@@ -40,10 +40,10 @@ async def opened(journal: JournalLike) -> AsyncIterator[Journal | None]:
         yield own
 
 
-def with_shared_pace(caller: Caller, journal: Journal | None) -> Caller:
+def with_shared_pace(pipeline: Pipeline, journal: Journal | None) -> Pipeline:
     """Return a caller that keeps the pace together with every process on the journal."""
-    if journal is None or caller.gap == 0:
-        return caller
+    if journal is None or pipeline.gap == 0:
+        return pipeline
     from ..journal.shared_pace import JournalPace  # noqa: PLC0415 - it needs the journal
 
-    return attrs.evolve(caller, shared=JournalPace(journal=journal, name=caller.pace_name, gap=caller.gap))
+    return attrs.evolve(pipeline, shared=JournalPace(journal=journal, name=pipeline.pace_name, gap=pipeline.gap))

@@ -17,7 +17,7 @@ from ..errors import ClientStateError, CMRError, NotFoundError
 from ..journal.journal import Journal
 from ..journal.records import Entry, Step, StepState, Verdict
 from ..models import Envelope
-from ..pipeline import Caller
+from ..pipeline import Pipeline
 from ..resources.domains import Domains
 from ..resources.orders import Orders
 from ..resources.subscriptions import Subscriptions
@@ -70,7 +70,7 @@ class Reconciler:
     """Looks for the effects of unknown orders."""
 
     #: Makes the look-ups.
-    caller: Caller
+    pipeline: Pipeline
     #: Seconds that must have passed since the send before an order can be absent.
     settle: float = DEFAULT_SETTLE
     #: Webhook events, as CMR delivered them.
@@ -101,11 +101,11 @@ class Reconciler:
     async def _gather(self, entry: Entry, *, known_ids: set[str], shared: frozenset[str]) -> Evidence:
         failures: list[str] = []
         known = entry.order_id is not None and await self._status_known(entry, failures)
-        exists = await _or_none(Users(self.caller).get(entry.user_id), "GET /users", failures) is not None
-        answer = await _or_none(Domains(self.caller).by_user(entry.user_id), "GET /domains/by-user", failures)
+        exists = await _or_none(Users(self.pipeline).get(entry.user_id), "GET /users", failures) is not None
+        answer = await _or_none(Domains(self.pipeline).by_user(entry.user_id), "GET /domains/by-user", failures)
         subscriptions: dict[str, tuple[Mapping[str, Any], ...]] | None = {}
         for domain in entry.domains:
-            call = Subscriptions(self.caller).list(domain=domain)
+            call = Subscriptions(self.pipeline).list(domain=domain)
             rows = _subscriptions(await _or_none(call, f"GET /subscriptions for {domain}", failures))
             if rows is None or subscriptions is None:
                 subscriptions = None
@@ -128,7 +128,7 @@ class Reconciler:
         if entry.order_id is None:
             return False
         try:
-            await Orders(self.caller).status(entry.order_id, user_id=entry.user_id)
+            await Orders(self.pipeline).status(entry.order_id, user_id=entry.user_id)
         except NotFoundError:
             return False
         except CMRError as error:
@@ -155,7 +155,7 @@ def weigh(
     if for_certain:
         ids = (_data(event).get("orderId") for event in evidence.events)
         order_id = next((value for value in ids if isinstance(value, str)), entry.order_id)
-        return Finding(entry=entry, verdict=Verdict.CONFIRMED, evidence="; ".join(for_certain), order_id=order_id)
+        return Finding(entry=entry, verdict=Verdict.PLACED, evidence="; ".join(for_certain), order_id=order_id)
     signs = tuple(_signs(entry, evidence))
     if signs:
         words = "; ".join(sign.words for sign in signs)
@@ -163,7 +163,7 @@ def weigh(
         if contested:
             words += f"; another order of this journal names {', '.join(contested)} too"
         sound = any(sign.domain not in shared for sign in signs) and not any(sign.foreign for sign in signs)
-        return Finding(entry=entry, verdict=Verdict.CONFIRMED if sound else Verdict.CONFLICT, evidence=words)
+        return Finding(entry=entry, verdict=Verdict.PLACED if sound else Verdict.CONFLICT, evidence=words)
     waited = now - entry.sent_at if entry.sent_at is not None else 0.0
     if waited < settle:
         return Finding(

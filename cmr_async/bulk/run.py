@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import AuthenticationError, InsufficientBalanceError, PermissionDeniedError
 from ..models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
-from ..pipeline import Caller
+from ..pipeline import Pipeline
 from ..resources.orders import Orders
 from .feeds import Requests, Source
 from .opening import JournalLike, opened, with_shared_pace
-from .sending import Item, Placer
+from .sending import Item, OrderSender
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
@@ -39,7 +39,7 @@ class BulkRun:
 
     def __init__(
         self,
-        caller: Caller,
+        pipeline: Pipeline,
         feed: Callable[[Journal | None], Source],
         *,
         journal: JournalLike = None,
@@ -47,7 +47,7 @@ class BulkRun:
         stop_after_unknown: int = 3,
     ) -> None:
         """Prepare a run; nothing is sent before the first outcome is asked for. See `Bulk.submit`."""
-        self._caller = caller
+        self._pipeline = pipeline
         self._feed = feed
         self._journal = journal
         self._concurrency = concurrency
@@ -115,15 +115,15 @@ class BulkRun:
 
     async def _run(self) -> AsyncGenerator[OrderOutcome, None]:
         async with opened(self._journal) as journal:
-            orders = Orders(with_shared_pace(self._caller, journal))
-            placer = Placer(orders=orders, journal=journal, held_back=self._held_back)
-            async with aclosing(self._place_all(self._feed(journal), placer)) as outcomes:
+            orders = Orders(with_shared_pace(self._pipeline, journal))
+            sender = OrderSender(orders=orders, journal=journal, veto=self._veto)
+            async with aclosing(self._place_all(self._feed(journal), sender)) as outcomes:
                 async for outcome in outcomes:
                     yield outcome
         if self._broken is not None:
             raise self._broken
 
-    async def _place_all(self, source: Source, placer: Placer) -> AsyncGenerator[OrderOutcome, None]:
+    async def _place_all(self, source: Source, sender: OrderSender) -> AsyncGenerator[OrderOutcome, None]:
         ready: deque[Item] = deque()
         running: set[asyncio.Task[OrderOutcome]] = set()
         loop = asyncio.get_running_loop()
@@ -131,7 +131,7 @@ class BulkRun:
         try:
             while not giving_up.done():
                 while ready and self._stopped is None and len(running) < self._concurrency:
-                    running.add(loop.create_task(placer.place(ready.popleft())))
+                    running.add(loop.create_task(sender.place(ready.popleft())))
                 room = self._concurrency - len(running)
                 if not ready and room and self._stopped is None and self._puller is None and not source.ended:
                     self._puller = loop.create_task(source.pull(room))
@@ -161,7 +161,7 @@ class BulkRun:
         self.stop("the input could not be read to its end")
         return []
 
-    def _held_back(self, item: Item) -> str | None:
+    def _veto(self, item: Item) -> str | None:
         """Why an order whose turn has come is not sent; `None`: from here on it may be placed."""
         if self._stopped is not None:
             return "its run had stopped before its turn came. Sending it again is safe."

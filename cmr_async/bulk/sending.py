@@ -18,20 +18,22 @@ from ..errors import (
     CMRError,
     ConfigurationError,
     ConflictError,
+    JournalError,
     NotSentError,
     OutcomeUnknownError,
     RateLimitError,
     ServerError,
     ValidationError,
 )
+from ..journal.records import Claim, Entry, StepState
 from ..models import Envelope, OrderCreated
 from ..models.requests import OrderOutcome, OrderRequest, OrderState
 from ..resources.orders import Orders
 
 if TYPE_CHECKING:
-    from ..journal.journal import Claim, Entry, Journal
+    from ..journal.journal import Journal
 
-__all__ = ["Item", "Placer", "check"]
+__all__ = ["Item", "OrderSender", "check"]
 
 _CLAIM_LOST = (
     "this process lost its claim to it while it waited, and another run on the journal may have taken it over. Leave "
@@ -69,27 +71,25 @@ def check(index: int, request: OrderRequest) -> Item:
 
 
 @attrs.frozen(kw_only=True)
-class Placer:
+class OrderSender:
     """Places orders, one call each; a failed one is a value."""
 
     orders: Orders
     journal: Journal | None = None
     #: Asked about each order right before it is sent; when it gives a reason, nothing of it is sent.
-    held_back: Callable[[Item], str | None] = lambda _: None
+    veto: Callable[[Item], str | None] = lambda _: None
 
     async def place(self, item: Item) -> OrderOutcome:
         """Send one order and say how it ended; never raises what belongs to the order alone."""
         if item.refused is not None:
             return _outcome(item, OrderState.REJECTED, error=item.refused)
         if self.journal is None or item.entry is None:
-            created, error = await _settled(self._send(item, lambda: self.held_back(item)))
+            created, error = await _settled(self._send(item, lambda: self.veto(item)))
             return _outcome(item, _state(error), created=created, error=error)
         return await self._place_once(item, self.journal, item.entry)
 
     async def _place_once(self, item: Item, journal: Journal, entry: Entry) -> OrderOutcome:
         """Claim, send, record: whoever gets the claim owns the only send."""
-        from ..journal.journal import StepState  # noqa: PLC0415 - the journal is an extra
-
         if entry.state is StepState.UNKNOWN:
             return _outcome(item, OrderState.UNKNOWN, error=_still_unknown(entry, journal), order_id=entry.order_id)
         claimable = entry.state in {StepState.PLANNED, StepState.NOT_SENT}
@@ -97,7 +97,7 @@ class Placer:
         if claim is None:
             return _outcome(item, OrderState.SKIPPED, error=_why_skipped(entry), order_id=entry.order_id)
         created, error = await _settled(
-            self._send(item, lambda: self.held_back(item) if journal.holds(claim) else _CLAIM_LOST)
+            self._send(item, lambda: self.veto(item) if journal.holds(claim) else _CLAIM_LOST)
         )
         if isinstance(error, ConflictError):
             error = await _doubt_conflict(journal, entry, error)
@@ -106,13 +106,13 @@ class Placer:
             await _record(journal, claim, state, created=created, error=error)
         return _outcome(item, state, created=created, error=error)
 
-    async def _send(self, item: Item, held_back: Callable[[], str | None]) -> OrderCreated:
+    async def _send(self, item: Item, veto: Callable[[], str | None]) -> OrderCreated:
         entry, user_id = item.entry, item.request.user_id
         if entry is None or entry.step.value == "create":
-            return await self.orders.send_checked(item.findings.order, user_id=user_id, held_back=held_back)
+            return await self.orders.send_checked(item.findings.order, user_id=user_id, veto=veto)
         if entry.order_id is None:
             raise NotSentError(f"{entry.key} has no order id, so its draft cannot be processed.")
-        envelope = await self.orders.process(entry.order_id, user_id=user_id, held_back=held_back)
+        envelope = await self.orders.process(entry.order_id, user_id=user_id, veto=veto)
         return _processed(entry.order_id, envelope)
 
 
@@ -140,8 +140,6 @@ async def _settled(call: Awaitable[OrderCreated]) -> tuple[OrderCreated | None, 
 
 async def _doubt_conflict(journal: Journal, entry: Entry, error: ConflictError) -> CMRError:
     """Return a 409 as unknown when the same order was unknown before: it may be the conflict with itself."""
-    from ..journal.journal import StepState  # noqa: PLC0415 - the journal is an extra
-
     history = await journal.history(entry.key, step=entry.step)
     if all(event.change != StepState.UNKNOWN for event in history):
         return error
@@ -158,8 +156,6 @@ async def _record(
     journal: Journal, claim: Claim, state: OrderState, *, created: OrderCreated | None, error: CMRError | None
 ) -> None:
     """Write the outcome of a claim into the journal."""
-    from ..journal.journal import JournalError, StepState  # noqa: PLC0415 - the journal is an extra
-
     status = error.status if isinstance(error, APIError | OutcomeUnknownError) else None
     if created is not None and created.envelope is not None:
         status = created.envelope.status

@@ -19,7 +19,7 @@ from .display import Cautions, complain, counted, printable, show_plan
 from .exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from ..preflight.journal_check import KnownOrders
+    from ..preflight.journal_check import JournalCheck
 
 __all__ = ["Intake", "dollars", "open_intake"]
 
@@ -45,7 +45,7 @@ class Intake:
     #: Most dollars to spend, by estimate.
     max_spend: Decimal | None
     #: What the run's journal holds; `None`: there is no journal.
-    known: KnownOrders | None = None
+    known: JournalCheck | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -152,10 +152,10 @@ def open_intake(
     )
 
 
-def _known(journal: str, *, kind_matters: bool) -> KnownOrders:
-    from ..preflight.journal_check import KnownOrders  # noqa: PLC0415 - an extra
+def _known(journal: str, *, kind_matters: bool) -> JournalCheck:
+    from ..preflight.journal_check import JournalCheck  # noqa: PLC0415 - an extra
 
-    return KnownOrders(journal, kind_matters=kind_matters)
+    return JournalCheck(journal, kind_matters=kind_matters)
 
 
 def dollars(text: str | None) -> Decimal | None:

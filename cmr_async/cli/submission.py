@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 from ..bulk import BulkRun
 from ..client import AsyncClient
+from ..errors import OrderFileChangedError
 from ..models.requests import OrderOutcome, OrderRequest
-from ..orderfiles.file import InputChangedError
 from ..preflight.plan import Plan
 from ..report.rows import ResultRow, ResultWriter
 from .order_input import Intake
@@ -76,7 +76,7 @@ class Submission(Run):
         for checked in self._checked:
             try:
                 self._source.raise_if_changed()
-            except InputChangedError as error:
+            except OrderFileChangedError as error:
                 self._end(checked.row, error.message)
                 return
             if checked.request is None:

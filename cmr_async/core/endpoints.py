@@ -1,7 +1,7 @@
 """THE table of endpoints: one row each, and every rule about money and repetition is read from its row.
 
 Paths are relative to the base URL. `path=None` means that no source states the path: calling such an endpoint
-raises `EndpointNotConfigured` until the caller names one.
+raises `EndpointNotConfiguredError` until the caller names one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import attrs
 
-from ..errors import ConfigurationError, EndpointNotConfigured
+from ..errors import ConfigurationError, EndpointNotConfiguredError
 
 __all__ = ["DEFAULT_BASE_URL", "ENDPOINTS", "Endpoint", "Evidence", "UserIdIn", "resolve"]
 
@@ -117,10 +117,10 @@ def require_path(endpoint: Endpoint) -> str:
     """Return the path of a row.
 
     Raises:
-        EndpointNotConfigured: No source states the path and the caller named none.
+        EndpointNotConfiguredError: No source states the path and the caller named none.
     """
     if endpoint.path is None:
-        raise EndpointNotConfigured(
+        raise EndpointNotConfiguredError(
             f"The path of {endpoint.name} is not documented. When you know it, name it as you make the client: "
             f'endpoints={{"{endpoint.name}": "/the/path"}}.',
             endpoint=endpoint.name,

@@ -7,9 +7,9 @@ import os
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from .records import JournalError
+from ..errors import JournalError
 from .schema import READS, database_now, journal_errors, journal_url, make_engine, prepare, sa
-from .statements import Scribe
+from .statements import Transaction
 from .work_thread import WorkThread
 
 __all__ = ["Database"]
@@ -97,7 +97,7 @@ class Database:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def write(self, work: Callable[[Scribe], _T]) -> _T:
+    async def write(self, work: Callable[[Transaction], _T]) -> _T:
         """Run work in one transaction of the one connection that writes; it returns after the commit.
 
         The work runs in the thread that writes: one trip there and back for the whole transaction. It runs to its
@@ -106,20 +106,20 @@ class Database:
         writer = self._opened(self._writer)
         return await asyncio.shield(self.start_task(self._writing.run(lambda: self._commit(writer, work))))
 
-    def _commit(self, writer: sa.Connection, work: Callable[[Scribe], _T]) -> _T:
+    def _commit(self, writer: sa.Connection, work: Callable[[Transaction], _T]) -> _T:
         tries = 0
         with journal_errors(self.name):
             while True:
                 tries += 1
                 try:
                     with writer.begin():
-                        return work(self._scribe(writer))
+                        return work(self._transaction(writer))
                 except sa.exc.DBAPIError as error:
                     if tries == _TRIES or getattr(error.orig, "sqlstate", None) not in _AGAIN:
                         raise
 
-    def _scribe(self, writer: sa.Connection) -> Scribe:
-        return Scribe(connection=writer, journal=self.name, run_id=self._run_id, now=self._clock())
+    def _transaction(self, writer: sa.Connection) -> Transaction:
+        return Transaction(connection=writer, journal=self.name, run_id=self._run_id, now=self._clock())
 
     async def read(self, query: sa.Select[Any]) -> Sequence[Any]:
         """Return the rows of a query, read on a connection that stops no writer."""

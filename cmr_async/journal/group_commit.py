@@ -13,7 +13,7 @@ import attrs
 
 from .database import Database
 from .records import Claim, Step, StepState
-from .statements import Outcome, Scribe
+from .statements import Outcome, Transaction
 
 __all__ = ["GroupCommit"]
 
@@ -109,15 +109,15 @@ class GroupCommit:
     async def _write(self, wanted: list[_Wanted], reported: list[_Reported]) -> tuple[list[Claim | None], list[bool]]:
         epoch = self._epoch()
 
-        def work(scribe: Scribe) -> tuple[list[Claim | None], list[bool]]:
+        def work(transaction: Transaction) -> tuple[list[Claim | None], list[bool]]:
             # Outcomes first: what one of them frees, a claim of the same group may take
-            counted = scribe.record([each.outcome for each in reported]) if reported else []
+            counted = transaction.record([each.outcome for each in reported]) if reported else []
             owned: dict[_Wanted, Claim] = {}
             for step in Step:
                 # Of two that want the same step, the first gets it
                 first = {each.key: each for each in reversed(wanted) if each.step is step}
                 if first:
-                    claims = scribe.claim(first, step, epoch=epoch)
+                    claims = transaction.claim(first, step, epoch=epoch)
                     owned |= {first[key]: claim for key, claim in claims.items()}
             return [owned.get(each) for each in wanted], counted
 

@@ -17,6 +17,7 @@ from typing import Self
 
 import attrs
 
+from ..errors import JournalConflictError, JournalError, JournalVersionError
 from ..models.requests import OrderRequest
 from . import liveness
 from .database import Database
@@ -28,9 +29,6 @@ from .records import (
     Claim,
     Entry,
     Event,
-    JournalConflictError,
-    JournalError,
-    JournalVersionError,
     Step,
     StepState,
     Verdict,
@@ -39,7 +37,7 @@ from .records import (
     storable,
 )
 from .schema import events, runs, sa, steps
-from .statements import CHUNK, Outcome, Scribe, at, conflict, entries, planned, read_entry
+from .statements import CHUNK, Outcome, Transaction, at, conflict, entries, planned, read_entry
 
 __all__ = [
     "JOURNAL_COLUMNS",
@@ -169,13 +167,13 @@ class Journal:
         """The clock of the leases: the database's, since hosts may disagree, unless the caller gave one."""
         return sa.literal(self._now(), sa.Double) if self._own_clock else self._database.now
 
-    def _begin_run(self, scribe: Scribe) -> None:
+    def _begin_run(self, transaction: Transaction) -> None:
         values = attrs.asdict(self._me) | {"started": self._clock(), "heartbeat": self._clock()}
-        scribe.connection.execute(sa.insert(runs).values(**values))
+        transaction.connection.execute(sa.insert(runs).values(**values))
 
-    def _end_run(self, scribe: Scribe) -> None:
-        scribe.give_up([self._me.id])
-        scribe.connection.execute(sa.update(runs).where(runs.c.id == self._me.id).values(ended=self._clock()))
+    def _end_run(self, transaction: Transaction) -> None:
+        transaction.give_up([self._me.id])
+        transaction.connection.execute(sa.update(runs).where(runs.c.id == self._me.id).values(ended=self._clock()))
 
     async def _keep_beating(self) -> None:
         while True:
@@ -191,7 +189,7 @@ class Journal:
         """
         now = self._now()
         alive = sa.update(runs).where(runs.c.id == self._me.id).values(heartbeat=self._clock())
-        await self._database.write(lambda scribe: scribe.connection.execute(alive))
+        await self._database.write(lambda transaction: transaction.connection.execute(alive))
         if now - self._beaten_at >= self._lease:
             self._epoch += 1
         self._beaten_at = now
@@ -216,7 +214,7 @@ class Journal:
         def is_dead(run: liveness.Run, now: float) -> bool:
             return liveness.is_dead(run, machine=self._me.machine, now=now, lease=self._lease)
 
-        return await self._database.write(lambda scribe: scribe.recover(self._clock(), is_dead))
+        return await self._database.write(lambda transaction: transaction.recover(self._clock(), is_dead))
 
     async def plan(self, requests: Iterable[OrderRequest], *, start: int = 0) -> list[Entry]:
         """Write orders down that are not in the journal yet, in one transaction, and say where each stands.
@@ -242,7 +240,7 @@ class Journal:
         for entry in given:
             if fresh.setdefault(entry.key, entry).fingerprint != entry.fingerprint:
                 raise conflict([(fresh[entry.key], entry)], where="this input")
-        known = await self._database.write(lambda scribe: scribe.plan(fresh)) if fresh else {}
+        known = await self._database.write(lambda transaction: transaction.plan(fresh)) if fresh else {}
         return [known[entry.key] for entry in given]
 
     async def plan_processing(self, keys: Iterable[str] | None = None) -> int:
@@ -258,7 +256,7 @@ class Journal:
             JournalError: The database could not be written.
         """
         chosen = None if keys is None else sorted(keys)
-        return await self._database.write(lambda scribe: scribe.plan_processing(chosen))
+        return await self._database.write(lambda transaction: transaction.plan_processing(chosen))
 
     async def claim(self, key: str, *, step: Step = Step.CREATE) -> Claim | None:
         """Take the right to send one step, once. It is on disk when this returns; only then send.
@@ -349,7 +347,7 @@ class Journal:
         """
         given, words = Verdict(verdict), storable(evidence)
         known_as = None if order_id is None else storable(order_id)
-        await self._database.write(lambda scribe: scribe.judge(key, step, given, words, known_as))
+        await self._database.write(lambda transaction: transaction.judge(key, step, given, words, known_as))
         return await self._must_have(key, step)
 
     async def resubmit(self, key: str, *, step: Step = Step.CREATE, reason: str = "asked for by name") -> Entry:
@@ -368,7 +366,7 @@ class Journal:
         Raises:
             JournalError: There is no such step, or it may have bought something.
         """
-        await self._database.write(lambda scribe: scribe.plan_again(key, step, storable(reason)))
+        await self._database.write(lambda transaction: transaction.plan_again(key, step, storable(reason)))
         return await self._must_have(key, step)
 
     async def get(self, key: str, *, step: Step = Step.CREATE) -> Entry | None:
@@ -431,11 +429,11 @@ class Journal:
         Returns:
             Seconds to wait before sending, on the database's clock.
         """
-        return await self._database.write(lambda scribe: take_slot(scribe.connection, name, gap))
+        return await self._database.write(lambda transaction: take_slot(transaction.connection, name, gap))
 
     async def pause(self, name: str, seconds: float) -> None:
         """Hold the slots of a pace back for some seconds, after a 429; the gap is wider for a while after it."""
-        await self._database.write(lambda scribe: hold_slots(scribe.connection, name, seconds))
+        await self._database.write(lambda transaction: hold_slots(transaction.connection, name, seconds))
 
     async def paused_for(self, name: str) -> float:
         """Seconds that the current pause of a pace still lasts; 0 without one.

@@ -16,7 +16,7 @@ import attrs
 import orjson
 
 from ..core.wire import structure_order, unstructure_order
-from ..errors import CMRError, Fault, ValidationError
+from ..errors import Fault, ValidationError
 from ..models import Order
 from ..models.requests import OrderRequest
 
@@ -27,9 +27,6 @@ __all__ = [
     "Claim",
     "Entry",
     "Event",
-    "JournalConflictError",
-    "JournalError",
-    "JournalVersionError",
     "Step",
     "StepState",
     "Verdict",
@@ -43,25 +40,6 @@ __all__ = [
 ]
 
 _HASHED = "sha256:"
-
-
-class JournalError(CMRError):
-    """The journal cannot be used, or forbids what was asked of it: nothing was sent. The message says what to do."""
-
-
-class JournalConflictError(JournalError, ValidationError):
-    """A key of the journal came again with another content: nothing was planned. `faults` lists the differences."""
-
-
-class JournalVersionError(JournalError):
-    """The journal was written by a version of this package with another schema."""
-
-    def __init__(self, message: str = "", *, found: str = "", expected: str = "") -> None:
-        super().__init__(message)
-        #: Schema version of the journal.
-        self.found = found
-        #: Schema version that this version of the package reads and writes.
-        self.expected = expected
 
 
 class Step(StrEnum):
@@ -94,7 +72,7 @@ class Verdict(StrEnum):
     """What the evidence says about an unknown step."""
 
     #: It happened.
-    CONFIRMED = "confirmed"
+    PLACED = "confirmed"
     #: It did not happen; only then may it be planned again, by name.
     ABSENT = "absent"
     #: The evidence contradicts itself: a person has to look.

@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigurationError
-from .records import JournalError, JournalVersionError, StepState
+from ..errors import ConfigurationError, JournalError, JournalVersionError
+from .records import StepState
 
 # The journal's other modules take SQLAlchemy from here, so that it is missed in one place only
 try:

@@ -11,14 +11,13 @@ from typing import Any
 
 import attrs
 
+from ..errors import JournalConflictError, JournalError
 from ..models.requests import OrderRequest
 from .liveness import Run
 from .records import (
     CLAIMABLE,
     Claim,
     Entry,
-    JournalConflictError,
-    JournalError,
     Step,
     StepState,
     Verdict,
@@ -31,7 +30,7 @@ from .records import (
 )
 from .schema import events, insert_missing, orders, runs, sa, steps
 
-__all__ = ["CHUNK", "Outcome", "Scribe", "at", "conflict", "entries", "planned", "read_entry"]
+__all__ = ["CHUNK", "Outcome", "Transaction", "at", "conflict", "entries", "planned", "read_entry"]
 
 #: Rows that one statement names, far below what the databases take.
 CHUNK = 500
@@ -187,7 +186,7 @@ _STANDING = (
 
 
 @attrs.frozen(kw_only=True)
-class Scribe:
+class Transaction:
     """Writes on one connection, inside one transaction, on behalf of one run."""
 
     #: The connection, in a transaction.

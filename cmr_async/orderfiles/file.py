@@ -23,12 +23,12 @@ from typing import IO, Any, BinaryIO, Self, cast
 
 import attrs
 
-from ..errors import CMRError
+from ..errors import OrderFileChangedError, OrderFileError
 from .json import orders_from_json, orders_from_lines
 from .located import InputFault, ReadOrder
 from .table import COLUMNS, orders_from_rows, read_header
 
-__all__ = ["InputChangedError", "InputFormat", "InputUnreadableError", "OrderFile"]
+__all__ = ["InputFormat", "OrderFile"]
 
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
@@ -59,14 +59,6 @@ _SUFFIXES = {
 }
 
 
-class InputUnreadableError(CMRError):
-    """The file cannot be opened or is none of the formats. Nothing was sent."""
-
-
-class InputChangedError(CMRError):
-    """The file changed while it was being used: what was checked is not what would be sent."""
-
-
 class OrderFile:
     """A file of orders that can be read several times; `-` is standard input.
 
@@ -86,7 +78,7 @@ class OrderFile:
             format: What it holds; `None`: by its name, else by its first bytes.
 
         Raises:
-            InputUnreadableError: It cannot be opened, or is no known format.
+            OrderFileError: It cannot be opened, or is no known format.
         """
         self._temporary: IO[bytes] | None = None
         #: The file's name for messages.
@@ -111,11 +103,11 @@ class OrderFile:
         except (OSError, EOFError) as error:
             self.close()
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise InputUnreadableError(f"{self.name} cannot be read: {reason}") from None
+            raise OrderFileError(f"{self.name} cannot be read: {reason}") from None
         try:
             #: What the file holds.
             self.format: InputFormat = InputFormat(format) if format else self._guess(start)
-        except InputUnreadableError:
+        except OrderFileError:
             self.close()
             raise
 
@@ -146,7 +138,7 @@ class OrderFile:
         """Make sure that the file is still the one that was opened, before an order of it is sent.
 
         Raises:
-            InputChangedError: It was edited or replaced.
+            OrderFileChangedError: It was edited or replaced.
         """
         if isinstance(self._path, int):
             return
@@ -155,7 +147,9 @@ class OrderFile:
         except OSError:
             unchanged = False
         if not unchanged:
-            raise InputChangedError(f"{self.name} changed while its orders were being sent; no more are sent from it.")
+            raise OrderFileChangedError(
+                f"{self.name} changed while its orders were being sent; no more are sent from it."
+            )
 
     def close(self) -> None:
         """Drop the temporary copy, if there is one."""
@@ -182,7 +176,7 @@ class OrderFile:
     def _guess(self, start: bytes) -> InputFormat:
         suffixes = [suffix.lower() for suffix in Path(self.name).suffixes if suffix.lower() != ".gz"]
         if start.startswith(_UTF16):
-            raise InputUnreadableError(f"{self.name} is UTF-16; save it as CSV UTF-8 and try again.")
+            raise OrderFileError(f"{self.name} is UTF-16; save it as CSV UTF-8 and try again.")
         if start.startswith(_ZIP):
             return InputFormat.XLSX
         if suffixes and suffixes[-1] in _SUFFIXES:
@@ -198,7 +192,7 @@ class OrderFile:
         if any(column.encode() in text.partition(b"\n")[0].lower() for column in COLUMNS):
             return InputFormat.CSV
         formats = ", ".join(InputFormat)
-        raise InputUnreadableError(f"{self.name} is none of {formats}; if it is, name it with --format.")
+        raise OrderFileError(f"{self.name} is none of {formats}; if it is, name it with --format.")
 
     def _parse(
         self, file: BinaryIO, user_id: str | None, domains_per_order: int, *, confirm: bool
@@ -241,13 +235,13 @@ def _sheet_rows(name: str, file: BinaryIO) -> Iterator[list[str]]:
     try:
         openpyxl = import_module("openpyxl")  # an extra, and slow to import
     except ModuleNotFoundError:
-        raise InputUnreadableError(f'{name}: spreadsheets need an extra: pip install "cmr-async[xlsx]"') from None
+        raise OrderFileError(f'{name}: spreadsheets need an extra: pip install "cmr-async[xlsx]"') from None
     # A gzip stream cannot seek cheaply and a spreadsheet is read from its end.
     source = io.BytesIO(file.read()) if isinstance(file, gzip.GzipFile) else file
     try:
         book = openpyxl.load_workbook(source, read_only=True, data_only=True)
     except Exception as error:  # noqa: BLE001 - a broken spreadsheet fails in many ways
-        raise InputUnreadableError(f"{name} is no readable spreadsheet: {error}") from None
+        raise OrderFileError(f"{name} is no readable spreadsheet: {error}") from None
     sheet = book.worksheets[0]
     try:
         width = 0

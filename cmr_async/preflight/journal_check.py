@@ -20,9 +20,9 @@ from ..journal.records import CLAIMABLE, Step, StepState, Verdict, body_of, diff
 from ..journal.schema import has_tables, journal_errors, journal_url, orders, reading_engine, sa, steps
 from ..models.requests import OrderRequest
 from ..orderfiles.located import ReadOrder
-from .name_index import SeenNames
+from .name_index import NameIndex
 
-__all__ = ["KnownOrders"]
+__all__ = ["JournalCheck"]
 
 #: Orders that one statement asks for.
 _AT_ONCE = 500
@@ -50,7 +50,7 @@ _BOUGHT = (
 )
 
 
-class KnownOrders:
+class JournalCheck:
     """The orders of a journal; one that is not there yet knows none. A context manager: it may hold a connection."""
 
     def __init__(self, location: str | os.PathLike[str], *, kind_matters: bool = True) -> None:
@@ -73,7 +73,7 @@ class KnownOrders:
         self._opened = False
         # Domain -> twice the position of the order, plus two, plus one when that order registers it. A domain that is
         # taken for another by chance gives a fault too many, never one too few.
-        self._ordered = SeenNames()
+        self._ordered = NameIndex()
 
     def __enter__(self) -> Self:
         return self

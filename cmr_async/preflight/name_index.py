@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from array import array
 
-__all__ = ["SeenNames"]
+__all__ = ["NameIndex"]
 
 _ROOM_AT_FIRST = 1 << 16
 
 
-class SeenNames:
+class NameIndex:
     """Remembers names by their hash, with open addressing in two plain arrays."""
 
     def __init__(self) -> None:

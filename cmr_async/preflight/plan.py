@@ -12,11 +12,11 @@ from ..core.validation import inspect_order, is_sound
 from ..errors import Fault
 from ..models import Order
 from ..orderfiles.located import InputFault, ReadOrder
-from .name_index import SeenNames
+from .name_index import NameIndex
 from .prices import DEFAULT_PRICES, Budget, PriceTable
 
 if TYPE_CHECKING:
-    from .journal_check import KnownOrders
+    from .journal_check import JournalCheck
 
 __all__ = ["Plan", "check_orders", "make_plan"]
 
@@ -71,7 +71,7 @@ class Plan:
         return self.warmups == 0 or self.prices.warmup is not None
 
 
-def check_orders(orders: Iterable[ReadOrder], *, known: KnownOrders | None = None) -> Iterator[ReadOrder]:
+def check_orders(orders: Iterable[ReadOrder], *, known: JournalCheck | None = None) -> Iterator[ReadOrder]:
     """Check each order, and that no order or domain occurs twice in file and journal; memory stays small.
 
     Args:
@@ -86,7 +86,7 @@ def check_orders(orders: Iterable[ReadOrder], *, known: KnownOrders | None = Non
 
 
 def _check_file(orders: Iterable[ReadOrder]) -> Iterator[ReadOrder]:
-    keys, domains = SeenNames(), SeenNames()
+    keys, domains = NameIndex(), NameIndex()
     for read in orders:
         request = read.request
         if request is None:
@@ -125,7 +125,7 @@ def _duplicate_order(read: ReadOrder, earlier: int) -> InputFault:
     return read.at(Fault("reference", message))
 
 
-def _check_domains(read: ReadOrder, order: Order, domains: SeenNames) -> None:
+def _check_domains(read: ReadOrder, order: Order, domains: NameIndex) -> None:
     """A domain can be bought once; one that comes again without being bought deserves a look."""
     # Twice the row, plus one when that order buys the domain.
     bought, mentioned = read.row * 2 + 1, read.row * 2
@@ -155,7 +155,7 @@ def make_plan(
     orders: Iterable[ReadOrder],
     *,
     budget: Budget | None = None,
-    known: KnownOrders | None = None,
+    known: JournalCheck | None = None,
     keep_users: bool = False,
     on_fault: Callable[[InputFault], None] = lambda _: None,
     on_caution: Callable[[InputFault], None] = lambda _: None,
@@ -176,7 +176,7 @@ def make_plan(
     whole = within = True
     settled: dict[str, int] = {}
     prices, user_id = budget.prices, ""
-    users, user_ids = SeenNames(), set()
+    users, user_ids = NameIndex(), set()
     for checked in check_orders(orders, known=known):
         for fault in checked.faults:
             faults += 1

@@ -102,7 +102,7 @@ class ReportPage:
     def add(self, entry: Entry) -> None:
         """Take a step into the page."""
         self._counts[entry.step][entry.state] += 1
-        self._in_doubt += entry.state is StepState.UNKNOWN and entry.verdict not in {Verdict.CONFIRMED, Verdict.ABSENT}
+        self._in_doubt += entry.state is StepState.UNKNOWN and entry.verdict not in {Verdict.PLACED, Verdict.ABSENT}
         if entry.sent_at is not None:
             self._first_sent = min(entry.sent_at, self._first_sent or entry.sent_at)
         if entry.step is Step.CREATE and entry.state is StepState.ACCEPTED and entry.ended_at is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from ..models import Envelope
-from ..pipeline import Caller
+from ..pipeline import Pipeline
 
 __all__ = ["Domains"]
 
@@ -14,7 +14,7 @@ __all__ = ["Domains"]
 class Domains:
     """Calls about domains: `client.domains`."""
 
-    _caller: Caller
+    _pipeline: Pipeline
 
     async def by_user(self, user_id: str, *, timeout: float | None = None) -> Envelope:
         """List a user's domains. The shape of the answer is not documented, so it comes as plain `data`.
@@ -36,6 +36,6 @@ class Domains:
 
         Source: reference, section 10.4, "Get Domains For User".
         """
-        return await self._caller.call(
+        return await self._pipeline.call(
             "domains.by_user", subject=f"The domains of user {user_id}".__str__, user_id=user_id, timeout=timeout
         )

@@ -11,7 +11,7 @@ import orjson
 from ..core.validation import check_order
 from ..core.wire import dump_order, read_order_created
 from ..models import Envelope, Order, OrderCreated
-from ..pipeline import Caller
+from ..pipeline import Pipeline
 
 __all__ = ["Orders"]
 
@@ -22,7 +22,7 @@ _NAMED_DOMAINS = 3
 class Orders:
     """Calls about orders: `client.orders`."""
 
-    _caller: Caller
+    _pipeline: Pipeline
 
     async def create(self, order: Order, *, user_id: str, timeout: float | None = None) -> OrderCreated:
         """Create an order. It spends money only with `Order(confirm=True)`; otherwise it makes a draft.
@@ -61,7 +61,7 @@ class Orders:
         *,
         user_id: str,
         timeout: float | None = None,
-        held_back: Callable[[], str | None] | None = None,
+        veto: Callable[[], str | None] | None = None,
     ) -> OrderCreated:
         """Send an order that `check_order` returned, without checking it again. Bulk runs use it.
 
@@ -69,19 +69,19 @@ class Orders:
             order: An order that was checked.
             user_id: Id of the user who will own it.
             timeout: Seconds to wait for the answer.
-            held_back: Asked right before each attempt; when it gives a reason, nothing more is sent.
+            veto: Asked right before each attempt; when it gives a reason, nothing more is sent.
 
         Raises:
             CMRError: As `create`, except `ValidationError`.
         """
-        envelope = await self._caller.call(
+        envelope = await self._pipeline.call(
             "orders.create",
             subject=partial(describe, order),
             user_id=user_id,
             body=dump_order(order),
             pays=order.confirm,
             timeout=timeout,
-            held_back=held_back,
+            veto=veto,
         )
         return read_order_created(envelope)
 
@@ -91,7 +91,7 @@ class Orders:
         *,
         user_id: str,
         timeout: float | None = None,
-        held_back: Callable[[], str | None] | None = None,
+        veto: Callable[[], str | None] | None = None,
     ) -> Envelope:
         """Process a draft: this spends money. Its path is not documented, so it must be set first.
 
@@ -102,26 +102,26 @@ class Orders:
             order_id: Id of an order that was created with `confirm=False`.
             user_id: Id of the user who owns it.
             timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
-            held_back: Asked right before each attempt; when it gives a reason, nothing more is sent.
+            veto: Asked right before each attempt; when it gives a reason, nothing more is sent.
 
         Returns:
             The envelope with plain `data`.
 
         Raises:
-            EndpointNotConfigured: Set it: `AsyncClient(endpoints={"orders.process": "/the/path"})`.
+            EndpointNotConfiguredError: Set it: `AsyncClient(endpoints={"orders.process": "/the/path"})`.
             OutcomeUnknownError: It may have been processed. Do not send it again.
             CMRError: As `create`.
 
         Source: reference, section 10.1, "Process the Order".
         """
-        return await self._caller.call(
+        return await self._pipeline.call(
             "orders.process",
             subject=f"The processing of order {order_id}".__str__,
             user_id=user_id,
             body=orjson.dumps({"orderId": order_id}),
             pays=True,
             timeout=timeout,
-            held_back=held_back,
+            veto=veto,
         )
 
     async def status(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
@@ -142,7 +142,7 @@ class Orders:
 
         Source: reference, section 10.1, "Get Order Status".
         """
-        return await self._caller.call(
+        return await self._pipeline.call(
             "orders.status",
             subject=f"The status of order {order_id}".__str__,
             user_id=user_id,

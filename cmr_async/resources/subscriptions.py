@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from ..models import Envelope
-from ..pipeline import Caller
+from ..pipeline import Pipeline
 
 __all__ = ["Subscriptions"]
 
@@ -14,7 +14,7 @@ __all__ = ["Subscriptions"]
 class Subscriptions:
     """Calls about subscriptions: `client.subscriptions`."""
 
-    _caller: Caller
+    _pipeline: Pipeline
 
     async def list(
         self,
@@ -46,7 +46,7 @@ class Subscriptions:
 
         Source: https://docs.coldmailreseller.com/get-all-subscriptions-13454648e0
         """
-        return await self._caller.call(
+        return await self._pipeline.call(
             "subscriptions.list",
             subject="The list of subscriptions".__str__,
             query={

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from ..models import Envelope
-from ..pipeline import Caller
+from ..pipeline import Pipeline
 
 __all__ = ["Users"]
 
@@ -14,7 +14,7 @@ __all__ = ["Users"]
 class Users:
     """Calls about users: `client.users`."""
 
-    _caller: Caller
+    _pipeline: Pipeline
 
     async def get(self, user_id: str, *, timeout: float | None = None) -> Envelope:
         """Look up a user. The shape of the answer is not documented, so it comes as plain `data`.
@@ -34,6 +34,6 @@ class Users:
 
         Source: reference, section 10.2, "Get User Details".
         """
-        return await self._caller.call(
+        return await self._pipeline.call(
             "users.get", subject=f"The details of user {user_id}".__str__, user_id=user_id, timeout=timeout
         )

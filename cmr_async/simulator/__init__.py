@@ -7,7 +7,7 @@ client sends. `docs/simulator.md` lists what it copies from the API and what it 
 from __future__ import annotations
 
 from cmr_async.simulator.app import API_BASE, application
-from cmr_async.simulator.faults import Fault, FaultScript
+from cmr_async.simulator.faults import FaultRule, FaultScript
 from cmr_async.simulator.prices import PriceList
 from cmr_async.simulator.records import LedgerEntry, RequestCounts, SimulatedOrder, SimulatedUser, body_hash
 from cmr_async.simulator.server import Simulator, serve
@@ -17,7 +17,7 @@ from cmr_async.simulator.state import SimulatorState
 __all__ = [
     "API_BASE",
     "DEMO_USERS",
-    "Fault",
+    "FaultRule",
     "FaultScript",
     "LedgerEntry",
     "PriceList",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import attrs
 
-__all__ = ["KINDS", "Fault", "FaultScript"]
+__all__ = ["KINDS", "FaultRule", "FaultScript"]
 
 #: `reset`: the body is read, then the connection is reset (RST).
 #: `close_before_answer`: the body is read, then the connection is closed without a byte of an answer.
@@ -20,7 +20,7 @@ KINDS = ("reset", "close_before_answer", "close_unread", "stall", "delay", "cut"
 
 
 @attrs.frozen(kw_only=True)
-class Fault:
+class FaultRule:
     """One scripted misbehaviour.
 
     With `after_processing` the request is handled first (the order is placed, the wallet is charged) and the
@@ -63,11 +63,11 @@ class Fault:
 class FaultScript:
     """The faults still to come, a part of `SimulatorState`; `sim.faults` is this object."""
 
-    _waiting: list[Fault] = attrs.field(factory=list, init=False)
+    _waiting: list[FaultRule] = attrs.field(factory=list, init=False)
     _fired: Counter[str] = attrs.field(factory=Counter, init=False)
 
     @property
-    def waiting(self) -> tuple[Fault, ...]:
+    def waiting(self) -> tuple[FaultRule, ...]:
         """Faults that can still fire, oldest first."""
         return tuple(self._waiting)
 
@@ -76,7 +76,7 @@ class FaultScript:
         """How many faults fired, by kind."""
         return dict(self._fired)
 
-    def add(self, fault: Fault) -> None:
+    def add(self, fault: FaultRule) -> None:
         """Put a fault behind those that wait; the first that matches a request fires."""
         self._waiting.append(fault)
 
@@ -84,7 +84,7 @@ class FaultScript:
         """Forget the faults that wait; the counts stay."""
         self._waiting.clear()
 
-    def take(self, method: str, path: str, *, processed: bool) -> Fault | None:
+    def take(self, method: str, path: str, *, processed: bool) -> FaultRule | None:
         """Find the fault for a request and use it up once.
 
         Args:

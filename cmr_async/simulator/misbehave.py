@@ -9,14 +9,14 @@ import struct
 import orjson
 from aiohttp import web
 
-from cmr_async.simulator.faults import Fault
+from cmr_async.simulator.faults import FaultRule
 
 __all__ = ["misbehave"]
 
 _PROXY_PAGE = b"<html><body><h1>%d</h1></body></html>"
 
 
-async def misbehave(fault: Fault, request: web.Request, answer: web.Response | None) -> web.StreamResponse | None:
+async def misbehave(fault: FaultRule, request: web.Request, answer: web.Response | None) -> web.StreamResponse | None:
     """Do what the fault says with a request.
 
     Args:
@@ -46,7 +46,7 @@ async def misbehave(fault: Fault, request: web.Request, answer: web.Response | N
     return _replacement(fault)
 
 
-def _replacement(fault: Fault) -> web.Response:
+def _replacement(fault: FaultRule) -> web.Response:
     if fault.body is not None:
         body = fault.body
     elif fault.envelope:

@@ -56,7 +56,7 @@ class Simulator:
 
     @property
     def faults(self) -> FaultScript:
-        """Misbehaviour to come: `sim.faults.add(Fault(kind="reset"))`."""
+        """Misbehaviour to come: `sim.faults.add(FaultRule(kind="reset"))`."""
         return self._state.faults
 
     @property

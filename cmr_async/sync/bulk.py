@@ -32,13 +32,13 @@ class BlockingBulkRun(BlockingIterator[OrderOutcome]):
     after Ctrl-C, and when the run is garbage, it happens in the background.
     """
 
-    def __init__(self, life: Owner, submit: Callable[[Requests], BulkRun], requests: Requests) -> None:
+    def __init__(self, lifetime: Owner, submit: Callable[[Requests], BulkRun], requests: Requests) -> None:
         """Prepare a run; nothing is sent before the first outcome is asked for. See `Bulk.submit`."""
         # Of a list or tuple no code of the caller runs when it is pulled
         direct = isinstance(requests, list | tuple)
         self._feed = None if direct or isinstance(requests, AsyncIterable) else _Feed(requests)
         self._run = run = submit(requests if self._feed is None else self._feed.requests())
-        super().__init__(life, lambda: run)
+        super().__init__(lifetime, lambda: run)
 
     def stop(self, reason: str = "stopped by the caller") -> None:
         """Start no further order; those in flight finish and are still given out.
@@ -78,7 +78,7 @@ class BlockingBulkRun(BlockingIterator[OrderOutcome]):
         what()
 
     def _new_step(self, portal: Portal, source: _Source[R]) -> Call[R | _End]:
-        return _Step(portal, source.next, self._life, self._run, self._feed)
+        return _Step(portal, source.next, self._lifetime, self._run, self._feed)
 
 
 class _Step(Call[R]):

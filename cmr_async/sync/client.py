@@ -24,7 +24,7 @@ from ..resources.users import Users as AsyncUsers
 from ..transport import Timeouts
 from .bulk import BlockingBulkRun
 from .iterator import BlockingIterator
-from .lifetime import BlockingClient, Life, at_once
+from .lifetime import BlockingClient, Lifetime, as_tuple
 
 if TYPE_CHECKING:
     from ..bulk.reconcile import Finding
@@ -91,15 +91,15 @@ class Client(BlockingClient):
             )
         )
         #: Calls about orders.
-        self.orders: Orders = Orders(self._async.orders, self._life)
+        self.orders: Orders = Orders(self._async.orders, self._lifetime)
         #: Calls about users.
-        self.users: Users = Users(self._async.users, self._life)
+        self.users: Users = Users(self._async.users, self._lifetime)
         #: Calls about domains.
-        self.domains: Domains = Domains(self._async.domains, self._life)
+        self.domains: Domains = Domains(self._async.domains, self._lifetime)
         #: Calls about subscriptions.
-        self.subscriptions: Subscriptions = Subscriptions(self._async.subscriptions, self._life)
+        self.subscriptions: Subscriptions = Subscriptions(self._async.subscriptions, self._lifetime)
         #: Many orders at once.
-        self.bulk: Bulk = Bulk(self._async.bulk, self._life)
+        self.bulk: Bulk = Bulk(self._async.bulk, self._lifetime)
 
     @property
     def pacer(self) -> Pacer:
@@ -110,9 +110,9 @@ class Client(BlockingClient):
 class Orders:
     """Calls about orders: `client.orders`."""
 
-    def __init__(self, resource: AsyncOrders, life: Life) -> None:
+    def __init__(self, resource: AsyncOrders, lifetime: Lifetime) -> None:
         self._async = resource
-        self._life = life
+        self._lifetime = lifetime
 
     def create(self, order: Order, *, user_id: str, timeout: float | None = None) -> OrderCreated:
         """Create an order. It spends money only with `Order(confirm=True)`; otherwise it makes a draft.
@@ -142,15 +142,10 @@ class Orders:
 
         Source: https://docs.coldmailreseller.com/creates-order-json-14632249e0
         """
-        return self._life.call(self._async.create, order, user_id=user_id, timeout=timeout)
+        return self._lifetime.call(self._async.create, order, user_id=user_id, timeout=timeout)
 
     def send_checked(
-        self,
-        order: Order,
-        *,
-        user_id: str,
-        timeout: float | None = None,
-        held_back: Callable[[], str | None] | None = None,
+        self, order: Order, *, user_id: str, timeout: float | None = None, veto: Callable[[], str | None] | None = None
     ) -> OrderCreated:
         """Send an order that `check_order` returned, without checking it again. Bulk runs use it.
 
@@ -158,20 +153,15 @@ class Orders:
             order: An order that was checked.
             user_id: Id of the user who will own it.
             timeout: Seconds to wait for the answer.
-            held_back: Asked right before each attempt; when it gives a reason, nothing more is sent.
+            veto: Asked right before each attempt; when it gives a reason, nothing more is sent.
 
         Raises:
             CMRError: As `create`, except `ValidationError`.
         """
-        return self._life.call(self._async.send_checked, order, user_id=user_id, timeout=timeout, held_back=held_back)
+        return self._lifetime.call(self._async.send_checked, order, user_id=user_id, timeout=timeout, veto=veto)
 
     def process(
-        self,
-        order_id: str,
-        *,
-        user_id: str,
-        timeout: float | None = None,
-        held_back: Callable[[], str | None] | None = None,
+        self, order_id: str, *, user_id: str, timeout: float | None = None, veto: Callable[[], str | None] | None = None
     ) -> Envelope:
         """Process a draft: this spends money. Its path is not documented, so it must be set first.
 
@@ -182,19 +172,19 @@ class Orders:
             order_id: Id of an order that was created with `confirm=False`.
             user_id: Id of the user who owns it.
             timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
-            held_back: Asked right before each attempt; when it gives a reason, nothing more is sent.
+            veto: Asked right before each attempt; when it gives a reason, nothing more is sent.
 
         Returns:
             The envelope with plain `data`.
 
         Raises:
-            EndpointNotConfigured: Set it: `Client(endpoints={"orders.process": "/the/path"})`.
+            EndpointNotConfiguredError: Set it: `Client(endpoints={"orders.process": "/the/path"})`.
             OutcomeUnknownError: It may have been processed. Do not send it again.
             CMRError: As `create`.
 
         Source: reference, section 10.1, "Process the Order".
         """
-        return self._life.call(self._async.process, order_id, user_id=user_id, timeout=timeout, held_back=held_back)
+        return self._lifetime.call(self._async.process, order_id, user_id=user_id, timeout=timeout, veto=veto)
 
     def status(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
         """Look up an order. The shape of the answer is not documented, so it comes as plain `data`.
@@ -214,15 +204,15 @@ class Orders:
 
         Source: reference, section 10.1, "Get Order Status".
         """
-        return self._life.call(self._async.status, order_id, user_id=user_id, timeout=timeout)
+        return self._lifetime.call(self._async.status, order_id, user_id=user_id, timeout=timeout)
 
 
 class Users:
     """Calls about users: `client.users`."""
 
-    def __init__(self, resource: AsyncUsers, life: Life) -> None:
+    def __init__(self, resource: AsyncUsers, lifetime: Lifetime) -> None:
         self._async = resource
-        self._life = life
+        self._lifetime = lifetime
 
     def get(self, user_id: str, *, timeout: float | None = None) -> Envelope:
         """Look up a user. The shape of the answer is not documented, so it comes as plain `data`.
@@ -242,15 +232,15 @@ class Users:
 
         Source: reference, section 10.2, "Get User Details".
         """
-        return self._life.call(self._async.get, user_id, timeout=timeout)
+        return self._lifetime.call(self._async.get, user_id, timeout=timeout)
 
 
 class Domains:
     """Calls about domains: `client.domains`."""
 
-    def __init__(self, resource: AsyncDomains, life: Life) -> None:
+    def __init__(self, resource: AsyncDomains, lifetime: Lifetime) -> None:
         self._async = resource
-        self._life = life
+        self._lifetime = lifetime
 
     def by_user(self, user_id: str, *, timeout: float | None = None) -> Envelope:
         """List a user's domains. The shape of the answer is not documented, so it comes as plain `data`.
@@ -272,15 +262,15 @@ class Domains:
 
         Source: reference, section 10.4, "Get Domains For User".
         """
-        return self._life.call(self._async.by_user, user_id, timeout=timeout)
+        return self._lifetime.call(self._async.by_user, user_id, timeout=timeout)
 
 
 class Subscriptions:
     """Calls about subscriptions: `client.subscriptions`."""
 
-    def __init__(self, resource: AsyncSubscriptions, life: Life) -> None:
+    def __init__(self, resource: AsyncSubscriptions, lifetime: Lifetime) -> None:
         self._async = resource
-        self._life = life
+        self._lifetime = lifetime
 
     def list(
         self,
@@ -312,15 +302,17 @@ class Subscriptions:
 
         Source: https://docs.coldmailreseller.com/get-all-subscriptions-13454648e0
         """
-        return self._life.call(self._async.list, domain=domain, status=status, page=page, limit=limit, timeout=timeout)
+        return self._lifetime.call(
+            self._async.list, domain=domain, status=status, page=page, limit=limit, timeout=timeout
+        )
 
 
 class Bulk:
     """Many orders at once: `client.bulk`."""
 
-    def __init__(self, resource: AsyncBulk, life: Life) -> None:
+    def __init__(self, resource: AsyncBulk, lifetime: Lifetime) -> None:
         self._async = resource
-        self._life = life
+        self._lifetime = lifetime
 
     def submit(
         self, requests: Requests, *, journal: JournalLike = None, concurrency: int = 8, stop_after_unknown: int = 3
@@ -347,7 +339,7 @@ class Bulk:
             ConfigurationError: A number is out of range. Errors of single orders are in their outcomes.
             JournalError: While iterating: the journal cannot be used; orders in flight are drained first.
         """
-        return self._life.submit(
+        return self._lifetime.submit(
             self._async.submit,
             requests,
             journal=journal,
@@ -381,10 +373,10 @@ class Bulk:
             ConfigurationError: A number is out of range, or while iterating: the journal is missing.
             JournalError: While iterating: the journal cannot be used.
         """
-        return self._life.go(
+        return self._lifetime.go(
             self._async.process,
             journal,
-            references=at_once(references),
+            references=as_tuple(references),
             concurrency=concurrency,
             stop_after_unknown=stop_after_unknown,
         )
@@ -411,4 +403,4 @@ class Bulk:
             ConfigurationError: There is no journal.
             ClientStateError: The client is closed, or this is its loop's own thread.
         """
-        return self._life.iterate(self._async.reconcile, journal, settle=settle, events=at_once(events))
+        return self._lifetime.iterate(self._async.reconcile, journal, settle=settle, events=as_tuple(events))

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Owner(Protocol):
-    """The life of the client that an iterator belongs to."""
+    """The lifetime of the client that an iterator belongs to."""
 
     def portal(self) -> Portal:
         """Return the portal of this process."""
@@ -91,11 +91,11 @@ class BlockingIterator(Iterator[R_co]):
     garbage.
     """
 
-    def __init__(self, life: Owner, open_items: Callable[[], AsyncIterator[R_co]]) -> None:
+    def __init__(self, lifetime: Owner, open_items: Callable[[], AsyncIterator[R_co]]) -> None:
         """Wrap the async iterator that `open_items` will return."""
-        self._life = life
+        self._lifetime = lifetime
         self._source = _Source(open_items)
-        weakref.finalize(self, _leave, life, self._source).atexit = False
+        weakref.finalize(self, _leave, lifetime, self._source).atexit = False
 
     def __iter__(self) -> Self:
         """Return the iterator."""
@@ -105,9 +105,9 @@ class BlockingIterator(Iterator[R_co]):
         """Return the next item."""
         if self._source.over:
             raise StopIteration
-        step = self._new_step(self._life.portal(), self._source)
+        step = self._new_step(self._lifetime.portal(), self._source)
         self._source.begin(step)
-        item = self._life.run(step)
+        item = self._lifetime.run(step)
         if isinstance(item, _End):
             self._source.end()
             raise StopIteration
@@ -127,25 +127,25 @@ class BlockingIterator(Iterator[R_co]):
         if exc_type is None or issubclass(exc_type, Exception):
             self.close()
         else:
-            _leave(self._life, self._source)
+            _leave(self._lifetime, self._source)
 
     def close(self) -> None:
         """Close the source and wait until it is closed; the iterator ends."""
         source = self._source
         if source.portal is not None and source.portal is current_portal():
             source.portal.check_thread()
-            self._life.run(Call(source.portal, source.close, self._life, cancels=False))
+            self._lifetime.run(Call(source.portal, source.close, self._lifetime, cancels=False))
         source.over = True
 
     def _new_step(self, portal: Portal, source: _Source[R]) -> Call[R | _End]:
-        return Call(portal, source.next, self._life)
+        return Call(portal, source.next, self._lifetime)
 
 
-def _leave(life: Owner, source: _Source[R]) -> None:
+def _leave(lifetime: Owner, source: _Source[R]) -> None:
     """Close a source in the background; runs in whatever thread collects the garbage."""
     if source.portal is None or source.over:
         return
     if source.portal is current_portal():
-        life.later(Call(source.portal, source.close, life, cancels=False))
+        lifetime.later(Call(source.portal, source.close, lifetime, cancels=False))
     elif source.pid != os.getpid():
         leave_to_parent(source)  # destructed, it would reach for the loop of the parent process

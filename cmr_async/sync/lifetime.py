@@ -14,17 +14,17 @@ from .bulk import BlockingBulkRun, Requests
 from .iterator import BlockingIterator
 from .portal import Call, Portal, current_portal, running_portal
 
-__all__ = ["BlockingClient", "Life", "at_once"]
+__all__ = ["BlockingClient", "Lifetime", "as_tuple"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Life:
-    """The life of one client, shared by all that is made from it: connections close when the last of it is gone."""
+class Lifetime:
+    """The lifetime of one client, shared by all that is made from it: connections close when the last of it is gone."""
 
     def __init__(self, client: AsyncClient) -> None:
-        """Tie an async client to the life of its blocking twin."""
+        """Tie an async client to the lifetime of its blocking twin."""
         self._client = client
         self._closed = False
         self._background: set[Call[Any]] = set()
@@ -110,10 +110,10 @@ class Life:
 
 
 @overload
-def at_once(items: Iterable[R]) -> tuple[R, ...]: ...
+def as_tuple(items: Iterable[R]) -> tuple[R, ...]: ...
 @overload
-def at_once(items: Iterable[R] | None) -> tuple[R, ...] | None: ...
-def at_once(items: Iterable[R] | None) -> tuple[R, ...] | None:
+def as_tuple(items: Iterable[R] | None) -> tuple[R, ...] | None: ...
+def as_tuple(items: Iterable[R] | None) -> tuple[R, ...] | None:
     """Read a small iterable in the caller's thread, where a database behind it may belong."""
     return None if items is None else tuple(items)
 
@@ -126,12 +126,12 @@ def _close_later(client: AsyncClient) -> None:
 
 
 class BlockingClient:
-    """What a blocking client has beside its resources: a life, and the `with` statement."""
+    """What a blocking client has beside its resources: a lifetime, and the `with` statement."""
 
     def __init__(self, client: AsyncClient) -> None:
         """Wrap an async client that no event loop has used yet."""
         self._async = client
-        self._life = Life(client)
+        self._lifetime = Lifetime(client)
 
     def __repr__(self) -> str:
         """Name the client without its key."""
@@ -159,7 +159,7 @@ class BlockingClient:
         traceback: TracebackType | None,
     ) -> None:
         """Close the client; after Ctrl-C without waiting for an order that had gone out."""
-        self._life.close(wait=exc_type is None or issubclass(exc_type, Exception))
+        self._lifetime.close(wait=exc_type is None or issubclass(exc_type, Exception))
 
     def close(self) -> None:
         """Close the connections that the client owns; calls after it raise `ClientStateError`.
@@ -167,4 +167,4 @@ class BlockingClient:
         Orders with `confirm=True` that are under way get their answers first, for at most
         `Timeouts.drain` (15 s).
         """
-        self._life.close()
+        self._lifetime.close()

@@ -11,9 +11,10 @@ import pytest
 
 from cmr_async import AsyncClient, DomainRegistration, Mailbox, Order
 from cmr_async.bulk import OrderOutcome, OrderRequest, OrderState
-from cmr_async.journal.journal import Journal, JournalConflictError, JournalError, Step, StepState, Verdict
+from cmr_async.errors import JournalConflictError, JournalError
+from cmr_async.journal.journal import Journal, Step, StepState, Verdict
 from cmr_async.journal.shared_pace import JournalPace
-from cmr_async.simulator import DEMO_USERS, Fault, Simulator
+from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 from cmr_async.transport import Timeouts
 from tests.loopback import Loopback, stall
 
@@ -80,7 +81,7 @@ LOST = [
 async def test_an_answer_that_proves_nothing_makes_the_order_unknown_for_good(
     sim: Simulator, cmr: AsyncClient, path: str, fault: dict[str, Any], *, after_processing: bool
 ) -> None:
-    sim.faults.add(Fault(**fault, after_processing=after_processing))
+    sim.faults.add(FaultRule(**fault, after_processing=after_processing))
     outcomes = await submit(cmr, path, "a", "b")
     bad = [name for name, outcome in outcomes.items() if outcome.state is OrderState.UNKNOWN]
     assert len(bad) == 1
@@ -96,7 +97,7 @@ async def test_an_answer_that_proves_nothing_makes_the_order_unknown_for_good(
 async def test_a_refusal_in_the_envelope_is_rejected_and_not_sent_again(
     sim: Simulator, cmr: AsyncClient, path: str, status: int
 ) -> None:
-    sim.faults.add(Fault(kind="status", status=status))
+    sim.faults.add(FaultRule(kind="status", status=status))
     assert (await submit(cmr, path, "a"))["a"].state is OrderState.REJECTED
     assert (await submit(cmr, path, "a"))["a"].state is OrderState.SKIPPED
     assert (await states(path), sim.state.ledger) == ({"a": StepState.REJECTED}, [])
@@ -106,7 +107,7 @@ async def test_a_refusal_in_the_envelope_is_rejected_and_not_sent_again(
 async def test_a_refusal_of_the_account_stops_the_run_and_the_rest_stays_planned(
     sim: Simulator, cmr: AsyncClient, path: str, status: int
 ) -> None:
-    sim.faults.add(Fault(kind="status", status=status, times=None))
+    sim.faults.add(FaultRule(kind="status", status=status, times=None))
     run = cmr.bulk.submit([a_request(name) for name in "abc"], journal=path, concurrency=1)
     assert [outcome.state async for outcome in run] == [OrderState.REJECTED]
     assert run.summary.stopped is not None
@@ -114,7 +115,7 @@ async def test_a_refusal_of_the_account_stops_the_run_and_the_rest_stays_planned
 
 
 async def test_a_throttled_order_is_sent_again_under_its_one_claim(sim: Simulator, cmr: AsyncClient, path: str) -> None:
-    sim.faults.add(Fault(kind="status", status=429, headers={"Retry-After": "0"}))
+    sim.faults.add(FaultRule(kind="status", status=429, headers={"Retry-After": "0"}))
     outcome = (await submit(cmr, path, "a"))["a"]
     assert (outcome.state, outcome.attempts, len(sim.state.ledger)) == (OrderState.ACCEPTED, 2, 1)
 
@@ -144,12 +145,12 @@ async def test_changed_input_under_a_known_reference_is_refused_with_the_differe
 async def test_a_conflict_after_an_unknown_of_the_same_order_is_unknown(
     sim: Simulator, cmr: AsyncClient, path: str
 ) -> None:
-    sim.faults.add(Fault(kind="reset"))
+    sim.faults.add(FaultRule(kind="reset"))
     await submit(cmr, path, "a")
     async with Journal.open(path) as journal:
         await journal.verdict("a", Verdict.ABSENT, "for the test")
         await journal.resubmit("a")
-    sim.faults.add(Fault(kind="status", status=409))
+    sim.faults.add(FaultRule(kind="status", status=409))
     assert (await submit(cmr, path, "a"))["a"].state is OrderState.UNKNOWN
     assert await states(path) == {"a": StepState.UNKNOWN}
 
@@ -189,7 +190,7 @@ async def test_leaving_the_loop_leaves_nothing_sent_and_loses_nothing(
 async def test_what_the_drain_learns_after_a_cancellation_is_written_down(
     sim: Simulator, cmr: AsyncClient, path: str
 ) -> None:
-    sim.faults.add(Fault(kind="delay", seconds=0.1, after_processing=True))
+    sim.faults.add(FaultRule(kind="delay", seconds=0.1, after_processing=True))
     task = asyncio.create_task(submit(cmr, path, "a"))
     async with asyncio.timeout(10):
         while not sim.state.ledger:  # noqa: ASYNC110 - the simulator has no event for it
@@ -255,7 +256,7 @@ async def test_a_draft_whose_processing_got_no_answer_is_left_alone(
     sim: Simulator, cmr: AsyncClient, path: str
 ) -> None:
     await submit(cmr, path, "a", confirm=False)
-    sim.faults.add(Fault(kind="close_before_answer", after_processing=True))
+    sim.faults.add(FaultRule(kind="close_before_answer", after_processing=True))
     for _ in range(2):
         assert [outcome.state async for outcome in cmr.bulk.process(path)] == [OrderState.UNKNOWN]
     assert len(sim.state.ledger) == 1

@@ -23,7 +23,7 @@ import pytest
 
 from cmr_async import AsyncClient
 from cmr_async.journal.journal import Journal, Step, StepState, Verdict
-from cmr_async.simulator import Fault, Simulator
+from cmr_async.simulator import FaultRule, Simulator
 
 pytestmark = pytest.mark.slow
 
@@ -165,12 +165,12 @@ class Storm:
         """Slow the simulator down on both sides of the processing, so that kills meet every phase."""
         self.sim.faults.clear()
         if not self.sim.state.requests.by_fault.get("close_unread"):  # few kills may all miss the moment before
-            self.sim.faults.add(Fault(kind="close_unread"))
+            self.sim.faults.add(FaultRule(kind="close_unread"))
         if self.rng.random() < 0.3:
-            self.sim.faults.add(Fault(**self.rng.choice(FAULTS), skip=self.rng.randint(0, 3)))
+            self.sim.faults.add(FaultRule(**self.rng.choice(FAULTS), skip=self.rng.randint(0, 3)))
         for after in (False, True):
             seconds = self.rng.uniform(0, 0.006)
-            self.sim.faults.add(Fault(kind="delay", times=None, seconds=seconds, after_processing=after))
+            self.sim.faults.add(FaultRule(kind="delay", times=None, seconds=seconds, after_processing=after))
 
 
 @attrs.frozen(kw_only=True)
@@ -207,7 +207,7 @@ async def agreement(storm: Storm) -> Agreement:
                 case StepState.ACCEPTED:
                     assert ids == [entry.order_id], entry
                 case StepState.UNKNOWN:
-                    assert entry.verdict is (Verdict.CONFIRMED if ids else Verdict.ABSENT), entry
+                    assert entry.verdict is (Verdict.PLACED if ids else Verdict.ABSENT), entry
                     assert judged[entry.key].verdict is entry.verdict
                     verdicts[entry.verdict] += 1
                 case _:
@@ -223,7 +223,7 @@ async def agreement(storm: Storm) -> Agreement:
             assert (state, order_id or rows[key][1]) == rows[key], "the run said something else than the journal"
     states = Counter(state for state, _ in rows.values())
     return Agreement(
-        accepted=states[StepState.ACCEPTED], confirmed=verdicts[Verdict.CONFIRMED], absent=verdicts[Verdict.ABSENT]
+        accepted=states[StepState.ACCEPTED], confirmed=verdicts[Verdict.PLACED], absent=verdicts[Verdict.ABSENT]
     )
 
 

@@ -15,7 +15,7 @@ from cmr_async.bulk import OrderRequest, OrderState
 from cmr_async.bulk.reconcile import Evidence, Finding, weigh
 from cmr_async.journal.journal import Entry, Journal, Step, StepState, Verdict, fingerprint
 from cmr_async.journal.records import body_of
-from cmr_async.simulator import DEMO_USERS, Fault, Simulator
+from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 
 SENT_AT = 1_800_000_000.0
 USER = DEMO_USERS[0]
@@ -57,13 +57,13 @@ SUBSCRIPTION = {"subscriptionId": "S1", "userId": USER}
         ({"listed": None}, None),
         ({"subscriptions": None}, None),
         ({"failures": ("GET /users failed",)}, None),
-        ({"listed": frozenset({"a.com"})}, Verdict.CONFIRMED),
+        ({"listed": frozenset({"a.com"})}, Verdict.PLACED),
         ({"listed": frozenset({"b.com"})}, Verdict.ABSENT),
-        ({"subscriptions": {"a.com": (SUBSCRIPTION,)}}, Verdict.CONFIRMED),
+        ({"subscriptions": {"a.com": (SUBSCRIPTION,)}}, Verdict.PLACED),
         ({"subscriptions": {"a.com": (SUBSCRIPTION | {"userId": "ANOTHER"},)}}, Verdict.CONFLICT),
         ({"subscriptions": {"a.com": (SUBSCRIPTION | {"periodStart": "2020-01-01T00:00:00Z"},)}}, Verdict.ABSENT),
-        ({"status_known": True}, Verdict.CONFIRMED),
-        ({"events": ({"event": "domain.order.completed", "data": {}},)}, Verdict.CONFIRMED),
+        ({"status_known": True}, Verdict.PLACED),
+        ({"events": ({"event": "domain.order.completed", "data": {}},)}, Verdict.PLACED),
     ],
 )
 def test_evidence_is_weighed(evidence: dict[str, Any], verdict: Verdict | None) -> None:
@@ -117,7 +117,7 @@ def test_absent_takes_every_look_up_and_confirmed_takes_a_sign(
         assert not evidence.failures
         assert not signs
         assert waited >= 900
-    if finding.verdict in {Verdict.CONFIRMED, Verdict.CONFLICT}:
+    if finding.verdict in {Verdict.PLACED, Verdict.CONFLICT}:
         assert signs
 
 
@@ -147,7 +147,7 @@ async def lose(
 ) -> None:
     """Send orders and lose every answer."""
     for request in requests:
-        sim.faults.add(Fault(kind="reset", after_processing=processed))
+        sim.faults.add(FaultRule(kind="reset", after_processing=processed))
         assert [outcome.state async for outcome in cmr.bulk.submit([request], journal=journal)] == [OrderState.UNKNOWN]
 
 
@@ -158,9 +158,9 @@ async def findings(cmr: AsyncClient, journal: Journal, **options: Any) -> list[F
 async def test_an_order_whose_answer_was_lost_is_confirmed(sim: Simulator, cmr: AsyncClient, journal: Journal) -> None:
     await lose(sim, cmr, journal, a_request())
     [finding] = await findings(cmr, journal)
-    assert finding.verdict is Verdict.CONFIRMED
+    assert finding.verdict is Verdict.PLACED
     assert finding.evidence.startswith("GET /domains/by-user lists a.com")
-    assert finding.entry.verdict is Verdict.CONFIRMED
+    assert finding.entry.verdict is Verdict.PLACED
 
 
 async def test_an_order_that_never_arrived_is_absent_and_goes_out_once_when_it_is_resubmitted(
@@ -206,7 +206,7 @@ async def test_a_list_with_more_pages_proves_no_absence(
 ) -> None:
     await lose(sim, cmr, journal, a_request(), processed=False)
     page = b'{"status":200,"message":"","data":{"subscriptions":[],"pagination":{"totalPages":2}}}'
-    sim.faults.add(Fault(kind="status", status=200, body=page, path=path))
+    sim.faults.add(FaultRule(kind="status", status=200, body=page, path=path))
     [finding] = await findings(cmr, journal)
     assert finding.verdict is None
     assert "could not be read to" in finding.evidence
@@ -221,4 +221,4 @@ async def test_a_webhook_event_confirms_an_order_and_names_its_id(
         "data": {"userId": USER, "domainName": "a.com", "orderId": "O1"},
     }
     [finding] = await findings(cmr, journal, events=[event])
-    assert (finding.verdict, finding.order_id, finding.entry.order_id) == (Verdict.CONFIRMED, "O1", "O1")
+    assert (finding.verdict, finding.order_id, finding.entry.order_id) == (Verdict.PLACED, "O1", "O1")

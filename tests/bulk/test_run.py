@@ -13,13 +13,13 @@ import pytest
 
 from cmr_async import BulkSummary, DomainRegistration, Order, OrderOutcome, OrderRequest, OrderState
 from cmr_async.bulk import BulkRun
-from cmr_async.bulk.feeds import RequestSource
+from cmr_async.bulk.feeds import RequestFeed
 from cmr_async.core.endpoints import resolve
 from cmr_async.core.exchange import Exchange, Phase, Request
 from cmr_async.core.pacing import Pacer
 from cmr_async.core.retry import RetryPolicy
 from cmr_async.errors import OutcomeUnknownError, ValidationError
-from cmr_async.pipeline import Caller
+from cmr_async.pipeline import Pipeline
 
 ACCEPTED, REJECTED, UNKNOWN, NOT_SENT = (
     OrderState.ACCEPTED,
@@ -70,7 +70,7 @@ class Api:
         self, source: Any, *, gap: float = 0, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep, **settings: Any
     ) -> BulkRun:
         transport: Any = self
-        caller = Caller(
+        pipeline = Pipeline(
             transport=transport,
             endpoints=resolve({}),
             pacer=Pacer(),
@@ -78,7 +78,7 @@ class Api:
             retry=RetryPolicy(time_budget=0),
             sleep=sleep,
         )
-        return BulkRun(caller, lambda journal: RequestSource(source, journal), **settings)
+        return BulkRun(pipeline, lambda journal: RequestFeed(source, journal), **settings)
 
 
 def always(exchange: Exchange) -> Behaviour:

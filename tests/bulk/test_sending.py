@@ -22,7 +22,7 @@ from cmr_async import (
     UnprocessableError,
     ValidationError,
 )
-from cmr_async.bulk.sending import Placer, check
+from cmr_async.bulk.sending import OrderSender, check
 from cmr_async.core.exchange import CallCancelled
 from cmr_async.resources.orders import Orders
 from tests.wire import LOST, request
@@ -66,7 +66,7 @@ def cancelled(learned: CallCancelled) -> asyncio.CancelledError:
     ids=repr,
 )
 async def test_no_error_names_an_outcome_better_than_it_proves(error: BaseException, state: OrderState) -> None:
-    outcome = await Placer(orders=cast("Orders", Misbehaving(error))).place(check(0, request(0)))
+    outcome = await OrderSender(orders=cast("Orders", Misbehaving(error))).place(check(0, request(0)))
     assert outcome.state is state
     assert outcome.error is not None
     assert outcome.order_id is None

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cmr_async.cli.app import app
-from cmr_async.simulator import DEMO_USERS, Fault, Simulator
+from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 
 DOMAINS = ("a-one.com", "b-two.com", "c-three.com", "d-four.com")
 
@@ -50,8 +50,8 @@ async def test_the_same_command_goes_on_and_buys_nothing_twice(
     monkeypatch.setattr("cmr_async.cli.run._signals.__exit__", lambda *_: None)
     journal = tmp_path / "run.db"
     async with Simulator(rate_limit=None, time_scale=1000) as simulator:
-        simulator.faults.add(Fault(kind="reset", after_processing=True, method="POST", skip=1))
-        simulator.faults.add(Fault(kind="close_unread", method="POST", skip=2))
+        simulator.faults.add(FaultRule(kind="reset", after_processing=True, method="POST", skip=1))
+        simulator.faults.add(FaultRule(kind="close_unread", method="POST", skip=2))
         submit = (simulator, "orders", "submit", orders, "--confirm", "--yes", "--journal", journal)
         code, said = await in_thread(cmr, *submit)
         assert code == 3
@@ -90,7 +90,7 @@ async def test_events_of_webhooks_are_evidence(
     data = {"userId": DEMO_USERS[0], "domainName": DOMAINS[0], "orderId": "ORDER-1"}
     events.write_text(json.dumps({"event": "domain.order.failed", "eventId": "E", "data": data}) + "\n")
     async with Simulator(rate_limit=None) as simulator:
-        simulator.faults.add(Fault(kind="close_unread", method="POST", path="/orders/json"))
+        simulator.faults.add(FaultRule(kind="close_unread", method="POST", path="/orders/json"))
         await in_thread(
             cmr, simulator, "orders", "submit", orders, "--confirm", "--yes", "--journal", journal, "--concurrency", 1
         )

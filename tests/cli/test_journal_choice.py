@@ -10,7 +10,7 @@ import pytest
 from typer.testing import Result
 
 from cmr_async.cli import journal_choice
-from cmr_async.simulator import DEMO_USERS, Fault, Simulator
+from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 
 Cmr = Callable[..., Result]
 Start = Callable[..., Simulator]
@@ -45,7 +45,7 @@ def test_a_paid_run_goes_on_when_the_same_command_is_given_again(
     cmr: Cmr, start_simulator: Start, orders: Path
 ) -> None:
     simulator = start_simulator(rate_limit=None)
-    simulator.faults.add(Fault(kind="status", status=401, path="/orders/json", skip=1))
+    simulator.faults.add(FaultRule(kind="status", status=401, path="/orders/json", skip=1))
     paid = ("orders", "submit", orders, "--confirm", "--yes", "--concurrency", "1")
     cut = cmr(*paid)
     assert cut.exit_code == 1

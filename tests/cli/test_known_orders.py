@@ -13,7 +13,7 @@ from typer.testing import Result
 from cmr_async import DomainRegistration, Order, OrderRequest
 from cmr_async.cli import submission
 from cmr_async.journal.journal import Journal, StepState
-from cmr_async.simulator import DEMO_USERS, Fault, Simulator
+from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 
 Cmr = Callable[..., Result]
 Start = Callable[..., Simulator]
@@ -50,8 +50,8 @@ def test_a_plan_shows_what_was_dealt_with_before(
     assert not journal.exists()
 
     simulator = start_simulator(rate_limit=None)
-    simulator.faults.add(Fault(kind="reset", after_processing=True, path="/orders/json", skip=1))
-    simulator.faults.add(Fault(kind="status", status=422, path="/orders/json", skip=2))
+    simulator.faults.add(FaultRule(kind="reset", after_processing=True, path="/orders/json", skip=1))
+    simulator.faults.add(FaultRule(kind="status", status=422, path="/orders/json", skip=2))
     cmr("orders", "submit", orders, "--confirm", "--yes", "--journal", journal, "--concurrency", "1")
     with orders.open("a") as file:
         file.write(f"{DEMO_USERS[0]},ref-4,domain-4.com,home.com\n")
@@ -160,7 +160,7 @@ def test_more_is_never_sent_than_the_plan_showed(
     """Between plan and run somebody plans a refused order again; nobody has said yes to that one."""
     simulator = start_simulator(rate_limit=None)
     journal = tmp_path / "run.db"
-    simulator.faults.add(Fault(kind="status", status=422, path="/orders/json", times=None))
+    simulator.faults.add(FaultRule(kind="status", status=422, path="/orders/json", times=None))
     submit = ("orders", "submit", orders, "--confirm", "--journal", journal)
     cmr(*submit, "--yes")
     simulator.faults.clear()

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import Result
 
 from cmr_async import __version__
-from cmr_async.simulator import DEMO_USERS, Fault, Simulator
+from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 USER = DEMO_USERS[0]
@@ -130,7 +130,7 @@ def test_an_empty_wallet_stops_the_run(cmr: Cmr, start_simulator: Start, orders:
 
 def test_an_order_in_doubt_makes_exit_code_three(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
     simulator = start_simulator()
-    simulator.faults.add(Fault(kind="reset", after_processing=True, path="/orders/json"))
+    simulator.faults.add(FaultRule(kind="reset", after_processing=True, path="/orders/json"))
     result = cmr("orders", "submit", orders)
     assert result.exit_code == 3
     assert "2 drafts accepted of 3 orders." in result.stdout
@@ -143,7 +143,7 @@ def test_a_refused_order_is_a_result_like_the_others(
     cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
 ) -> None:
     simulator = start_simulator()
-    simulator.faults.add(Fault(kind="status", status=422, message="=not available"))
+    simulator.faults.add(FaultRule(kind="status", status=422, message="=not available"))
     output = tmp_path / "results.csv"
 
     result = cmr("orders", "submit", orders, "--output", output, "--concurrency", "1")

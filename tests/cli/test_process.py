@@ -11,7 +11,7 @@ import pytest
 from typer.testing import Result
 
 from cmr_async import AsyncClient, DomainRegistration, Mailbox, Order, OrderRequest
-from cmr_async.simulator import DEMO_USERS, Fault, Simulator
+from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 from tests.cli.terminal import on_terminal
 
 Cmr = Callable[..., Result]
@@ -42,7 +42,7 @@ async def submit(simulator: Simulator, journal: Path, *requests: OrderRequest) -
 def journal(simulator: Simulator, tmp_path: Path) -> Path:
     """Three accepted drafts, a refused one, and a paid order."""
     journal = tmp_path / "run.db"
-    simulator.faults.add(Fault(kind="status", status=422, skip=3))
+    simulator.faults.add(FaultRule(kind="status", status=422, skip=3))
     asyncio.run(submit(simulator, journal, *map(a_request, "abcd"), a_request("e", confirm=True)))
     assert paid(simulator) == ["e"]
     return journal
@@ -183,8 +183,8 @@ def test_drafts_can_be_named(process: Cmr, simulator: Simulator) -> None:
 def test_a_draft_whose_processing_got_no_answer_is_shown_and_left_alone(
     cmr: Cmr, process: Cmr, simulator: Simulator, journal: Path
 ) -> None:
-    simulator.faults.add(Fault(kind="reset", after_processing=True, path=PATH))
-    simulator.faults.add(Fault(kind="status", status=422, path=PATH, skip=1))
+    simulator.faults.add(FaultRule(kind="reset", after_processing=True, path=PATH))
+    simulator.faults.add(FaultRule(kind="status", status=422, path=PATH, skip=1))
     first = process("--yes")
     assert first.exit_code == 3
     assert f"The unknown orders are left alone: run `cmr orders reconcile {journal}`." in first.stdout

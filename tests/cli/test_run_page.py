@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from cmr_async.simulator import DEMO_USERS, Fault, Simulator
+from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 
 Cmr = Callable[..., Result]
 Start = Callable[..., Simulator]
@@ -33,8 +33,8 @@ def test_a_page_is_written_with_a_journal_and_without(
     cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path, journal: tuple[str, ...]
 ) -> None:
     simulator = start_simulator(rate_limit=None)
-    simulator.faults.add(Fault(kind="reset", after_processing=True, path="/orders/json", skip=1))
-    simulator.faults.add(Fault(kind="status", status=422, path="/orders/json", skip=2))
+    simulator.faults.add(FaultRule(kind="reset", after_processing=True, path="/orders/json", skip=1))
+    simulator.faults.add(FaultRule(kind="status", status=422, path="/orders/json", skip=2))
     page = tmp_path / "run.html"
     result = cmr("orders", "submit", orders, *journal, "--report", page, "--concurrency", "1")
     assert result.exit_code == 3

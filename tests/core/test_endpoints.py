@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cmr_async.core.endpoints import DEFAULT_BASE_URL, ENDPOINTS, Endpoint, Evidence, UserIdIn, require_path, resolve
-from cmr_async.errors import ConfigurationError, EndpointNotConfigured
+from cmr_async.errors import ConfigurationError, EndpointNotConfiguredError
 
 ROWS = pytest.mark.parametrize("row", ENDPOINTS.values(), ids=ENDPOINTS.keys())
 
@@ -67,7 +67,7 @@ def test_the_documented_paths(name: str, method: str, path: str) -> None:
 
 
 def test_a_path_that_is_missing_says_how_to_set_it() -> None:
-    with pytest.raises(EndpointNotConfigured) as caught:
+    with pytest.raises(EndpointNotConfiguredError) as caught:
         require_path(ENDPOINTS["orders.process"])
     assert caught.value.endpoint == "orders.process"
     assert str(caught.value) == (

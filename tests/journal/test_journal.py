@@ -17,16 +17,20 @@ from typing import Any
 import pytest
 
 from cmr_async import DomainRegistration, Mailbox, Order
-from cmr_async.errors import CMRError, ConfigurationError, ValidationError
+from cmr_async.errors import (
+    CMRError,
+    ConfigurationError,
+    JournalConflictError,
+    JournalError,
+    JournalVersionError,
+    ValidationError,
+)
 from cmr_async.journal import group_commit, liveness
 from cmr_async.journal.journal import (
     JOURNAL_COLUMNS,
     Claim,
     Entry,
     Journal,
-    JournalConflictError,
-    JournalError,
-    JournalVersionError,
     Step,
     StepState,
     Verdict,
@@ -441,14 +445,14 @@ async def an_unknown(journal: Journal, key: str = "A") -> Claim:
 
 async def test_a_verdict_stands_beside_the_unknown(journal: Journal, clock: Clock) -> None:
     await an_unknown(journal)
-    entry = await journal.verdict("A", Verdict.CONFIRMED, "example.com is in the user's domains", order_id="O9")
+    entry = await journal.verdict("A", Verdict.PLACED, "example.com is in the user's domains", order_id="O9")
     assert (entry.state, entry.verdict, entry.evidence) == (
         UNKNOWN,
-        Verdict.CONFIRMED,
+        Verdict.PLACED,
         "example.com is in the user's domains",
     )
     assert (entry.order_id, entry.verdict_at) == ("O9", clock.now)
-    assert [entry.key async for entry in journal.entries(verdict=Verdict.CONFIRMED)] == ["A"]
+    assert [entry.key async for entry in journal.entries(verdict=Verdict.PLACED)] == ["A"]
     assert (await changes(journal))[-1] == "verdict:confirmed"
 
 
@@ -464,7 +468,7 @@ async def test_only_an_absent_order_is_planned_again(journal: Journal) -> None:
     await an_unknown(journal)
     with pytest.raises(JournalError, match="no verdict yet"):
         await journal.resubmit("A")
-    for verdict in (Verdict.CONFIRMED, Verdict.CONFLICT):
+    for verdict in (Verdict.PLACED, Verdict.CONFLICT):
         await journal.verdict("A", verdict, "seen")
         with pytest.raises(JournalError, match=f"the verdict is {verdict.value}"):
             await journal.resubmit("A")
@@ -512,7 +516,7 @@ async def test_what_comes_after_the_second_claim_is_kept_in_the_history(journal:
     assert (await stored(journal)).state is SENT
 
 
-@pytest.mark.parametrize("verdict", [Verdict.CONFIRMED, Verdict.CONFLICT])
+@pytest.mark.parametrize("verdict", [Verdict.PLACED, Verdict.CONFLICT])
 async def test_not_sent_does_not_count_against_the_evidence(
     journal: Journal, location: str, clock: Clock, verdict: Verdict
 ) -> None:

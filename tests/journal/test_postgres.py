@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from cmr_async import DomainRegistration, Order
-from cmr_async.journal.journal import Journal, JournalError, JournalVersionError, StepState
+from cmr_async.errors import JournalError, JournalVersionError
+from cmr_async.journal.journal import Journal, StepState
 from cmr_async.models.requests import OrderRequest
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 from cmr_async import DomainRegistration, Order
-from cmr_async.journal.journal import Claim, Journal, JournalError, Step, StepState, Verdict
+from cmr_async.errors import JournalError
+from cmr_async.journal.journal import Claim, Journal, Step, StepState, Verdict
 from cmr_async.models.requests import OrderRequest
 
 pytestmark = pytest.mark.slow

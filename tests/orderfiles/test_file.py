@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from cmr_async.errors import OrderFileChangedError, OrderFileError
 from cmr_async.models import BillingCycle, DomainRegistration, GoogleOAuth, Mailbox, Order, ServiceProvider
-from cmr_async.orderfiles.file import InputChangedError, InputFormat, InputUnreadableError, OrderFile
+from cmr_async.orderfiles.file import InputFormat, OrderFile
 from cmr_async.orderfiles.located import ReadOrder
 from cmr_async.orderfiles.table import COLUMNS
 from cmr_async.orderfiles.template import template_text
@@ -391,11 +392,11 @@ def test_a_file_without_a_telling_name_is_known_by_its_first_bytes(
 def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
     (tmp_path / "poem").write_text("Shall I compare thee")
     (tmp_path / "wide.csv").write_bytes("domain".encode("utf-16"))
-    with pytest.raises(InputUnreadableError, match="No such file"):
+    with pytest.raises(OrderFileError, match="No such file"):
         OrderFile(tmp_path / "absent.csv")
-    with pytest.raises(InputUnreadableError, match="--format"):
+    with pytest.raises(OrderFileError, match="--format"):
         OrderFile(tmp_path / "poem")
-    with pytest.raises(InputUnreadableError, match="UTF-16"):
+    with pytest.raises(OrderFileError, match="UTF-16"):
         OrderFile(tmp_path / "wide.csv")
 
 
@@ -404,7 +405,7 @@ def test_a_file_that_changes_after_it_was_opened_is_noticed(tmp_path: Path) -> N
     with OrderFile(path) as file:
         file.raise_if_changed()
         os.utime(path, ns=(1, 1))
-        with pytest.raises(InputChangedError):
+        with pytest.raises(OrderFileChangedError):
             file.raise_if_changed()
 
 

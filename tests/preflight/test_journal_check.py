@@ -12,9 +12,10 @@ import pytest
 import sqlalchemy as sa
 
 from cmr_async import DomainRegistration, Mailbox, Order, OrderRequest
-from cmr_async.journal.journal import Journal, JournalError, JournalVersionError, StepState, Verdict
+from cmr_async.errors import JournalError, JournalVersionError
+from cmr_async.journal.journal import Journal, StepState, Verdict
 from cmr_async.orderfiles.located import ReadOrder
-from cmr_async.preflight.journal_check import KnownOrders
+from cmr_async.preflight.journal_check import JournalCheck
 from cmr_async.preflight.plan import Plan, check_orders, make_plan
 
 
@@ -31,7 +32,7 @@ def read_orders(*requests: OrderRequest) -> list[ReadOrder]:
 
 
 def checked(location: str, *requests: OrderRequest, kind_matters: bool = True) -> list[ReadOrder]:
-    with KnownOrders(location, kind_matters=kind_matters) as known:
+    with JournalCheck(location, kind_matters=kind_matters) as known:
         return list(check_orders(read_orders(*requests), known=known))
 
 
@@ -70,7 +71,7 @@ async def test_a_claim_without_an_outcome_is_settled(location: str) -> None:
 async def test_settled_orders_cost_nothing_and_are_counted_by_state(location: str) -> None:
     await write(location, request("one"), request("two"))
     await write(location, request("three"), state=StepState.UNKNOWN)
-    with KnownOrders(location) as known:
+    with JournalCheck(location) as known:
         plan = make_plan(read_orders(*map(request, ("one", "two", "three", "four"))), known=known)
     assert plan.settled == {"accepted": 2, "unknown": 1}
     assert (plan.orders, plan.to_send, plan.domains, plan.affordable) == (4, 1, 1, 1)
@@ -99,7 +100,7 @@ async def test_a_difference_in_a_table_is_named_by_row_and_column(location: str,
     with OrderFile(path) as file:
         await write(location, *(read.request for read in file.orders() if read.request is not None))
     path.write_text(path.read_text().replace("b,B,C", "b,D,C").replace("U1", "U2"))
-    with OrderFile(path) as file, KnownOrders(location) as known:
+    with OrderFile(path) as file, JournalCheck(location) as known:
         (read,) = check_orders(file.orders(), known=known)
     assert [str(fault).removeprefix(f"{path}, ") for fault in read.faults] == [
         'row 2, user_id: the journal has "U1", now it is "U2" (A, accepted there)',
@@ -124,7 +125,7 @@ async def test_a_draft_is_not_the_paid_order_unless_only_the_things_matter(locat
 async def test_a_domain_that_was_ordered_under_another_key_is_a_fault(location: str, state: StepState) -> None:
     await write(location, request("one", reference="A"), state=state)
     (fault,) = faults(location, request("two"), request("one", reference="B"))
-    name = KnownOrders(location).name
+    name = JournalCheck(location).name
     assert fault.startswith(
         f"a.jsonl, row 2, domains[0].domain: one.com is ordered by A ({state}) in the journal {name}"
     )
@@ -187,7 +188,7 @@ async def test_orders_are_found_by_their_keys_however_many_the_journal_has(tmp_p
     """Left to itself SQLite reads the index of a whole journal for so many keys."""
     location = str(tmp_path / "run.db")
     await write(location, request("one"))
-    with KnownOrders(location) as known:
+    with JournalCheck(location) as known:
         list(known.compare(read_orders(request("one"))))
         assert known._engine is not None
         asked: list[tuple[str, Any]] = []

@@ -14,7 +14,7 @@ from cmr_async import NotSentError, OutcomeUnknownError, RateLimitError, RetryPo
 from cmr_async.core.endpoints import ENDPOINTS
 from cmr_async.core.exchange import Exchange, Phase, Request
 from cmr_async.core.pacing import Pacer
-from cmr_async.pipeline import Caller
+from cmr_async.pipeline import Pipeline
 from cmr_async.transport import Transport
 from tests.wire import ACCEPTED, LOST, UNSENT, complete
 
@@ -60,8 +60,8 @@ def refused(seconds: str) -> Exchange:
     return Exchange(phase=Phase.COMPLETE, status=429, headers={"retry-after": seconds})
 
 
-def caller(server: Server, *, pacer: Pacer | None = None, gap: float = 0.203, budget: float = 60) -> Caller:
-    return Caller(
+def caller(server: Server, *, pacer: Pacer | None = None, gap: float = 0.203, budget: float = 60) -> Pipeline:
+    return Pipeline(
         transport=cast("Transport", server),
         endpoints=ENDPOINTS,
         pacer=pacer or Pacer(),
@@ -73,8 +73,8 @@ def caller(server: Server, *, pacer: Pacer | None = None, gap: float = 0.203, bu
     )
 
 
-async def create(caller: Caller) -> object:
-    return await caller.call("orders.create", subject=lambda: "The order", user_id="U", body=b"{}", pays=True)
+async def create(pipeline: Pipeline) -> object:
+    return await pipeline.call("orders.create", subject=lambda: "The order", user_id="U", body=b"{}", pays=True)
 
 
 @pytest.mark.parametrize("exchange", [UNSENT, complete(429), refused("3"), refused("0"), refused("soon")])
@@ -136,5 +136,5 @@ async def test_nothing_more_is_sent_once_it_may_not() -> None:
     server = Server(HandClock(), lambda _: refused("0"))
     answers = iter([None, None, "it lost its claim"])
     with pytest.raises(NotSentError, match="lost its claim"):
-        await caller(server).call("orders.create", subject=lambda: "The order", held_back=lambda: next(answers))
+        await caller(server).call("orders.create", subject=lambda: "The order", veto=lambda: next(answers))
     assert len(server.times) == 2

@@ -15,7 +15,7 @@ from yarl import URL
 from cmr_async import AsyncClient, __version__
 from cmr_async.errors import (
     AuthenticationError,
-    EndpointNotConfigured,
+    EndpointNotConfiguredError,
     NotFoundError,
     OrderWarning,
     OutcomeUnknownError,
@@ -153,7 +153,7 @@ async def test_a_draft_is_processed_by_its_id(cmr: AsyncClient, mocked_api: aior
 
 async def test_processing_needs_a_path_that_the_caller_names(mocked_api: aioresponses) -> None:
     async with AsyncClient("a-key", BASE) as cmr:
-        with pytest.raises(EndpointNotConfigured):
+        with pytest.raises(EndpointNotConfiguredError):
             await cmr.orders.process("ord_1", user_id="user-1")
     assert mocked_api.requests == {}
 

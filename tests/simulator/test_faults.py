@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cmr_async.simulator import Fault, FaultScript
+from cmr_async.simulator import FaultRule, FaultScript
 
 
 def strikes(script: FaultScript, times: int, method: str = "POST", path: str = "/orders/json") -> list[str | None]:
@@ -14,27 +14,27 @@ def strikes(script: FaultScript, times: int, method: str = "POST", path: str = "
 
 def test_a_fault_strikes_once_unless_told_otherwise() -> None:
     script = FaultScript()
-    script.add(Fault(kind="reset"))
+    script.add(FaultRule(kind="reset"))
     assert strikes(script, 2) == ["reset", None]
 
 
 def test_faults_strike_in_the_order_they_were_added() -> None:
     script = FaultScript()
-    script.add(Fault(kind="reset", times=2))
-    script.add(Fault(kind="stall", times=None))
+    script.add(FaultRule(kind="reset", times=2))
+    script.add(FaultRule(kind="stall", times=None))
     assert strikes(script, 5) == ["reset", "reset", "stall", "stall", "stall"]
     assert script.fired == {"reset": 2, "stall": 3}
 
 
 def test_a_fault_can_let_some_requests_pass() -> None:
     script = FaultScript()
-    script.add(Fault(kind="cut", skip=2))
+    script.add(FaultRule(kind="cut", skip=2))
     assert strikes(script, 4) == [None, None, "cut", None]
 
 
 def test_only_a_request_that_matches_is_struck() -> None:
     script = FaultScript()
-    script.add(Fault(kind="reset", method="GET", path="/users"))
+    script.add(FaultRule(kind="reset", method="GET", path="/users"))
     assert strikes(script, 1) + strikes(script, 1, "GET") + strikes(script, 1, "GET", "/users") == [
         None,
         None,
@@ -44,14 +44,14 @@ def test_only_a_request_that_matches_is_struck() -> None:
 
 def test_a_fault_after_processing_waits_for_the_answer() -> None:
     script = FaultScript()
-    script.add(Fault(kind="reset", after_processing=True))
+    script.add(FaultRule(kind="reset", after_processing=True))
     assert script.take("POST", "/orders/json", processed=False) is None
-    assert script.take("POST", "/orders/json", processed=True) == Fault(kind="reset", after_processing=True)
+    assert script.take("POST", "/orders/json", processed=True) == FaultRule(kind="reset", after_processing=True)
 
 
 def test_clearing_forgets_what_waits_and_keeps_the_counts() -> None:
     script = FaultScript()
-    script.add(Fault(kind="reset", times=None))
+    script.add(FaultRule(kind="reset", times=None))
     strikes(script, 1)
     script.clear()
     assert (strikes(script, 1), script.waiting, script.fired) == ([None], (), {"reset": 1})
@@ -59,4 +59,4 @@ def test_clearing_forgets_what_waits_and_keeps_the_counts() -> None:
 
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="kind"):
-        Fault(kind="explode")
+        FaultRule(kind="explode")

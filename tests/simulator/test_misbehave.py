@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from aiohttp import ClientError, ClientOSError, ClientPayloadError, ServerDisconnectedError
 
-from cmr_async.simulator import Fault
+from cmr_async.simulator import FaultRule
 
 from .conftest import USER, Caller, Start, order_body
 
@@ -27,7 +27,7 @@ async def test_a_lost_connection_hides_whether_the_order_was_placed(
     start: Start, kind: str, *, after_processing: bool
 ) -> None:
     caller = await start()
-    caller.sim.faults.add(Fault(kind=kind, after_processing=after_processing))
+    caller.sim.faults.add(FaultRule(kind=kind, after_processing=after_processing))
     with pytest.raises(ClientError) as caught:
         await caller.order(order_body(confirm=True))
     assert type(caught.value) is (ClientOSError if kind == "reset" else ServerDisconnectedError)
@@ -40,7 +40,7 @@ async def test_a_lost_connection_hides_whether_the_order_was_placed(
 @pytest.mark.parametrize("after_processing", [False, True])
 async def test_a_stall_never_answers(start: Start, *, after_processing: bool) -> None:
     caller = await start()
-    caller.sim.faults.add(Fault(kind="stall", after_processing=after_processing))
+    caller.sim.faults.add(FaultRule(kind="stall", after_processing=after_processing))
     waiting = asyncio.ensure_future(caller.order(order_body(confirm=True)))
     while not caller.sim.faults.fired:  # noqa: ASYNC110 - yields to the server, waits for no time
         await asyncio.sleep(0)
@@ -53,7 +53,7 @@ async def test_a_stall_never_answers(start: Start, *, after_processing: bool) ->
 
 async def test_a_cut_answer_promises_more_than_it_brings(start: Start) -> None:
     caller = await start()
-    caller.sim.faults.add(Fault(kind="cut", after_processing=True))
+    caller.sim.faults.add(FaultRule(kind="cut", after_processing=True))
     with pytest.raises(ClientPayloadError):
         await caller.order(order_body(confirm=True))
     assert placed(caller) == (1, 1, 1)
@@ -62,7 +62,7 @@ async def test_a_cut_answer_promises_more_than_it_brings(start: Start) -> None:
 
 async def test_an_answer_can_be_cut_without_any_order(start: Start) -> None:
     caller = await start()
-    caller.sim.faults.add(Fault(kind="cut", status=200))
+    caller.sim.faults.add(FaultRule(kind="cut", status=200))
     with pytest.raises(ClientPayloadError):
         await caller.order(order_body(confirm=True))
     assert placed(caller) == (1, 0, 0)
@@ -70,8 +70,8 @@ async def test_an_answer_can_be_cut_without_any_order(start: Start) -> None:
 
 async def test_a_delay_answers_late_but_rightly(start: Start) -> None:
     caller = await start()
-    caller.sim.faults.add(Fault(kind="delay", seconds=0.001))
-    caller.sim.faults.add(Fault(kind="delay", seconds=0.001, after_processing=True))
+    caller.sim.faults.add(FaultRule(kind="delay", seconds=0.001))
+    caller.sim.faults.add(FaultRule(kind="delay", seconds=0.001, after_processing=True))
     assert (await caller.order(order_body(confirm=True))).json["status"] == 200
     assert caller.sim.state.requests.by_fault == {"delay": 2}
     assert placed(caller) == (1, 1, 1)
@@ -80,7 +80,7 @@ async def test_a_delay_answers_late_but_rightly(start: Start) -> None:
 async def test_a_delayed_processing_still_finds_its_order_in_the_body(start: Start) -> None:
     caller = await start()
     order_id = (await caller.order(order_body(confirm=False))).json["data"]["orderId"]
-    caller.sim.faults.add(Fault(kind="delay", seconds=0.001, path="/orders/process"))
+    caller.sim.faults.add(FaultRule(kind="delay", seconds=0.001, path="/orders/process"))
     reply = await caller.post("/orders/process", {"orderId": order_id}, userId=USER)
     assert (reply.status, len(caller.sim.state.ledger)) == (200, 1)
 
@@ -88,7 +88,7 @@ async def test_a_delayed_processing_still_finds_its_order_in_the_body(start: Sta
 @pytest.mark.parametrize("after_processing", [False, True])
 async def test_a_status_can_come_in_the_envelope(start: Start, *, after_processing: bool) -> None:
     caller = await start()
-    fault = Fault(
+    fault = FaultRule(
         kind="status", status=503, message="Busy", headers={"Retry-After": "2"}, after_processing=after_processing
     )
     caller.sim.faults.add(fault)
@@ -101,13 +101,13 @@ async def test_a_status_can_come_in_the_envelope(start: Start, *, after_processi
 @pytest.mark.parametrize(
     ("fault", "content_type", "body"),
     [
-        (Fault(kind="status", status=524, envelope=False), "text/html", b"<html><body><h1>524</h1></body></html>"),
-        (Fault(kind="status", status=200, body=b"{}"), "application/json", b"{}"),
-        (Fault(kind="status", status=403, envelope=False, body=b"<p>"), "text/html", b"<p>"),
+        (FaultRule(kind="status", status=524, envelope=False), "text/html", b"<html><body><h1>524</h1></body></html>"),
+        (FaultRule(kind="status", status=200, body=b"{}"), "application/json", b"{}"),
+        (FaultRule(kind="status", status=403, envelope=False, body=b"<p>"), "text/html", b"<p>"),
     ],
 )
 async def test_a_status_can_come_from_something_in_between(
-    start: Start, fault: Fault, content_type: str, body: bytes
+    start: Start, fault: FaultRule, content_type: str, body: bytes
 ) -> None:
     caller = await start()
     caller.sim.faults.add(fault)
@@ -119,14 +119,14 @@ async def test_a_status_can_come_from_something_in_between(
 
 async def test_a_redirect_leads_elsewhere(start: Start) -> None:
     caller = await start()
-    caller.sim.faults.add(Fault(kind="status", status=307, headers={"Location": "http://127.0.0.1:9/"}))
+    caller.sim.faults.add(FaultRule(kind="status", status=307, headers={"Location": "http://127.0.0.1:9/"}))
     reply = await caller.order(order_body(confirm=True))
     assert (reply.status, reply.headers["Location"]) == (307, "http://127.0.0.1:9/")
 
 
 async def test_a_refused_request_leaves_the_fault_for_a_processed_one(start: Start) -> None:
     caller = await start()
-    caller.sim.faults.add(Fault(kind="reset", after_processing=True))
+    caller.sim.faults.add(FaultRule(kind="reset", after_processing=True))
     assert (await caller.order(order_body(extra=1))).status == 400
     with pytest.raises(ClientError):
         await caller.order(order_body())

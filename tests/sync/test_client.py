@@ -1,4 +1,4 @@
-"""The blocking client in one process: threads, context, life, one pace, and errors that travel."""
+"""The blocking client in one process: threads, context, lifetime, one pace, and errors that travel."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import pytest
 from cmr_async import Client, ClientStateError, OrderRequest, OrderState
 from cmr_async.client import AsyncClient
 from cmr_async.sync import BlockingIterator
-from cmr_async.sync.lifetime import Life
+from cmr_async.sync.lifetime import Lifetime
 
 from .conftest import Server
 from .test_client import ORDER, client
@@ -41,7 +41,7 @@ def numbers() -> Numbers:
 
 @pytest.fixture
 def iterator(numbers: Numbers) -> BlockingIterator[int]:
-    return Life(AsyncClient("key", "http://localhost")).iterate(numbers.items)
+    return Lifetime(AsyncClient("key", "http://localhost")).iterate(numbers.items)
 
 
 def test_it_pulls_one_item_at_a_time(numbers: Numbers, iterator: BlockingIterator[int]) -> None:
@@ -57,7 +57,7 @@ def test_it_ends_and_stays_ended(numbers: Numbers, iterator: BlockingIterator[in
 
 
 def test_a_loop_that_is_left_closes_the_source(numbers: Numbers) -> None:
-    for number in Life(AsyncClient("key", "http://localhost")).iterate(numbers.items):
+    for number in Lifetime(AsyncClient("key", "http://localhost")).iterate(numbers.items):
         if number == 2:
             break
     assert numbers.closed.wait(5)
@@ -74,7 +74,7 @@ def test_a_with_block_has_closed_the_source_at_its_end(numbers: Numbers, iterato
 
 def test_garbage_closes_the_source(numbers: Numbers, iterator: BlockingIterator[int], request: object) -> None:
     other = Numbers()
-    kept = [Life(AsyncClient("key", "http://localhost")).iterate(other.items)]
+    kept = [Lifetime(AsyncClient("key", "http://localhost")).iterate(other.items)]
     next(kept[0])
     kept.append(kept)  # type: ignore[arg-type]  # a cycle
     del kept

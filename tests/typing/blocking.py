@@ -1,7 +1,7 @@
 """Checked by mypy and pyright, never run: a blocking call has the type of the async one without its `await`.
 
 `same` takes a pair of values of exactly one type; for the parameters, mypy and pyright compare each method of the
-blocking client with the async one where it passes them on (`Life.call` in `cmr_async/sync/client.py`).
+blocking client with the async one where it passes them on (`Lifetime.call` in `cmr_async/sync/client.py`).
 """
 
 from __future__ import annotations
