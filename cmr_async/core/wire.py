@@ -122,8 +122,8 @@ def unstructure_order(order: Order) -> dict[str, Any]:
 
 
 def dump_order(order: Order) -> bytes:
-    """Return an order as the bytes of the request body."""
-    return orjson.dumps(unstructure_order(order))
+    """Return an order as the bytes of the request body, with sorted names, so that equal orders have equal bytes."""
+    return orjson.dumps(unstructure_order(order), option=orjson.OPT_SORT_KEYS)
 
 
 def structure_order(body: Mapping[str, Any]) -> Order:

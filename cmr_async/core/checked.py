@@ -1,0 +1,45 @@
+"""An order on its way: checked once, serialised once, and carried as these values to the journal and to the wire."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import attrs
+
+from ..errors import Fault
+from ..models import Order
+from ..models.requests import OrderRequest
+from .validation import inspect_order, user_id_faults
+from .wire import dump_order
+
+__all__ = ["CheckedOrder", "check_request"]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class CheckedOrder:
+    """A request with everything that the check found. One with faults must not be sent."""
+
+    #: The request as the caller gave it.
+    request: OrderRequest
+    #: The order as it will be sent: domain names in lower case and punycode.
+    order: Order
+    #: What forbids sending it.
+    faults: tuple[Fault, ...] = ()
+    #: What deserves a look although it will be sent.
+    cautions: tuple[Fault, ...] = ()
+
+    @cached_property
+    def body(self) -> bytes:
+        """The request body: the bytes that the journal keeps and that are sent."""
+        return dump_order(self.order)
+
+
+def check_request(request: OrderRequest) -> CheckedOrder:
+    """Check one request; raises nothing, sends nothing."""
+    findings = inspect_order(request.order)
+    return CheckedOrder(
+        request=request,
+        order=findings.order,
+        faults=(*user_id_faults(request.user_id), *findings.faults),
+        cautions=findings.cautions,
+    )
