@@ -14,15 +14,18 @@ import attrs
 from .core.endpoints import Endpoint, UserIdIn, require_path
 from .core.exchange import CallCancelled, Exchange, Request
 from .core.judge import Judgement, Outcome, judge
-from .core.pacing import Pacer
+from .core.pacing import Pacer, renew_locks
 from .core.retry import RetryPolicy, may_repeat
 from .errors import APIError, CMRError, ConfigurationError, NotSentError, RateLimitError
+from .forks import in_forked_child
 from .models import Envelope
 from .transport import Transport
 
 __all__ = ["Pipeline", "SharedPace"]
 
 logger: logging.Logger = logging.getLogger("cmr_async")
+
+in_forked_child(renew_locks)
 
 #: Seconds to hold all requests back after a 429 without a readable `Retry-After`.
 _DEFAULT_PAUSE = 1.0

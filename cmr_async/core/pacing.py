@@ -7,10 +7,9 @@ second; a gap of exactly 200 ms lets a sixth in, 203 ms does not.
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 
-__all__ = ["DEFAULT_GAP", "Pacer", "pace_name", "shared_pacer"]
+__all__ = ["DEFAULT_GAP", "Pacer", "pace_name", "renew_locks", "shared_pacer"]
 
 #: Seconds between two requests: 98.5 % of 5 requests a second.
 DEFAULT_GAP = 0.203
@@ -59,7 +58,7 @@ class Pacer:
         return max(0.0, self._paused_until - now)
 
     def renew_lock(self) -> None:
-        """Replace the lock: after a fork, another thread of the parent may hold the copy for ever."""
+        """Replace the lock; see `renew_locks`."""
         self._lock = threading.Lock()
 
 
@@ -78,12 +77,9 @@ def shared_pacer(name: str) -> Pacer:
         return _pacers.setdefault(name, Pacer())
 
 
-def _renew_locks() -> None:
+def renew_locks() -> None:
+    """Replace all locks, in a forked child: another thread of the parent may hold the copies for ever."""
     global _registry_lock  # noqa: PLW0603 - a lock copied by a fork cannot be released, only replaced
     _registry_lock = threading.Lock()
     for pacer in _pacers.values():
         pacer.renew_lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_locks)
