@@ -21,6 +21,7 @@ __all__ = [
     "EndpointNotConfiguredError",
     "Fault",
     "InsufficientBalanceError",
+    "InvalidResponseError",
     "JournalConflictError",
     "JournalError",
     "JournalVersionError",
@@ -32,7 +33,6 @@ __all__ = [
     "OutcomeUnknownError",
     "PermissionDeniedError",
     "RateLimitError",
-    "ResponseDecodeError",
     "ServerError",
     "TransportError",
     "UnprocessableError",
@@ -97,23 +97,23 @@ class OrderWarning(UserWarning):
     """Something about an order that the API's page neither allows nor forbids: sent as it is, worth a look."""
 
 
-class ResponseDecodeError(CMRError):
-    """A successful answer did not have the documented shape. `path` names the place, `body_excerpt` shows it."""
-
-    def __init__(self, message: str = "", *, path: str = "", body_excerpt: str = "") -> None:
-        super().__init__(message)
-        #: Where in the answer: `data.orderId`.
-        self.path = path
-        #: First bytes of the body, as text.
-        self.body_excerpt = body_excerpt
-
-
 class NotSentError(CMRError):
     """The request never left this machine (DNS, connect, TLS, pool, pacing): it is safe to send it again."""
 
 
 class TransportError(CMRError):
     """A repeatable call got no usable answer within its time budget: it spends nothing and may be repeated."""
+
+
+class InvalidResponseError(CMRError):
+    """What answered a repeatable call was not the API: an HTML page of a proxy or a login, say. Check the base URL."""
+
+    def __init__(self, message: str = "", *, status: int | None = None, body_excerpt: str = "") -> None:
+        super().__init__(message)
+        #: HTTP status of the answer.
+        self.status = status
+        #: First bytes of the answer, as text.
+        self.body_excerpt = body_excerpt
 
 
 class OutcomeUnknownError(CMRError):
@@ -127,10 +127,13 @@ class OutcomeUnknownError(CMRError):
         message: str = "",
         *,
         status: int | None = None,
+        api_message: str = "",
         body_excerpt: str = "",
         order_id: str | None = None,
     ) -> None:
         super().__init__(message)
+        #: The API's own words, when the answer had any; else empty.
+        self.api_message = api_message
         #: HTTP status when one was seen, else `None`.
         self.status = status
         #: First bytes of the answer, as text; kept as evidence for `reconcile`.
@@ -147,12 +150,15 @@ class APIError(CMRError):
         message: str = "",
         *,
         status: int | None = None,
+        api_message: str = "",
         data: Any = None,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         #: HTTP status.
         self.status = status
+        #: The API's own words: the envelope's `message`.
+        self.api_message = api_message
         #: The envelope's `data`, mostly `None` in errors.
         self.data = data
         #: Seconds to wait, from the `Retry-After` header; `None` without one.
@@ -192,7 +198,7 @@ class RateLimitError(APIError):
 
 
 class ServerError(APIError):
-    """5xx on a call that spends nothing; on a call that spends it is an `OutcomeUnknownError` instead."""
+    """5xx in the API's envelope, on a repeatable call; on one that must not be repeated: `OutcomeUnknownError`."""
 
 
 class JournalError(CMRError):

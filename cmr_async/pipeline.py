@@ -21,11 +21,14 @@ from .forks import in_forked_child
 from .models import Envelope
 from .transport import Transport
 
-__all__ = ["Pipeline", "SharedPace"]
+__all__ = ["Pipeline", "SharedPace", "Veto"]
 
 logger: logging.Logger = logging.getLogger("cmr_async")
 
 in_forked_child(renew_locks)
+
+#: Asked right before each attempt; when it gives a reason, nothing more is sent.
+Veto = Callable[[], str | None]
 
 #: Seconds to hold all requests back after a 429 without a readable `Retry-After`.
 _DEFAULT_PAUSE = 1.0
@@ -68,7 +71,7 @@ class Pipeline:
         body: bytes | None = None,
         pays: bool = False,
         timeout: float | None = None,
-        veto: Callable[[], str | None] | None = None,
+        veto: Veto | None = None,
     ) -> Envelope:
         """Make one call and return the API's envelope.
 
@@ -87,7 +90,8 @@ class Pipeline:
             NotSentError: The request could not leave within the time budget.
             OutcomeUnknownError: An order may have been placed.
             TransportError: A repeatable call got no answer within the time budget.
-            ServerError: The same, with a status.
+            ServerError: The API failed until the time budget was used up.
+            InvalidResponseError: What came was not an answer of the API.
             EndpointNotConfiguredError: The path is not documented and was not set.
             ConfigurationError: The timeout is no duration.
             ClientStateError: The client is closed or belongs to another event loop.
@@ -103,7 +107,7 @@ class Pipeline:
         request = Request(endpoint=endpoint, subject=subject, query=parameters, body=body, pays=pays, timeout=timeout)
         return await self._attempts(request, veto)
 
-    async def _attempts(self, request: Request, veto: Callable[[], str | None] | None) -> Envelope:
+    async def _attempts(self, request: Request, veto: Veto | None) -> Envelope:
         waits = self.retry.waits(self.rng)
         attempts = 0
         await self._wait_for_slot()

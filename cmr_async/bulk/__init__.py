@@ -11,11 +11,11 @@ import attrs
 
 from ..core.endpoints import require_path
 from ..errors import ConfigurationError
+from ..journal.records import Entry, Step
 from ..models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
 from ..pipeline import Pipeline
-from .feeds import DraftFeed, RequestFeed, Requests, Source
-from .opening import JournalLike, opened
-from .run import BulkRun
+from .feeds import DraftFeed, Feed, RequestFeed, Requests
+from .run import BulkRun, JournalLike, opened
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Bulk", "BulkRun", "BulkSummary", "OrderOutcome", "OrderRequest", "OrderState"]
 
 
-@attrs.frozen
+@attrs.define(slots=False)  # neither frozen nor slotted: tests replace its methods
 class Bulk:
     """Many orders at once: `client.bulk`."""
 
@@ -38,10 +38,10 @@ class Bulk:
         concurrency: int = 8,
         stop_after_unknown: int = 3,
     ) -> BulkRun:
-        """Submit many orders and give out each outcome as it completes; a failed order is a value.
+        """Submit many orders and yield each outcome as it completes; failures are returned, not raised.
 
         With a journal the run may be killed at any instant and started again: an order that the journal knows as
-        accepted is skipped, an unknown one is given out as unknown and left alone, and nothing is sent twice. All
+        accepted is skipped, an unknown one is reported as unknown and left alone, and nothing is sent twice. All
         processes on one journal share one pace.
 
         Args:
@@ -126,9 +126,39 @@ class Bulk:
             async for finding in reconciler.find(opened_journal, now=time()):
                 yield finding
 
+    async def resubmit(
+        self,
+        journal: JournalLike,
+        reference: str,
+        *,
+        step: Step = Step.CREATE,
+        reason: str = "asked for by its reference",
+    ) -> Entry:
+        """Plan one order again that certainly bought nothing; the next run on the journal sends it.
+
+        Only an unknown order with the verdict `absent`, or one that was refused. Nothing is sent by this call.
+
+        Args:
+            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
+            reference: The order's key in the journal: its reference, or the hash that stands for one.
+            step: Which step of the order: `create`, or the `process` step of a draft.
+            reason: Why, in words, for the history.
+
+        Returns:
+            The journal's entry, which is `planned` now.
+
+        Raises:
+            JournalError: There is no such order, or it may have been placed; run `reconcile` first.
+            ConfigurationError: There is no journal.
+        """
+        async with opened(journal) as opened_journal:
+            if opened_journal is None:
+                raise ConfigurationError("Resubmitting needs the journal of the run.")
+            return await opened_journal.resubmit(reference, step=step, reason=reason)
+
     def _run(
         self,
-        feed: Callable[[Journal | None], Source],
+        feed: Callable[[Journal | None], Feed],
         journal: JournalLike,
         concurrency: int,
         stop_after_unknown: int,

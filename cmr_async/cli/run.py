@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
-from time import monotonic
 
 import attrs
 
@@ -108,7 +107,7 @@ class Run(ABC):
             client = await self._connect(stack)
             run = self._bulk = self.begin(client)
             with _signals(self._interrupt), self._progress:
-                ticker = asyncio.get_running_loop().create_task(self._tick(client))
+                ticker = asyncio.get_running_loop().create_task(self._tick(run))
                 try:
                     async with run:
                         async for outcome in run:
@@ -151,9 +150,9 @@ class Run(ABC):
             self._report.rows.append(row)
         self._progress.ended(row, summary)
 
-    async def _tick(self, client: AsyncClient) -> None:
+    async def _tick(self, run: BulkRun) -> None:
         while True:
-            self._progress.tick(client.pacer.paused_for(monotonic()))
+            self._progress.tick(run.paused_for)
             await asyncio.sleep(_TICK)
 
     def _stop(self, reason: str) -> None:

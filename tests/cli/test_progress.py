@@ -13,7 +13,6 @@ from rich.console import Console
 
 from cmr_async.cli import run as running
 from cmr_async.cli.display import Progress
-from cmr_async.core.pacing import Pacer
 from cmr_async.models.requests import BulkSummary
 from cmr_async.report.rows import ResultRow
 
@@ -111,15 +110,12 @@ def test_the_bar_shows_the_same(clock: Clock) -> None:
     assert "2.0 a second, 3 s left: 3 accepted, 1 unknown; paused 1.5 s after a 429" in text
 
 
-async def test_the_pause_is_that_of_the_clients_pace(
+async def test_the_pause_is_that_of_the_run(
     clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pacer = Pacer()
-    pacer.pause(clock.now, 7.0)
-    monkeypatch.setattr(running, "monotonic", lambda: clock.now + 4.0)
     monkeypatch.setattr(Progress, "EVERY", 0.0)
     run = cast("running.Run", SimpleNamespace(_progress=Progress(3, lines=False, clock=clock)))
-    ticking = asyncio.ensure_future(running.Run._tick(run, cast("Any", SimpleNamespace(pacer=pacer))))
+    ticking = asyncio.ensure_future(running.Run._tick(run, cast("Any", SimpleNamespace(paused_for=3.0))))
     await asyncio.sleep(0)
     ticking.cancel()
     assert capsys.readouterr().err.endswith("; paused 3.0 s after a 429\n")
