@@ -206,9 +206,6 @@ def _inspect_mailboxes(
             result[name] = boxes
             if name not in registered:
                 cautions.append(Fault(path, "this domain is not in `domains`, so this order does not register it"))
-        if not isinstance(boxes, tuple):
-            faults.append(Fault(path, f"must be a tuple of mailboxes, not {type(boxes).__name__}"))
-            continue
         if not boxes:
             faults.append(Fault(path, "has no mailboxes: name at least one, or leave the domain out"))
         _inspect_boxes(boxes, path, faults, cautions)
