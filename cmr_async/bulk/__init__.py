@@ -15,11 +15,11 @@ from ..journal.records import Entry, Step
 from ..models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
 from ..pipeline import Pipeline
 from .feeds import DraftFeed, Feed, RequestFeed, Requests
+from .reconcile import Finding, Reconciler
 from .run import BulkRun, JournalLike, opened
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
-    from .reconcile import Finding
 
 __all__ = ["Bulk", "BulkRun", "BulkSummary", "OrderOutcome", "OrderRequest", "OrderState"]
 
@@ -120,8 +120,6 @@ class Bulk:
         async with opened(journal) as opened_journal:
             if opened_journal is None:
                 raise ConfigurationError("Reconciling needs the journal of the run.")
-            from .reconcile import Reconciler  # noqa: PLC0415 - it needs the journal, an extra
-
             reconciler = Reconciler(pipeline=self._pipeline, settle=settle, events=tuple(events))
             async for finding in reconciler.find(opened_journal, now=time()):
                 yield finding

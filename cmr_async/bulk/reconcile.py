@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ..errors import ClientStateError, CMRError, NotFoundError
-from ..journal.journal import Journal
 from ..journal.records import Entry, Step, StepState, Verdict
 from ..models import Envelope
 from ..pipeline import Pipeline
@@ -22,6 +21,9 @@ from ..resources.domains import Domains
 from ..resources.orders import Orders
 from ..resources.subscriptions import Subscriptions
 from ..resources.users import Users
+
+if TYPE_CHECKING:
+    from ..journal.journal import Journal
 
 __all__ = ["DEFAULT_SETTLE", "Evidence", "Finding", "Reconciler", "weigh"]
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ssl as ssl_module
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..bulk import Bulk as AsyncBulk
 from ..bulk.feeds import Requests
+from ..bulk.reconcile import Finding
 from ..bulk.run import JournalLike
 from ..client import AsyncClient
 from ..core.pacing import DEFAULT_GAP
@@ -26,9 +27,6 @@ from ..transport import Timeouts
 from .bulk import BlockingBulkRun
 from .iterator import BlockingIterator
 from .lifetime import NO_LIFETIME, BlockingClient, Lifetime, as_tuple
-
-if TYPE_CHECKING:
-    from ..bulk.reconcile import Finding
 
 __all__ = ["Bulk", "Client", "Domains", "Orders", "Subscriptions", "Users"]
 
