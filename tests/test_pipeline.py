@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from random import Random
 from typing import Any
 
-import orjson
 import pytest
 
-from cmr_async.core.endpoints import resolve
-from cmr_async.core.exchange import CallCancelled, Exchange, Phase, Request
+from cmr_async.core.exchange import CallCancelled, Exchange, Request
 from cmr_async.core.pacing import Pacer
-from cmr_async.core.retry import RetryPolicy
 from cmr_async.errors import (
     AuthenticationError,
     CMRError,
@@ -27,97 +22,46 @@ from cmr_async.errors import (
 )
 from cmr_async.models import Envelope
 from cmr_async.pipeline import Pipeline
+from tests.fakes import LOST, UNSENT, Clock, FakeTransport, Reply, answered, make_pipeline
 
 GAP = 0.25
+OK = answered(200, {"orderId": "ord_1"})
+THROTTLED = answered(429, retry_after="2")
+BROKEN = answered(503)
 
 
-def answer(status: int = 200, body: Any = None, **headers: str) -> Exchange:
-    if body is None:
-        body = {"status": status, "message": "said", "data": {"orderId": "ord_1"} if status == 200 else None}
-    names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Exchange(phase=Phase.COMPLETE, status=status, headers=names, body=orjson.dumps(body))
+class World(FakeTransport):
+    """A transport that plays a script, and calls on the way to it."""
 
-
-OK = answer()
-THROTTLED = answer(429, retry_after="2")
-NOT_SENT = Exchange(phase=Phase.NOT_SENT, failure="the name was not found")
-LOST = Exchange(phase=Phase.HEAD_SENT, failure="reset")
-BROKEN = answer(503)
-
-
-class Highest(Random):
-    """Always draws the upper bound."""
-
-    def uniform(self, a: float, b: float) -> float:
-        return b
-
-
-class World:
-    """A transport that plays a script, and the time it all takes."""
-
-    def __init__(self, *script: Exchange | BaseException) -> None:
-        self.now = 0.0
-        self.script: Iterator[Exchange | BaseException] = iter(script)
-        self.sent: list[tuple[float, Request]] = []
-        self.sleeps: list[float] = []
-        self.on_sleep: Callable[[], None] = lambda: None
+    def __init__(self, *script: Reply) -> None:
+        super().__init__(script)
         self.pacer = Pacer()
 
-    def check_usable(self) -> None:
-        """A stub is always usable."""
-
-    async def send(self, request: Request) -> Exchange:
-        self.sent.append((self.now, request))
-        step = next(self.script)
-        if isinstance(step, BaseException):
-            raise step
-        return step
-
-    async def sleep(self, seconds: float) -> None:
-        self.sleeps.append(seconds)
-        self.now += seconds
-        self.on_sleep()
-
-    @property
-    def times(self) -> list[float]:
-        return [time for time, _ in self.sent]
-
-    def caller(self, budget: float = 60.0, **settings: Any) -> Pipeline:
-        transport: Any = self
-        return Pipeline(
-            transport=transport,
-            endpoints=resolve({}),
-            pacer=self.pacer,
-            gap=GAP,
-            retry=RetryPolicy(time_budget=budget),
-            clock=lambda: self.now,
-            sleep=self.sleep,
-            rng=Highest(),
-            **settings,
-        )
+    def pipeline(self, budget: float = 60.0, **settings: Any) -> Pipeline:
+        return make_pipeline(self, gap=GAP, budget=budget, pacer=self.pacer, **settings)
 
     async def order(self, budget: float = 60.0, **arguments: Any) -> Envelope:
         arguments = {"user_id": "u", "body": b"{}", "pays": True, **arguments}
-        return await self.caller(budget).call("orders.create", subject=lambda: "The order for x.com", **arguments)
+        return await self.pipeline(budget).call("orders.create", subject=lambda: "The order for x.com", **arguments)
 
     async def read(self, budget: float = 60.0, **arguments: Any) -> Envelope:
-        return await self.caller(budget).call("orders.status", subject=lambda: "The status", **arguments)
+        return await self.pipeline(budget).call("orders.status", subject=lambda: "The status", **arguments)
 
 
 async def test_one_call_is_one_request() -> None:
     world = World(OK)
     envelope = await world.order(query={"a": "1", "b": None}, timeout=7)
     assert (envelope.data, envelope.attempts) == ({"orderId": "ord_1"}, 1)
-    ((_, request),) = world.sent
+    (request,) = world.sent
     assert request.query == {"userId": "u", "a": "1"}
     assert (request.body, request.pays, request.timeout) == (b"{}", True, 7)
-    assert world.sleeps == []
+    assert world.clock.sleeps == []
 
 
 async def test_the_user_goes_nowhere_where_the_row_says_so() -> None:
-    world = World(answer())
-    await world.caller().call("subscriptions.list", subject=lambda: "The list", user_id="u")
-    assert world.sent[0][1].query == {}
+    world = World(OK)
+    await world.pipeline().call("subscriptions.list", subject=lambda: "The list", user_id="u")
+    assert world.sent[0].query == {}
 
 
 async def test_a_refusal_by_the_limit_is_repeated_after_the_shared_pause() -> None:
@@ -129,19 +73,19 @@ async def test_a_refusal_by_the_limit_is_repeated_after_the_shared_pause() -> No
 
 
 async def test_a_refusal_by_the_limit_without_a_wait_pauses_a_second() -> None:
-    world = World(answer(429), OK)
+    world = World(answered(429), OK)
     await world.order()
     assert world.times == pytest.approx([0.0, 1.1])
 
 
 async def test_a_request_that_never_left_is_repeated_with_growing_waits() -> None:
-    world = World(NOT_SENT, NOT_SENT, NOT_SENT, OK)
+    world = World(UNSENT, UNSENT, UNSENT, OK)
     envelope = await world.order()
     assert envelope.attempts == 4
     assert world.times == pytest.approx([0.0, 0.5, 1.5, 3.5])
 
 
-@pytest.mark.parametrize("doubtful", [LOST, BROKEN, answer(302), answer(200, {"message": "hello"})])
+@pytest.mark.parametrize("doubtful", [LOST, BROKEN, answered(302), answered(body=b'{"message": "hello"}')])
 async def test_an_order_in_doubt_is_never_repeated(doubtful: Exchange) -> None:
     world = World(doubtful, OK)
     with pytest.raises(OutcomeUnknownError) as caught:
@@ -157,13 +101,13 @@ async def test_an_order_in_doubt_after_a_refusal_by_the_limit_is_not_repeated_ei
 
 
 async def test_a_refusal_is_final() -> None:
-    world = World(answer(401), OK)
+    world = World(answered(401), OK)
     with pytest.raises(AuthenticationError) as caught:
         await world.order()
     assert caught.value.attempts == len(world.sent) == 1
 
 
-@pytest.mark.parametrize("failed", [LOST, BROKEN, THROTTLED, NOT_SENT])
+@pytest.mark.parametrize("failed", [LOST, BROKEN, THROTTLED, UNSENT])
 async def test_a_read_is_repeated_whatever_became_of_it(failed: Exchange) -> None:
     world = World(failed, OK)
     assert (await world.read()).attempts == 2
@@ -171,32 +115,32 @@ async def test_a_read_is_repeated_whatever_became_of_it(failed: Exchange) -> Non
 
 @pytest.mark.parametrize(
     ("failed", "kind"),
-    [(LOST, TransportError), (BROKEN, ServerError), (THROTTLED, RateLimitError), (NOT_SENT, NotSentError)],
+    [(LOST, TransportError), (BROKEN, ServerError), (THROTTLED, RateLimitError), (UNSENT, NotSentError)],
 )
 async def test_the_last_error_is_raised_when_the_budget_is_used_up(failed: Exchange, kind: type[CMRError]) -> None:
     world = World(*[failed] * 100)
     with pytest.raises(kind) as caught:
         await world.read(budget=10.0)
-    assert world.now <= 10.0
+    assert world.clock.now <= 10.0
     assert caught.value.attempts == len(world.sent) > 1
 
 
 async def test_a_budget_of_zero_means_one_attempt() -> None:
-    world = World(NOT_SENT, OK)
+    world = World(UNSENT, OK)
     with pytest.raises(NotSentError) as caught:
         await world.order(budget=0.0)
     assert caught.value.attempts == 1
 
 
 async def test_a_wait_beyond_the_budget_is_not_begun() -> None:
-    world = World(answer(429, retry_after="3600"), OK)
+    world = World(answered(429, retry_after="3600"), OK)
     with pytest.raises(RateLimitError) as caught:
         await world.order(budget=60.0)
-    assert (caught.value.retry_after, world.now) == (3600.0, 0.0)
+    assert (caught.value.retry_after, world.clock.now) == (3600.0, 0.0)
 
 
 async def test_the_wait_for_the_first_slot_is_not_taken_from_the_budget() -> None:
-    world = World(NOT_SENT, OK)
+    world = World(UNSENT, OK)
     world.pacer.pause(0.0, 100.0)
     assert (await world.order(budget=1.0)).attempts == 2
 
@@ -212,13 +156,12 @@ async def test_a_pause_during_the_wait_makes_the_waiter_reserve_again() -> None:
     world = World(OK, OK)
     await world.order()
 
-    def pause() -> None:
-        world.on_sleep = lambda: None
-        world.pacer.pause(world.now, 5.0)
+    async def pause() -> None:
+        await world.clock.sleep(GAP / 2)
+        world.pacer.pause(world.clock.now, 5.0)
 
-    world.on_sleep = pause
-    await world.order()
-    assert world.times == pytest.approx([0.0, 5.25])
+    await asyncio.gather(pause(), world.order())
+    assert world.times == pytest.approx([0.0, GAP / 2 + 5.0])
 
 
 async def test_the_slot_is_the_last_wait_before_the_send() -> None:
@@ -231,17 +174,19 @@ async def test_the_slot_is_the_last_wait_before_the_send() -> None:
         async def pause(self, seconds: float) -> None:
             events.append(f"shared pause of {seconds:g}")
 
-    class Recorded(World):
-        async def send(self, request: Request) -> Exchange:
-            events.append("send")
-            return await super().send(request)
-
+    class RecordedClock(Clock):
         async def sleep(self, seconds: float) -> None:
             events.append(f"sleep {seconds:g}")
             await super().sleep(seconds)
 
-    world = Recorded(NOT_SENT, THROTTLED, OK)
-    await world.caller(shared=Shared()).call("orders.create", subject=lambda: "The order")
+    class RecordedWorld(World):
+        async def send(self, request: Request) -> Exchange:
+            events.append("send")
+            return await super().send(request)
+
+    world = RecordedWorld(UNSENT, THROTTLED, OK)
+    world.clock = RecordedClock(0.0)
+    await world.pipeline(shared=Shared()).call("orders.create", subject=lambda: "The order")
     assert events == [
         "shared slot",
         "send",
@@ -264,7 +209,7 @@ async def test_nothing_is_sent_when_there_is_a_reason() -> None:
 
 async def test_a_reason_is_asked_for_before_each_attempt() -> None:
     reasons = iter([None, "it lost its claim"])
-    world = World(NOT_SENT, OK)
+    world = World(UNSENT, OK)
     with pytest.raises(NotSentError, match="lost its claim") as caught:
         await world.order(veto=lambda: next(reasons))
     assert caught.value.attempts == len(world.sent) == 1
@@ -281,7 +226,7 @@ async def test_a_timeout_that_is_no_duration_is_refused(timeout: float) -> None:
 async def test_a_call_without_a_path_takes_no_slot() -> None:
     world = World(OK)
     with pytest.raises(EndpointNotConfiguredError):
-        await world.caller().call("orders.process", subject=lambda: "The processing")
+        await world.pipeline().call("orders.process", subject=lambda: "The processing")
     assert world.pacer.reserve(0.0) == 0.0
 
 
@@ -305,8 +250,8 @@ async def test_a_cancelled_call_carries_what_the_drain_learned(exchange: Exchang
 
 async def test_the_log_is_an_allow_list(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("DEBUG", logger="cmr_async"):
-        await World(NOT_SENT, OK).order(user_id="secret-user", body=b"secret-body")
+        await World(UNSENT, OK).order(user_id="secret-user", body=b"secret-body")
     assert [record.message for record in caplog.records] == [
-        "orders.create attempt=1 phase=not_sent status=None outcome=not_sent failure=the name was not found",
+        "orders.create attempt=1 phase=not_sent status=None outcome=not_sent failure=cannot connect",
         "orders.create attempt=2 phase=complete status=200 outcome=accepted failure=None",
     ]

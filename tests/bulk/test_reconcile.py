@@ -10,25 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmr_async import AsyncClient, DomainRegistration, Mailbox, Order
-from cmr_async.bulk import OrderRequest, OrderState
+from cmr_async import AsyncClient, OrderRequest, OrderState
 from cmr_async.bulk.reconcile import Evidence, Finding, weigh
 from cmr_async.journal.journal import Entry, Journal, Step, StepState, Verdict, fingerprint
 from cmr_async.journal.records import body_of
-from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
+from cmr_async.simulator import FaultRule, Simulator
+from tests.fakes import USER, make_request
 
 SENT_AT = 1_800_000_000.0
-USER = DEMO_USERS[0]
-
-
-def a_request(reference: str = "a", *, domain: str = "a.com", user_id: str = USER) -> OrderRequest:
-    boxes = {domain: [Mailbox(username="ada", first_name="Ada", last_name="Lovelace")]}
-    order = Order(domains=[DomainRegistration(domain=domain)], mailboxes=boxes, confirm=True)
-    return OrderRequest(user_id=user_id, reference=reference, order=order)
 
 
 def an_entry(**changes: Any) -> Entry:
-    request = a_request()
+    request = make_request()
     values: dict[str, Any] = {
         "key": "a",
         "step": Step.CREATE,
@@ -156,7 +149,7 @@ async def findings(cmr: AsyncClient, journal: Journal, **options: Any) -> list[F
 
 
 async def test_an_order_whose_answer_was_lost_is_confirmed(sim: Simulator, cmr: AsyncClient, journal: Journal) -> None:
-    await lose(sim, cmr, journal, a_request())
+    await lose(sim, cmr, journal, make_request())
     [finding] = await findings(cmr, journal)
     assert finding.verdict is Verdict.PLACED
     assert finding.evidence.startswith("GET /domains/by-user lists a.com")
@@ -166,13 +159,13 @@ async def test_an_order_whose_answer_was_lost_is_confirmed(sim: Simulator, cmr: 
 async def test_an_order_that_never_arrived_is_absent_and_goes_out_once_when_it_is_resubmitted(
     sim: Simulator, cmr: AsyncClient, journal: Journal
 ) -> None:
-    await lose(sim, cmr, journal, a_request(), processed=False)
+    await lose(sim, cmr, journal, make_request(), processed=False)
     [finding] = await findings(cmr, journal)
     assert finding.verdict is Verdict.ABSENT
     for expected in (OrderState.UNKNOWN, OrderState.ACCEPTED, OrderState.SKIPPED):
         if expected is OrderState.ACCEPTED:
             await journal.resubmit("a")
-        states = [outcome.state async for outcome in cmr.bulk.submit([a_request()], journal=journal)]
+        states = [outcome.state async for outcome in cmr.bulk.submit([make_request()], journal=journal)]
         assert states == [expected]
     assert sim.state.purchases("a.com") == 1
 
@@ -180,7 +173,7 @@ async def test_an_order_that_never_arrived_is_absent_and_goes_out_once_when_it_i
 async def test_nothing_is_said_before_the_default_time_to_settle(
     sim: Simulator, cmr: AsyncClient, journal: Journal
 ) -> None:
-    await lose(sim, cmr, journal, a_request(), processed=False)
+    await lose(sim, cmr, journal, make_request(), processed=False)
     [finding] = await findings(cmr, journal, settle=900)
     assert (finding.verdict, finding.entry.verdict) == (None, None)
 
@@ -188,13 +181,13 @@ async def test_nothing_is_said_before_the_default_time_to_settle(
 async def test_two_unknown_orders_of_one_domain_are_a_conflict(
     sim: Simulator, cmr: AsyncClient, journal: Journal
 ) -> None:
-    await lose(sim, cmr, journal, a_request("a"))
-    await lose(sim, cmr, journal, a_request("b"), processed=False)
+    await lose(sim, cmr, journal, make_request("a"))
+    await lose(sim, cmr, journal, make_request("a", reference="b"), processed=False)
     assert [finding.verdict for finding in await findings(cmr, journal)] == [Verdict.CONFLICT, Verdict.CONFLICT]
 
 
 async def test_a_user_who_is_not_known_proves_nothing(sim: Simulator, cmr: AsyncClient, journal: Journal) -> None:
-    await lose(sim, cmr, journal, a_request(user_id="NOBODY"), processed=False)
+    await lose(sim, cmr, journal, make_request(user_id="NOBODY"), processed=False)
     [finding] = await findings(cmr, journal)
     assert finding.verdict is None
     assert "the user could not be looked up" in finding.evidence
@@ -204,7 +197,7 @@ async def test_a_user_who_is_not_known_proves_nothing(sim: Simulator, cmr: Async
 async def test_a_list_with_more_pages_proves_no_absence(
     sim: Simulator, cmr: AsyncClient, journal: Journal, path: str
 ) -> None:
-    await lose(sim, cmr, journal, a_request(), processed=False)
+    await lose(sim, cmr, journal, make_request(), processed=False)
     page = b'{"status":200,"message":"","data":{"subscriptions":[],"pagination":{"totalPages":2}}}'
     sim.faults.add(FaultRule(kind="status", status=200, body=page, path=path))
     [finding] = await findings(cmr, journal)
@@ -215,7 +208,7 @@ async def test_a_list_with_more_pages_proves_no_absence(
 async def test_a_webhook_event_confirms_an_order_and_names_its_id(
     sim: Simulator, cmr: AsyncClient, journal: Journal
 ) -> None:
-    await lose(sim, cmr, journal, a_request(), processed=False)
+    await lose(sim, cmr, journal, make_request(), processed=False)
     event = {
         "event": "domain.order.completed",
         "data": {"userId": USER, "domainName": "a.com", "orderId": "O1"},

@@ -25,7 +25,7 @@ from cmr_async import (
 from cmr_async.bulk.sending import OrderSender, check
 from cmr_async.core.exchange import CallCancelled
 from cmr_async.pipeline import Pipeline
-from tests.wire import LOST, request
+from tests.fakes import LOST, make_request
 
 
 class Misbehaving:
@@ -66,7 +66,7 @@ def cancelled(learned: CallCancelled) -> asyncio.CancelledError:
     ids=repr,
 )
 async def test_no_error_names_an_outcome_better_than_it_proves(error: BaseException, state: OrderState) -> None:
-    outcome = await OrderSender(pipeline=cast("Pipeline", Misbehaving(error))).send(check(0, request(0)))
+    outcome = await OrderSender(pipeline=cast("Pipeline", Misbehaving(error))).send(check(0, make_request(0)))
     assert outcome.state is state
     assert outcome.error is not None
     assert outcome.order_id is None
