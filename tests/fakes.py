@@ -19,7 +19,7 @@ from cmr_async.transport import Transport
 
 __all__ = [
     "ACCEPTED",
-    "BOX",
+    "ADA",
     "LOST",
     "UNSENT",
     "USER",
@@ -38,7 +38,7 @@ __all__ = [
 
 #: The user who orders; the simulator knows them.
 USER = "BVZGM5TE9BMP3PP0VWGW943RGV1B"
-BOX = Mailbox(username="ada", first_name="Ada", last_name="Lovelace")
+ADA = Mailbox(username="ada", first_name="Ada", last_name="Lovelace")
 
 #: Turns of the event loop in which all other tasks reach their own next sleep.
 _TURNS = 5
@@ -108,7 +108,7 @@ def make_order(name: str = "a", *, years: int = 1, forward_to: str | None = None
     """Make an order for `{name}.com` with a mailbox; it spends money unless `confirm=False`."""
     domain = f"{name}.com"
     registration = DomainRegistration(domain=domain, years=years, forward_to=forward_to)
-    values: dict[str, Any] = {"mailboxes": {domain: [BOX]}, "confirm": True}
+    values: dict[str, Any] = {"mailboxes": {domain: [ADA]}, "confirm": True}
     return Order(domains=[registration], **values | fields)
 
 

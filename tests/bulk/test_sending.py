@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -14,6 +14,7 @@ from cmr_async import (
     ConfigurationError,
     InvalidResponseError,
     NotSentError,
+    OrderRequest,
     OrderState,
     OutcomeUnknownError,
     RateLimitError,
@@ -23,9 +24,10 @@ from cmr_async import (
     ValidationError,
 )
 from cmr_async.bulk.sending import OrderSender, check
+from cmr_async.core.checked import check_order
 from cmr_async.core.exchange import CallCancelled
 from cmr_async.pipeline import Pipeline
-from tests.fakes import LOST, make_request
+from tests.fakes import LOST, make_order, make_request
 
 
 class Misbehaving:
@@ -70,3 +72,13 @@ async def test_no_error_names_an_outcome_better_than_it_proves(error: BaseExcept
     assert outcome.state is state
     assert outcome.error is not None
     assert outcome.order_id is None
+
+
+@pytest.mark.parametrize("user_id", ["\ud800", "user-\udfff", "", " ", None, 5])
+def test_a_user_id_that_no_url_can_carry_is_a_fault(user_id: Any) -> None:
+    with pytest.raises(ValidationError) as caught:
+        check_order(make_order(), user_id=user_id)
+    assert [fault.path for fault in caught.value.faults] == ["user_id"]
+    refused = check(0, OrderRequest(user_id=user_id, order=make_order())).refused
+    assert isinstance(refused, ValidationError)
+    assert refused.faults == caught.value.faults

@@ -103,6 +103,16 @@ def test_the_name_of_a_pace_tells_key_and_origin_apart_but_tells_neither() -> No
     assert "example" not in name
 
 
+def test_renewed_locks_are_free_whoever_held_the_old_ones() -> None:
+    pacer = shared_pacer("test-renew")
+    with pacer._lock, pacing._registry_lock:
+        pacing.renew_locks()
+        assert not pacer._lock.locked()
+        assert not pacing._registry_lock.locked()
+        assert shared_pacer("test-renew") is pacer
+        assert pacer.reserve(0.0) == 0.0
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_fork_renews_locks_that_another_thread_held() -> None:

@@ -13,13 +13,7 @@ from cmr_async.core.endpoints import ENDPOINTS, Endpoint
 from cmr_async.core.judge import Outcome
 from cmr_async.core.retry import RetryPolicy, may_repeat
 from cmr_async.errors import ConfigurationError
-
-
-class Highest(Random):
-    """Always draws the upper bound."""
-
-    def uniform(self, a: float, b: float) -> float:
-        return b
+from tests.fakes import Highest
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS.keys())
@@ -47,6 +41,10 @@ def test_an_order_in_doubt_is_never_repeated() -> None:
 def test_the_bounds_of_the_waits_double_up_to_the_maximum() -> None:
     policy = RetryPolicy(initial=0.5, maximum=3.0)
     assert list(islice(policy.waits(Highest()), 5)) == [0.5, 1.0, 2.0, 3.0, 3.0]
+
+
+def test_an_initial_wait_of_zero_means_no_waits_at_all() -> None:
+    assert list(islice(RetryPolicy(initial=0).waits(Highest()), 100)) == [0.0] * 100
 
 
 def test_the_jitter_is_full_below_the_bounds() -> None:

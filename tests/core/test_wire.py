@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import enum
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cmr_async.core.endpoints import ENDPOINTS
 from cmr_async.core.exchange import Exchange, Phase, Request
 from cmr_async.core.judge import Judgement, Outcome, judge
+from cmr_async.core.validation import inspect_order
 from cmr_async.core.wire import dump_order, read_order_created, structure_order, unstructure_order
 from cmr_async.errors import Fault, ValidationError
 from cmr_async.models import (
@@ -23,10 +27,17 @@ from cmr_async.models import (
     OrderCreated,
     ServiceProvider,
 )
+from tests.fakes import ADA
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 PAGE: dict[str, Any] = orjson.loads((SAMPLES / "order.json").read_bytes())
 BOX = {"username": "john", "firstName": "John", "lastName": "Doe"}
+
+
+class Domains(enum.StrEnum):
+    """Names of domains as an application may keep them."""
+
+    OURS = "x.com"
 
 
 def faults(body: Any) -> tuple[Fault, ...]:
@@ -132,7 +143,11 @@ def test_unknown_members_of_an_enum_stay_strings(value: str) -> None:
         ({"domains": [{"domain": "x.com", "years": 1.0}]}, "domains[0].years", "must be a whole number, not 1.0"),
         ({"domains": [{"domain": None}]}, "domains[0].domain", "must be text, not None"),
         ({"domains": [{"domain": "x.com", "forwardTo": 5}]}, "domains[0].forwardTo", "must be text, not 5"),
-        ({"mailboxes": {"x.com": [{**BOX, "firstName": 5}]}}, 'mailboxes["x.com"][0].firstName', "must be text, not 5"),
+        (
+            {"mailboxes": {"x.com": [{**BOX, "firstName": 5}]}},
+            'mailboxes["x.com"][0].firstName',
+            "must be text, not 5",
+        ),
         (
             {"mailboxes": {"x.com": [BOX, {**BOX, "onWarmup": "no"}]}},
             'mailboxes["x.com"][1].onWarmup',
@@ -197,6 +212,11 @@ def test_another_shape_is_a_fault_and_nothing_else(body: Any) -> None:
     assert faults(body)
 
 
+@pytest.mark.parametrize("field", ["billingCycle", "serviceProvider"])
+def test_a_choice_that_is_null_is_no_choice(field: str) -> None:
+    assert structure_order({field: None}) == Order()
+
+
 # Answers
 
 
@@ -230,3 +250,56 @@ def test_unknown_fields_of_both_levels_are_kept() -> None:
 def test_the_raw_envelope_is_kept_beside_it() -> None:
     envelope = Envelope(status=200, data={"orderId": "1"})
     assert read_order_created(envelope).envelope is envelope
+
+
+# What the inspection lets through can be put on the wire: a bulk run must not die of one order
+
+
+@pytest.mark.parametrize("key", [Domains.OURS, type("Name", (str,), {})("x.com")])
+def test_a_name_of_a_domain_may_be_any_kind_of_text(key: str) -> None:
+    order = Order(domains=[DomainRegistration(domain=key)], mailboxes={key: [ADA]})
+    findings = inspect_order(order)
+    assert findings.faults == ()
+    assert orjson.loads(dump_order(findings.order)) == {
+        "confirm": False,
+        "domains": [{"domain": "x.com", "years": 1}],
+        "mailboxes": {"x.com": [{"username": "ada", "firstName": "Ada", "lastName": "Lovelace"}]},
+    }
+
+
+@pytest.mark.parametrize("years", [2**31, 2**63, 2**64, 2**70])
+def test_more_years_than_a_number_on_the_wire_holds_are_a_fault(years: int) -> None:
+    findings = inspect_order(Order(domains=[DomainRegistration(domain="x.com", years=years)]))
+    assert [fault.path for fault in findings.faults] == ["domains[0].years"]
+
+
+texts = st.text(max_size=4) | st.sampled_from(["x.com", "https://x.com/", "a", "\ud800", Domains.OURS])
+junk = texts | st.none() | st.booleans() | st.integers() | st.floats() | st.lists(st.integers(), max_size=1)
+boxes = st.builds(Mailbox, username=junk, first_name=junk, last_name=junk, profile_picture=junk, on_warmup=junk)
+google = st.builds(GoogleOAuth, google_oauth_route=junk, client_id=junk, app_name=junk)
+orders = st.builds(
+    Order,
+    domains=st.lists(st.builds(DomainRegistration, domain=junk, years=junk, forward_to=junk) | junk, max_size=2),
+    mailboxes=st.dictionaries(texts, st.lists(boxes | st.just(ADA) | junk, max_size=2), max_size=2),
+    billing_cycle=junk,
+    confirm=junk,
+    service_provider=junk | st.sampled_from(["GOOGLE", "MICROSOFT"]),
+    microsoft_oauth_route=junk,
+    google=google | junk,
+    auto_renew=junk,
+)
+nearly_sound = st.builds(
+    Order,
+    domains=st.just([DomainRegistration(domain="x.com")]),
+    mailboxes=st.dictionaries(st.sampled_from(["x.com", Domains.OURS]), st.just([ADA]), max_size=1),
+    billing_cycle=st.none() | texts,
+    google=st.none() | google,
+    microsoft_oauth_route=st.none() | texts,
+)
+
+
+@given(orders | nearly_sound)
+def test_an_order_without_faults_can_be_written_down(order: Order) -> None:
+    findings = inspect_order(order)
+    if not findings.faults:
+        assert orjson.loads(dump_order(findings.order))["confirm"] is order.confirm
