@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aioresponses import aioresponses
+from hypothesis import settings
 
 from tests.databases import location, postgresql, postgresql_location
 
@@ -28,6 +29,11 @@ for setting in ("CMR_API_KEY", "CMR_BASE_URL", "CMR_KEY_HEADER", "CMR_PROCESS_PA
 # Who starts the tests in the background of a shell ignores Ctrl-C, and so would every process that they start
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# The same examples in every run, however slow the machine is
+settings.register_profile("tests", derandomize=True, deadline=None)
+settings.load_profile("tests")
 
 
 class MockedResponse(aiohttp.ClientResponse):
