@@ -1,15 +1,86 @@
-"""Both clients can be faked by the tests of whoever uses them."""
+"""AsyncClient: its settings, and that both clients can be faked by the tests of whoever uses them."""
 
 from __future__ import annotations
 
+from typing import Any
 from unittest.mock import create_autospec
 
+import aiohttp
 import pytest
+from aioresponses import aioresponses
 
-from cmr_async import AsyncClient, Client, Order, OrderCreated
+from cmr_async import AsyncClient, Client, ConfigurationError, Order, OrderCreated
 from cmr_async.models.requests import BulkSummary
 
 CREATED = OrderCreated(order_id="order-1")
+KEY = "k3y-that-must-never-show"
+
+# Settings
+
+
+def test_without_a_key_the_error_says_where_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CMR_API_KEY", raising=False)
+    with pytest.raises(ConfigurationError, match="CMR_API_KEY"):
+        AsyncClient()
+
+
+def test_key_and_base_url_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CMR_API_KEY", KEY)
+    monkeypatch.setenv("CMR_BASE_URL", "https://api.example/v1")
+    assert repr(AsyncClient()) == "<AsyncClient https://api.example/v1>"
+
+
+@pytest.mark.parametrize("key", ["two words", "new\nline", "ключ"])
+def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        AsyncClient(key)
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://host/", "no url", "https://user:pass@host/", "https://host/?x=1", "http://api.example/"]
+)
+def test_a_base_url_that_would_not_do_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError):
+        AsyncClient(KEY, url)
+
+
+def test_a_base_url_that_no_parser_can_read_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"^The base URL cannot be read as a URL\.$"):
+        AsyncClient(KEY, "http://[half/")
+
+
+def test_plain_http_to_another_host_must_be_asked_for() -> None:
+    with pytest.raises(ConfigurationError, match=r"http://api\.example would show the key"):
+        AsyncClient(KEY, "http://api.example/")
+    assert repr(AsyncClient(KEY, "http://api.example/", allow_plain_http=True)) == "<AsyncClient http://api.example/>"
+
+
+@pytest.mark.parametrize("gap", [-0.1, float("inf"), float("nan")])
+def test_a_gap_that_is_no_duration_is_refused(gap: float) -> None:
+    with pytest.raises(ConfigurationError, match="gap must be 0 or more seconds"):
+        AsyncClient(KEY, gap=gap)
+
+
+@pytest.mark.parametrize("setting", ["connector", "trust_env"])
+async def test_what_belongs_to_a_session_is_set_on_that_session(setting: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        settings: dict[str, Any] = {setting: session.connector if setting == "connector" else True}
+        with pytest.raises(ConfigurationError, match="connector and trust_env are set on that session"):
+            AsyncClient(KEY, session=session, **settings)
+
+
+async def test_the_headers_name_the_key_as_the_settings_say(mocked_api: aioresponses) -> None:
+    answer = {"status": 200, "message": "", "data": None}
+    mocked_api.get("https://api.example/v1/users?userId=u", payload=answer)
+    async with AsyncClient(KEY, "https://api.example/v1", key_header="cmr-x-sandbox-api-key") as client:
+        await client.users.get("u")
+    (((_, _), (call,)),) = mocked_api.requests.items()
+    assert call.kwargs["headers"]["cmr-x-sandbox-api-key"] == KEY
+    assert "cmr-x-api-key" not in call.kwargs["headers"]
+
+
+# Fakes
 
 
 async def test_an_async_client_is_faked_with_its_groups_and_signatures() -> None:

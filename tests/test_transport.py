@@ -10,6 +10,7 @@ import traceback
 from collections.abc import AsyncIterator, Callable
 
 import aiohttp
+import attrs
 import pytest
 
 from cmr_async import (
@@ -18,7 +19,6 @@ from cmr_async import (
     ClientStateError,
     CMRError,
     ConfigurationError,
-    DomainRegistration,
     NotSentError,
     Order,
     OrderCreated,
@@ -29,7 +29,8 @@ from cmr_async import (
     TransportError,
     aiohttp_trace_config,
 )
-from cmr_async.core.exchange import CallCancelled
+from cmr_async.resources.orders import Orders
+from tests.fakes import USER, Clock, Highest, make_order
 from tests.loopback import (
     ACCEPTED,
     Act,
@@ -48,12 +49,11 @@ from tests.loopback import (
 )
 
 KEY = "k3y-that-must-never-show"
-USER = "BVZGM5TE9BMP3PP0VWGW943RGV1B"
-PAID = Order(domains=[DomainRegistration(domain="acme-outreach.com")], confirm=True)
-DRAFT = Order(domains=[DomainRegistration(domain="acme-outreach.com")])
+PAID = make_order("acme-outreach", mailboxes={})
+DRAFT = make_order("acme-outreach", mailboxes={}, confirm=False)
 ONCE = RetryPolicy(time_budget=0)
-#: Short enough that a stalled answer costs little, long enough for a busy machine.
-PATIENCE = Timeouts(connect=5, read=0.08, drain=0.08)
+#: For servers that never answer, so that the wait for an answer always ends by this.
+IMPATIENT = Timeouts(read=0.01)
 
 MakeClient = Callable[..., AsyncClient]
 
@@ -119,33 +119,33 @@ async def test_an_order_without_proof_is_unknown_and_was_sent_once(
 @pytest.mark.parametrize("act", [stall, stall_after_head], ids=["says nothing", "stops in the answer"])
 async def test_an_order_whose_answer_does_not_come_in_time_is_unknown(make_client: MakeClient, act: Act) -> None:
     async with Loopback(act) as server:
-        client = make_client(server, timeouts=PATIENCE, retry=RetryPolicy(time_budget=60))
+        client = make_client(server, timeouts=IMPATIENT, retry=RetryPolicy(time_budget=60))
         with pytest.raises(OutcomeUnknownError, match="no answer in time"):
             await client.orders.create(PAID, user_id=USER)
+        await server.count(1)
         assert len(server.received) == 1
 
 
 async def test_the_time_to_wait_can_be_set_for_one_call(make_client: MakeClient) -> None:
     async with Loopback(stall) as server:
-        client = make_client(server)
+        client = make_client(server, timeouts=Timeouts(read=600))
         with pytest.raises(OutcomeUnknownError, match="no answer in time"):
-            await client.orders.create(PAID, user_id=USER, timeout=0.3)
+            await client.orders.create(PAID, user_id=USER, timeout=0.01)
 
 
-@pytest.mark.parametrize("limits", [(30, 0.3), (0.3, 30)], ids=["the later one first", "the earlier one first"])
+@pytest.mark.parametrize("limits", [(600, 0.05), (0.05, 600)], ids=["the later one first", "the earlier one first"])
 async def test_each_call_has_a_time_of_its_own(make_client: MakeClient, limits: tuple[float, float]) -> None:
     hold = asyncio.Event()
     async with Loopback(*[answer_after(hold)] * 3) as server:
         client = make_client(server)
         calls = []
-        for limit in limits:
+        for number, limit in enumerate(limits, 1):
             calls.append(asyncio.ensure_future(client.orders.create(PAID, user_id=USER, timeout=limit)))
-            await asyncio.wait_for(server.arrived.wait(), 20)
-            server.arrived.clear()
+            await server.count(number)
         done, waiting = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
         assert [type(call.exception()) for call in done] == [OutcomeUnknownError]
         with pytest.raises(OutcomeUnknownError, match="no answer in time"):  # the clock goes on after it has rung
-            await client.orders.create(PAID, user_id=USER, timeout=0.3)
+            await client.orders.create(PAID, user_id=USER, timeout=0.05)
         hold.set()
         assert isinstance(await waiting.pop(), OrderCreated)
 
@@ -153,7 +153,7 @@ async def test_each_call_has_a_time_of_its_own(make_client: MakeClient, limits: 
 async def test_closing_lets_an_order_under_way_have_its_answer(make_client: MakeClient) -> None:
     hold = asyncio.Event()
     async with Loopback(answer_after(hold)) as server:
-        client = make_client(server)
+        client = make_client(server, timeouts=Timeouts(drain=600))
         order = asyncio.ensure_future(client.orders.create(PAID, user_id=USER))
         await server.arrived.wait()
         closing = asyncio.ensure_future(client.close())
@@ -166,7 +166,7 @@ async def test_closing_lets_an_order_under_way_have_its_answer(make_client: Make
 
 async def test_closing_does_not_wait_longer_than_a_drain(make_client: MakeClient) -> None:
     async with Loopback(stall) as server:
-        client = make_client(server, timeouts=Timeouts(drain=0.05))
+        client = make_client(server, timeouts=Timeouts(read=600, drain=0.01))
         order = asyncio.ensure_future(client.orders.create(PAID, user_id=USER))
         await server.arrived.wait()
         await client.close()
@@ -219,10 +219,13 @@ async def test_a_server_that_is_not_there_was_sent_nothing(make_client: MakeClie
 
 async def test_a_request_that_could_not_leave_is_repeated(make_client: MakeClient) -> None:
     async with Loopback() as server:
-        client = make_client(server, retry=RetryPolicy(time_budget=0.05, initial=0.001, maximum=0.001))
+        client = make_client(server, retry=RetryPolicy(time_budget=10))
+    clock = Clock()
+    pipeline = attrs.evolve(client.orders._pipeline, clock=clock, sleep=clock.sleep, rng=Highest())
     with pytest.raises(NotSentError) as caught:
-        await client.orders.create(PAID, user_id=USER)
-    assert caught.value.attempts > 1
+        await Orders(pipeline).create(PAID, user_id=USER)
+    assert clock.sleeps == [0.5, 1.0, 2.0, 4.0]
+    assert caught.value.attempts == 5
 
 
 @pytest.mark.parametrize("act", [close_after_reading, reset_after_reading, cut, answer(500, b"")])
@@ -239,7 +242,7 @@ async def test_a_read_that_gets_no_answer_fails_with_what_happened(make_client: 
             await make_client(server).orders.status("A", user_id=USER)
     async with Loopback(stall) as server:
         with pytest.raises(TransportError, match="no answer in time"):
-            await make_client(server, timeouts=PATIENCE).orders.status("A", user_id=USER)
+            await make_client(server, timeouts=IMPATIENT).orders.status("A", user_id=USER)
 
 
 async def test_a_redirect_is_not_followed_and_the_key_stays(make_client: MakeClient) -> None:
@@ -268,92 +271,6 @@ async def test_the_page_and_nothing_else_goes_over_the_wire(make_client: MakeCli
         assert request.json == {"domains": [{"domain": "acme-outreach.com", "years": 1}], "confirm": False}
         assert request.headers["cmr-x-api-key"] == KEY
         assert request.headers["content-type"] == "application/json"
-
-
-# Cancellation ------------------------------------------------------------------------------------------------------
-
-
-async def test_a_cancelled_order_that_had_not_left_was_not_sent(make_client: MakeClient) -> None:
-    async with Loopback() as server:
-        client = make_client(server, gap=30)
-        await client.orders.create(DRAFT, user_id=USER)  # takes the first slot
-        task = asyncio.ensure_future(client.orders.create(PAID, user_id=USER))
-        await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError) as caught:
-            await task
-        assert caught.value.__cause__ is None
-        assert len(server.received) == 1
-
-
-async def test_the_drain_learns_the_answer_of_a_cancelled_order(make_client: MakeClient) -> None:
-    go_on = asyncio.Event()
-
-    async def late(connection: object) -> None:
-        await go_on.wait()
-        await answer()(connection)  # type: ignore[arg-type]
-
-    async with Loopback(late) as server:
-        task = asyncio.ensure_future(make_client(server).orders.create(PAID, user_id=USER))
-        await server.arrived.wait()
-        task.cancel()
-        await asyncio.sleep(0)
-        go_on.set()
-        with pytest.raises(asyncio.CancelledError) as caught:
-            await task
-        learned = caught.value.__cause__
-        assert isinstance(learned, CallCancelled)
-        assert learned.envelope is not None
-        assert learned.envelope.data == {"orderId": "RJK7NR2W194HAGHGTX75D391P3NB"}
-        assert learned.error is None
-
-
-async def test_a_drain_that_learns_nothing_leaves_the_order_unknown(make_client: MakeClient) -> None:
-    async with Loopback(stall) as server:
-        client = make_client(server, timeouts=Timeouts(drain=0.05))
-        task = asyncio.ensure_future(client.orders.create(PAID, user_id=USER))
-        await server.arrived.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError) as caught:
-            await task
-        learned = caught.value.__cause__
-        assert isinstance(learned, CallCancelled)
-        assert isinstance(learned.error, OutcomeUnknownError)
-        assert "may have been placed" in caught.value.__notes__[0]
-
-
-async def test_a_second_cancellation_leaves_at_once(make_client: MakeClient) -> None:
-    async with Loopback(stall) as server:
-        task = asyncio.ensure_future(make_client(server).orders.create(PAID, user_id=USER))
-        await server.arrived.wait()
-        task.cancel()
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        task.cancel()
-        done, _ = await asyncio.wait({task}, timeout=5)  # the drain alone would take 15
-        assert task in done
-        with pytest.raises(asyncio.CancelledError) as caught:
-            task.result()
-        assert isinstance(caught.value.__cause__, CallCancelled)
-
-
-async def test_a_timeout_of_the_caller_is_a_timeout_and_says_what_may_have_happened(make_client: MakeClient) -> None:
-    async with Loopback(stall) as server:
-        client = make_client(server, timeouts=Timeouts(drain=0.02))
-        with pytest.raises(TimeoutError) as caught:
-            async with asyncio.timeout(0.05):
-                await client.orders.create(PAID, user_id=USER)
-        assert "may have been placed" in "".join(traceback.format_exception(caught.value))
-
-
-async def test_a_cancelled_read_is_aborted_at_once(make_client: MakeClient) -> None:
-    async with Loopback(stall) as server:
-        task = asyncio.ensure_future(make_client(server).orders.status("A", user_id=USER))
-        await server.arrived.wait()
-        task.cancel()
-        done, _ = await asyncio.wait({task}, timeout=5)
-        assert task in done
-        assert task.cancelled()
 
 
 # Sessions, loops, processes ----------------------------------------------------------------------------------------
@@ -448,50 +365,6 @@ async def test_the_key_is_in_no_repr_log_or_traceback(
             said += [repr(error), str(error), repr(vars(error)), repr(pickle.dumps(error))]
         assert server.received[0].headers["cmr-x-api-key"] == KEY
     assert KEY not in "\n".join([*said, caplog.text])
-
-
-# Settings ----------------------------------------------------------------------------------------------------------
-
-
-def test_without_a_key_the_error_says_where_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CMR_API_KEY", raising=False)
-    with pytest.raises(ConfigurationError, match="CMR_API_KEY"):
-        AsyncClient()
-
-
-def test_key_and_base_url_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CMR_API_KEY", KEY)
-    monkeypatch.setenv("CMR_BASE_URL", "https://api.example/v1")
-    assert repr(AsyncClient()) == "<AsyncClient https://api.example/v1>"
-
-
-@pytest.mark.parametrize("key", ["two words", "new\nline", "ключ"])
-def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: str) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        AsyncClient(key)
-    assert key not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "url", ["ftp://host/", "no url", "https://user:pass@host/", "https://host/?x=1", "http://api.example/"]
-)
-def test_a_base_url_that_would_not_do_is_refused(url: str) -> None:
-    with pytest.raises(ConfigurationError):
-        AsyncClient(KEY, url)
-
-
-def test_plain_http_to_another_host_must_be_asked_for() -> None:
-    AsyncClient(KEY, "http://api.example/", allow_plain_http=True)
-
-
-async def test_orders_go_through_a_proxy(make_client: MakeClient) -> None:
-    async with Loopback() as proxy:
-        client = AsyncClient(
-            KEY, "http://api.example/v1", allow_plain_http=True, proxy=f"http://127.0.0.1:{proxy.port}", gap=0
-        )
-        async with client:
-            await client.orders.create(PAID, user_id=USER)
-        assert proxy.received[0].target.startswith("http://api.example/v1/orders/json")
 
 
 @pytest.mark.parametrize("settings", [{"connect": 0}, {"read": -1}, {"drain": float("inf")}])
