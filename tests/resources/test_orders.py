@@ -1,14 +1,13 @@
-"""What the resources ask for and what they make of the answers, without a network."""
+"""Orders: the request that leaves for each call, and what is made of the answer."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-import pytest_asyncio
 from aioresponses import aioresponses
 from yarl import URL
 
@@ -16,7 +15,6 @@ from cmr_async import AsyncClient, __version__
 from cmr_async.errors import (
     AuthenticationError,
     EndpointNotConfiguredError,
-    NotFoundError,
     OrderWarning,
     OutcomeUnknownError,
     ValidationError,
@@ -26,6 +24,7 @@ from cmr_async.resources.orders import describe
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 BASE = "https://api.example/v1"
+OnlyRequest = Callable[[], tuple[str, URL, dict[str, Any]]]
 ORDERS = f"{BASE}/orders/json?userId=user-1"
 ORDER = Order(domains=[DomainRegistration(domain="Bücher.example", years=2)], confirm=True)
 BODY = {"domains": [{"domain": "xn--bcher-kva.example", "years": 2}], "confirm": True}
@@ -35,35 +34,27 @@ def sample(name: str) -> bytes:
     return (SAMPLES / f"{name}.json").read_bytes()
 
 
-@pytest_asyncio.fixture
-async def cmr(mocked_api: aioresponses) -> AsyncIterator[AsyncClient]:
-    async with AsyncClient("a-key", BASE, gap=0, endpoints={"orders.process": "/orders/process"}) as client:
-        yield client
-
-
-def only_request(mocked: aioresponses) -> tuple[str, URL, dict[str, Any]]:
-    (((method, url), calls),) = mocked.requests.items()
-    (call,) = calls
-    return method, url, call.kwargs
-
-
-async def test_an_order_is_posted_as_the_page_says(cmr: AsyncClient, mocked_api: aioresponses) -> None:
+async def test_an_order_is_posted_as_the_page_says(
+    cmr: AsyncClient, mocked_api: aioresponses, only_request: OnlyRequest
+) -> None:
     mocked_api.post(ORDERS, body=sample("order_created"))
     created = await cmr.orders.create(ORDER, user_id="user-1")
     assert created == OrderCreated(
         order_id="RJK7NR2W194HAGHGTX75D391P3NB",
         message="Order created and queued for processing, make sure to have enough balance in your wallet!",
     )
-    method, url, sent = only_request(mocked_api)
+    method, url, sent = only_request()
     assert (method, url) == ("POST", URL(ORDERS))
     assert orjson.loads(sent["data"]) == BODY
     assert sent["allow_redirects"] is False
 
 
-async def test_the_headers_carry_the_key_and_say_json(cmr: AsyncClient, mocked_api: aioresponses) -> None:
+async def test_the_headers_carry_the_key_and_say_json(
+    cmr: AsyncClient, mocked_api: aioresponses, only_request: OnlyRequest
+) -> None:
     mocked_api.post(ORDERS, body=sample("order_created"))
     await cmr.orders.create(ORDER, user_id="user-1")
-    headers = only_request(mocked_api)[2]["headers"]
+    headers = only_request()[2]["headers"]
     assert dict(headers) == {
         "cmr-x-api-key": "a-key",
         "Content-Type": "application/json",
@@ -111,43 +102,25 @@ async def test_an_error_page_leaves_the_order_in_doubt(cmr: AsyncClient, mocked_
     assert (caught.value.status, caught.value.body_excerpt) == (502, "<html>")
 
 
-#: Queries are written in the order that aioresponses sorts them into.
-_Read = Callable[[AsyncClient], Awaitable[Any]]
-
-
-@pytest.mark.parametrize(
-    ("read", "url"),
-    [
-        (lambda cmr: cmr.orders.status("ord_1", user_id="u&1"), "/orders/status?orderId=ord_1&userId=u%261"),
-        (lambda cmr: cmr.users.get("u1"), "/users?userId=u1"),
-        (lambda cmr: cmr.domains.by_user("u1"), "/domains/by-user?userId=u1"),
-        (lambda cmr: cmr.subscriptions.list(), "/subscriptions"),
-        (
-            lambda cmr: cmr.subscriptions.list(domain="x.com", status="ACTIVE", page=2, limit=10),
-            "/subscriptions?domain=x.com&limit=10&page=2&status=ACTIVE",
-        ),
-    ],
-)
-async def test_a_read_is_the_documented_get(cmr: AsyncClient, mocked_api: aioresponses, read: _Read, url: str) -> None:
-    mocked_api.get(BASE + url, payload={"status": 200, "message": "ok", "data": {"a": [1]}})
-    envelope = await read(cmr)
+async def test_the_status_of_an_order_is_plain_data(
+    cmr: AsyncClient, mocked_api: aioresponses, only_request: OnlyRequest
+) -> None:
+    url = f"{BASE}/orders/status?orderId=ord_1&userId=u%261"
+    mocked_api.get(url, payload={"status": 200, "message": "ok", "data": {"a": [1]}})
+    envelope = await cmr.orders.status("ord_1", user_id="u&1")
     assert (envelope.status, envelope.message, envelope.data) == (200, "ok", {"a": [1]})
-    method, asked, sent = only_request(mocked_api)
-    assert (method, asked, sent["data"]) == ("GET", URL(BASE + url), None)
+    method, asked, sent = only_request()
+    assert (method, asked, sent["data"]) == ("GET", URL(url), None)
 
 
-async def test_a_read_says_what_does_not_exist(cmr: AsyncClient, mocked_api: aioresponses) -> None:
-    mocked_api.get(f"{BASE}/users?userId=nobody", status=404, body=sample("unknown_user"))
-    with pytest.raises(NotFoundError, match="The details of user nobody was refused with 404"):
-        await cmr.users.get("nobody")
-
-
-async def test_a_draft_is_processed_by_its_id(cmr: AsyncClient, mocked_api: aioresponses) -> None:
+async def test_a_draft_is_processed_by_its_id(
+    cmr: AsyncClient, mocked_api: aioresponses, only_request: OnlyRequest
+) -> None:
     url = f"{BASE}/orders/process?userId=user-1"
     mocked_api.post(url, payload={"status": 200, "message": "queued", "data": None, "actionId": "ACT_1"})
     envelope = await cmr.orders.process("ord_1", user_id="user-1")
     assert (envelope.message, envelope.action_id) == ("queued", "ACT_1")
-    method, asked, sent = only_request(mocked_api)
+    method, asked, sent = only_request()
     assert (method, asked, orjson.loads(sent["data"])) == ("POST", URL(url), {"orderId": "ord_1"})
 
 
