@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmr_async import AsyncClient, OrderRequest, OrderState
-from cmr_async.bulk.reconcile import Evidence, Finding, weigh
+from cmr_async import AsyncClient, ClientStateError, OrderRequest, OrderState
+from cmr_async.bulk.reconcile import Evidence, Finding, Reconciler, weigh
 from cmr_async.journal.journal import Entry, Journal, Step, StepState, Verdict, fingerprint
 from cmr_async.journal.records import body_of
 from cmr_async.simulator import FaultRule, Simulator
-from tests.fakes import USER, make_request
+from tests.fakes import USER, Clock, FakeTransport, Reply, answered, make_pipeline, make_request
 
 SENT_AT = 1_800_000_000.0
 
@@ -112,6 +112,131 @@ def test_absent_takes_every_look_up_and_confirmed_takes_a_sign(
         assert waited >= 900
     if finding.verdict in {Verdict.PLACED, Verdict.CONFLICT}:
         assert signs
+
+
+# The look-ups
+
+USER_OK, NO_DOMAINS, NO_SUBSCRIPTIONS = answered(200, {}), answered(200, []), answered(200, {"subscriptions": []})
+
+
+async def look_up(
+    path: Path, *replies: Reply, events: tuple[Any, ...] = (), order_id: str | None = None, action_id: str | None = None
+) -> tuple[Finding, list[str]]:
+    """Reconcile one unknown order a quarter of an hour later; return the finding and what was asked."""
+    clock, transport = Clock(SENT_AT), FakeTransport(replies)
+    async with Journal.open(path, clock=clock) as journal:
+        await journal.plan([make_request()])
+        claim = await journal.claim("a")
+        assert claim is not None
+        await journal.record(claim, StepState.UNKNOWN, order_id=order_id, action_id=action_id)
+        reconciler = Reconciler(pipeline=make_pipeline(transport), events=events)
+        [finding] = [finding async for finding in reconciler.find(journal, now=SENT_AT + 900)]
+        entry = await journal.get("a")
+        assert entry is not None
+        assert entry.verdict is finding.verdict
+    return finding, [request.endpoint.name for request in transport.sent]
+
+
+async def test_everything_that_is_documented_is_asked_once(tmp_path: Path) -> None:
+    replies = [answered(404), USER_OK, NO_DOMAINS, NO_SUBSCRIPTIONS]
+    finding, asked = await look_up(tmp_path / "run.db", *replies, order_id="O1")
+    assert finding.verdict is Verdict.ABSENT
+    assert asked == ["orders.status", "users.get", "domains.by_user", "subscriptions.list"]
+
+
+async def test_an_order_whose_status_is_known_was_placed(tmp_path: Path) -> None:
+    replies = [answered(200, {}), USER_OK, NO_DOMAINS, NO_SUBSCRIPTIONS]
+    finding, _ = await look_up(tmp_path / "run.db", *replies, order_id="O1")
+    assert (finding.verdict, finding.order_id) == (Verdict.PLACED, "O1")
+    assert finding.evidence == "GET /orders/status knows its id"
+
+
+@pytest.mark.parametrize(
+    ("failing", "words"),
+    [
+        (0, "GET /orders/status failed"),
+        (1, "GET /users failed"),
+        (2, "GET /domains/by-user failed"),
+        (3, "GET /subscriptions for a.com failed"),
+    ],
+)
+async def test_a_look_up_that_fails_proves_no_absence(tmp_path: Path, failing: int, words: str) -> None:
+    replies = [answered(404), USER_OK, NO_DOMAINS, NO_SUBSCRIPTIONS]
+    replies[failing] = answered(503)
+    finding, _ = await look_up(tmp_path / "run.db", *replies, order_id="O1")
+    assert finding.verdict is None
+    assert finding.evidence.startswith(words)
+
+
+@pytest.mark.parametrize("data", [None, "text", 5, {"totalPages": 2}, {"page": {"totalPages": "many"}}])
+async def test_a_list_of_domains_that_cannot_be_read_to_its_end_proves_no_absence(tmp_path: Path, data: Any) -> None:
+    finding, _ = await look_up(tmp_path / "run.db", USER_OK, answered(200, data), NO_SUBSCRIPTIONS)
+    assert (finding.verdict, finding.evidence) == (None, "the user's list of domains could not be read to its end")
+
+
+@pytest.mark.parametrize("data", [["A.com"], {"a.com": 1}, [{"name": "a.com", "years": 1}], {"domains": [["a.com"]]}])
+async def test_a_domain_is_found_in_a_list_of_any_shape(tmp_path: Path, data: Any) -> None:
+    finding, _ = await look_up(tmp_path / "run.db", USER_OK, answered(200, data), NO_SUBSCRIPTIONS)
+    assert (finding.verdict, finding.evidence) == (Verdict.PLACED, "GET /domains/by-user lists a.com")
+
+
+@pytest.mark.parametrize("data", [None, [], {}, {"subscriptions": 5}, {"subscriptions": ["S1"]}])
+async def test_subscriptions_that_cannot_be_read_prove_no_absence(tmp_path: Path, data: Any) -> None:
+    finding, _ = await look_up(tmp_path / "run.db", USER_OK, NO_DOMAINS, answered(200, data))
+    assert (finding.verdict, finding.evidence) == (None, "the subscriptions could not be read to their end")
+
+
+@pytest.mark.parametrize("start", [None, "soon", 5, "2027-01-15T08:00:00Z"])
+async def test_a_subscription_that_is_not_known_to_be_older_is_a_trace(tmp_path: Path, start: Any) -> None:
+    rows = {"subscriptions": [{"subscriptionId": "S1", "periodStart": start}], "pagination": {"totalPages": 1}}
+    finding, _ = await look_up(tmp_path / "run.db", USER_OK, NO_DOMAINS, answered(200, rows))
+    assert (finding.verdict, finding.evidence) == (Verdict.PLACED, "a.com has the subscription S1")
+
+
+async def test_a_client_that_cannot_be_used_ends_the_reconciliation(tmp_path: Path) -> None:
+    with pytest.raises(ClientStateError, match="closed"):
+        await look_up(tmp_path / "run.db", ClientStateError("This client is closed."))
+
+
+ORDERED = "domain.order.completed"
+
+
+@pytest.mark.parametrize(
+    ("event", "placed"),
+    [
+        ({"event": ORDERED, "data": {"orderId": "O1"}}, True),
+        ({"eventType": "mailbox.created", "data": {"actionId": "ACT_1"}}, True),
+        ({"event": "domain.renewed", "data": {"orderId": "O1"}}, False),
+        ({"event": ORDERED, "data": {"userId": USER, "domain": "a.com"}}, False),  # the id of this order is known
+        ({"event": ORDERED, "data": {"orderId": "O2", "actionId": "ACT_2", "userId": "ANOTHER"}}, False),
+        ({"event": ORDERED, "data": "O1"}, False),
+        ({"data": {"orderId": "O1"}}, False),
+    ],
+)
+async def test_an_event_confirms_the_order_whose_id_it_names(
+    tmp_path: Path, event: dict[str, Any], *, placed: bool
+) -> None:
+    replies = [answered(404), USER_OK, NO_DOMAINS, NO_SUBSCRIPTIONS]
+    finding, _ = await look_up(tmp_path / "run.db", *replies, events=(event,), order_id="O1", action_id="ACT_1")
+    assert finding.verdict is (Verdict.PLACED if placed else Verdict.ABSENT)
+
+
+@pytest.mark.parametrize(
+    ("data", "placed"),
+    [
+        ({"userId": USER, "domainName": "a.com"}, True),
+        ({"userId": USER, "domain": "a.com", "creationTime": "2027-01-15T08:00:00Z"}, True),
+        ({"userId": USER, "domain": "a.com", "creationTime": "2027-01-15T07:00:00Z"}, False),
+        ({"userId": USER, "domain": "b.com"}, False),
+        ({"userId": "ANOTHER", "domain": "a.com"}, False),
+    ],
+)
+async def test_an_event_without_an_id_confirms_by_user_domain_and_time(
+    tmp_path: Path, data: dict[str, Any], *, placed: bool
+) -> None:
+    event = {"event": ORDERED, "data": data}
+    finding, _ = await look_up(tmp_path / "run.db", USER_OK, NO_DOMAINS, NO_SUBSCRIPTIONS, events=(event,))
+    assert finding.verdict is (Verdict.PLACED if placed else Verdict.ABSENT)
 
 
 # The whole, against the simulator
