@@ -10,7 +10,7 @@ from itertools import count
 import pytest
 
 from cmr_async import BulkRun, BulkSummary, Order, OrderOutcome, OrderRequest, OrderState
-from cmr_async.core.exchange import Exchange, Request
+from cmr_async.core.exchange import CallCancelled, Exchange, Request
 from cmr_async.errors import OutcomeUnknownError, ValidationError
 from tests.fakes import LOST, UNSENT, Clock, FakeTransport, answered, make_bulk, make_request, make_requests
 
@@ -165,6 +165,43 @@ async def test_leaving_early_drains_what_is_in_flight() -> None:
     assert run.summary.accepted == 1
     with pytest.raises(StopAsyncIteration):
         await anext(run)
+
+
+async def test_a_second_cancellation_ends_the_drain_and_loses_no_outcome() -> None:
+    out, draining = asyncio.Event(), asyncio.Event()
+
+    async def behave(_: int) -> Exchange:
+        try:
+            out.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            draining.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise asyncio.CancelledError from CallCancelled(LOST)
+        return LOST
+
+    run = make_bulk(FakeTransport(behave)).submit(make_requests(1))
+    task = asyncio.create_task(outcomes(run))
+    await out.wait()
+    task.cancel()
+    await draining.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [(outcome.index, outcome.state) for outcome in run.drained] == [(0, UNKNOWN)]
+    assert run.summary == BulkSummary(unknown=1, stopped="left early")
+
+
+async def test_a_run_tells_how_long_the_pause_after_a_429_lasts() -> None:
+    transport = FakeTransport([answered(429, retry_after="7"), answered(200, {"orderId": "ord"})], clock=Clock(100.0))
+    run = make_bulk(transport, budget=5.0).submit(make_requests(1))
+    assert run.paused_for == 0.0
+    assert [outcome.state for outcome in await outcomes(run)] == [NOT_SENT]  # the pause is longer than the budget
+    assert run.paused_for == 5.0
+    transport.clock.now += 2.0
+    assert run.paused_for == 3.0
 
 
 async def test_memory_does_not_grow_with_the_number_of_orders() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any, cast
 
+import attrs
 import pytest
 
 from cmr_async import (
@@ -13,6 +15,7 @@ from cmr_async import (
     CMRError,
     ConfigurationError,
     InvalidResponseError,
+    JournalError,
     NotSentError,
     OrderRequest,
     OrderState,
@@ -26,8 +29,9 @@ from cmr_async import (
 from cmr_async.bulk.sending import OrderSender, check
 from cmr_async.core.checked import check_order
 from cmr_async.core.exchange import CallCancelled
+from cmr_async.journal.journal import Journal, Step, StepState
 from cmr_async.pipeline import Pipeline
-from tests.fakes import LOST, make_order, make_request
+from tests.fakes import LOST, FakeTransport, make_order, make_pipeline, make_request
 
 
 class Misbehaving:
@@ -82,3 +86,38 @@ def test_a_user_id_that_no_url_can_carry_is_a_fault(user_id: Any) -> None:
     refused = check(0, OrderRequest(user_id=user_id, order=make_order())).refused
     assert isinstance(refused, ValidationError)
     assert refused.faults == caught.value.faults
+
+
+async def test_an_outcome_that_cannot_be_written_down_is_told_with_its_order_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object, **__: object) -> bool:
+        raise JournalError("the disk is full.")
+
+    async with Journal.open(tmp_path / "run.db") as journal:
+        [entry] = await journal.plan([make_request(0)])
+        monkeypatch.setattr(journal, "record", full)
+        sender = OrderSender(pipeline=make_pipeline(FakeTransport()), journal=journal)
+        item = attrs.evolve(check(0, make_request(0)), entry=entry)
+        with pytest.raises(JournalError) as caught:
+            await sender.send(item)
+    assert str(caught.value) == (
+        "0 ended as accepted, order id ORD, but this could not be written down: the disk is full. The journal will "
+        "show it as unknown."
+    )
+
+
+async def test_a_draft_without_an_order_id_is_not_processed(tmp_path: Path) -> None:
+    transport = FakeTransport()
+    async with Journal.open(tmp_path / "run.db") as journal:
+        [created] = await journal.plan([make_request(0, confirm=False)])
+        claim = await journal.claim("0")
+        assert claim is not None
+        await journal.record(claim, StepState.ACCEPTED, order_id="ORD")
+        await journal.plan_processing()
+        entry = await journal.get("0", step=Step.PROCESS)
+        assert entry is not None
+        item = attrs.evolve(check(0, created.request), entry=attrs.evolve(entry, order_id=None))
+        outcome = await OrderSender(pipeline=make_pipeline(transport), journal=journal).send(item)
+    assert (outcome.state, transport.sent) == (OrderState.NOT_SENT, [])
+    assert str(outcome.error) == "0 has no order id, so its draft cannot be processed."
