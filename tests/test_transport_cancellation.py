@@ -7,7 +7,9 @@ import gc
 import pickle
 import traceback
 import warnings
+from typing import Any
 
+import aiohttp
 import pytest
 
 from cmr_async import AsyncClient, OutcomeUnknownError, Timeouts
@@ -41,6 +43,23 @@ async def test_a_cancelled_order_that_had_not_left_was_not_sent() -> None:
         task.cancel()
         assert (await cancelled(task)).__cause__ is None
         assert len(server.received) == 1
+
+
+async def test_an_order_that_is_cancelled_before_it_has_a_connection_is_not_drained() -> None:
+    connecting = asyncio.Event()
+
+    class Slow(aiohttp.TCPConnector):
+        async def connect(self, *args: Any, **kwargs: Any) -> Any:
+            connecting.set()
+            await asyncio.Event().wait()
+
+    connector = Slow()
+    async with AsyncClient("key", "http://127.0.0.1:9/", gap=0, timeouts=PATIENT, connector=connector) as client:
+        task = asyncio.create_task(client.orders.create(PAID, user_id=USER))
+        await connecting.wait()
+        task.cancel()
+        assert (await cancelled(task)).__cause__ is None
+    await connector.close()
 
 
 async def test_the_drain_learns_the_answer_of_a_cancelled_order_and_it_can_be_pickled() -> None:

@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 import traceback
+from typing import Any
 
 import aiohttp
 import pytest
@@ -19,6 +20,7 @@ import trustme
 from cmr_async import (
     AsyncClient,
     AuthenticationError,
+    ClientStateError,
     CMRError,
     NotSentError,
     Order,
@@ -140,6 +142,25 @@ async def test_an_untraced_session_reports_accepted_and_refused_orders_all_the_s
             await client.orders.create(PAID, user_id=USER)
 
 
+async def test_other_requests_of_a_traced_session_are_none_of_our_attempts() -> None:
+    async with (
+        Loopback(answer(204, b"")) as server,
+        aiohttp.ClientSession(trace_configs=[aiohttp_trace_config()]) as session,
+        session.get(server.base_url, trace_request_ctx={"theirs": 1}) as response,
+    ):
+        assert response.status == 204
+
+
+async def test_a_server_that_takes_no_connection_in_time_was_sent_nothing() -> None:
+    class Full(aiohttp.TCPConnector):
+        async def connect(self, *args: Any, **kwargs: Any) -> Any:
+            raise aiohttp.ConnectionTimeoutError
+
+    async with AsyncClient(KEY, "http://127.0.0.1:9/", gap=0, retry=ONCE, connector=Full()) as client:
+        with pytest.raises(NotSentError, match="no connection in time"):
+            await client.orders.create(PAID, user_id=USER)
+
+
 async def test_a_session_that_raises_for_statuses_changes_nothing() -> None:
     async with (
         Loopback(answer(401, envelope(401, "no"))) as server,
@@ -200,6 +221,17 @@ def test_a_refused_key_is_not_in_the_traceback_with_its_locals() -> None:
 
 
 # Loops and processes -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", ["session", "connector"])
+async def test_a_session_of_the_parents_is_not_used_in_a_forked_child(given: str) -> None:
+    async with Loopback() as server, aiohttp.ClientSession(trace_configs=[aiohttp_trace_config()]) as session:
+        own: Any = {given: session if given == "session" else session.connector}
+        client = AsyncClient(KEY, server.base_url, gap=0, **own)
+        client._transport.leave_to_parent()  # as in a child
+        with pytest.raises(ClientStateError, match="made before a fork, around a session or connector of your own"):
+            await client.orders.create(DRAFT, user_id=USER)
+        assert server.received == []
 
 
 def test_a_client_can_be_closed_after_its_loop_has_ended() -> None:
