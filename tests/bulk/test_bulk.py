@@ -53,7 +53,7 @@ async def test_a_refused_order_that_is_resubmitted_is_sent_by_the_next_run(tmp_p
     entry = await bulk.resubmit(path, "0", reason="the user exists now")
     assert (entry.key, entry.state) == ("0", StepState.PLANNED)
     assert [outcome.state async for outcome in bulk.submit(order, journal=path)] == [OrderState.ACCEPTED]
-    async with Journal.open(path) as journal:
+    async with Journal(path) as journal:
         assert "the user exists now" in [event.reason for event in await journal.history("0")]
 
 
@@ -84,20 +84,20 @@ async def test_only_the_named_drafts_are_processed_one_after_the_other(tmp_path:
         b'{"orderId":"ord_2"}',
         b'{"orderId":"ord_3"}',
     ]
-    async with Journal.open(path) as journal:
+    async with Journal(path) as journal:
         assert [entry.key async for entry in journal.entries(step=Step.PROCESS)] == ["0", "2", "3"]
 
 
 async def test_a_run_with_a_journal_takes_its_slots_from_the_pace_of_the_journal(tmp_path: Path) -> None:
     gap = 1000.0  # longer than this test can take, on the database's clock
-    async with Journal.open(tmp_path / "run.db") as journal:
+    async with Journal(tmp_path / "run.db") as journal:
         run = make_bulk(FakeTransport(), gap=gap).submit([make_request(0)], journal=journal)
         assert [outcome.state async for outcome in run] == [OrderState.ACCEPTED]
         assert round(await journal.reserve_slot("", gap) / gap) == 1
 
 
 async def test_a_run_without_a_pace_leaves_the_pace_of_the_journal_alone(tmp_path: Path) -> None:
-    async with Journal.open(tmp_path / "run.db") as journal:
+    async with Journal(tmp_path / "run.db") as journal:
         run = make_bulk(FakeTransport([UNSENT]), gap=0).submit([make_request(0)], journal=journal)
         assert [outcome.state async for outcome in run] == [OrderState.NOT_SENT]
         assert await journal.reserve_slot("", 1000.0) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -20,6 +21,7 @@ from cmr_async import (
     Timeouts,
     ValidationError,
 )
+from cmr_async.journal.journal import Journal
 from tests.fakes import USER, FakeTransport, answered, make_bulk, make_request, make_requests, stream
 from tests.loopback import Loopback, stall
 
@@ -130,3 +132,13 @@ async def test_orders_that_are_out_when_the_source_breaks_are_given_out_before_i
                 await gather(client.bulk.submit(broken(server.arrived)), seen)
         assert [outcome.state for outcome in seen] == [OrderState.UNKNOWN]
         assert len(server.received) == 1
+
+
+async def test_requests_with_faults_are_refused_and_not_planned(tmp_path: Path) -> None:
+    transport = FakeTransport()
+    faulty = [OrderRequest(user_id=USER, order=Order()), make_request(1, user_id="")]
+    run = make_bulk(transport).submit(faulty, journal=tmp_path / "run.db")
+    assert [outcome.state async for outcome in run] == [OrderState.REJECTED] * 2
+    async with Journal(tmp_path / "run.db") as journal:
+        assert [entry async for entry in journal.entries()] == []
+    assert transport.sent == []

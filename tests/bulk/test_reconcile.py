@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from cmr_async import AsyncClient, ClientStateError, OrderRequest, OrderState
 from cmr_async.bulk.reconcile import Evidence, Finding, Reconciler, weigh
+from cmr_async.core.wire import dump_order
 from cmr_async.journal.journal import Entry, Journal, Step, StepState, Verdict, fingerprint
-from cmr_async.journal.records import body_of
 from cmr_async.simulator import FaultRule, Simulator
 from tests.fakes import USER, Clock, FakeTransport, Reply, answered, make_pipeline, make_request
 
@@ -28,7 +28,7 @@ def an_entry(**changes: Any) -> Entry:
         "position": 0,
         "user_id": USER,
         "reference": "a",
-        "body": body_of(request.order).decode(),
+        "body": dump_order(request.order).decode(),
         "fingerprint": fingerprint(request),
         "confirm": True,
         "state": StepState.UNKNOWN,
@@ -124,7 +124,7 @@ async def look_up(
 ) -> tuple[Finding, list[str]]:
     """Reconcile one unknown order a quarter of an hour later; return the finding and what was asked."""
     clock, transport = Clock(SENT_AT), FakeTransport(replies)
-    async with Journal.open(path, clock=clock) as journal:
+    async with Journal(path, clock=clock) as journal:
         await journal.plan([make_request()])
         claim = await journal.claim("a")
         assert claim is not None
@@ -256,7 +256,7 @@ async def cmr(sim: Simulator) -> AsyncIterator[AsyncClient]:
 
 @pytest.fixture
 async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
-    async with Journal.open(tmp_path / "run.db") as opened:
+    async with Journal(tmp_path / "run.db") as opened:
         yield opened
 
 

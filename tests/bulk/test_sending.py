@@ -94,7 +94,7 @@ async def test_an_outcome_that_cannot_be_written_down_is_told_with_its_order_id(
     async def full(*_: object, **__: object) -> bool:
         raise JournalError("the disk is full.")
 
-    async with Journal.open(tmp_path / "run.db") as journal:
+    async with Journal(tmp_path / "run.db") as journal:
         [entry] = await journal.plan([make_request(0)])
         monkeypatch.setattr(journal, "record", full)
         sender = OrderSender(pipeline=make_pipeline(FakeTransport()), journal=journal)
@@ -109,7 +109,7 @@ async def test_an_outcome_that_cannot_be_written_down_is_told_with_its_order_id(
 
 async def test_a_draft_without_an_order_id_is_not_processed(tmp_path: Path) -> None:
     transport = FakeTransport()
-    async with Journal.open(tmp_path / "run.db") as journal:
+    async with Journal(tmp_path / "run.db") as journal:
         [created] = await journal.plan([make_request(0, confirm=False)])
         claim = await journal.claim("0")
         assert claim is not None
