@@ -1,4 +1,4 @@
-"""One order of a run, from the check to the record: checked, claimed, sent once, written down."""
+"""Sending one order of a run: check it, claim it, send it once, and record its outcome."""
 
 from __future__ import annotations
 
