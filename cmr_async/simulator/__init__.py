@@ -6,13 +6,13 @@ client sends. `docs/simulator.md` lists what it copies from the API and what it 
 
 from __future__ import annotations
 
-from cmr_async.simulator.app import API_BASE, application
-from cmr_async.simulator.faults import FaultRule, FaultScript
-from cmr_async.simulator.prices import PriceList
-from cmr_async.simulator.records import LedgerEntry, RequestCounts, SimulatedOrder, SimulatedUser, body_hash
-from cmr_async.simulator.server import Simulator, serve
-from cmr_async.simulator.settings import DEMO_USERS, Settings
-from cmr_async.simulator.state import SimulatorState
+from ..core.prices import PriceList
+from .app import API_BASE, application
+from .faults import FaultRule, FaultScript
+from .records import LedgerEntry, RequestCounts, SimulatedOrder, SimulatedUser, body_hash
+from .server import Simulator, serve
+from .settings import DEMO_USERS, Settings
+from .state import SimulatorState
 
 __all__ = [
     "API_BASE",

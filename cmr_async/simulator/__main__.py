@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
-from cmr_async.simulator.server import Simulator, serve
-from cmr_async.simulator.settings import CONFIGURABLE_ENDPOINTS, DEMO_USERS
+from .server import Simulator, serve
+from .settings import CONFIGURABLE_ENDPOINTS, DEMO_USERS
 
 __all__ = ["main"]
 
@@ -110,8 +110,7 @@ def _dollars(text: str) -> Decimal:
     try:
         return Decimal(text)
     except InvalidOperation:
-        msg = f"{text!r} is not an amount"
-        raise argparse.ArgumentTypeError(msg) from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount") from None
 
 
 def _announce(sim: Simulator) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from cmr_async.simulator.prices import PriceList
-from cmr_async.simulator.records import LedgerEntry, Provision, RequestCounts, SimulatedOrder, SimulatedUser
+from ..core.prices import PriceList
+from .records import LedgerEntry, Provision, RequestCounts, SimulatedOrder, SimulatedUser
 
 __all__ = [
     "domain",

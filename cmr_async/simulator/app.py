@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from cmr_async.simulator.handlers import STATE, add_routes, json_answer
-from cmr_async.simulator.misbehave import misbehave
-from cmr_async.simulator.refusal import Refusal
-from cmr_async.simulator.state import SimulatorState
+from .handlers import STATE, add_routes, json_answer
+from .misbehave import misbehave
+from .refusal import Refusal
+from .state import SimulatorState
 
 __all__ = ["API_BASE", "API_KEY_HEADER", "application"]
 
@@ -80,8 +80,7 @@ async def _answer(request: web.Request, handler: _Handler, guard: SimulatorState
         headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
         return _refused(error.status, error.reason, headers)
     if not isinstance(answer, web.Response):
-        msg = "endpoints answer with a whole response"
-        raise TypeError(msg)
+        raise TypeError("endpoints answer with a whole response")
     return answer
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from cmr_async.simulator import answers
-from cmr_async.simulator.order_body import read_order
-from cmr_async.simulator.refusal import Refusal
-from cmr_async.simulator.state import SimulatorState
-from cmr_async.simulator.user_body import read_profile
+from . import answers
+from .order_body import read_order
+from .refusal import Refusal
+from .state import SimulatorState
+from .user_body import read_profile
 
 __all__ = ["STATE", "add_routes", "json_answer"]
 
@@ -136,8 +136,7 @@ def _required(request: web.Request, name: str, fields: dict[str, Any] | None = N
     value = request.query.get(name) or (fields or {}).get(name)
     if not isinstance(value, str) or not value:
         article = "an" if name[0] in "aeio" else "a"
-        msg = f"Please provide {article} {name}"
-        raise Refusal(msg)
+        raise Refusal(f"Please provide {article} {name}")
     return value
 
 
@@ -145,8 +144,7 @@ async def _json_body(request: web.Request) -> object:
     try:
         return orjson.loads(await request.read())
     except orjson.JSONDecodeError:
-        msg = "The request body is not valid JSON"
-        raise Refusal(msg) from None
+        raise Refusal("The request body is not valid JSON") from None
 
 
 def _page(request: web.Request, default_limit: int) -> tuple[int, int]:
@@ -158,6 +156,5 @@ def _positive(request: web.Request, name: str, default: int, most: int | None) -
     if not text:
         return default
     if not text.isascii() or not text.isdigit() or int(text) < 1 or (most is not None and int(text) > most):
-        msg = f"{name} must be a number from 1" + (f" to {most}" if most else "")
-        raise Refusal(msg)
+        raise Refusal(f"{name} must be a number from 1" + (f" to {most}" if most else ""))
     return int(text)

@@ -9,7 +9,7 @@ import struct
 import orjson
 from aiohttp import web
 
-from cmr_async.simulator.faults import FaultRule
+from .faults import FaultRule
 
 __all__ = ["misbehave"]
 

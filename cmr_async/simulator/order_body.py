@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cmr_async.simulator.records import DomainLine, MailboxLines, OrderBody, body_hash
-from cmr_async.simulator.refusal import Refusal
+from .records import DomainLine, MailboxLines, OrderBody, body_hash
+from .refusal import Refusal
 
 __all__ = ["read_order"]
 
@@ -57,8 +57,7 @@ def read_order(body: object) -> OrderBody:
         Refusal: with status 400 and every fault, each with its path, in one message.
     """
     if not isinstance(body, dict):
-        msg = "The request body must be an object"
-        raise Refusal(msg)
+        raise Refusal("The request body must be an object")
     faults: list[str] = []
     _check_fields(body, _TOP_LEVEL, (), "", faults)
     domains = _read_domains(body.get("domains"), faults)

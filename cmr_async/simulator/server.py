@@ -9,10 +9,10 @@ from typing import Self, Unpack
 
 from aiohttp import web
 
-from cmr_async.simulator.app import API_BASE, application
-from cmr_async.simulator.faults import FaultScript
-from cmr_async.simulator.settings import Settings
-from cmr_async.simulator.state import SimulatorState
+from .app import API_BASE, application
+from .faults import FaultScript
+from .settings import Settings
+from .state import SimulatorState
 
 __all__ = ["Simulator", "serve"]
 
@@ -72,8 +72,9 @@ class Simulator:
             RuntimeError: the simulator was not started.
         """
         if not self._base_url:
-            msg = "the simulator was not started: use `async with Simulator() as sim` or `await sim.start()`"
-            raise RuntimeError(msg)
+            raise RuntimeError(
+                "the simulator was not started: use `async with Simulator() as sim` or `await sim.start()`"
+            )
         return self._base_url
 
     @property
@@ -89,8 +90,7 @@ class Simulator:
             OSError: the port is taken.
         """
         if self._runner is not None:
-            msg = "the simulator is running already"
-            raise RuntimeError(msg)
+            raise RuntimeError("the simulator is running already")
         # No access log: nothing that a request carries is written down.
         runner = web.AppRunner(application(self._state), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
         try:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Literal, TypedDict
 
-from cmr_async.simulator.prices import PriceList
-from cmr_async.simulator.records import SimulatedUser
+from ..core.prices import PriceList
+from .records import SimulatedUser
 
 __all__ = [
     "CONFIGURABLE_ENDPOINTS",
@@ -105,12 +105,12 @@ def endpoint_paths(paths: Mapping[str, str]) -> dict[str, str]:
     """Complete the paths that can be set, and refuse names that cannot."""
     unknown = sorted(set(paths) - set(CONFIGURABLE_ENDPOINTS))
     if unknown:
-        msg = f"endpoints: {', '.join(unknown)} cannot be set; known names: {', '.join(CONFIGURABLE_ENDPOINTS)}"
-        raise ValueError(msg)
+        raise ValueError(
+            f"endpoints: {', '.join(unknown)} cannot be set; known names: {', '.join(CONFIGURABLE_ENDPOINTS)}"
+        )
     for name, path in paths.items():
         if not path.startswith("/"):
-            msg = f"endpoints: the path of {name} must begin with a slash"
-            raise ValueError(msg)
+            raise ValueError(f"endpoints: the path of {name} must begin with a slash")
     return {**CONFIGURABLE_ENDPOINTS, **paths}
 
 

@@ -17,20 +17,12 @@ from typing import Literal
 
 import attrs
 
-from cmr_async.simulator import rate_limit
-from cmr_async.simulator.faults import FaultScript
-from cmr_async.simulator.prices import PriceList
-from cmr_async.simulator.records import (
-    LedgerEntry,
-    OrderBody,
-    Provision,
-    Purchase,
-    RequestCounts,
-    SimulatedOrder,
-    SimulatedUser,
-)
-from cmr_async.simulator.refusal import Refusal
-from cmr_async.simulator.settings import DEMO_USERS, dollars, endpoint_paths, lower_names, profiles, steady_clock
+from ..core.prices import PriceList
+from . import rate_limit
+from .faults import FaultScript
+from .records import LedgerEntry, OrderBody, Provision, Purchase, RequestCounts, SimulatedOrder, SimulatedUser
+from .refusal import Refusal
+from .settings import DEMO_USERS, dollars, endpoint_paths, lower_names, profiles, steady_clock
 
 __all__ = ["SimulatorState"]
 
@@ -85,12 +77,10 @@ class SimulatorState:
 
     def __attrs_post_init__(self) -> None:
         if self.rate_limit is not None and self.rate_limit < 1:
-            msg = "rate_limit must be at least 1, or None for no limit"
-            raise ValueError(msg)
+            raise ValueError("rate_limit must be at least 1, or None for no limit")
         shortest, longest = self.provision_seconds
         if not 0 <= shortest <= longest:
-            msg = "provision_seconds must be (shortest, longest) with 0 <= shortest <= longest"
-            raise ValueError(msg)
+            raise ValueError("provision_seconds must be (shortest, longest) with 0 <= shortest <= longest")
         self._random = random.Random(self.seed)  # noqa: S311 - reproducible, nothing secret
         self._started = self.clock()
 
@@ -123,23 +113,20 @@ class SimulatorState:
         """Refuse with 401 a request without the right key."""
         given = (key or "").encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(given, self.api_key.encode()):
-            msg = "Invalid API Key"
-            raise Refusal(msg, status=401)
+            raise Refusal("Invalid API Key", status=401)
 
     def check_rate(self) -> None:
         """Refuse with 429 a request over the limit. Real time counts, whatever `time_scale` is."""
         if self.rate_limit is None:
             return
         if not rate_limit.admit(self._admitted, self.clock(), self.rate_limit):
-            msg = "Rate limit exceeded"
-            raise Refusal(msg, status=429)
+            raise Refusal("Rate limit exceeded", status=429)
 
     def user(self, user_id: str) -> SimulatedUser:
         """Find a user, or refuse with 404."""
         user = self.users.get(user_id)
         if user is None:
-            msg = "The requested user does not exist."
-            raise Refusal(msg, status=404)
+            raise Refusal("The requested user does not exist.", status=404)
         return user
 
     def create_user(self, profile: Mapping[str, str]) -> SimulatedUser:
@@ -190,8 +177,7 @@ class SimulatorState:
         """
         order = self.order(user_id, order_id)
         if order.purchase is not None:
-            msg = "The order has already been processed"
-            raise Refusal(msg, status=409)
+            raise Refusal("The order has already been processed", status=409)
         unavailable = self._unavailable(order.body)
         self._check_wallet(order.body, unavailable)
         return self._charge(order, unavailable, "processed")
@@ -201,11 +187,9 @@ class SimulatorState:
         self.user(user_id)
         order = self.orders.get(order_id)
         if order is None:
-            msg = "The requested order does not exist."
-            raise Refusal(msg, status=404)
+            raise Refusal("The requested order does not exist.", status=404)
         if order.user_id != user_id:
-            msg = "The order does not belong to this user"
-            raise Refusal(msg, status=403)
+            raise Refusal("The order does not belong to this user", status=403)
         return order
 
     def purchases(self, domain: str) -> int:
@@ -244,14 +228,22 @@ class SimulatorState:
             return frozenset()
         return frozenset(line.domain for line in body.domains if self.purchases(line.domain))
 
+    def _cost(self, body: OrderBody, unavailable: frozenset[str]) -> Decimal:
+        """Return the price of an order; an unavailable domain and its mailboxes are not charged."""
+        charged = [lines for lines in body.mailboxes if lines.domain not in unavailable]
+        return self.prices.cost(
+            domains=[(line.domain, line.years) for line in body.domains if line.domain not in unavailable],
+            mailboxes=sum(len(lines.usernames) for lines in charged),
+            warmups=sum(lines.on_warmup for lines in charged),
+        )
+
     def _check_wallet(self, body: OrderBody, unavailable: frozenset[str]) -> None:
-        if self.prices.total(body, unavailable) > self.wallet:
-            msg = "Insufficient wallet balance to process the order"
-            raise Refusal(msg, status=402)
+        if self._cost(body, unavailable) > self.wallet:
+            raise Refusal("Insufficient wallet balance to process the order", status=402)
 
     def _charge(self, order: SimulatedOrder, unavailable: frozenset[str], kind: str) -> SimulatedOrder:
         now = self.now
-        amount = self.prices.total(order.body, unavailable)
+        amount = self._cost(order.body, unavailable)
         provisions = tuple(self._provision(order.body, unavailable, now))
         bought = tuple(line.domain for line in order.body.domains if line.domain not in unavailable)
         self.wallet -= amount

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from cmr_async.simulator.refusal import Refusal
+from .refusal import Refusal
 
 __all__ = ["read_profile"]
 
@@ -35,8 +35,7 @@ def read_profile(body: object) -> dict[str, str]:
         Refusal: with status 400 and every fault in one message.
     """
     if not isinstance(body, dict):
-        msg = "The request body must be an object"
-        raise Refusal(msg)
+        raise Refusal("The request body must be an object")
     faults = [f"{name} is required" for name in _REQUIRED if body.get(name) in (None, "")]
     profile: dict[str, str] = {}
     for name, value in body.items():

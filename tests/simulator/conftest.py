@@ -104,7 +104,7 @@ async def start(clock: HandClock) -> AsyncIterator[Start]:
 
 
 def order_body(domain: str = "example.com", **changes: Any) -> dict[str, Any]:
-    """An order of one domain with two mailboxes: 12 + 2 x 3 dollars."""
+    """An order of one domain with two mailboxes: 15.88 + 2 x 3.00 dollars."""
     mailbox = {"firstName": "John", "lastName": "Doe"}
     body: dict[str, Any] = {
         "domains": [{"domain": domain, "years": 1, "forwardTo": "coldmailreseller.com"}],
