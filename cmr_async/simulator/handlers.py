@@ -1,4 +1,4 @@
-"""One function per endpoint: read the query and the body, ask the state, shape the answer."""
+"""The endpoints, one function each: read the query and the body, ask the state, shape the answer."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import orjson
 from aiohttp import web
 
 from . import answers
-from .order_body import read_order
-from .refusal import Refusal
+from .bodies import read_order, read_profile
+from .records import Refusal
 from .state import SimulatorState
-from .user_body import read_profile
 
 __all__ = ["STATE", "add_routes", "json_answer"]
 
@@ -27,7 +26,7 @@ def add_routes(app: web.Application, base: str, state: SimulatorState) -> None:
     """Serve the documented endpoints below `base`, and the simulator's own below `/_simulator`."""
     app.router.add_post(f"{base}/orders/json", create_order)
     app.router.add_get(f"{base}/orders/status", order_status, allow_head=False)
-    app.router.add_post(f"{base}{state.endpoints['orders.process']}", process_order)
+    app.router.add_post(f"{base}{state.settings.endpoints['orders.process']}", process_order)
     app.router.add_get(f"{base}/users/list", list_users, allow_head=False)
     app.router.add_get(f"{base}/users", user_details, allow_head=False)
     app.router.add_post(f"{base}/users", create_user)
@@ -43,18 +42,18 @@ async def create_order(request: web.Request) -> web.Response:
     user_id = _required(request, "userId")
     state.user(user_id)
     order = state.create_order(user_id, read_order(await _json_body(request)))
-    return json_answer(answers.order_created(order, state.generation))
+    return json_answer(answers.order_created(order, state.settings.generation))
 
 
 async def process_order(request: web.Request) -> web.Response:
-    """Process the Order: path and parameters are UNKNOWN; ids come from the query, else from the body."""
+    """Process the Order: path and parameters are UNKNOWN; the ids are in the query, or else in the body."""
     state = request.app[STATE]
     body = await _json_body(request) if request.body_exists else {}
     fields = body if isinstance(body, dict) else {}
     user_id = _required(request, "userId", fields)
     order_id = _required(request, "orderId", fields)
     order = state.process_order(user_id, order_id)
-    return json_answer(answers.order_created(order, state.generation))
+    return json_answer(answers.order_created(order, state.settings.generation))
 
 
 async def order_status(request: web.Request) -> web.Response:
@@ -99,7 +98,7 @@ async def subscriptions(request: web.Request) -> web.Response:
     status = request.query.get("status")
     wanted = request.query.get("componentSubscriptionId")
     rows = [
-        answers.subscription(order, provision, state.prices)
+        answers.subscription(order, provision, state.settings.prices)
         for order, provision in state.subscriptions(request.query.get("domain") or None)
     ]
     rows = [
@@ -112,19 +111,19 @@ async def subscriptions(request: web.Request) -> web.Response:
 
 
 async def ledger(request: web.Request) -> web.Response:
-    """Every charge and what is left in the wallet; simulator only, for another process to audit a run."""
+    """Show every charge and the wallet; simulator only, so that another process can audit a run."""
     state = request.app[STATE]
     rows = [answers.ledger_row(entry) for entry in state.ledger]
     return json_answer({"wallet": str(state.wallet), "orders": len(state.orders), "entries": rows})
 
 
 async def requests(request: web.Request) -> web.Response:
-    """How many requests came, and how densely; simulator only."""
+    """Show how many requests came, and how densely; simulator only."""
     return json_answer(answers.request_counts(request.app[STATE].requests))
 
 
 def json_answer(document: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    """Answer with a JSON document."""
+    """Return an answer with a JSON document."""
     return web.Response(status=status, body=orjson.dumps(document), content_type="application/json", headers=headers)
 
 

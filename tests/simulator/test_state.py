@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from cmr_async.simulator import DEMO_USERS, PriceList, SimulatorState, body_hash
-from cmr_async.simulator.order_body import read_order
-from cmr_async.simulator.refusal import Refusal
+from cmr_async.simulator import DEMO_USERS, PriceList, Settings, SimulatorState, body_hash
+from cmr_async.simulator.bodies import read_order
+from cmr_async.simulator.records import Refusal
 
 from .conftest import USER, HandClock, order_body
 
 
 def state_with(clock: HandClock, **settings: Any) -> SimulatorState:
-    return SimulatorState(**{"clock": clock, **settings})
+    return SimulatorState(Settings(**{"clock": clock, **settings}))
 
 
 def test_a_draft_costs_nothing(clock: HandClock) -> None:
@@ -177,18 +177,25 @@ def test_one_seed_gives_one_history(clock: HandClock) -> None:
     assert history(7) != history(8)
 
 
-@pytest.mark.parametrize(
-    ("settings", "named"),
-    [
-        ({"rate_limit": 0}, "rate_limit"),
-        ({"time_scale": 0}, "time_scale"),
-        ({"provision_seconds": (9, 1)}, "provision_seconds"),
-        ({"generation": "2027-01"}, "generation"),
-        ({"duplicate_domains": "maybe"}, "duplicate_domains"),
-        ({"endpoints": {"orders.details": "/orders/details"}}, "orders.details"),
-        ({"endpoints": {"orders.process": "orders/process"}}, "slash"),
-    ],
-)
-def test_a_wrong_setting_is_refused(settings: dict[str, Any], named: str) -> None:
-    with pytest.raises(ValueError, match=named):
-        SimulatorState(**settings)
+def test_an_unknown_order_or_user_is_refused(clock: HandClock) -> None:
+    state = state_with(clock)
+    for user_id, order_id, words in ((USER, "X", "order does not exist"), ("NOBODY", "X", "user does not exist")):
+        with pytest.raises(Refusal, match=words) as caught:
+            state.order(user_id, order_id)
+        assert caught.value.status == 404
+
+
+def test_subscriptions_of_one_domain_leave_out_the_other_domains_of_its_order(clock: HandClock) -> None:
+    state = state_with(clock)
+    person = {"username": "a", "firstName": "A", "lastName": "B"}
+    body = order_body(confirm=True, domains=[], mailboxes={"a.com": [person], "b.com": [person, person]})
+    state.create_order(USER, read_order(body))
+    clock.now += 100
+    assert [provision.domain for _, provision in state.subscriptions("B.com")] == ["b.com"]
+    assert [provision.domain for _, provision in state.subscriptions()] == ["a.com", "b.com"]
+
+
+def test_the_users_that_were_set_exist_with_profiles_of_their_own(clock: HandClock) -> None:
+    state = state_with(clock, users=["U1", "U2"])
+    assert list(state.users) == ["U1", "U2"]
+    assert [user.profile["email"] for user in state.users.values()] == ["user1@example.com", "user2@example.com"]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from cmr_async.simulator.order_body import read_order
-from cmr_async.simulator.refusal import Refusal
+from cmr_async.simulator.bodies import read_order
+from cmr_async.simulator.records import Refusal
 
 from .conftest import order_body
 
