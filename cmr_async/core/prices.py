@@ -1,4 +1,4 @@
-"""What an order costs by a list of prices, because the API quotes none: the plan estimates, the simulator charges.
+"""Prices and the cost of an order: the plan estimates with them, the simulator charges them; the API quotes none.
 
 The defaults are the figures of the reference's section 12; domains and warmup have no published price.
 """
@@ -64,5 +64,9 @@ class PriceList:
         return self.cost(
             domains=[(entry.domain, entry.years) for entry in order.domains],
             mailboxes=order.mailbox_count,
-            warmups=sum(box.on_warmup is True for boxes in order.mailboxes.values() for box in boxes),
+            warmups=_warmups(order) if self.warmup else 0,
         )
+
+
+def _warmups(order: Order) -> int:
+    return sum(box.on_warmup is True for boxes in order.mailboxes.values() for box in boxes)

@@ -55,9 +55,11 @@ def read_prices(path: str | Path) -> PriceList:
         plain = orjson.loads(Path(path).read_bytes())
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"The prices in {path} cannot be read: {error}") from None
-    if not isinstance(plain, dict) or (strange := set(plain) - {"mailbox", "warmup", "domain", "endings"}):
-        named = "" if not isinstance(plain, dict) else f", not {', '.join(sorted(strange))}"
-        raise ConfigurationError(f"{path} must be an object with mailbox, warmup, domain and endings{named}.")
+    wanted = f"{path} must be an object with mailbox, warmup, domain and endings"
+    if not isinstance(plain, dict):
+        raise ConfigurationError(f"{wanted}.")
+    if strange := set(plain) - {"mailbox", "warmup", "domain", "endings"}:
+        raise ConfigurationError(f"{wanted}, not {', '.join(sorted(strange))}.")
     endings = plain.pop("endings", {})
     if not isinstance(endings, dict):
         raise ConfigurationError(f'{path}: endings must be an object such as {{"com": 14.5}}.')

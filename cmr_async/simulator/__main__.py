@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m cmr_async.
     try:
         asyncio.run(_run(simulator))
     except KeyboardInterrupt:
-        return 0
+        pass
     except OSError as error:
         sys.stderr.write(f"cannot listen on {simulator.host}:{simulator.port}: {error.strerror}\n")
         return 1

@@ -13,15 +13,15 @@ from ..core.prices import PriceList
 from .records import LedgerEntry, Provision, RequestCounts, SimulatedOrder, SimulatedUser
 
 __all__ = [
-    "domain",
+    "domain_item",
     "domain_status",
     "ledger_row",
     "order_created",
-    "order_status",
+    "order_status_data",
     "page_of",
     "request_counts",
-    "subscription",
-    "user",
+    "subscription_item",
+    "user_data",
 ]
 
 #: Messages of section 2.5, for drafts too: the page shows one beside a request with `confirm: false`.
@@ -47,7 +47,7 @@ def order_created(order: SimulatedOrder, generation: str) -> dict[str, Any]:
     }
 
 
-def order_status(order: SimulatedOrder, now: float) -> dict[str, Any]:
+def order_status_data(order: SimulatedOrder, now: float) -> dict[str, Any]:
     """Return the `data` of `GET /orders/status`: the simulator's choice, in the words of the dashboard."""
     provisions = order.purchase.provisions if order.purchase else ()
     domains = [
@@ -90,7 +90,7 @@ def domain_status(provision: Provision, now: float) -> str:
     return "FAILED" if provision.failed else "ACTIVE"
 
 
-def domain(order: SimulatedOrder, provision: Provision, now: float) -> dict[str, Any]:
+def domain_item(order: SimulatedOrder, provision: Provision, now: float) -> dict[str, Any]:
     """Return one item of `GET /domains/by-user`: the simulator's choice, after the page about renewal prices."""
     return {
         "domainName": provision.domain,
@@ -102,7 +102,7 @@ def domain(order: SimulatedOrder, provision: Provision, now: float) -> dict[str,
     }
 
 
-def subscription(order: SimulatedOrder, provision: Provision, prices: PriceList) -> dict[str, Any]:
+def subscription_item(order: SimulatedOrder, provision: Provision, prices: PriceList) -> dict[str, Any]:
     """Return one item of `GET /subscriptions`, as documented (section 10.9)."""
     return {
         "subscriptionId": provision.subscription_id,
@@ -119,7 +119,7 @@ def subscription(order: SimulatedOrder, provision: Provision, prices: PriceList)
     }
 
 
-def user(record: SimulatedUser) -> dict[str, Any]:
+def user_data(record: SimulatedUser) -> dict[str, Any]:
     """Return a user as `GET /users` and `GET /users/list` show it: the simulator's choice."""
     return {"userId": record.user_id, **record.profile}
 

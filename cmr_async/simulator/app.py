@@ -1,6 +1,6 @@
-"""The web application, and what every request passes before and after its endpoint.
+"""The web application: what happens to every request before and after its endpoint.
 
-Count the request, let a fault happen, check the key, check the rate, run the endpoint, let a fault happen to the
+In this order: count the request, apply a fault, check the key, check the rate, run the endpoint, apply a fault to the
 answer. Refusals and unknown paths are answered with the API's error envelope.
 """
 
@@ -73,7 +73,7 @@ async def _answer(request: web.Request, handler: _Handler, guard: SimulatorState
         headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
         return _refused(error.status, error.reason, headers)
     if not isinstance(answer, web.Response):
-        raise TypeError("an endpoint must answer with a whole response")
+        raise TypeError("An endpoint must answer with a whole response.")
     return answer
 
 

@@ -1,4 +1,4 @@
-"""The endpoints, one function each: read the query and the body, ask the state, shape the answer."""
+"""The endpoints, one function each: read the query and the body, ask the state, make the answer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from . import answers
+from .answers import (
+    domain_item,
+    ledger_row,
+    order_created,
+    order_status_data,
+    page_of,
+    request_counts,
+    subscription_item,
+    user_data,
+)
 from .bodies import read_order, read_profile
 from .records import Refusal
 from .state import SimulatorState
@@ -42,7 +51,7 @@ async def create_order(request: web.Request) -> web.Response:
     user_id = _required(request, "userId")
     state.user(user_id)
     order = state.create_order(user_id, read_order(await _json_body(request)))
-    return json_answer(answers.order_created(order, state.settings.generation))
+    return json_answer(order_created(order, state.settings.generation))
 
 
 async def process_order(request: web.Request) -> web.Response:
@@ -53,28 +62,28 @@ async def process_order(request: web.Request) -> web.Response:
     user_id = _required(request, "userId", fields)
     order_id = _required(request, "orderId", fields)
     order = state.process_order(user_id, order_id)
-    return json_answer(answers.order_created(order, state.settings.generation))
+    return json_answer(order_created(order, state.settings.generation))
 
 
 async def order_status(request: web.Request) -> web.Response:
     """Get Order Status: `GET /orders/status?userId=&orderId=`."""
     state = request.app[STATE]
     order = state.order(_required(request, "userId"), _required(request, "orderId"))
-    return _success("Order status fetched successfully", answers.order_status(order, state.now))
+    return _success("Order status fetched successfully", order_status_data(order, state.now))
 
 
 async def list_users(request: web.Request) -> web.Response:
     """Retrieve all users: `GET /users/list`; page parameters and shape are those of the subscriptions."""
     users = list(request.app[STATE].users.values())
-    page, pagination = answers.page_of(users, *_page(request, _USERS_LIMIT))
-    data = {"users": [answers.user(user) for user in page], "pagination": pagination}
+    page, pagination = page_of(users, *_page(request, _USERS_LIMIT))
+    data = {"users": [user_data(user) for user in page], "pagination": pagination}
     return _success("Users fetched successfully", data)
 
 
 async def user_details(request: web.Request) -> web.Response:
     """Get User Details: `GET /users?userId=`."""
     user = request.app[STATE].user(_required(request, "userId"))
-    return _success("User details fetched successfully", answers.user(user))
+    return _success("User details fetched successfully", user_data(user))
 
 
 async def create_user(request: web.Request) -> web.Response:
@@ -88,7 +97,7 @@ async def domains_by_user(request: web.Request) -> web.Response:
     state = request.app[STATE]
     user_id = _required(request, "userId")
     now = state.now
-    data = [answers.domain(order, provision, now) for order, provision in state.registrations(user_id)]
+    data = [domain_item(order, provision, now) for order, provision in state.registrations(user_id)]
     return _success("Domains fetched successfully", data)
 
 
@@ -98,7 +107,7 @@ async def subscriptions(request: web.Request) -> web.Response:
     status = request.query.get("status")
     wanted = request.query.get("componentSubscriptionId")
     rows = [
-        answers.subscription(order, provision, state.settings.prices)
+        subscription_item(order, provision, state.settings.prices)
         for order, provision in state.subscriptions(request.query.get("domain") or None)
     ]
     rows = [
@@ -106,20 +115,20 @@ async def subscriptions(request: web.Request) -> web.Response:
         for row in rows
         if (not status or row["subscriptionStatus"] == status) and (not wanted or row["subscriptionId"] == wanted)
     ]
-    page, pagination = answers.page_of(rows, *_page(request, _SUBSCRIPTIONS_LIMIT))
+    page, pagination = page_of(rows, *_page(request, _SUBSCRIPTIONS_LIMIT))
     return _success("Subscriptions fetched successfully", {"subscriptions": page, "pagination": pagination})
 
 
 async def ledger(request: web.Request) -> web.Response:
     """Show every charge and the wallet; simulator only, so that another process can audit a run."""
     state = request.app[STATE]
-    rows = [answers.ledger_row(entry) for entry in state.ledger]
+    rows = [ledger_row(entry) for entry in state.ledger]
     return json_answer({"wallet": str(state.wallet), "orders": len(state.orders), "entries": rows})
 
 
 async def requests(request: web.Request) -> web.Response:
     """Show how many requests came, and how densely; simulator only."""
-    return json_answer(answers.request_counts(request.app[STATE].requests))
+    return json_answer(request_counts(request.app[STATE].requests))
 
 
 def json_answer(document: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

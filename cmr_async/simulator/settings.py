@@ -33,7 +33,7 @@ def _dollars(amount: Decimal | int | str) -> Decimal:
     except InvalidOperation:
         dollars = Decimal("nan")
     if not dollars.is_finite():
-        raise ValueError(f"wallet must be an amount of dollars: got {amount!r}")
+        raise ValueError(f"wallet must be an amount of dollars: got {amount!r}.")
     return dollars
 
 
@@ -41,9 +41,9 @@ def _paths(paths: Mapping[str, str]) -> dict[str, str]:
     all_paths = {"orders.process": PROCESS_PATH, **paths}
     for name, path in all_paths.items():
         if name != "orders.process":
-            raise ValueError(f"endpoints: the path of {name} cannot be set, only that of orders.process")
+            raise ValueError(f"endpoints: the path of {name} cannot be set, only that of orders.process.")
         if not path.startswith("/"):
-            raise ValueError(f"endpoints: the path of {name} must begin with a slash: got {path!r}")
+            raise ValueError(f"endpoints: the path of {name} must begin with a slash: got {path!r}.")
     return all_paths
 
 
@@ -57,20 +57,20 @@ def _ids(user_ids: Iterable[str]) -> tuple[str, ...]:
 
 def _check_limit(_settings: Settings, _attribute: attrs.Attribute[Any], limit: int | None) -> None:
     if limit is not None and limit < 1:
-        raise ValueError(f"rate_limit must be at least 1, or None for no limit: got {limit}")
+        raise ValueError(f"rate_limit must be at least 1, or None for no limit: got {limit}.")
 
 
 def _shortest_and_longest(seconds: Iterable[float]) -> tuple[float, float]:
     shortest, longest = seconds
     if not 0 <= shortest <= longest:
-        raise ValueError(f"provision_seconds must be (shortest, longest), not negative: got ({shortest}, {longest})")
+        raise ValueError(f"provision_seconds must be (shortest, longest), from 0 on: got ({shortest}, {longest}).")
     return shortest, longest
 
 
 def _steady_clock(clock: Callable[[], float] | None) -> Callable[[], float]:
     if clock is not None:
         return clock
-    # Epoch seconds are for people; steps of the wall clock must not reach the rate limit.
+    # Epoch seconds for readers, but on the monotonic clock: the rate limit must not see the wall clock jump.
     offset = time.time() - time.monotonic()
     return lambda: offset + time.monotonic()
 
@@ -103,7 +103,7 @@ class Settings:
     )
     #: Domains whose registration fails after the charge.
     failing_domains: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
-    #: What things cost; a price that is not known is free.
+    #: What things cost; where no price is known, nothing is charged.
     prices: PriceList = attrs.field(factory=PriceList, repr=False)
     #: Returns epoch seconds and never goes back; `None`: the machine's clock.
     clock: Callable[[], float] = attrs.field(default=None, converter=_steady_clock, repr=False)

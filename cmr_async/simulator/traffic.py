@@ -1,7 +1,7 @@
-"""Count requests and hold the rate limit of 5 requests a second (`api/reference.md` section 6).
+"""Count requests and enforce the rate limit of 5 requests a second (`api/reference.md` section 6).
 
-Whether the real API's second rolls is UNKNOWN. The simulator's does, the strictest reading, so a client that passes
-here passes a fixed window too.
+Whether the real API counts in a rolling or a fixed second is UNKNOWN. The simulator's second rolls, which is stricter:
+a client that is never refused here would not be refused by a fixed second either.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SECOND = 1.0
 
 @attrs.define(kw_only=True)
 class Traffic:
-    """The requests to one simulator. It reads no clock: callers pass `now` in seconds, which never goes back."""
+    """The requests to one simulator, counted. Callers pass `now`, a time in seconds that never goes back."""
 
     _arrivals: deque[float] = attrs.field(factory=deque, init=False)
     _admitted: deque[float] = attrs.field(factory=deque, init=False)

@@ -16,6 +16,21 @@ from cmr_async.simulator import DEMO_USERS, Simulator
 
 #: The user who orders unless a test names another.
 USER = DEMO_USERS[0]
+#: A body that creates a user.
+USER_FIELDS = {
+    "email": "jane@example.com",
+    "company": "Jane Co.",
+    "firstName": "Jane",
+    "lastName": "Doe",
+    "country": "US",
+    "city": "New York",
+    "addressLineOne": "1 Main Street #2",
+    "languagePreference": "en",
+    "postalCode": "10001",
+    "state": "New York",
+    "phoneCc": "1",
+    "phone": "2125550100",
+}
 
 
 @attrs.define

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cmr_async.simulator import SimulatedOrder
-from cmr_async.simulator.answers import domain_status, order_status, page_of
+from cmr_async.simulator.answers import domain_status, order_status_data, page_of
 from cmr_async.simulator.bodies import read_order
 from cmr_async.simulator.state import SimulatorState
 
@@ -36,7 +36,7 @@ def test_a_domain_that_fails_is_pending_until_the_failure(clock: HandClock) -> N
     (provision,) = order.purchase.provisions
     at = provision.registered_at
     assert [domain_status(provision, now) for now in (at - 0.1, at)] == ["PENDING", "FAILED"]
-    assert [order_status(order, now)["status"] for now in (at - 0.1, at, clock.now + 100)] == [
+    assert [order_status_data(order, now)["status"] for now in (at - 0.1, at, clock.now + 100)] == [
         "PENDING",
         "FAILED",
         "FAILED",
@@ -45,7 +45,7 @@ def test_a_domain_that_fails_is_pending_until_the_failure(clock: HandClock) -> N
 
 def test_the_mailboxes_of_a_failed_domain_are_never_active(clock: HandClock) -> None:
     state = state_with(clock, failing_domains=["example.com"])
-    (item,) = order_status(bought(state), clock.now + 1000)["domains"]
+    (item,) = order_status_data(bought(state), clock.now + 1000)["domains"]
     assert item == {
         "domain": "example.com",
         "status": "FAILED",

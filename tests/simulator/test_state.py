@@ -47,6 +47,13 @@ def test_years_mailboxes_and_warmups_add_up(clock: HandClock) -> None:
     assert Decimal(1000) - state.wallet == 2 * Decimal(38) + Decimal("15.88") + 2 * Decimal(3) + Decimal("2.50")
 
 
+def test_warmup_without_a_known_price_is_free(clock: HandClock) -> None:
+    state = state_with(clock)
+    warmed = {"username": "a", "firstName": "A", "lastName": "B", "onWarmup": True}
+    state.create_order(USER, read_order(order_body(confirm=True, domains=[], mailboxes={"a.com": [warmed]})))
+    assert state.wallet == Decimal("997.00")
+
+
 def test_a_wallet_that_is_too_low_fails_the_creation_of_a_confirmed_order(clock: HandClock) -> None:
     state = state_with(clock, wallet="21.87")
     with pytest.raises(Refusal, match="Insufficient wallet balance") as caught:
