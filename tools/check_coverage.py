@@ -1,4 +1,4 @@
-"""Hold the bounds of test coverage: reads the report of `coverage json`, names the files that fall short, exits with 1."""
+"""Hold the bounds of test coverage: reads the report of `coverage json` and names the files that fall short."""
 
 from __future__ import annotations
 
