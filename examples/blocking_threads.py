@@ -1,19 +1,9 @@
 """The blocking client in a plain script: one client for all threads, which share one pace."""
 
-import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
-from threading import Thread
 
 from cmr_async import Client, DomainRegistration, NotSentError, Order, OutcomeUnknownError
-from cmr_async.simulator import DEMO_USERS, Simulator, serve
-
-
-def simulator() -> Simulator:
-    """Serve a simulator from a thread of its own until the script ends."""
-    ready: SimpleQueue[Simulator] = SimpleQueue()
-    Thread(target=lambda: asyncio.run(serve(on_ready=ready.put)), daemon=True).start()
-    return ready.get()
+from cmr_async.simulator import DEMO_USERS, Simulator
 
 
 def draft(cmr: Client, domain: str) -> str:
@@ -29,11 +19,11 @@ def draft(cmr: Client, domain: str) -> str:
 
 def main() -> None:
     """Make five drafts from five threads. Against the real API the client is made by `Client()`."""
-    sim = simulator()
-    with Client(sim.api_key, sim.base_url) as cmr, ThreadPoolExecutor(max_workers=5) as threads:
-        for line in threads.map(lambda number: draft(cmr, f"acme-{number}.com"), range(5)):
-            print(line)
-    print("requests refused for their pace:", sim.state.requests.by_status.get(429, 0))
+    with Simulator() as sim, Client(sim.api_key, sim.base_url) as cmr:
+        with ThreadPoolExecutor(max_workers=5) as threads:
+            for line in threads.map(lambda number: draft(cmr, f"acme-{number}.com"), range(5)):
+                print(line)
+        print("requests refused for their pace:", sim.state.requests.by_status.get(429, 0))
 
 
 if __name__ == "__main__":
