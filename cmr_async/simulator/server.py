@@ -38,6 +38,9 @@ class _Listener:
 class Simulator(Settings):
     """A simulator of the API on a port of its own.
 
+    Use it as `async with Simulator(wallet=1000) as sim:`, or, without an event loop, as `with Simulator() as sim:`;
+    `sim.base_url` and `sim.api_key` are what a client needs.
+
     Args:
         host: Address to listen on; loopback by default, because the simulator is not made for other machines.
         port: Port to listen on; 0 takes a free one.
@@ -45,12 +48,6 @@ class Simulator(Settings):
 
     Raises:
         ValueError: A setting is out of range.
-
-    Example:
-        ```python
-        async with Simulator(wallet=1000) as sim:  # in code without an event loop: with Simulator() as sim
-            print(sim.base_url, sim.api_key)
-        ```
     """
 
     #: Address to listen on.
