@@ -28,9 +28,9 @@ def _request(name: str) -> OrderRequest:
 async def _measure(location: str, concurrency: int) -> None:
     stamp = time.time_ns()
     requests = [_request(f"r{stamp}-{n}") for n in range(ORDERS)]
-    async with Journal.open(location) as journal:
+    async with Journal(location) as journal:
         started = time.perf_counter()
-        await journal.plan(requests)
+        await journal.add(requests)
         planned = time.perf_counter() - started
         keys = iter([str(request.reference) for request in requests])
         started, cpu = time.perf_counter(), time.process_time()

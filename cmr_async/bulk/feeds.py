@@ -89,7 +89,7 @@ async def _plan(journal: Journal, items: list[Item]) -> list[Item]:
     if not sound:
         return items
     try:
-        entries = await journal.plan([item.normalised for item in sound], start=sound[0].index)
+        entries = await journal.add([item.normalised for item in sound], start=sound[0].index)
     except ValidationError as error:  # a known key with another order, or a reference that cannot be a key
         if len(sound) == 1:
             return [attrs.evolve(item, refused=error) if item is sound[0] else item for item in items]
@@ -115,7 +115,7 @@ class DraftFeed:
     async def pull(self, room: int) -> list[Item]:
         """Plan the processing of all drafts at the first call, then return it step by step."""
         if self._entries is None:
-            await self._journal.plan_processing(self._keys)
+            await self._journal.add_processing(self._keys)
             self._entries = self._journal.entries(step=Step.PROCESS)
         items: list[Item] = []
         while len(items) < room:

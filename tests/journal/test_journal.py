@@ -26,17 +26,9 @@ from cmr_async.errors import (
     ValidationError,
 )
 from cmr_async.journal import group_commit, liveness
-from cmr_async.journal.journal import (
-    JOURNAL_COLUMNS,
-    Claim,
-    Entry,
-    Journal,
-    Step,
-    StepState,
-    Verdict,
-    fingerprint,
-    order_key,
-)
+from cmr_async.journal.identity import fingerprint, order_key
+from cmr_async.journal.journal import Claim, Entry, Journal, Step, StepState, Verdict
+from cmr_async.journal.records import JOURNAL_COLUMNS
 from cmr_async.models.requests import OrderRequest
 
 PLANNED, SENT, ACCEPTED = StepState.PLANNED, StepState.SENT, StepState.ACCEPTED
@@ -91,7 +83,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def journal(location: str, clock: Clock) -> AsyncIterator[Journal]:
-    async with Journal.open(location, clock=clock) as opened:
+    async with Journal(location, clock=clock) as opened:
         yield opened
 
 
@@ -130,7 +122,7 @@ def test_a_reference_that_cannot_be_a_key_is_refused(reference: str) -> None:
 
 async def test_a_new_order_is_planned_with_everything_a_resume_needs(journal: Journal, clock: Clock) -> None:
     request = a_request()
-    [entry] = await journal.plan([request], start=7)
+    [entry] = await journal.add([request], start=7)
     assert entry == await stored(journal)
     assert (entry.key, entry.position, entry.state, entry.confirm) == ("A", 7, PLANNED, False)
     assert (entry.planned_at, entry.sent_at, entry.attempts) == (clock.now, None, 0)
@@ -139,9 +131,9 @@ async def test_a_new_order_is_planned_with_everything_a_resume_needs(journal: Jo
 
 
 async def test_planning_again_tells_where_each_order_stands(journal: Journal) -> None:
-    await journal.plan([a_request("A"), a_request("B", domain="b.com")])
+    await journal.add([a_request("A"), a_request("B", domain="b.com")])
     await journal.record(await claimed(journal), ACCEPTED, order_id="O1")
-    again = await journal.plan([a_request("B", domain="b.com"), a_request("A"), a_request("C", domain="c.com")])
+    again = await journal.add([a_request("B", domain="b.com"), a_request("A"), a_request("C", domain="c.com")])
     assert [(entry.key, entry.state, entry.order_id) for entry in again] == [
         ("B", PLANNED, None),
         ("A", ACCEPTED, "O1"),
@@ -151,22 +143,22 @@ async def test_planning_again_tells_where_each_order_stands(journal: Journal) ->
 
 
 async def test_an_order_that_comes_twice_has_one_row(journal: Journal) -> None:
-    entries = await journal.plan([a_request(None), a_request(None)])
+    entries = await journal.add([a_request(None), a_request(None)])
     assert entries[0] == entries[1]
     assert (await journal.counts())[PLANNED] == 1
 
 
 async def test_a_batch_of_thousands_is_planned_in_one_go(journal: Journal) -> None:
     requests = [a_request(f"R{n}", domain=f"d{n}.com") for n in range(1200)]
-    await journal.plan(requests)
-    assert [entry.position for entry in await journal.plan(requests)] == list(range(1200))
+    await journal.add(requests)
+    assert [entry.position for entry in await journal.add(requests)] == list(range(1200))
     assert [entry.position async for entry in journal.entries()] == list(range(1200))
 
 
 async def test_changed_input_under_a_known_reference_is_refused_with_the_difference(journal: Journal) -> None:
-    await journal.plan([a_request("A")])
+    await journal.add([a_request("A")])
     with pytest.raises(JournalConflictError, match="another reference") as caught:
-        await journal.plan([a_request("B", domain="b.com"), a_request("A", domain="changed.com", confirm=True)])
+        await journal.add([a_request("B", domain="b.com"), a_request("A", domain="changed.com", confirm=True)])
     assert [(fault.path, fault.message) for fault in caught.value.faults] == [
         ("A: confirm", "the journal has false, now it is true"),
         ("A: domains[0].domain", 'the journal has "example.com", now it is "changed.com"'),
@@ -184,7 +176,7 @@ async def test_changed_input_under_a_known_reference_is_refused_with_the_differe
 
 async def test_one_batch_cannot_hold_two_orders_of_one_reference(journal: Journal) -> None:
     with pytest.raises(JournalConflictError, match="this input"):
-        await journal.plan([a_request("A"), a_request("A", domain="other.com")])
+        await journal.add([a_request("A"), a_request("A", domain="other.com")])
     assert await journal.get("A") is None
 
 
@@ -192,7 +184,7 @@ async def test_one_batch_cannot_hold_two_orders_of_one_reference(journal: Journa
 
 
 async def test_a_step_is_claimed_once(journal: Journal, clock: Clock) -> None:
-    await journal.plan([a_request()])
+    await journal.add([a_request()])
     clock.now += 5
     claim = await claimed(journal)
     entry = await stored(journal)
@@ -201,19 +193,19 @@ async def test_a_step_is_claimed_once(journal: Journal, clock: Clock) -> None:
 
 
 async def test_of_many_that_want_a_step_at_once_one_gets_it(journal: Journal) -> None:
-    await journal.plan([a_request("A"), a_request("B", domain="b.com")])
+    await journal.add([a_request("A"), a_request("B", domain="b.com")])
     claims = await asyncio.gather(*(journal.claim(key) for key in "AABBAB"))
     assert sorted(claim.key for claim in claims if claim) == ["A", "B"]
 
 
 async def test_what_is_not_planned_cannot_be_claimed(journal: Journal) -> None:
     assert await journal.claim("nobody") is None
-    await journal.plan([a_request()])
+    await journal.add([a_request()])
     assert await journal.claim("A", step=Step.PROCESS) is None
 
 
 async def test_an_outcome_is_written_down_whole(journal: Journal, clock: Clock) -> None:
-    await journal.plan([a_request()])
+    await journal.add([a_request()])
     claim = await claimed(journal)
     clock.now += 2
     assert await journal.record(
@@ -239,13 +231,13 @@ async def test_an_outcome_is_written_down_whole(journal: Journal, clock: Clock) 
 
 @pytest.mark.parametrize("state", [ACCEPTED, REJECTED, UNKNOWN])
 async def test_what_was_sent_cannot_be_claimed_again(journal: Journal, state: StepState) -> None:
-    await journal.plan([a_request()])
+    await journal.add([a_request()])
     assert await journal.record(await claimed(journal), state)
     assert await journal.claim("A") is None
 
 
 async def test_what_was_not_sent_may_be_claimed_again(journal: Journal) -> None:
-    await journal.plan([a_request()])
+    await journal.add([a_request()])
     first = await claimed(journal)
     await journal.record(first, NOT_SENT, attempts=3)
     second = await claimed(journal)
@@ -257,7 +249,7 @@ async def test_what_was_not_sent_may_be_claimed_again(journal: Journal) -> None:
 
 
 async def test_a_repeated_outcome_changes_nothing(journal: Journal) -> None:
-    await journal.plan([a_request()])
+    await journal.add([a_request()])
     claim = await claimed(journal)
     assert await journal.record(claim, ACCEPTED, order_id="O1", attempts=1)
     assert await journal.record(claim, ACCEPTED, order_id="O1", attempts=1)
@@ -266,7 +258,7 @@ async def test_a_repeated_outcome_changes_nothing(journal: Journal) -> None:
 
 
 async def test_the_owner_may_learn_more_about_its_own_unknown(journal: Journal) -> None:
-    await journal.plan([a_request()])
+    await journal.add([a_request()])
     claim = await claimed(journal)
     await journal.record(claim, UNKNOWN)
     assert not await journal.record(claim, NOT_SENT)
@@ -275,7 +267,7 @@ async def test_the_owner_may_learn_more_about_its_own_unknown(journal: Journal) 
 
 
 async def test_planned_and_sent_are_no_outcomes(journal: Journal) -> None:
-    await journal.plan([a_request()])
+    await journal.add([a_request()])
     claim = await claimed(journal)
     for state in (PLANNED, SENT):
         with pytest.raises(ValueError, match="no outcome"):
@@ -284,7 +276,7 @@ async def test_planned_and_sent_are_no_outcomes(journal: Journal) -> None:
 
 async def test_a_claim_whose_caller_is_cancelled_is_given_back(journal: Journal) -> None:
     keys = [f"R{n}" for n in range(8)]
-    await journal.plan([a_request(key, domain=f"{key}.com") for key in keys])
+    await journal.add([a_request(key, domain=f"{key}.com") for key in keys])
     for ticks, key in enumerate(keys):
         task = asyncio.create_task(journal.claim(key))
         for _ in range(ticks * 4):
@@ -302,7 +294,7 @@ async def test_a_claim_whose_caller_is_cancelled_is_given_back(journal: Journal)
 async def test_a_claim_is_given_back_when_the_cancellation_meets_the_commit(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await journal.plan([a_request()])
+    await journal.add([a_request()])
     task = asyncio.create_task(journal.claim("A"))
     resolve = group_commit._resolve
 
@@ -320,7 +312,7 @@ async def test_a_claim_is_given_back_when_the_cancellation_meets_the_commit(
 
 
 async def test_an_outcome_is_written_although_its_caller_is_cancelled(journal: Journal) -> None:
-    await journal.plan([a_request()])
+    await journal.add([a_request()])
     task = asyncio.create_task(journal.record(await claimed(journal), ACCEPTED, order_id="O1"))
     await asyncio.sleep(0)
     task.cancel()
@@ -333,10 +325,10 @@ async def test_an_outcome_is_written_although_its_caller_is_cancelled(journal: J
 
 
 async def test_closing_turns_what_is_in_flight_into_unknown(location: str, clock: Clock) -> None:
-    async with Journal.open(location, clock=clock) as journal:
-        await journal.plan([a_request()])
+    async with Journal(location, clock=clock) as journal:
+        await journal.add([a_request()])
         await claimed(journal)
-    async with Journal.open(location, clock=clock) as journal:
+    async with Journal(location, clock=clock) as journal:
         entry = await stored(journal)
         assert (entry.state, entry.recovered) == (UNKNOWN, True)
         assert "before it wrote down the outcome" in entry.message
@@ -344,9 +336,9 @@ async def test_closing_turns_what_is_in_flight_into_unknown(location: str, clock
 
 
 async def test_a_run_that_lives_keeps_its_claims(journal: Journal, location: str, clock: Clock) -> None:
-    await journal.plan([a_request()])
+    await journal.add([a_request()])
     await claimed(journal)
-    async with Journal.open(location, clock=clock) as other:
+    async with Journal(location, clock=clock) as other:
         clock.now += 29
         assert await other.recover() == 0
         await journal.beat()
@@ -356,10 +348,10 @@ async def test_a_run_that_lives_keeps_its_claims(journal: Journal, location: str
 
 
 async def test_a_run_without_a_heartbeat_loses_its_claims(journal: Journal, location: str, clock: Clock) -> None:
-    await journal.plan([a_request()])
+    await journal.add([a_request()])
     await claimed(journal)
     await vanish(journal)
-    async with Journal.open(location, clock=clock) as other:
+    async with Journal(location, clock=clock) as other:
         assert (await stored(other)).state is SENT
         clock.now += 31
         assert await other.recover() == 1
@@ -370,10 +362,10 @@ async def test_a_run_without_a_heartbeat_loses_its_claims(journal: Journal, loca
 async def test_the_outcome_of_an_owner_that_was_taken_for_dead_counts(
     journal: Journal, location: str, clock: Clock, outcome: StepState
 ) -> None:
-    await journal.plan([a_request()])
+    await journal.add([a_request()])
     claim = await claimed(journal)
     clock.now += 31
-    async with Journal.open(location, clock=clock) as other:
+    async with Journal(location, clock=clock) as other:
         assert (await stored(other)).state is UNKNOWN
     assert await journal.record(claim, outcome, message="late")
     entry = await stored(journal)
@@ -381,7 +373,7 @@ async def test_the_outcome_of_an_owner_that_was_taken_for_dead_counts(
 
 
 async def test_after_a_silence_a_claim_is_not_held_any_more(journal: Journal, clock: Clock) -> None:
-    await journal.plan([a_request("A"), a_request("B", domain="b.com")])
+    await journal.add([a_request("A"), a_request("B", domain="b.com")])
     claim = await claimed(journal)
     assert journal.holds(claim)
     clock.now += 31
@@ -392,9 +384,9 @@ async def test_after_a_silence_a_claim_is_not_held_any_more(journal: Journal, cl
 
 
 async def test_a_journal_that_is_being_closed_gives_no_claim_and_holds_none(location: str, clock: Clock) -> None:
-    journal = Journal.open(location, clock=clock)
+    journal = Journal(location, clock=clock)
     await journal.start()
-    await journal.plan([a_request("A"), a_request("B", domain="b.com")])
+    await journal.add([a_request("A"), a_request("B", domain="b.com")])
     claim = await claimed(journal, "A")
     closing = asyncio.ensure_future(journal.close())
     for _ in range(2):  # its task begins
@@ -404,14 +396,14 @@ async def test_a_journal_that_is_being_closed_gives_no_claim_and_holds_none(loca
     with pytest.raises(JournalError, match="is being closed"):
         await journal.claim("B")
     await closing
-    async with Journal.open(location, clock=clock) as later:
+    async with Journal(location, clock=clock) as later:
         assert {entry.key: entry.state async for entry in later.entries()} == {"A": UNKNOWN, "B": StepState.PLANNED}
 
 
-def a_run(**changed: Any) -> liveness.Run:
+def a_run(**changed: Any) -> liveness.RunRecord:
     me = liveness.this_process(now=1000.0)
     values = {name: getattr(me, name) for name in ("id", "host", "machine", "pid", "born", "heartbeat")}
-    return liveness.Run(**values | changed)
+    return liveness.RunRecord(**values | changed)
 
 
 def test_this_process_is_alive() -> None:
@@ -437,7 +429,7 @@ def test_a_process_id_that_was_given_out_again_is_not_the_same_process() -> None
 
 
 async def an_unknown(journal: Journal, key: str = "A") -> Claim:
-    await journal.plan([a_request(key)])
+    await journal.add([a_request(key)])
     claim = await claimed(journal, key)
     await journal.record(claim, UNKNOWN)
     return claim
@@ -453,11 +445,11 @@ async def test_a_verdict_stands_beside_the_unknown(journal: Journal, clock: Cloc
     )
     assert (entry.order_id, entry.verdict_at) == ("O9", clock.now)
     assert [entry.key async for entry in journal.entries(verdict=Verdict.PLACED)] == ["A"]
-    assert (await changes(journal))[-1] == "verdict:confirmed"
+    assert (await changes(journal))[-1] == "verdict:placed"
 
 
 async def test_only_an_unknown_gets_a_verdict(journal: Journal) -> None:
-    await journal.plan([a_request()])
+    await journal.add([a_request()])
     with pytest.raises(JournalError, match="A is planned, not unknown"):
         await journal.verdict("A", Verdict.ABSENT, "")
     with pytest.raises(JournalError, match="has no create step of B"):
@@ -481,14 +473,14 @@ async def test_only_an_absent_order_is_planned_again(journal: Journal) -> None:
 
 
 async def test_a_rejected_order_may_be_planned_again_by_name(journal: Journal) -> None:
-    await journal.plan([a_request()])
+    await journal.add([a_request()])
     await journal.record(await claimed(journal), REJECTED, status=402)
     assert (await journal.resubmit("A")).state is PLANNED
 
 
 @pytest.mark.parametrize("state", [PLANNED, SENT, ACCEPTED, NOT_SENT])
 async def test_nothing_else_is_planned_again(journal: Journal, state: StepState) -> None:
-    await journal.plan([a_request()])
+    await journal.add([a_request()])
     if state is not PLANNED:
         claim = await claimed(journal)
         if state is not SENT:
@@ -520,10 +512,10 @@ async def test_what_comes_after_the_second_claim_is_kept_in_the_history(journal:
 async def test_not_sent_does_not_count_against_the_evidence(
     journal: Journal, location: str, clock: Clock, verdict: Verdict
 ) -> None:
-    await journal.plan([a_request()])
+    await journal.add([a_request()])
     claim = await claimed(journal)
     clock.now += 31
-    async with Journal.open(location, clock=clock) as other:
+    async with Journal(location, clock=clock) as other:
         await other.verdict("A", verdict, "seen")
     assert not await journal.record(claim, NOT_SENT)
     assert (await stored(journal)).state is UNKNOWN
@@ -533,13 +525,13 @@ async def test_not_sent_does_not_count_against_the_evidence(
 
 
 async def test_accepted_drafts_are_processed_by_the_same_rules(journal: Journal) -> None:
-    await journal.plan(
+    await journal.add(
         [a_request("draft"), a_request("paid", domain="b.com", confirm=True), a_request("no", domain="c.com")]
     )
     for key in ("draft", "paid"):
         await journal.record(await claimed(journal, key), ACCEPTED, order_id=f"O-{key}")
-    assert await journal.plan_processing() == 1
-    assert await journal.plan_processing() == 0
+    assert await journal.add_processing() == 1
+    assert await journal.add_processing() == 0
     [entry] = [entry async for entry in journal.entries(step=Step.PROCESS)]
     assert (entry.key, entry.state, entry.order_id, entry.position) == ("draft", PLANNED, "O-draft", 0)
     claim = await claimed(journal, "draft", Step.PROCESS)
@@ -552,9 +544,9 @@ async def test_accepted_drafts_are_processed_by_the_same_rules(journal: Journal)
 
 async def test_drafts_may_be_chosen_by_key(journal: Journal) -> None:
     for key in ("A", "B"):
-        await journal.plan([a_request(key, domain=f"{key}.com")])
+        await journal.add([a_request(key, domain=f"{key}.com")])
         await journal.record(await claimed(journal, key), ACCEPTED, order_id=key)
-    assert await journal.plan_processing(["B", "nobody"]) == 1
+    assert await journal.add_processing(["B", "nobody"]) == 1
     assert [entry.key async for entry in journal.entries(step=Step.PROCESS)] == ["B"]
 
 
@@ -562,7 +554,7 @@ async def test_drafts_may_be_chosen_by_key(journal: Journal) -> None:
 
 
 async def test_entries_are_given_out_by_position_and_state(journal: Journal) -> None:
-    await journal.plan([a_request(key, domain=f"{key}.com") for key in "CBA"])
+    await journal.add([a_request(key, domain=f"{key}.com") for key in "CBA"])
     await journal.record(await claimed(journal, "B"), REJECTED)
     assert [entry.key async for entry in journal.entries()] == ["C", "B", "A"]
     assert [entry.key async for entry in journal.entries(state=PLANNED)] == ["C", "A"]
@@ -572,14 +564,14 @@ async def test_entries_are_given_out_by_position_and_state(journal: Journal) -> 
 
 async def test_the_journal_may_be_written_while_it_is_read(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cmr_async.journal.journal.CHUNK", 20)
-    await journal.plan([a_request(f"R{n}", domain=f"d{n}.com") for n in range(52)])
+    await journal.add([a_request(f"R{n}", domain=f"d{n}.com") for n in range(52)])
     async for entry in journal.entries(state=PLANNED):
         await claimed(journal, entry.key)
     assert (await journal.counts())[SENT] == 52
 
 
 async def test_an_entry_is_exported_as_one_flat_row(journal: Journal) -> None:
-    await journal.plan([a_request()])
+    await journal.add([a_request()])
     await journal.record(await claimed(journal), ACCEPTED, order_id="O1", status=201, message="ok", attempts=1)
     row = (await stored(journal)).plain()
     assert tuple(row) == JOURNAL_COLUMNS
@@ -611,26 +603,6 @@ async def test_an_entry_is_exported_as_one_flat_row(journal: Journal) -> None:
     assert {type(value) for value in row.values()} <= {str, int, bool, type(None)}
 
 
-# The shared pace
-
-
-async def test_slots_are_shared_and_evenly_spaced(location: str) -> None:
-    async with Journal.open(location) as one, Journal.open(location) as two:
-        waits = [await journal.reserve_slot("key", 100.0) for journal in (one, two, one)]
-        assert waits[0] == 0.0
-        assert waits[1:] == pytest.approx([100.0, 200.0], abs=30.0)
-        assert await two.reserve_slot("another key", 100.0) == 0.0
-
-
-async def test_a_pause_holds_every_slot_back_and_widens_the_gap(journal: Journal) -> None:
-    assert await journal.paused_for("key") == 0.0
-    await journal.pause("key", 1000.0)
-    await journal.pause("key", 10.0)
-    assert await journal.paused_for("key") == pytest.approx(1000.0, abs=30.0)
-    assert await journal.reserve_slot("key", 8.0) == pytest.approx(1000.0, abs=5.0)
-    assert await journal.reserve_slot("key", 8.0) == pytest.approx(1010.0, abs=5.0)
-
-
 # What is refused
 
 
@@ -639,14 +611,14 @@ def modes_of(folder: Path) -> dict[str, int]:
 
 
 async def test_a_journal_is_readable_by_its_owner_only(tmp_path: Path) -> None:
-    async with Journal.open(tmp_path / "run.db") as journal:
-        await journal.plan([a_request()])
+    async with Journal(tmp_path / "run.db") as journal:
+        await journal.add([a_request()])
         modes = modes_of(tmp_path)
     assert modes == {"run.db": 0o600, "run.db-wal": 0o600, "run.db-shm": 0o600}
 
 
 async def test_every_commit_of_a_sqlite_journal_is_on_disk(tmp_path: Path) -> None:
-    async with Journal.open(tmp_path / "run.db") as journal:
+    async with Journal(tmp_path / "run.db") as journal:
         writer = journal._database._writer
         assert writer is not None
         values = [writer.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
@@ -656,21 +628,21 @@ async def test_every_commit_of_a_sqlite_journal_is_on_disk(tmp_path: Path) -> No
 
 async def test_another_schema_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "run.db"
-    async with Journal.open(path):
+    async with Journal(path):
         pass
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE cmr_meta SET value = '99'")
     connection.close()
     with pytest.raises(JournalVersionError, match="has schema version 99") as caught:
-        await Journal.open(path).start()
-    assert (caught.value.found, caught.value.expected) == ("99", "1")
+        await Journal(path).start()
+    assert (caught.value.found, caught.value.expected) == ("99", "2")
 
 
 async def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "orders.csv"
     path.write_text("user_id,domain\n" * 100)
     with pytest.raises(JournalError, match="holds something else"):
-        await Journal.open(path).start()
+        await Journal(path).start()
     assert path.read_text() == "user_id,domain\n" * 100
 
 
@@ -680,25 +652,25 @@ async def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE theirs (x)")
     connection.close()
     with pytest.raises(JournalError, match="another program"):
-        await Journal.open(path).start()
+        await Journal(path).start()
 
 
 async def test_a_folder_is_no_journal(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="it is a folder"):
-        await Journal.open(tmp_path).start()
+        await Journal(tmp_path).start()
     with pytest.raises(JournalError, match="cannot be made: No such file or directory"):
-        await Journal.open(tmp_path / "no" / "run.db").start()
+        await Journal(tmp_path / "no" / "run.db").start()
 
 
 async def test_a_journal_is_not_made_when_it_should_be_there(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="There is no journal"):
-        await Journal.open(tmp_path / "typo.db", create=False).start()
+        await Journal(tmp_path / "typo.db", create=False).start()
     assert modes_of(tmp_path) == {}
 
 
 async def test_a_full_disk_is_said_before_anything_is_sent(tmp_path: Path) -> None:
-    async with Journal.open(tmp_path / "run.db") as journal:
-        await journal.plan([a_request("A")])
+    async with Journal(tmp_path / "run.db") as journal:
+        await journal.add([a_request("A")])
         writer = journal._database._writer
         assert writer is not None
         pages = writer.exec_driver_sql("PRAGMA page_count").scalar()
@@ -706,13 +678,13 @@ async def test_a_full_disk_is_said_before_anything_is_sent(tmp_path: Path) -> No
         writer.rollback()
         many = [a_request(f"R{n}", domain=f"d{n}.com") for n in range(500)]
         with pytest.raises(JournalError, match="the disk is full"):
-            await journal.plan(many)
+            await journal.add(many)
         await claimed(journal)
         assert (await journal.counts())[PLANNED] == 0
 
 
 async def test_a_closed_journal_says_so(tmp_path: Path) -> None:
-    async with Journal.open(tmp_path / "run.db") as journal:
+    async with Journal(tmp_path / "run.db") as journal:
         pass
     await journal.close()
     with pytest.raises(JournalError, match="is not open"):
@@ -724,11 +696,11 @@ async def test_a_closed_journal_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize("location", ["", ":memory:", "sqlite://", "mysql://host/db", "://", "postgresql://h:port/x"])
 def test_what_is_no_place_for_a_journal_is_refused(location: str) -> None:
     with pytest.raises(ConfigurationError):
-        Journal.open(location)
+        Journal(location)
 
 
 def test_a_password_is_in_no_message() -> None:
-    assert Journal.open("postgresql://ada:secret@host/db").name == "postgresql+psycopg://ada:***@host/db"
+    assert Journal("postgresql://ada:secret@host/db").name == "postgresql+psycopg://ada:***@host/db"
 
 
 @pytest.mark.parametrize(
@@ -760,7 +732,7 @@ sys.modules["sqlalchemy"] = None
 from cmr_async.errors import ConfigurationError
 try:
     from cmr_async.journal.journal import Journal
-    asyncio.run(Journal.open({str(tmp_path / "run.db")!r}).start())
+    asyncio.run(Journal({str(tmp_path / "run.db")!r}).start())
 except ConfigurationError as error:
     print(error)
 """
@@ -781,8 +753,8 @@ KEYS = [f"R{n}" for n in range(120)]
 async def race(location, seed):
     mine = []
     keys = random.Random(seed).sample(KEYS, len(KEYS))
-    async with Journal.open(location) as journal:
-        await journal.plan(
+    async with Journal(location) as journal:
+        await journal.add(
             OrderRequest(user_id="U1", reference=key, order=Order(domains=[DomainRegistration(domain=key + ".com")]))
             for key in keys
         )
@@ -797,8 +769,8 @@ async def race(location, seed):
     return mine
 
 async def hang(location):
-    async with Journal.open(location) as journal:
-        [entry] = await journal.plan(
+    async with Journal(location) as journal:
+        [entry] = await journal.add(
             [OrderRequest(user_id="U1", reference="A", order=Order(domains=[DomainRegistration(domain="a.com")]))]
         )
         assert await journal.claim("A")
@@ -840,7 +812,7 @@ async def test_processes_that_race_on_one_new_journal_claim_every_row_once(locat
     claims = [json.loads(worker.communicate(timeout=60)[0]) for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0]
     assert sorted(key for keys in claims for key in keys) == sorted(f"R{n}" for n in range(120))
-    async with Journal.open(location) as journal:
+    async with Journal(location) as journal:
         entries = [entry async for entry in journal.entries()]
     owner = {key: f"{seed}-{key}" for seed, keys in enumerate(claims, 1) for key in keys}
     assert {entry.key: (entry.state, entry.order_id) for entry in entries} == {
@@ -854,7 +826,7 @@ async def test_what_a_killed_process_had_claimed_is_unknown(location: str) -> No
     go(worker)
     assert worker.stdout is not None
     assert worker.stdout.readline() == "claimed\n"
-    async with Journal.open(location) as journal:
+    async with Journal(location) as journal:
         assert (await stored(journal)).state is SENT  # its owner lives
         worker.send_signal(signal.SIGKILL)
         worker.communicate()

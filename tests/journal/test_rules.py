@@ -47,7 +47,7 @@ class World:
         self.handles = [self.runner.run(self.opened()), self.runner.run(self.opened())]
 
     async def opened(self) -> Journal:
-        journal = Journal.open(self.path, clock=lambda: self.now)
+        journal = Journal(self.path, clock=lambda: self.now)
         await journal.start()
         writer = journal._database._writer
         assert writer is not None
@@ -107,9 +107,9 @@ class JournalMachine(RuleBasedStateMachine):
         keys = [self.key(name) for name in names]
         orders = {key: Order(domains=[DomainRegistration(domain=f"{key}.com")]) for key in keys}
         requests = [OrderRequest(user_id="U1", order=orders[key], reference=key) for key in keys]
-        entries = self.do(self.handles[side].plan(requests))
+        entries = self.do(self.handles[side].add(requests))
         assert [entry.key for entry in entries] == keys
-        self.do(self.handles[side].plan_processing())
+        self.do(self.handles[side].add_processing())
 
     @rule(target=claims, side=SIDES, name=KEYS, step=STEPS)
     def claim(self, side: int, name: str, step: Step) -> Any:
@@ -200,7 +200,7 @@ class JournalMachine(RuleBasedStateMachine):
             if politely:
                 await journal._database.write(journal._end_run)
             # A new run on the old connections: making an engine anew takes most of the time of such a test
-            successor = Journal.open(journal.name, clock=lambda: self.world.now)
+            successor = Journal(journal.name, clock=lambda: self.world.now)
             successor._database._engine = journal._database._engine
             successor._database._writer = journal._database._writer
             successor._database._writing = journal._database._writing
