@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from ..errors import JournalError
 from .engine import READS, journal_errors, journal_url, keep_readers_free, make_engine
-from .schema import database_now, prepare, sa
+from .schema import prepare, sa
 from .statements import Transaction
 from .work_thread import WorkThread
 
@@ -52,11 +52,6 @@ class Database:
     def dialect(self) -> str:
         """`sqlite` or `postgresql`."""
         return self._url.get_backend_name()
-
-    @property
-    def now(self) -> sa.ColumnElement[float]:
-        """The database's own clock, as an expression."""
-        return database_now(self.dialect)
 
     async def start(self) -> None:
         """Connect, then make, check or migrate the tables; if that fails, nothing stays open."""
@@ -118,13 +113,11 @@ class Database:
                 tries += 1
                 try:
                     with writer.begin():
-                        return work(self._transaction(writer))
+                        now = self._clock()
+                        return work(Transaction(connection=writer, journal=self.name, run_id=self._run_id, now=now))
                 except sa.exc.DBAPIError as error:
                     if tries == _TRIES or getattr(error.orig, "sqlstate", None) not in _AGAIN:
                         raise
-
-    def _transaction(self, writer: sa.Connection) -> Transaction:
-        return Transaction(connection=writer, journal=self.name, run_id=self._run_id, now=self._clock())
 
     async def read(self, query: sa.Select[Any]) -> Sequence[Any]:
         """Return the rows of a query, read on a connection that blocks no writer.

@@ -58,18 +58,11 @@ def make_engine(url: sa.URL, *, name: str, create: bool) -> sa.Engine:
     if url.get_backend_name() == "sqlite":
         _make_file(Path(str(url.database)), name=name, create=create)
         # One connection writes, two read
-        options: dict[str, Any] = {"connect_args": {"timeout": _BUSY}, "pool_size": 3}
-    else:
-        options = {"isolation_level": "READ COMMITTED", "pool_pre_ping": True, "pool_size": 3}
-    try:
-        engine = sa.create_engine(url, hide_parameters=True, **options)
-    except ImportError as error:
-        extra = "journal" if url.get_backend_name() == "sqlite" else "postgres"
-        raise ConfigurationError(f'A journal there needs {error.name}: pip install "cmr-async[{extra}]"') from None
-    if url.get_backend_name() == "sqlite":
+        engine = _create_engine(url, connect_args={"timeout": _BUSY}, pool_size=3)
         sa.event.listen(engine, "connect", _set_up_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
     else:
+        engine = _create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True, pool_size=3)
         sa.event.listen(engine, "connect", _set_up_postgresql)
     return engine
 
@@ -103,13 +96,13 @@ def _set_up_sqlite(connection: Any, _: Any) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    # A writer takes its lock at once: a read lock that grows into one fails when another has written meanwhile
+    # A writer takes its lock at once, because a read lock cannot become one after somebody else has written
     reads = connection.get_execution_options().get(READS)
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def _set_up_postgresql(connection: Any, _: Any) -> None:
-    # A server may be set up to answer before a commit is on disk; a claim must not be lost that way
+    # A server may be configured to answer before a commit is on disk, and a claim would be lost that way
     cursor = connection.cursor()
     cursor.execute(
         "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
@@ -119,7 +112,7 @@ def _set_up_postgresql(connection: Any, _: Any) -> None:
 
 
 def reading_engine(url: sa.URL) -> sa.Engine | None:
-    """Return an engine that can change nothing, or `None` when there is no such file.
+    """Return an engine that cannot change anything, or `None` if there is no such file.
 
     Raises:
         ConfigurationError: The database's driver is not installed.
@@ -135,11 +128,14 @@ def reading_engine(url: sa.URL) -> sa.Engine | None:
         )
         sa.event.listen(engine, "connect", lambda made, _: made.execute("PRAGMA query_only = ON"))
         return engine
+    return _create_engine(url).execution_options(postgresql_readonly=True)
+
+
+def _create_engine(url: sa.URL, **options: Any) -> sa.Engine:
     try:
-        engine = sa.create_engine(url, hide_parameters=True)
+        return sa.create_engine(url, hide_parameters=True, **options)
     except ImportError as error:
         raise ConfigurationError(f'A journal there needs {error.name}: pip install "cmr-async[postgres]"') from None
-    return engine.execution_options(postgresql_readonly=True)
 
 
 def keep_readers_free(connection: sa.Connection) -> None:

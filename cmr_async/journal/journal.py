@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import suppress
-from types import TracebackType
+from functools import partial
 from typing import Self
 
 import attrs
@@ -24,7 +24,7 @@ from . import liveness
 from .database import Database
 from .group_commit import GroupCommit
 from .records import OUTCOMES, Claim, Entry, Event, Step, StepState, Verdict, storable
-from .schema import events, runs, sa, steps
+from .schema import database_now, events, runs, sa, steps
 from .shared_pace import JournalPace
 from .statements import CHUNK, StepOutcome, Transaction, at, conflict, entries, planned, read_entry
 
@@ -87,12 +87,7 @@ class Journal:
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Close the journal."""
         await self.close()
 
@@ -138,7 +133,7 @@ class Journal:
 
     def _clock(self) -> sa.ColumnElement[float]:
         """Return the time for leases: the database's, because hosts may disagree, unless the caller gave a clock."""
-        return sa.literal(self._now(), sa.Double) if self._own_clock else self._database.now
+        return sa.literal(self._now(), sa.Double) if self._own_clock else database_now(self._database.dialect)
 
     def _begin_run(self, transaction: Transaction) -> None:
         values = attrs.asdict(self._me) | {"started": self._clock(), "heartbeat": self._clock()}
@@ -193,10 +188,7 @@ class Journal:
         Raises:
             JournalError: The database could not be written.
         """
-
-        def is_dead(run: liveness.RunRecord, now: float) -> bool:
-            return liveness.is_dead(run, machine=self._me.machine, now=now, lease=self._lease)
-
+        is_dead = partial(liveness.is_dead, machine=self._me.machine, lease=self._lease)
         return await self._database.write(lambda transaction: transaction.recover(self._clock(), is_dead))
 
     async def add(self, requests: Iterable[OrderRequest | CheckedOrder], *, start: int = 0) -> list[Entry]:
@@ -216,7 +208,7 @@ class Journal:
             JournalConflictError: The journal has one of the keys, or the batch has it twice, with another content.
                 Nothing was added. Give the changed order another reference, or use another journal.
             ValidationError: An order is not valid, or its reference cannot be a key. Nothing was added.
-            JournalError: The database could not be written. Nothing was added.
+            JournalError: The database could not be written. It is safe to add the orders again.
         """
         now = self._now()
         checks = [each if isinstance(each, CheckedOrder) else check_request(each) for each in requests]
@@ -245,7 +237,7 @@ class Journal:
             The number of steps that were added.
 
         Raises:
-            JournalError: The database could not be written. Nothing was added.
+            JournalError: The database could not be written. It is safe to try again.
         """
         chosen = None if keys is None else sorted(keys)
         return await self._database.write(lambda transaction: transaction.add_processing(chosen))
@@ -265,8 +257,7 @@ class Journal:
         Raises:
             JournalError: The journal is being closed, or could not be written. Do not send.
         """
-        self._must_be_open()
-        if self._closing:
+        if self._closing and self._database.is_open:
             raise JournalError(f"The journal {self.name} is being closed.")
         return await self._group.claim(key, Step(step))
 
@@ -304,16 +295,15 @@ class Journal:
         """
         if state not in OUTCOMES:
             raise ValueError(f"{state} is no outcome of a claim")
-        self._must_be_open()
         return await self._group.record(
             StepOutcome(
                 claim=claim,
                 state=StepState(state),
-                order_id=None if order_id is None else storable(order_id),
-                action_id=None if action_id is None else storable(action_id),
+                order_id=order_id,
+                action_id=action_id,
                 status=status,
-                message=storable(message),
-                body_excerpt=storable(body_excerpt),
+                message=message,
+                body_excerpt=body_excerpt,
                 attempts=attempts,
             )
         )
@@ -338,8 +328,9 @@ class Journal:
         """
         given, words = Verdict(verdict), storable(evidence)
         known_as = None if order_id is None else storable(order_id)
-        await self._database.write(lambda transaction: transaction.write_verdict(key, step, given, words, known_as))
-        return await self._must_have(key, step)
+        return await self._database.write(
+            lambda transaction: transaction.write_verdict(key, step, given, words, known_as)
+        )
 
     async def resubmit(self, key: str, *, step: Step = Step.CREATE, reason: str = "asked for by name") -> Entry:
         """Make a step `planned` again, so that the next run sends it; the history keeps what was before.
@@ -358,8 +349,7 @@ class Journal:
         Raises:
             JournalError: There is no such step, or it may have bought something. Nothing was changed.
         """
-        await self._database.write(lambda transaction: transaction.resubmit(key, step, storable(reason)))
-        return await self._must_have(key, step)
+        return await self._database.write(lambda transaction: transaction.resubmit(key, step, storable(reason)))
 
     async def get(self, key: str, *, step: Step = Step.CREATE) -> Entry | None:
         """Return one entry, or `None` if the journal has no such step.
@@ -373,12 +363,6 @@ class Journal:
         """
         rows = await self._database.read(entries().where(*at(key, step)))
         return read_entry(rows[0]) if rows else None
-
-    async def _must_have(self, key: str, step: Step) -> Entry:
-        entry = await self.get(key, step=step)
-        if entry is None:
-            raise JournalError(f"The journal {self._database.name} has no {step.value} step of {key}.")
-        return entry
 
     async def entries(
         self, *, state: StepState | None = None, step: Step = Step.CREATE, verdict: Verdict | None = None
@@ -446,7 +430,3 @@ class Journal:
             gap: Seconds between two slots.
         """
         return JournalPace(database=self._database, name=name, gap=gap)
-
-    def _must_be_open(self) -> None:
-        if not self._database.is_open:
-            raise JournalError(f"The journal {self._database.name} is not open.")

@@ -60,13 +60,13 @@ def this_process(*, now: float) -> RunRecord:
     )
 
 
-def is_dead(run: RunRecord, *, machine: str, now: float, lease: float) -> bool:
+def is_dead(run: RunRecord, now: float, *, machine: str, lease: float) -> bool:
     """Tell whether a run cannot report the outcomes of its claims any more.
 
     Args:
         run: The run.
-        machine: `RunRecord.machine` of the process that asks.
         now: The time on the clock of the heartbeats.
+        machine: `RunRecord.machine` of the process that asks.
         lease: Seconds without a heartbeat after which a run counts as dead.
     """
     if run.ended is not None or now - run.heartbeat > lease:

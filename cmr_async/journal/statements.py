@@ -39,15 +39,15 @@ class StepOutcome:
     #: How it ended.
     state: StepState
     #: Id of the order; `None` keeps the one that is known.
-    order_id: str | None = None
+    order_id: str | None = attrs.field(default=None, converter=attrs.converters.optional(storable))
     #: Id of the asynchronous action.
-    action_id: str | None = None
+    action_id: str | None = attrs.field(default=None, converter=attrs.converters.optional(storable))
     #: HTTP status of the answer.
     status: int | None = None
     #: What the API or the SDK said.
-    message: str = ""
+    message: str = attrs.field(default="", converter=storable)
     #: First bytes of the answer, as text.
-    body_excerpt: str = ""
+    body_excerpt: str = attrs.field(default="", converter=storable)
     #: HTTP requests that were started under the claim.
     attempts: int = 0
 
@@ -96,12 +96,7 @@ def planned(checked: CheckedOrder, *, position: int, now: float) -> Entry:
 
 
 def conflict(pairs: Iterable[tuple[Entry, Entry]], *, where: str) -> JournalConflictError:
-    """Return the error for orders whose key is known with another content.
-
-    Args:
-        pairs: The known and the given entry of each.
-        where: What knows the key, for the message.
-    """
+    """Return the error for orders whose key is known with another content: pairs of the known and the given entry."""
     faults = [
         Fault(f"{known.key}: {fault.path}", fault.message)
         for known, given in pairs
@@ -178,6 +173,9 @@ _OUTCOME = (
         ended_at=sa.bindparam("now"),
     )
 )
+
+#: What an outcome brings besides its state.
+_REPORTED = ("order_id", "action_id", "status", "message", "body_excerpt", "attempts")
 
 _STANDING = (
     sa.select(steps, orders.c.fingerprint)
@@ -287,32 +285,13 @@ class Transaction:
             answers.append(counts or repeated)
             if counts:
                 standing[place] = (token, state, False, None)
-                updates.append(
-                    {
-                        "the_key": claim.key,
-                        "the_step": claim.step.value,
-                        "the_state": state.value,
-                        "the_order_id": outcome.order_id,
-                        "the_action_id": outcome.action_id,
-                        "the_status": outcome.status,
-                        "the_message": outcome.message,
-                        "the_body_excerpt": outcome.body_excerpt,
-                        "the_attempts": outcome.attempts,
-                        "now": self.now,
-                    }
-                )
+                reported = {f"the_{name}": getattr(outcome, name) for name in _REPORTED}
+                step = {"the_key": claim.key, "the_step": claim.step.value, "the_state": state.value}
+                updates.append({**step, **reported, "now": self.now})
             if not repeated:
                 change = state.value if counts else f"late:{state.value}"
-                changes.append(
-                    self.event(
-                        claim.key,
-                        claim.step,
-                        change,
-                        reason=outcome.message,
-                        token=claim.token,
-                        order_id=outcome.order_id,
-                    )
-                )
+                event = self.event(claim.key, claim.step, change, reason=outcome.message, token=claim.token)
+                changes.append(event | {"order_id": outcome.order_id})
         if updates:
             self.connection.execute(_OUTCOME, updates)
         self.append_events(changes)
@@ -349,17 +328,18 @@ class Transaction:
         self.append_events(changes)
         return len(changes)
 
-    def write_verdict(self, key: str, step: Step, verdict: Verdict, evidence: str, order_id: str | None) -> None:
-        """Write the verdict on an `unknown` step."""
+    def write_verdict(self, key: str, step: Step, verdict: Verdict, evidence: str, order_id: str | None) -> Entry:
+        """Write the verdict on an `unknown` step; return its entry."""
         self._expect(key, step, StepState.UNKNOWN)
         values: dict[str, Any] = {"verdict": verdict.value, "evidence": evidence, "verdict_at": self.now}
         if order_id is not None:
             values["order_id"] = order_id
         self.connection.execute(sa.update(steps).where(*at(key, step)).values(**values))
         self.append_events([self.event(key, step, f"verdict:{verdict.value}", reason=evidence, order_id=order_id)])
+        return self._entry(key, step)
 
-    def resubmit(self, key: str, step: Step, reason: str) -> None:
-        """Make a step `planned` again, provided that it certainly bought nothing."""
+    def resubmit(self, key: str, step: Step, reason: str) -> Entry:
+        """Make a step `planned` again, provided that it certainly bought nothing; return its entry."""
         row = self._expect(key, step, StepState.UNKNOWN, StepState.REJECTED)
         if row.state == StepState.UNKNOWN and row.verdict != Verdict.ABSENT:
             found = f"the verdict is {row.verdict}" if row.verdict else "there is no verdict yet"
@@ -371,6 +351,7 @@ class Transaction:
         cleared = {"recovered": False, "verdict": None, "evidence": "", "verdict_at": None, "message": ""}
         self.connection.execute(sa.update(steps).where(*at(key, step)).values(state=StepState.PLANNED.value, **cleared))
         self.append_events([self.event(key, step, StepState.PLANNED, reason=reason)])
+        return self._entry(key, step)
 
     def _expect(self, key: str, step: Step, *states: StepState) -> Any:
         query = sa.select(steps.c.state, steps.c.verdict).where(*at(key, step)).with_for_update()
@@ -382,15 +363,11 @@ class Transaction:
             raise JournalError(f"{key} is {row.state}, not {wanted}: nothing was changed.")
         return row
 
+    def _entry(self, key: str, step: Step) -> Entry:
+        return read_entry(self.connection.execute(entries().where(*at(key, step))).one())
+
     def event(
-        self,
-        key: str,
-        step: str,
-        change: str,
-        *,
-        reason: str,
-        token: str | None = None,
-        order_id: str | None = None,
+        self, key: str, step: str, change: str, *, reason: str, token: str | None = None, order_id: str | None = None
     ) -> dict[str, Any]:
         """Return a row of the history."""
         return {
