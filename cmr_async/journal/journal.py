@@ -34,7 +34,7 @@ __all__ = ["Claim", "Entry", "Event", "Journal", "Step", "StepState", "Verdict"]
 class Journal:
     """The journal of a bulk run, in a SQLite file or a PostgreSQL database.
 
-    Open it with `async with`, and use it in one event loop only.
+    Open it with `async with`, once, and use it in one event loop only.
 
     It has one entry for each step of each order. Each method that writes returns after the commit. Cancelling a call
     leaves nothing half done: an outcome is written all the same, and a claim that its caller never saw becomes
