@@ -38,8 +38,7 @@ class Journal:
 
     It has one entry for each step of each order. Each method that writes returns after the commit. Cancelling a call
     leaves nothing half done: an outcome is written all the same, and a claim that its caller never saw becomes
-    `not_sent`. Every method that is `async` raises `JournalError` if the journal is not open or its database cannot
-    be used; the message says what to do.
+    `not_sent`.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ def test_without_a_reference_the_key_is_a_hash_of_user_and_order() -> None:
     assert order_key(OrderRequest(user_id="U2", order=request.order)) != key
 
 
-def test_a_draft_and_its_confirmed_twin_are_one_purchase() -> None:
+def test_a_draft_and_the_paid_order_of_the_same_things_are_one_purchase() -> None:
     draft, paid = a_request(None), a_request(None, confirm=True)
     assert order_key(draft) == order_key(paid)
     assert fingerprint(draft) != fingerprint(paid)
