@@ -145,7 +145,10 @@ async def test_when_the_writing_task_is_cancelled_so_are_its_callers(
 ) -> None:
     await journal.add(some_requests(2))
 
+    flushes: list[asyncio.Task[Any] | None] = []
+
     async def never(*_: object) -> None:
+        flushes.append(asyncio.current_task())
         await asyncio.Event().wait()
 
     with monkeypatch.context() as patched:
@@ -155,7 +158,8 @@ async def test_when_the_writing_task_is_cancelled_so_are_its_callers(
             await asyncio.sleep(0)
         callers[0].cancel()
         await asyncio.wait([callers[0]])
-        (flush,) = journal._database._tasks
+        (flush,) = flushes
+        assert flush is not None
         flush.cancel()
         await asyncio.wait(callers)
     assert [caller.cancelled() for caller in callers] == [True, True]
