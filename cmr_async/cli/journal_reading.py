@@ -24,7 +24,7 @@ def opened_journal(location: str) -> Iterator[tuple[asyncio.Runner, Journal]]:
     """
     from ..journal.journal import Journal  # noqa: PLC0415 - fast help, and an extra
 
-    journal = Journal.open(location, create=False)
+    journal = Journal(location, create=False)
     with asyncio.Runner() as runner:
         runner.run(journal.start())
         try:

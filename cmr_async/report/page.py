@@ -18,17 +18,9 @@ from typing import Any, TextIO
 
 import orjson
 
-from ..journal.records import (
-    JOURNAL_COLUMNS,
-    Entry,
-    Step,
-    StepState,
-    Verdict,
-    body_of,
-    fingerprint,
-    order_key,
-    storable,
-)
+from ..core.wire import dump_order
+from ..journal.identity import fingerprint, order_key
+from ..journal.records import JOURNAL_COLUMNS, Entry, Step, StepState, Verdict, storable
 from ..models.requests import OrderOutcome
 from .rows import ResultFormat, spreadsheet_safe
 
@@ -157,7 +149,7 @@ def entry_of(outcome: OrderOutcome, *, at: float) -> Entry:
         position=outcome.index,
         user_id=storable(request.user_id),
         reference=request.reference,
-        body=body_of(request.order).decode(),
+        body=dump_order(request.order).decode(),
         fingerprint=fingerprint(request),
         confirm=request.order.confirm,
         state=StepState(outcome.state.value),

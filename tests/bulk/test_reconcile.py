@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from cmr_async import AsyncClient, DomainRegistration, Mailbox, Order
 from cmr_async.bulk import OrderRequest, OrderState
 from cmr_async.bulk.reconcile import Evidence, Finding, weigh
-from cmr_async.journal.journal import Entry, Journal, Step, StepState, Verdict, fingerprint
-from cmr_async.journal.records import body_of
+from cmr_async.core.wire import dump_order
+from cmr_async.journal.identity import fingerprint
+from cmr_async.journal.journal import Entry, Journal, Step, StepState, Verdict
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 
 SENT_AT = 1_800_000_000.0
@@ -35,7 +36,7 @@ def an_entry(**changes: Any) -> Entry:
         "position": 0,
         "user_id": USER,
         "reference": "a",
-        "body": body_of(request.order).decode(),
+        "body": dump_order(request.order).decode(),
         "fingerprint": fingerprint(request),
         "confirm": True,
         "state": StepState.UNKNOWN,
@@ -138,7 +139,7 @@ async def cmr(sim: Simulator) -> AsyncIterator[AsyncClient]:
 
 @pytest.fixture
 async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
-    async with Journal.open(tmp_path / "run.db") as opened:
+    async with Journal(tmp_path / "run.db") as opened:
         yield opened
 
 

@@ -13,6 +13,7 @@ import attrs
 import pytest
 
 from cmr_async import DomainRegistration, Mailbox, Order, OrderRequest
+from cmr_async.core.checked import check_request
 from cmr_async.journal.records import JOURNAL_COLUMNS, Entry, Step, StepState, Verdict
 from cmr_async.journal.statements import planned
 from cmr_async.report.page import ReportPage, write_entries
@@ -27,7 +28,7 @@ def entry(number: int, state: StepState, **values: Any) -> Entry:
     order = Order(domains=[DomainRegistration(domain=name)], mailboxes={name: [mailbox]})
     request = OrderRequest(user_id="U1", order=order, reference=f"ref-{number}")
     times: dict[str, Any] = {"sent_at": START + number / 5, "ended_at": START + number / 5 + 0.1}
-    return attrs.evolve(planned(request, position=number, now=START), state=state, **times, **values)
+    return attrs.evolve(planned(check_request(request), position=number, now=START), state=state, **times, **values)
 
 
 class Page(HTMLParser):
