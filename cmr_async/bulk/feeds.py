@@ -9,7 +9,7 @@ import attrs
 
 from ..core.checked import CheckedOrder
 from ..errors import ConfigurationError, Fault, ValidationError
-from ..journal.records import Entry, Step, StepState
+from ..journal.records import JournalEntry, Step, StepState
 from ..models.requests import OrderRequest
 from .sending import Item, check
 
@@ -109,7 +109,7 @@ class DraftFeed:
             raise ConfigurationError("Drafts are processed from a journal: name the one that they were made with.")
         self._journal = journal
         self._keys = None if references is None else frozenset(references)
-        self._entries: AsyncIterator[Entry] | None = None
+        self._entries: AsyncIterator[JournalEntry] | None = None
         self._index = 0
         #: There is nothing more to pull.
         self.ended: bool = False

@@ -23,12 +23,12 @@ from ..models.requests import OrderRequest
 from . import liveness
 from .database import Database
 from .group_commit import GroupCommit
-from .records import OUTCOMES, Claim, Entry, Event, Step, StepState, Verdict, storable
+from .records import OUTCOMES, Claim, JournalEntry, JournalEvent, Step, StepState, Verdict, storable
 from .schema import database_now, events, runs, sa, steps
 from .shared_pace import JournalPace
 from .statements import CHUNK, StepOutcome, Transaction, at, conflict, entries, planned, read_entry
 
-__all__ = ["Claim", "Entry", "Event", "Journal", "Step", "StepState", "Verdict"]
+__all__ = ["Claim", "Journal", "JournalEntry", "JournalEvent", "Step", "StepState", "Verdict"]
 
 
 class Journal:
@@ -190,7 +190,7 @@ class Journal:
         is_dead = partial(liveness.is_dead, machine=self._me.machine, lease=self._lease)
         return await self._database.write(lambda transaction: transaction.recover(self._clock(), is_dead))
 
-    async def add(self, requests: Iterable[OrderRequest | CheckedOrder], *, start: int = 0) -> list[Entry]:
+    async def add(self, requests: Iterable[OrderRequest | CheckedOrder], *, start: int = 0) -> list[JournalEntry]:
         """Add the orders that the journal does not have yet, in one transaction, and return where each one stands.
 
         Add orders in batches of some hundred to some thousand.
@@ -219,7 +219,7 @@ class Journal:
         if faults:
             raise ValidationError(faults=tuple(faults))
         given = [planned(checked, position=position, now=now) for position, checked in enumerate(checks, start)]
-        fresh: dict[str, Entry] = {}
+        fresh: dict[str, JournalEntry] = {}
         for entry in given:
             if fresh.setdefault(entry.key, entry).fingerprint != entry.fingerprint:
                 raise conflict([(fresh[entry.key], entry)], where="this input")
@@ -309,7 +309,7 @@ class Journal:
 
     async def verdict(
         self, key: str, verdict: Verdict, evidence: str, *, step: Step = Step.CREATE, order_id: str | None = None
-    ) -> Entry:
+    ) -> JournalEntry:
         """Write what the evidence says about an `unknown` step. A later verdict replaces an earlier one.
 
         Args:
@@ -331,7 +331,7 @@ class Journal:
             lambda transaction: transaction.write_verdict(key, step, given, words, known_as)
         )
 
-    async def resubmit(self, key: str, *, step: Step = Step.CREATE, reason: str = "asked for by name") -> Entry:
+    async def resubmit(self, key: str, *, step: Step = Step.CREATE, reason: str = "asked for by name") -> JournalEntry:
         """Make a step `planned` again, so that the next run sends it; the history keeps what was before.
 
         This is possible only for a step that certainly bought nothing: one that is `rejected`, or `unknown` with the
@@ -350,7 +350,7 @@ class Journal:
         """
         return await self._database.write(lambda transaction: transaction.resubmit(key, step, storable(reason)))
 
-    async def get(self, key: str, *, step: Step = Step.CREATE) -> Entry | None:
+    async def get(self, key: str, *, step: Step = Step.CREATE) -> JournalEntry | None:
         """Return one entry, or `None` if the journal has no such step.
 
         Args:
@@ -365,7 +365,7 @@ class Journal:
 
     async def entries(
         self, *, state: StepState | None = None, step: Step = Step.CREATE, verdict: Verdict | None = None
-    ) -> AsyncGenerator[Entry, None]:
+    ) -> AsyncGenerator[JournalEntry, None]:
         """Yield the entries of one step by their position in the input, page by page.
 
         Memory does not grow with their number. The caller may write to the journal meanwhile; each page shows what is
@@ -404,7 +404,7 @@ class Journal:
         found = {row[0]: int(row[1]) for row in await self._database.read(query)}
         return {state: found.get(state.value, 0) for state in StepState}
 
-    async def history(self, key: str, *, step: Step | None = None) -> list[Event]:
+    async def history(self, key: str, *, step: Step | None = None) -> list[JournalEvent]:
         """Return every change of an order since it was added, oldest first.
 
         Args:
@@ -417,9 +417,9 @@ class Journal:
         query = sa.select(events).where(events.c.key == key).order_by(events.c.id)
         if step is not None:
             query = query.where(events.c.step == step.value)
-        names = [field.name for field in attrs.fields(Event)]
+        names = [field.name for field in attrs.fields(JournalEvent)]
         rows = await self._database.read(query)
-        return [Event(**{name: getattr(row, name) for name in names} | {"step": Step(row.step)}) for row in rows]
+        return [JournalEvent(**{name: getattr(row, name) for name in names} | {"step": Step(row.step)}) for row in rows]
 
     def shared_pace(self, name: str, gap: float) -> JournalPace:
         """Return the pace that every process on this journal shares.

@@ -22,8 +22,8 @@ __all__ = [
     "JOURNAL_COLUMNS",
     "OUTCOMES",
     "Claim",
-    "Entry",
-    "Event",
+    "JournalEntry",
+    "JournalEvent",
     "Step",
     "StepState",
     "Verdict",
@@ -120,7 +120,7 @@ class Claim:
 
 
 @attrs.frozen(kw_only=True)
-class Event:
+class JournalEvent:
     """One change of a step, as the journal's history keeps it."""
 
     #: When, UTC epoch in seconds.
@@ -142,7 +142,7 @@ class Event:
 
 
 @attrs.frozen(kw_only=True)
-class Entry:
+class JournalEntry:
     """Everything that the journal knows about one step of one order. No secret is in it."""
 
     #: The order's key: its reference, or `sha256:` and the hash of user and order.

@@ -15,7 +15,7 @@ from ..core.checked import CheckedOrder
 from ..errors import Fault, JournalConflictError, JournalError
 from .identity import differences, fingerprint_of, key_of
 from .liveness import RunRecord
-from .records import CLAIMABLE, Claim, Entry, Step, StepState, Verdict, may_follow, storable
+from .records import CLAIMABLE, Claim, JournalEntry, Step, StepState, Verdict, may_follow, storable
 from .schema import events, insert_missing, orders, runs, sa, steps
 
 __all__ = ["CHUNK", "StepOutcome", "Transaction", "at", "conflict", "entries", "planned", "read_entry"]
@@ -63,10 +63,10 @@ def at(key: str, step: Step) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[b
     return steps.c.key == key, steps.c.step == step.value
 
 
-def read_entry(row: Any) -> Entry:
+def read_entry(row: Any) -> JournalEntry:
     """Return a row of `entries` as an entry."""
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
-    return Entry(**values | _typed(row))
+    return JournalEntry(**values | _typed(row))
 
 
 def _typed(row: Any) -> dict[str, Any]:
@@ -74,14 +74,14 @@ def _typed(row: Any) -> dict[str, Any]:
     return {"step": Step(row.step), "state": StepState(row.state), "verdict": verdict}
 
 
-def planned(checked: CheckedOrder, *, position: int, now: float) -> Entry:
+def planned(checked: CheckedOrder, *, position: int, now: float) -> JournalEntry:
     """Return the entry of a new order's `create` step.
 
     Raises:
         ValidationError: The reference cannot be a key.
     """
     request = checked.request
-    return Entry(
+    return JournalEntry(
         key=key_of(checked),
         step=Step.CREATE,
         position=position,
@@ -95,7 +95,7 @@ def planned(checked: CheckedOrder, *, position: int, now: float) -> Entry:
     )
 
 
-def conflict(pairs: Iterable[tuple[Entry, Entry]], *, where: str) -> JournalConflictError:
+def conflict(pairs: Iterable[tuple[JournalEntry, JournalEntry]], *, where: str) -> JournalConflictError:
     """Return the error for orders whose key is known with another content: pairs of the known and the given entry."""
     faults = [
         Fault(f"{known.key}: {fault.path}", fault.message)
@@ -197,7 +197,7 @@ class Transaction:
     #: UTC epoch in seconds.
     now: float
 
-    def add(self, fresh: Mapping[str, Entry]) -> dict[str, Entry]:
+    def add(self, fresh: Mapping[str, JournalEntry]) -> dict[str, JournalEntry]:
         """Insert the orders that are missing; return the entries that the journal has now, by key."""
         # Every process inserts in the same order, so that two that add the same orders do not deadlock
         keys = sorted(fresh)
@@ -206,7 +206,7 @@ class Transaction:
             names = table.c.keys()
             insert = insert_missing(table, self.connection.dialect.name)
             self.connection.execute(insert, [{name: row[name] for name in names} for row in rows])
-        known: dict[str, Entry] = {}
+        known: dict[str, JournalEntry] = {}
         changed = []
         for chunk in _chunks(keys):
             for row in self.connection.execute(_STANDING, {"the_keys": chunk}):
@@ -328,7 +328,9 @@ class Transaction:
         self.append_events(changes)
         return len(changes)
 
-    def write_verdict(self, key: str, step: Step, verdict: Verdict, evidence: str, order_id: str | None) -> Entry:
+    def write_verdict(
+        self, key: str, step: Step, verdict: Verdict, evidence: str, order_id: str | None
+    ) -> JournalEntry:
         """Write the verdict on an `unknown` step; return its entry."""
         self._expect(key, step, StepState.UNKNOWN)
         values: dict[str, Any] = {"verdict": verdict.value, "evidence": evidence, "verdict_at": self.now}
@@ -338,7 +340,7 @@ class Transaction:
         self.append_events([self.event(key, step, f"verdict:{verdict.value}", reason=evidence, order_id=order_id)])
         return self._entry(key, step)
 
-    def resubmit(self, key: str, step: Step, reason: str) -> Entry:
+    def resubmit(self, key: str, step: Step, reason: str) -> JournalEntry:
         """Make a step `planned` again, provided that it certainly bought nothing; return its entry."""
         row = self._expect(key, step, StepState.UNKNOWN, StepState.REJECTED)
         if row.state == StepState.UNKNOWN and row.verdict != Verdict.ABSENT:
@@ -363,7 +365,7 @@ class Transaction:
             raise JournalError(f"{key} is {row.state}, not {wanted}: nothing was changed.")
         return row
 
-    def _entry(self, key: str, step: Step) -> Entry:
+    def _entry(self, key: str, step: Step) -> JournalEntry:
         return read_entry(self.connection.execute(entries().where(*at(key, step))).one())
 
     def event(

@@ -15,7 +15,7 @@ from cmr_async.bulk import OrderRequest, OrderState
 from cmr_async.bulk.reconcile import Evidence, Finding, weigh
 from cmr_async.core.wire import dump_order
 from cmr_async.journal.identity import fingerprint
-from cmr_async.journal.journal import Entry, Journal, Step, StepState, Verdict
+from cmr_async.journal.journal import Journal, JournalEntry, Step, StepState, Verdict
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 
 SENT_AT = 1_800_000_000.0
@@ -28,7 +28,7 @@ def a_request(reference: str = "a", *, domain: str = "a.com", user_id: str = USE
     return OrderRequest(user_id=user_id, reference=reference, order=order)
 
 
-def an_entry(**changes: Any) -> Entry:
+def an_entry(**changes: Any) -> JournalEntry:
     request = a_request()
     values: dict[str, Any] = {
         "key": "a",
@@ -43,7 +43,7 @@ def an_entry(**changes: Any) -> Entry:
         "planned_at": SENT_AT,
         "sent_at": SENT_AT,
     }
-    return Entry(**values | changes)
+    return JournalEntry(**values | changes)
 
 
 NOTHING: dict[str, Any] = {"user_exists": True, "listed": frozenset(), "subscriptions": {"a.com": ()}}

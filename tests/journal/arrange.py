@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from cmr_async import DomainRegistration, Mailbox, Order
-from cmr_async.journal.journal import Claim, Entry, Journal, Step, StepState
+from cmr_async.journal.journal import Claim, Journal, JournalEntry, Step, StepState
 from cmr_async.models.requests import OrderRequest
 
 PLANNED, SENT, ACCEPTED = StepState.PLANNED, StepState.SENT, StepState.ACCEPTED
@@ -50,7 +50,7 @@ async def an_unknown(journal: Journal, key: str = "A") -> Claim:
     return claim
 
 
-async def stored(journal: Journal, key: str = "A", step: Step = Step.CREATE) -> Entry:
+async def stored(journal: Journal, key: str = "A", step: Step = Step.CREATE) -> JournalEntry:
     entry = await journal.get(key, step=step)
     assert entry is not None
     return entry

@@ -9,7 +9,7 @@ from cmr_async.core.checked import check_request
 from cmr_async.errors import ValidationError
 from cmr_async.journal.identity import fingerprint
 from cmr_async.journal.journal import Journal
-from cmr_async.journal.records import JOURNAL_COLUMNS, Entry, Step, StepState, Verdict, may_follow, storable
+from cmr_async.journal.records import JOURNAL_COLUMNS, JournalEntry, Step, StepState, Verdict, may_follow, storable
 from tests.journal.arrange import (
     ACCEPTED,
     NOT_SENT,
@@ -26,8 +26,8 @@ from tests.journal.arrange import (
 ABSENT, PLACED, CONFLICT = Verdict.ABSENT, Verdict.PLACED, Verdict.CONFLICT
 
 
-def an_entry(body: str = '{"confirm":false}') -> Entry:
-    return Entry(
+def an_entry(body: str = '{"confirm":false}') -> JournalEntry:
+    return JournalEntry(
         key="A",
         step=Step.CREATE,
         position=0,
