@@ -94,7 +94,7 @@ class ValidationError(CMRError, ValueError):
 
 
 class OrderWarning(UserWarning):
-    """Something about an order that the API's page neither allows nor forbids: sent as it is, worth a look."""
+    """Something in an order deserves a look, but the API's page does not forbid it: the order is sent as it is."""
 
 
 class NotSentError(CMRError):
@@ -102,11 +102,11 @@ class NotSentError(CMRError):
 
 
 class TransportError(CMRError):
-    """A repeatable call got no usable answer within its time budget: it spends nothing and may be repeated."""
+    """A repeatable call got no answer within its time budget. It spends nothing and may be repeated."""
 
 
 class InvalidResponseError(CMRError):
-    """What answered a repeatable call was not the API: an HTML page of a proxy or a login, say. Check the base URL."""
+    """What answered a repeatable call was not the API, for example the login page of a proxy. Check the base URL."""
 
     def __init__(self, message: str = "", *, status: int | None = None, body_excerpt: str = "") -> None:
         super().__init__(message)
@@ -206,11 +206,11 @@ class JournalError(CMRError):
 
 
 class JournalConflictError(JournalError, ValidationError):
-    """A key of the journal came again with another content: nothing was planned. `faults` lists the differences."""
+    """A known key came with another order: nothing was added. `faults` lists the differences."""
 
 
 class JournalVersionError(JournalError):
-    """The journal was written by a version of this package with another schema."""
+    """The journal has a newer or unknown schema: use the version of this package that wrote it."""
 
     def __init__(self, message: str = "", *, found: str = "", expected: str = "") -> None:
         super().__init__(message)
@@ -221,8 +221,8 @@ class JournalVersionError(JournalError):
 
 
 class OrderFileError(CMRError):
-    """The file cannot be opened or is none of the formats. Nothing was sent."""
+    """The file cannot be opened, or has none of the known formats. Nothing was sent."""
 
 
 class OrderFileChangedError(CMRError):
-    """The file changed while it was being used: what was checked is not what would be sent."""
+    """The file changed after it was checked: what was checked is not what would be sent."""

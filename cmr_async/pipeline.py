@@ -35,13 +35,13 @@ _DEFAULT_PAUSE = 1.0
 
 
 class SharedPace(Protocol):
-    """A pace that other processes keep as well."""
+    """A pace that several processes share."""
 
     async def wait(self) -> None:
         """Wait for a slot."""
 
     async def pause(self, seconds: float) -> None:
-        """Hold everybody back for some seconds, after a 429."""
+        """Hold all processes back for some seconds, after a 429."""
 
 
 @attrs.frozen(kw_only=True)
@@ -140,7 +140,7 @@ class Pipeline:
                 raise error
 
     async def _wait_for_slot(self, latest: float = float("inf")) -> bool:
-        """Reserve a slot and wait for it: the last await before the send. `False`: the slot is later than `latest`."""
+        """Reserve a slot and wait for it, as the last await before the send; `False` if it lies after `latest`."""
         wait = self.pacer.reserve(self.clock(), self.gap)
         while wait > 0:
             if self.clock() + wait > latest:
@@ -164,7 +164,7 @@ class Pipeline:
         return pause
 
     def _settle(self, cancelled: asyncio.CancelledError, request: Request, attempts: int) -> None:
-        """Judge what the drain learned, so that whoever cancelled the call can still know what became of it."""
+        """Judge what the drain learned, so that whoever cancelled the call can still find out what became of it."""
         learned = cancelled.__cause__
         if not isinstance(learned, CallCancelled) or learned.exchange is None:
             return

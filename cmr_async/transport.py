@@ -1,8 +1,8 @@
 """One HTTP exchange with the API over aiohttp: the only client-side module that knows sockets.
 
-It reports how far each attempt got and decides nothing. What it guards: the key goes to the configured origin
-only, redirects are never followed, and a paying request has a connection of its own and a task of its own: when its
-caller is cancelled after the head has gone out, a bounded drain has its chance to learn the answer.
+It reports how far each attempt got and decides nothing. It sends the key to the configured origin only and follows no
+redirects. A paying request has a connection and a task of its own, so that when its caller is cancelled after the head
+has gone out, a bounded drain can still learn the answer.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["Timeouts", "Transport", "aiohttp_trace_config"]
 
 @attrs.frozen(kw_only=True)
 class Timeouts:
-    """Seconds that the parts of one attempt may take. The clock starts when the pace has let the attempt go."""
+    """Seconds that the parts of one attempt may take, counted from the moment its slot of the pace has come."""
 
     #: To get a connection: DNS, TCP and TLS.
     connect: float = 10.0
@@ -39,7 +39,7 @@ class Timeouts:
     drain: float = 15.0
 
     def __attrs_post_init__(self) -> None:
-        """Refuse numbers that are no durations."""
+        """Refuse numbers that cannot be durations."""
         for field in attrs.fields(Timeouts):
             if not 0 < getattr(self, field.name) < float("inf"):
                 raise ConfigurationError(f"Timeouts.{field.name} must be more than 0 seconds.")
@@ -62,7 +62,7 @@ class _Attempt:
         self._connected = False
 
     def connecting(self) -> None:
-        """Note that aiohttp looks for a connection; a second look is a resend, whose first form was seen."""
+        """Note that aiohttp looks for a connection. If it had one before, it is sending again, and bytes have left."""
         if not self._connected:
             self.phase = Phase.NOT_SENT
 
@@ -163,7 +163,7 @@ class Transport:
         _transports.add(self)
 
     async def send(self, request: Request) -> Exchange:
-        """Run one attempt and report how far it got; transport failures are values, not exceptions.
+        """Run one attempt and report how far it got; transport failures are returned, not raised.
 
         Raises:
             ClientStateError: The client is closed, or belongs to another event loop.
@@ -189,7 +189,7 @@ class Transport:
     async def close(self) -> None:
         """Close the sessions that the transport owns; a given session or connector stays open.
 
-        Paying requests that are under way have the time of a drain to learn their answers first.
+        Paying requests that are under way first get the time of a drain to learn their answers.
         """
         self._closed = True
         try:

@@ -11,7 +11,7 @@ import attrs
 
 from ..core.endpoints import require_path
 from ..errors import ConfigurationError
-from ..journal.records import Entry, Step
+from ..journal.records import JournalEntry, Step
 from ..models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
 from ..pipeline import Pipeline
 from .feeds import DraftFeed, Feed, RequestFeed, Requests
@@ -98,10 +98,10 @@ class Bulk:
         settle: float = 900.0,
         events: Iterable[Mapping[str, Any]] = (),
     ) -> AsyncGenerator[Finding, None]:
-        """Look for what became of the unknown orders of a journal, and write each verdict into it.
+        """Find out what became of the unknown orders of a journal, and write each verdict into it.
 
-        It only reads from the API. `absent` makes an order eligible for `Journal.resubmit`, by name; nothing is sent
-        again by itself.
+        It only reads from the API. An order with the verdict `absent` may be resubmitted (`bulk.resubmit`); nothing is
+        sent again by itself.
 
         Args:
             journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
@@ -131,10 +131,10 @@ class Bulk:
         *,
         step: Step = Step.CREATE,
         reason: str = "asked for by its reference",
-    ) -> Entry:
-        """Plan one order again that certainly bought nothing; the next run on the journal sends it.
+    ) -> JournalEntry:
+        """Plan one order again, so that the next run on the journal sends it; this call sends nothing.
 
-        Only an unknown order with the verdict `absent`, or one that was refused. Nothing is sent by this call.
+        It must be an order that bought nothing: unknown with the verdict `absent`, or refused.
 
         Args:
             journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.

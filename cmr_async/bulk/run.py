@@ -93,9 +93,9 @@ class BulkRun:
         await self._outcomes.aclose()
 
     def stop(self, reason: str = "stopped by the caller") -> None:
-        """Start no further order; those in flight finish and are still given out.
+        """Start no further order; those in flight finish and are still yielded.
 
-        Orders that wait for their slot of the pace are not sent any more either: they end as `not_sent`.
+        Orders that still wait for their slot of the pace are not sent either: they end as `not_sent`.
         """
         if self._stopped is None:
             self._stopped = reason
@@ -103,7 +103,7 @@ class BulkRun:
                 self._puller.cancel()
 
     def give_up(self) -> None:
-        """Wait no longer for the orders in flight: the iteration ends, and they are in `drained`, most as unknown."""
+        """Stop waiting for the orders in flight: the iteration ends, and they are in `drained`, mostly as unknown."""
         self.stop("given up by the caller")
         self._given_up.set()
 
@@ -160,7 +160,7 @@ class BulkRun:
             await self._leave(running)
 
     def _pulled(self) -> list[Item]:
-        """Return what was pulled. An input that broke is raised after the outcomes of the orders under way."""
+        """Return what was pulled. The error of a broken input is raised after the outcomes of the orders under way."""
         puller, self._puller = self._puller, None
         if puller is None or puller.cancelled():
             return []
@@ -171,7 +171,7 @@ class BulkRun:
         return []
 
     def _veto(self, item: Item) -> str | None:
-        """Why an order whose turn has come is not sent; `None`: from here on it may be placed."""
+        """Return why an order whose turn has come is not sent; `None` when it may go: from then on it may be placed."""
         if self._stopped is not None:
             return "its run had stopped before its turn came. Sending it again is safe."
         self._gone[item.index] = item.checked.request
@@ -222,7 +222,7 @@ class BulkRun:
 
 @asynccontextmanager
 async def opened(journal: JournalLike) -> AsyncIterator[Journal | None]:
-    """Open the journal that a caller named; one that is open already stays the caller's.
+    """Open the journal that the caller named, for the time of a block; an open `Journal` is left open afterwards.
 
     Raises:
         ConfigurationError: The extra `journal` is not installed, or the location cannot be one.
@@ -244,6 +244,4 @@ def _with_shared_pace(pipeline: Pipeline, journal: Journal | None) -> Pipeline:
     """Return a pipeline that keeps the pace together with every process on the journal."""
     if journal is None or pipeline.gap == 0:
         return pipeline
-    from ..journal.shared_pace import JournalPace  # noqa: PLC0415 - it needs the journal
-
-    return attrs.evolve(pipeline, shared=JournalPace(journal=journal, name=pipeline.pace_name, gap=pipeline.gap))
+    return attrs.evolve(pipeline, shared=journal.shared_pace(pipeline.pace_name, pipeline.gap))

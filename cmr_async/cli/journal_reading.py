@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..journal.journal import Entry, Journal
+    from ..journal.journal import Journal, JournalEntry
 
 __all__ = ["all_steps", "in_pages", "opened_journal"]
 
@@ -24,7 +24,7 @@ def opened_journal(location: str) -> Iterator[tuple[asyncio.Runner, Journal]]:
     """
     from ..journal.journal import Journal  # noqa: PLC0415 - fast help, and an extra
 
-    journal = Journal.open(location, create=False)
+    journal = Journal(location, create=False)
     with asyncio.Runner() as runner:
         runner.run(journal.start())
         try:
@@ -33,13 +33,13 @@ def opened_journal(location: str) -> Iterator[tuple[asyncio.Runner, Journal]]:
             runner.run(journal.close())
 
 
-def in_pages(runner: asyncio.Runner, entries: AsyncIterator[Entry]) -> Iterator[Entry]:
+def in_pages(runner: asyncio.Runner, entries: AsyncIterator[JournalEntry]) -> Iterator[JournalEntry]:
     """Give out entries as they are read."""
     while page := runner.run(_page(entries)):
         yield from page
 
 
-def all_steps(runner: asyncio.Runner, journal: Journal) -> Iterator[Entry]:
+def all_steps(runner: asyncio.Runner, journal: Journal) -> Iterator[JournalEntry]:
     """Give out every step of a journal: the orders, then the processing of its drafts."""
     from ..journal.journal import Step  # noqa: PLC0415 - fast help, and an extra
 
@@ -47,8 +47,8 @@ def all_steps(runner: asyncio.Runner, journal: Journal) -> Iterator[Entry]:
         yield from in_pages(runner, journal.entries(step=step))
 
 
-async def _page(entries: AsyncIterator[Entry]) -> list[Entry]:
-    page: list[Entry] = []
+async def _page(entries: AsyncIterator[JournalEntry]) -> list[JournalEntry]:
+    page: list[JournalEntry] = []
     async for entry in entries:
         page.append(entry)
         if len(page) == _AT_ONCE:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Self
 import attrs
 import typer
 
+from ..core.prices import PriceList
 from ..orderfiles.file import InputFormat, OrderFile
 from ..orderfiles.located import ReadOrder
 from ..preflight.plan import Plan, check_orders, make_plan
-from ..preflight.prices import DEFAULT_PRICES, Budget, PriceTable, read_prices
+from ..preflight.prices import Budget, read_prices
 from .display import Cautions, complain, counted, printable, show_plan
 from .exit_codes import ExitCode
 
@@ -39,7 +40,7 @@ class Intake:
     #: Send the good orders of a file with faults.
     skip_invalid: bool
     #: What the cost is estimated from.
-    prices: PriceTable
+    prices: PriceList
     #: Most orders to start.
     max_orders: int | None
     #: Most dollars to spend, by estimate.
@@ -144,7 +145,7 @@ def open_intake(
         confirm=confirm,
         domains_per_order=domains_per_order,
         skip_invalid=skip_invalid,
-        prices=read_prices(prices) if prices else DEFAULT_PRICES,
+        prices=read_prices(prices) if prices else PriceList(),
         max_orders=max_orders,
         max_spend=dollars(max_spend),
         known=None if journal is None else _known(journal, kind_matters=kind_matters),

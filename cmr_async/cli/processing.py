@@ -8,7 +8,7 @@ import attrs
 
 from ..bulk import BulkRun
 from ..client import AsyncClient
-from ..journal.records import order_key
+from ..journal.identity import order_key
 from ..models.requests import OrderOutcome
 from ..preflight.plan import Plan
 from ..report.rows import ResultRow, ResultWriter

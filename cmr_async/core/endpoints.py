@@ -1,4 +1,4 @@
-"""THE table of endpoints: one row each, and every rule about money and repetition is read from its row.
+"""The table of endpoints, one row each: what may be repeated, and what an answer must prove, is read from its row.
 
 Paths are relative to the base URL. `path=None` means that no source states the path: calling such an endpoint
 raises `EndpointNotConfiguredError` until the caller names one.

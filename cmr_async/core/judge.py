@@ -1,6 +1,7 @@
-"""The decision table: what one exchange proves about a call. Pure, so that every row of it is tested without a loop.
+"""The decision table: what one exchange proves about a call. Pure functions, so every row is tested without a loop.
 
-The table is `outcomes.md`'s: an outcome is never named better than it was proved, because a second order is paid twice.
+An outcome never claims more than was proved, because an order that is sent a second time is paid a second time.
+`docs/outcomes.md` shows the table to users.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Outcome(StrEnum):
 
 @attrs.define
 class Judgement:
-    """An outcome with its proof: the envelope when accepted, the error otherwise. It is not changed once made."""
+    """An outcome with its proof: the envelope when accepted, the error otherwise. Never changed after it is made."""
 
     outcome: Outcome
     envelope: Envelope | None = None
@@ -76,14 +77,14 @@ class Judgement:
 
 
 def judge(request: Request, exchange: Exchange) -> Judgement:
-    """Say what an exchange proves about its request."""
+    """Return what an exchange proves about its request."""
     if exchange.phase is Phase.NOT_SENT:
         return Judgement(
             Outcome.NOT_SENT,
             error=NotSentError(f"{request.subject()} was not sent: {exchange.failure}. Sending it again is safe."),
         )
     status = exchange.status
-    if status == 429:  # noqa: PLR2004 - a refusal, whoever answers
+    if status == 429:  # noqa: PLR2004 - a refusal, no matter who answers
         body = _json_object(exchange.body)
         if _order_id(request, body) is None:
             return _throttled(request, exchange, body)
@@ -194,7 +195,7 @@ def _error_data(body: dict[str, Any]) -> Any:
 
 
 def _unknown(request: Request, exchange: Exchange, why: str, *, said: dict[str, Any] | None = None) -> Judgement:
-    """Nothing is proved: on a call that spends this is an order in doubt, on every other one a failed attempt."""
+    """Return the judgement that nothing is proved: an order in doubt, or on a repeatable call a failed attempt."""
     status = exchange.status
     excerpt = exchange.body[:_EXCERPT_BYTES].decode("utf-8", "replace")
     error: CMRError

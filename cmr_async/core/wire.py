@@ -1,4 +1,4 @@
-"""The one converter between models and the wire: snake_case here, the API's own names there.
+"""The one converter between the models (snake_case) and the wire (the API's own names).
 
 Strict scalars (cattrs would turn `None` into `'None'` and `"1"` into 1), open enums (an unknown member stays a
 string), `None` left out, and errors that name their place in the wire form.

@@ -18,17 +18,9 @@ from typing import Any, TextIO
 
 import orjson
 
-from ..journal.records import (
-    JOURNAL_COLUMNS,
-    Entry,
-    Step,
-    StepState,
-    Verdict,
-    body_of,
-    fingerprint,
-    order_key,
-    storable,
-)
+from ..core.wire import dump_order
+from ..journal.identity import fingerprint, order_key
+from ..journal.records import JOURNAL_COLUMNS, JournalEntry, Step, StepState, Verdict, storable
 from ..models.requests import OrderOutcome
 from .rows import ResultFormat, spreadsheet_safe
 
@@ -51,7 +43,7 @@ _ORDER = (
 _RANK = {state: number for number, state in enumerate(_ORDER)}
 
 
-def write_entries(entries: Iterable[Entry], file: TextIO, *, format: ResultFormat) -> int:  # noqa: A002
+def write_entries(entries: Iterable[JournalEntry], file: TextIO, *, format: ResultFormat) -> int:  # noqa: A002
     """Write the steps of a journal, one a line under `JOURNAL_COLUMNS`, and return how many.
 
     Args:
@@ -92,14 +84,14 @@ class ReportPage:
         self._in_doubt = 0
         self._first_sent: float | None = None
         self._accepted: list[float] = []
-        self._rows: list[Entry] = []
+        self._rows: list[JournalEntry] = []
 
     @property
     def steps(self) -> int:
         """How many steps were added."""
         return sum(counts.total() for counts in self._counts.values())
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: JournalEntry) -> None:
         """Take a step into the page."""
         self._counts[entry.step][entry.state] += 1
         self._in_doubt += entry.state is StepState.UNKNOWN and entry.verdict not in {Verdict.PLACED, Verdict.ABSENT}
@@ -143,7 +135,7 @@ class ReportPage:
         del self._rows[self._most_rows :]
 
 
-def entry_of(outcome: OrderOutcome, *, at: float) -> Entry:
+def entry_of(outcome: OrderOutcome, *, at: float) -> JournalEntry:
     """Return the entry that a journal would have of an outcome of a run without one.
 
     Args:
@@ -151,13 +143,13 @@ def entry_of(outcome: OrderOutcome, *, at: float) -> Entry:
         at: When, UTC epoch in seconds.
     """
     request = outcome.request
-    return Entry(
+    return JournalEntry(
         key=storable(request.reference) if request.reference else order_key(request),
         step=Step.CREATE,
         position=outcome.index,
         user_id=storable(request.user_id),
         reference=request.reference,
-        body=body_of(request.order).decode(),
+        body=dump_order(request.order).decode(),
         fingerprint=fingerprint(request),
         confirm=request.order.confirm,
         state=StepState(outcome.state.value),
@@ -183,7 +175,7 @@ def _totals(counts: Mapping[Step, Counter[StepState]]) -> str:
     )
 
 
-def _row(entry: Entry) -> str:
+def _row(entry: JournalEntry) -> str:
     verdict = f" ({entry.verdict.value})" if entry.verdict else ""
     said = " · ".join(filter(None, (entry.message, entry.evidence)))
     cells = (

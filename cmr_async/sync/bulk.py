@@ -43,14 +43,14 @@ class BlockingBulkRun(BlockingIterator[OrderOutcome]):
         super().close()
 
     def stop(self, reason: str = "stopped by the caller") -> None:
-        """Start no further order; those in flight finish and are still given out.
+        """Start no further order; those in flight finish and are still yielded.
 
-        Orders that wait for their slot of the pace are not sent any more either: they end as `not_sent`.
+        Orders that still wait for their slot of the pace are not sent either: they end as `not_sent`.
         """
         self._tell(partial(self._run.stop, reason))
 
     def give_up(self) -> None:
-        """Wait no longer for the orders in flight: the iteration ends, and they are in `drained`, most as unknown."""
+        """Stop waiting for the orders in flight: the iteration ends, and they are in `drained`, mostly as unknown."""
         self._tell(self._run.give_up)
 
     @property

@@ -17,7 +17,7 @@ from ..bulk.run import JournalLike
 from ..client import AsyncClient
 from ..core.pacing import DEFAULT_GAP
 from ..core.retry import RetryPolicy
-from ..journal.records import Entry, Step
+from ..journal.records import JournalEntry, Step
 from ..models import Envelope, Order, OrderCreated
 from ..resources.domains import Domains as AsyncDomains
 from ..resources.orders import Orders as AsyncOrders
@@ -294,10 +294,10 @@ class Bulk:
     def reconcile(
         self, journal: JournalLike, *, settle: float = 900.0, events: Iterable[Mapping[str, Any]] = ()
     ) -> BlockingIterator[Finding]:
-        """Look for what became of the unknown orders of a journal, and write each verdict into it.
+        """Find out what became of the unknown orders of a journal, and write each verdict into it.
 
-        It only reads from the API. `absent` makes an order eligible for `Journal.resubmit`, by name; nothing is sent
-        again by itself.
+        It only reads from the API. An order with the verdict `absent` may be resubmitted (`bulk.resubmit`); nothing is
+        sent again by itself.
 
         Args:
             journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
@@ -322,10 +322,10 @@ class Bulk:
         *,
         step: Step = Step.CREATE,
         reason: str = "asked for by its reference",
-    ) -> Entry:
-        """Plan one order again that certainly bought nothing; the next run on the journal sends it.
+    ) -> JournalEntry:
+        """Plan one order again, so that the next run on the journal sends it; this call sends nothing.
 
-        Only an unknown order with the verdict `absent`, or one that was refused. Nothing is sent by this call.
+        It must be an order that bought nothing: unknown with the verdict `absent`, or refused.
 
         Args:
             journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.

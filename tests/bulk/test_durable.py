@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import orjson
 import pytest
 
 from cmr_async import AsyncClient, OrderOutcome, OrderState
 from cmr_async.errors import JournalConflictError, JournalError
 from cmr_async.journal.journal import Journal, Step, StepState, Verdict
-from cmr_async.journal.shared_pace import JournalPace
 from cmr_async.simulator import FaultRule, Simulator
 from cmr_async.transport import Timeouts
 from tests.fakes import make_request
@@ -237,7 +237,7 @@ async def test_two_processes_on_one_journal_keep_one_pace(path: str) -> None:
         async def sleep(seconds: float) -> None:
             waits.append(seconds)
 
-        paces = [JournalPace(journal=journal, name="key", gap=gap, sleep=sleep) for journal in (first, second)]
+        paces = [attrs.evolve(journal.shared_pace("key", gap), sleep=sleep) for journal in (first, second)]
         for number in range(6):
             await paces[number % 2].wait()
     assert [round(wait / gap) for wait in waits] == [1, 2, 3, 4, 5]

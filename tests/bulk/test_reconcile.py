@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 from cmr_async import AsyncClient, ClientStateError, OrderRequest, OrderState
 from cmr_async.bulk.reconcile import Evidence, Finding, Reconciler, weigh
 from cmr_async.core.wire import dump_order
-from cmr_async.journal.journal import Entry, Journal, Step, StepState, Verdict, fingerprint
+from cmr_async.journal.identity import fingerprint
+from cmr_async.journal.journal import Journal, JournalEntry, Step, StepState, Verdict
 from cmr_async.simulator import FaultRule, Simulator
 from tests.fakes import USER, Clock, FakeTransport, Reply, answered, make_pipeline, make_request
 
 SENT_AT = 1_800_000_000.0
 
 
-def an_entry(**changes: Any) -> Entry:
+def an_entry(**changes: Any) -> JournalEntry:
     request = make_request()
     values: dict[str, Any] = {
         "key": "a",
@@ -35,7 +36,7 @@ def an_entry(**changes: Any) -> Entry:
         "planned_at": SENT_AT,
         "sent_at": SENT_AT,
     }
-    return Entry(**values | changes)
+    return JournalEntry(**values | changes)
 
 
 NOTHING: dict[str, Any] = {"user_exists": True, "listed": frozenset(), "subscriptions": {"a.com": ()}}
@@ -125,7 +126,7 @@ async def look_up(
     """Reconcile one unknown order a quarter of an hour later; return the finding and what was asked."""
     clock, transport = Clock(SENT_AT), FakeTransport(replies)
     async with Journal(path, clock=clock) as journal:
-        await journal.plan([make_request()])
+        await journal.add([make_request()])
         claim = await journal.claim("a")
         assert claim is not None
         await journal.record(claim, StepState.UNKNOWN, order_id=order_id, action_id=action_id)

@@ -95,7 +95,7 @@ async def test_an_outcome_that_cannot_be_written_down_is_told_with_its_order_id(
         raise JournalError("the disk is full.")
 
     async with Journal(tmp_path / "run.db") as journal:
-        [entry] = await journal.plan([make_request(0)])
+        [entry] = await journal.add([make_request(0)])
         monkeypatch.setattr(journal, "record", full)
         sender = OrderSender(pipeline=make_pipeline(FakeTransport()), journal=journal)
         item = attrs.evolve(check(0, make_request(0)), entry=entry)
@@ -110,11 +110,11 @@ async def test_an_outcome_that_cannot_be_written_down_is_told_with_its_order_id(
 async def test_a_draft_without_an_order_id_is_not_processed(tmp_path: Path) -> None:
     transport = FakeTransport()
     async with Journal(tmp_path / "run.db") as journal:
-        [created] = await journal.plan([make_request(0, confirm=False)])
+        [created] = await journal.add([make_request(0, confirm=False)])
         claim = await journal.claim("0")
         assert claim is not None
         await journal.record(claim, StepState.ACCEPTED, order_id="ORD")
-        await journal.plan_processing()
+        await journal.add_processing()
         entry = await journal.get("0", step=Step.PROCESS)
         assert entry is not None
         item = attrs.evolve(check(0, created.request), entry=attrs.evolve(entry, order_id=None))

@@ -71,7 +71,7 @@ async def test_the_same_command_goes_on_and_buys_nothing_twice(
         code, said = await in_thread(cmr, simulator, "orders", "reconcile", journal, "--settle", 0)
         assert code == 0
         verdicts = {line.split("\t")[2]: line.split("\t")[0] for line in said.splitlines() if "\t" in line}
-        assert sorted(verdicts.values()) == ["absent", "confirmed"]
+        assert sorted(verdicts.values()) == ["absent", "placed"]
         (absent,) = (key for key, verdict in verdicts.items() if verdict == "absent")
 
         for key in verdicts:
@@ -96,7 +96,7 @@ async def test_events_of_webhooks_are_evidence(
         )
         code, said = await in_thread(cmr, simulator, "orders", "reconcile", journal, "--events", events)
         assert code == 0
-        assert "confirmed\tcreate\ta-one\tthe webhook event domain.order.failed names it" in said
+        assert "placed\tcreate\ta-one\tthe webhook event domain.order.failed names it" in said
 
 
 @pytest.mark.parametrize("command", [("journal", "show"), ("orders", "reconcile"), ("orders", "resubmit")])

@@ -29,7 +29,7 @@ def orders(tmp_path: Path) -> Path:
 
 def state_of(journal: Path, key: str) -> StepState:
     async def look() -> StepState:
-        async with Journal.open(journal, create=False) as opened:
+        async with Journal(journal, create=False) as opened:
             entry = await opened.get(key)
             assert entry is not None
             return entry.state
@@ -166,7 +166,7 @@ def test_more_is_never_sent_than_the_plan_showed(
     simulator.faults.clear()
 
     async def plan_again() -> None:
-        async with Journal.open(journal) as opened:
+        async with Journal(journal) as opened:
             await opened.resubmit("ref-2")
 
     between_plan_and_run(monkeypatch, plan_again)
@@ -186,8 +186,8 @@ def test_an_order_that_contradicts_the_journal_only_now_ends_the_run_and_says_wh
 
     async def plan_another() -> None:
         order = Order(domains=[DomainRegistration(domain="domain-3.com", forward_to="away.com")], confirm=True)
-        async with Journal.open(journal) as opened:
-            await opened.plan([OrderRequest(user_id=DEMO_USERS[0], reference="ref-3", order=order)])
+        async with Journal(journal) as opened:
+            await opened.add([OrderRequest(user_id=DEMO_USERS[0], reference="ref-3", order=order)])
 
     between_plan_and_run(monkeypatch, plan_another)
     result = cmr(*submit)

@@ -127,13 +127,14 @@ class _Drafts:
 
 
 def _budget(max_orders: int | None, max_spend: str | None, prices: Path | None) -> Budget:
-    from ...preflight.prices import DEFAULT_PRICES, Budget, read_prices  # noqa: PLC0415 - fast help
+    from ...core.prices import PriceList  # noqa: PLC0415 - fast help
+    from ...preflight.prices import Budget, read_prices  # noqa: PLC0415 - fast help
     from ..order_input import dollars  # noqa: PLC0415
 
     return Budget(
         max_orders=max_orders,
         max_spend=dollars(max_spend),
-        prices=read_prices(prices) if prices else DEFAULT_PRICES,
+        prices=read_prices(prices) if prices else PriceList(),
     )
 
 

@@ -50,7 +50,7 @@ async def _show(location: str, state: str | None, step_name: str | None) -> None
         raise ConfigurationError(f"{step_name!r} is no step; the steps are {', '.join(Step)}.")
     wanted = None if state is None else StepState(state)
     steps = list(Step) if step_name is None else [Step(step_name)]
-    async with Journal.open(location, create=False) as journal:
+    async with Journal(location, create=False) as journal:
         for step in steps:
             counts = await journal.counts(step=step)
             if any(counts.values()):
@@ -82,7 +82,7 @@ def reconcile(
 ) -> None:
     """Look for what became of the unknown orders of JOURNAL. It only reads from the API; nothing is sent again.
 
-    Each verdict is written into the journal: confirmed, absent, or conflict.
+    Each verdict is written into the journal: placed, absent, or conflict.
     """
     with plain_errors():
         undecided = asyncio.run(_reconcile(journal, _events(events), settle))
@@ -96,7 +96,7 @@ async def _reconcile(location: str, events: list[dict[str, Any]], settle: float)
     from ..display import printable, say  # noqa: PLC0415
 
     absent = undecided = 0
-    async with AsyncClient() as cmr, Journal.open(location, create=False) as journal:
+    async with AsyncClient() as cmr, Journal(location, create=False) as journal:
         async for finding in cmr.bulk.reconcile(journal, settle=settle, events=events):
             verdict = finding.verdict.value if finding.verdict else "undecided"
             row = (verdict, finding.entry.step.value, finding.entry.key, finding.evidence)
@@ -136,7 +136,7 @@ async def _resubmit(location: str, references: list[str], step: str) -> None:
 
     if step not in set(Step):
         raise ConfigurationError(f"{step!r} is no step; the steps are {', '.join(Step)}.")
-    async with Journal.open(location, create=False) as journal:
+    async with Journal(location, create=False) as journal:
         for reference in references:
             entry = await journal.resubmit(reference, step=Step(step))
             say(printable(f"{entry.key} is planned again; the next run on this journal sends it."))

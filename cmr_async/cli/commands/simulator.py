@@ -35,4 +35,4 @@ def simulator(context: typer.Context) -> None:
     """Run a local double of the API until Ctrl-C: no account, no money. Options: cmr simulator --help."""
     from ...simulator.__main__ import main  # noqa: PLC0415 - only when it is used
 
-    raise typer.Exit(main(context.args))
+    raise typer.Exit(main(context.args, prog="cmr simulator"))
