@@ -30,16 +30,13 @@ def export(
 ) -> None:
     """Write every step of JOURNAL into a file, one a line."""
     with plain_errors():
-        from ...report.page import write_entries  # noqa: PLC0415 - fast help
-        from ...report.rows import ResultFormat  # noqa: PLC0415
+        from ...report.rows import ResultFormat, write_entries  # noqa: PLC0415 - fast help
 
-        ending = output.suffix.lower().lstrip(".")
-        if ending not in set(ResultFormat):
-            raise ConfigurationError(f"{output}: a journal is written as .csv or .jsonl; give the file such a name.")
+        file_format = ResultFormat.of(output)
         with opened_journal(journal) as (runner, opened):
             try:
                 with output.open("w" if overwrite else "x", encoding="utf-8", newline="") as file:
-                    count = write_entries(all_steps(runner, opened), file, format=ResultFormat(ending))
+                    count = write_entries(all_steps(runner, opened), file, file_format=file_format)
             except OSError as error:
                 raise _unwritable(output, error) from None
         _done(count, output)
