@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ...preflight.plan import Plan
     from ...report.rows import ResultWriter
     from ..order_input import Intake
-    from ..run_page import RunPage
+    from ..report_page import RunPage
 
 __all__ = ["MaxOrders", "MaxSpend", "Prices", "app", "ask"]
 
@@ -237,7 +237,7 @@ def _without_journal() -> None:
 
 
 def _page(report: Path, *, source: str, overwrite: bool) -> RunPage:
-    from ..run_page import RunPage  # noqa: PLC0415 - fast help
+    from ..report_page import RunPage  # noqa: PLC0415 - fast help
 
     return RunPage(report, source=source, overwrite=overwrite)
 

@@ -15,7 +15,7 @@ from typer.testing import Result
 from cmr_async import __version__
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 USER = DEMO_USERS[0]
 Cmr = Callable[..., Result]
 Start = Callable[..., Simulator]
