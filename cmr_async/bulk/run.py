@@ -113,6 +113,11 @@ class BulkRun:
         """Counts so far."""
         return BulkSummary(**{state.value: n for state, n in self._counts.items()}, stopped=self._stopped)
 
+    @property
+    def paused_for(self) -> float:
+        """Seconds left of the current pause after a 429; 0.0 without one."""
+        return self._pipeline.pacer.paused_for(self._pipeline.clock())
+
     async def _run(self) -> AsyncGenerator[OrderOutcome, None]:
         async with opened(self._journal) as journal:
             orders = Orders(with_shared_pace(self._pipeline, journal))

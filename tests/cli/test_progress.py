@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import attrs
 import pytest
 from rich.console import Console
 
-from cmr_async.cli import run as running
-from cmr_async.cli.display import Progress
-from cmr_async.core.pacing import Pacer
+from cmr_async.cli.progress import Progress
 from cmr_async.models.requests import BulkSummary
 from cmr_async.report.rows import ResultRow
 
@@ -102,24 +98,10 @@ def test_long_times_are_told_in_minutes_and_hours(
 def test_the_bar_shows_the_same(clock: Clock) -> None:
     drawn = io.StringIO()
     console = Console(file=drawn, force_terminal=True, width=200)
-    with Progress(10, lines=False, clock=clock, console=console) as progress:
+    with Progress(10, lines=False, clock=clock, screen=console) as progress:
         ended(progress, 4, BulkSummary(accepted=3, unknown=1))
         clock.now += 2
         progress.tick(paused=1.5)
     text = drawn.getvalue()
     assert "4/10" in text
     assert "2.0 a second, 3 s left: 3 accepted, 1 unknown; paused 1.5 s after a 429" in text
-
-
-async def test_the_pause_is_that_of_the_clients_pace(
-    clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pacer = Pacer()
-    pacer.pause(clock.now, 7.0)
-    monkeypatch.setattr(running, "monotonic", lambda: clock.now + 4.0)
-    monkeypatch.setattr(Progress, "EVERY", 0.0)
-    run = cast("running.Run", SimpleNamespace(_progress=Progress(3, lines=False, clock=clock)))
-    ticking = asyncio.ensure_future(running.Run._tick(run, cast("Any", SimpleNamespace(pacer=pacer))))
-    await asyncio.sleep(0)
-    ticking.cancel()
-    assert capsys.readouterr().err.endswith("; paused 3.0 s after a 429\n")

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from cmr_async.cli import run
+from cmr_async.errors import CMRError
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 
 Cmr = Callable[..., Result]
@@ -51,17 +53,15 @@ def test_a_page_is_written_with_a_journal_and_without(
 @pytest.fixture
 def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C comes while the first outcome is being written."""
-    from cmr_async.cli import submission
-
-    write = submission.Submission._write
+    write = run.Submission._write
     signals = [signal.SIGINT]
 
-    def interrupt(self: submission.Submission, *arguments: Any) -> None:
+    def interrupt(self: run.Submission, *arguments: Any) -> None:
         if signals:
             signal.raise_signal(signals.pop())
         write(self, *arguments)
 
-    monkeypatch.setattr(submission.Submission, "_write", interrupt)
+    monkeypatch.setattr(run.Submission, "_write", interrupt)
 
 
 @pytest.mark.usefixtures("interrupted")
@@ -121,17 +121,13 @@ def test_a_run_that_breaks_leaves_a_page(
     cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start_simulator(rate_limit=None)
-    from cmr_async.cli import run as running
-    from cmr_async.cli import submission
-    from cmr_async.errors import CMRError
+    whole = run.Submission.run
 
-    whole = submission.Submission.run
-
-    def broken(self: submission.Submission) -> running.RunReport:
+    def broken(self: run.Submission) -> run.RunReport:
         whole(self)
         raise CMRError("the disk is on fire")
 
-    monkeypatch.setattr(submission.Submission, "run", broken)
+    monkeypatch.setattr(run.Submission, "run", broken)
     page = tmp_path / "run.html"
     result = cmr("orders", "submit", orders, "--report", page)
     assert "the disk is on fire" in result.stderr

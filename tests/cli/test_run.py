@@ -102,7 +102,7 @@ def submit(orders: Path) -> list[str | Path]:
 
 def states(journal: Path) -> Counter[str]:
     async def look() -> Counter[str]:
-        async with Journal.open(journal, create=False) as opened:
+        async with Journal(journal, create=False) as opened:
             return Counter([entry.state.value async for entry in opened.entries()])
 
     return asyncio.run(look())

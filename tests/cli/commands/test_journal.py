@@ -19,7 +19,7 @@ Run = Callable[..., Result]
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
     async def make() -> None:
-        async with Journal.open(tmp_path / "run.db") as opened:
+        async with Journal(tmp_path / "run.db") as opened:
             names = ("a.com", "b.com")
             orders = (Order(domains=[DomainRegistration(domain=name)]) for name in names)
             await opened.plan(
