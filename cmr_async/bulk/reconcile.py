@@ -1,20 +1,19 @@
-"""What became of unknown orders: evidence from everything that the API documents, weighed in the open.
+"""Reconciliation: find out what became of unknown orders, from every trace that the API documents.
 
-There is no endpoint that lists orders, so a lost answer is looked for in its effects: domains and subscriptions of
-the user, the order's status where its id is known, webhook events. One sign proves that an order was placed; that it
-was not placed takes every look-up to succeed and find nothing, after a time to settle.
+No endpoint lists orders, so the effects of an order are looked for: domains and subscriptions of the user, the
+order's status where its id is known, webhook events. One trace proves that an order was placed. That it was not
+placed is only concluded when every look-up succeeds and finds nothing, after a time to settle.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ..errors import ClientStateError, CMRError, NotFoundError
-from ..journal.journal import Journal
 from ..journal.records import Entry, Step, StepState, Verdict
 from ..models import Envelope
 from ..pipeline import Pipeline
@@ -22,6 +21,9 @@ from ..resources.domains import Domains
 from ..resources.orders import Orders
 from ..resources.subscriptions import Subscriptions
 from ..resources.users import Users
+
+if TYPE_CHECKING:
+    from ..journal.journal import Journal
 
 __all__ = ["DEFAULT_SETTLE", "Evidence", "Finding", "Reconciler", "weigh"]
 
@@ -35,7 +37,7 @@ _ORDER_EVENTS = ("domain.order.", "mailbox.order.", "mailbox.created")
 
 @attrs.frozen(kw_only=True)
 class Evidence:
-    """What the look-ups for one order brought."""
+    """What the look-ups for one order found."""
 
     #: `GET /users?userId=` succeeded, so that an empty list of domains means something.
     user_exists: bool = False
@@ -140,7 +142,7 @@ class Reconciler:
 def weigh(
     entry: Entry, evidence: Evidence, *, now: float, settle: float, shared: frozenset[str] = frozenset()
 ) -> Finding:
-    """Say what the evidence proves about an unknown order.
+    """Return what the evidence proves about an unknown order.
 
     Args:
         entry: The unknown order.

@@ -1,15 +1,24 @@
-"""What `import cmr_async` promises: every public name is there and explains itself."""
+"""The public API: it is what the snapshot says, every name is there and explains itself."""
 
 from __future__ import annotations
 
 import inspect
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 import cmr_async
+from tools import public_api
 
-MODULES = ["cmr_async", "cmr_async.errors", "cmr_async.models", "cmr_async.bulk", "cmr_async.core.judge"]
+SNAPSHOT = Path(__file__).parent / "samples" / "public_api.txt"
+
+
+def test_the_public_api_is_what_the_snapshot_says() -> None:
+    shown = "".join(f"{line}\n" for line in public_api.describe())
+    assert shown == SNAPSHOT.read_text(encoding="utf-8"), (
+        "run: python tools/public_api.py > tests/samples/public_api.txt"
+    )
 
 
 @pytest.mark.parametrize("name", cmr_async.__all__)
@@ -33,7 +42,7 @@ def test_the_public_methods_of_a_class_have_docstrings(name: str) -> None:
     assert [own for own, value in public if not value.__doc__] == []
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", public_api.PUBLIC_MODULES)
 def test_no_name_is_listed_twice(module: str) -> None:
     names = list(import_module(module).__all__)
     assert len(names) == len(set(names))
