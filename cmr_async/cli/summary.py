@@ -103,7 +103,7 @@ def _next(
                 f"To go on, take the accepted and unknown orders{where} out of {printable(source)} first: "
                 "sent again, they would be ordered twice."
             )
-        elif not summary.unknown:
+        else:
             lines.append("Nothing was ordered: correct the cause and run the same command again.")
         return lines + _first_left(report, plan)
     if simulator:

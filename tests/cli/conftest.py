@@ -28,13 +28,13 @@ class _Running:
     def __enter__(self) -> Simulator:
         self._thread.start()
         self._simulator = Simulator(**self._settings)
-        asyncio.run_coroutine_threadsafe(self._simulator.start(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(self._simulator.start(), self._loop).result(60)
         return self._simulator
 
     def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._simulator.close(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(self._simulator.close(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(60)
         self._loop.close()
 
 

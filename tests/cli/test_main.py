@@ -1,12 +1,17 @@
-"""The command in a process of its own: on a terminal, in a broken pipe."""
+"""The entry point: `cmr` and `python -m cmr_async`, on a terminal, in a broken pipe, without its extra."""
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
+import pytest
+
+from cmr_async.cli import main
 from cmr_async.simulator import DEMO_USERS, Simulator
 from tests.cli.terminal import COMMAND, on_terminal
 
@@ -46,19 +51,50 @@ def test_a_reader_that_goes_away_does_not_end_a_run(start_simulator: Start, tmp_
     assert process.stdout is not None
     assert process.stderr is not None
     process.stdout.close()
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     assert process.stderr.read() == b""
     process.stderr.close()
     assert len(simulator.state.orders) == 4
 
 
-def test_python_m_is_the_same_command() -> None:
-    run = subprocess.run([*COMMAND, "orders", "template"], capture_output=True, text=True, check=True)
-    assert run.stdout.startswith("user_id,reference,domain,years,forward_to,username,")
+def test_python_m_is_the_same_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["cmr", "orders", "template"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("cmr_async", run_name="__main__")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("user_id,reference,domain,years,forward_to,username,")
 
 
-def test_without_the_extra_a_line_says_what_to_install() -> None:
-    code = "import sys; sys.modules['typer'] = None; from cmr_async.cli.main import run; run()"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert run.returncode == 2
-    assert run.stderr == 'cmr needs its extra: pip install "cmr-async[cli]"\n'
+def test_importing_the_module_of_the_command_runs_nothing() -> None:
+    assert runpy.run_module("cmr_async.__main__", run_name="cmr_async.__main__")["run"] is main.run
+
+
+@pytest.mark.parametrize("missing", ["typer", "rich"])
+def test_without_the_extra_a_line_says_what_to_install(
+    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without_the_command_tree(monkeypatch, missing)
+    with pytest.raises(SystemExit) as ended:
+        main.run()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == 'cmr needs its extra: pip install "cmr-async[cli]"\n'
+
+
+def test_a_module_that_is_missing_for_another_reason_is_not_blamed_on_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    without_the_command_tree(monkeypatch, "attrs")
+    with pytest.raises(ModuleNotFoundError, match="attrs"):
+        main.run()
+
+
+def without_the_command_tree(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    """Make the next import of the command tree fail for the module that is missing."""
+
+    class Finder(MetaPathFinder):
+        def find_spec(self, fullname: str, *_: object, **__: object) -> None:
+            if fullname == "cmr_async.cli.app":
+                raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+
+    monkeypatch.delitem(sys.modules, "cmr_async.cli.app", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import attrs
@@ -105,3 +106,22 @@ def test_the_bar_shows_the_same(clock: Clock) -> None:
     text = drawn.getvalue()
     assert "4/10" in text
     assert "2.0 a second, 3 s left: 3 accepted, 1 unknown; paused 1.5 s after a 429" in text
+
+
+def test_on_a_terminal_lines_do_not_break_the_bar(clock: Clock) -> None:
+    drawn = io.StringIO()
+    console = Console(file=drawn, force_terminal=True, width=200, highlight=False)
+    with Progress(10, lines=True, clock=clock, screen=console) as progress:
+        ended(progress, 1, BulkSummary(accepted=1))
+        progress.note("Stopping: [bold]waiting[/bold].")
+    assert re.search(r"accepted +O +U +a\.com +0 +-", drawn.getvalue())
+    assert "Stopping: [bold]waiting[/bold]." in drawn.getvalue()
+
+
+def test_in_a_pipe_orders_are_lines_of_the_output_and_notes_are_not(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Progress(10, lines=True, clock=clock) as progress:
+        ended(progress, 1, BulkSummary(accepted=1))
+        progress.note("Stopping.")
+    assert capsys.readouterr() == ("accepted\tO\tU\ta.com\t0\t-\n", "Stopping.\n")

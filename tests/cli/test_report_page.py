@@ -12,7 +12,9 @@ import pytest
 from typer.testing import Result
 
 from cmr_async.cli import run
-from cmr_async.errors import CMRError
+from cmr_async.cli.report_page import write_page
+from cmr_async.errors import CMRError, ConfigurationError
+from cmr_async.report.page import ReportPage
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 
 Cmr = Callable[..., Result]
@@ -132,3 +134,9 @@ def test_a_run_that_breaks_leaves_a_page(
     result = cmr("orders", "submit", orders, "--report", page)
     assert "the disk is on fire" in result.stderr
     assert states(page) == ["accepted"] * 3
+
+
+def test_a_page_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
+    output = tmp_path / "missing" / "run.html"
+    with pytest.raises(ConfigurationError, match=r"run\.html cannot be written: No such file or directory$"):
+        write_page(output, ReportPage(title="run.db"), overwrite=True)

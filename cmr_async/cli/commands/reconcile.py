@@ -34,7 +34,7 @@ def reconcile(
 ) -> None:
     """Find out what became of the unknown orders of JOURNAL.
 
-    This only reads from the API; nothing is sent again. Each verdict is written to the journal: confirmed, absent,
+    This only reads from the API; nothing is sent again. Each verdict is written to the journal: placed, absent,
     or conflict.
     """
     with plain_errors():

@@ -1,17 +1,19 @@
-"""`--journal`, `cmr journal show`, `cmr orders reconcile` and `resubmit`, against the simulator."""
+"""`cmr orders reconcile` and `resubmit`: verdicts on unknown orders, and what may be planned again."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import Result
 
-from cmr_async.cli.app import app
+from cmr_async.journal.records import Verdict
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
+
+Cmr = Callable[..., Result]
+Start = Callable[..., Simulator]
 
 DOMAINS = ("a-one.com", "b-two.com", "c-three.com", "d-four.com")
 
@@ -24,88 +26,105 @@ def orders(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def cmr(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
-    """Run commands one after the other against one simulator, with the faults that `setup` gives."""
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(simulator: Simulator, *arguments: object) -> tuple[int, str]:
-        monkeypatch.setenv("CMR_BASE_URL", simulator.base_url)
-        monkeypatch.setenv("CMR_API_KEY", simulator.api_key)
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-        return result.exit_code, result.output
-
-    return run
-
-
-async def in_thread(run: Callable[..., tuple[int, str]], *arguments: object) -> tuple[int, str]:
-    return await asyncio.to_thread(run, *arguments)
-
-
-async def test_the_same_command_goes_on_and_buys_nothing_twice(
-    orders: Path, tmp_path: Path, cmr: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+def test_the_same_command_goes_on_and_buys_nothing_twice(
+    orders: Path, tmp_path: Path, cmr: Cmr, start_simulator: Start
 ) -> None:
-    # Signals can be handled in the main thread only, and the command runs beside the simulator here
-    monkeypatch.setattr("cmr_async.cli.run._signals.__enter__", lambda _: None)
-    monkeypatch.setattr("cmr_async.cli.run._signals.__exit__", lambda *_: None)
     journal = tmp_path / "run.db"
-    async with Simulator(rate_limit=None, time_scale=1000) as simulator:
-        simulator.faults.add(FaultRule(kind="reset", after_processing=True, method="POST", skip=1))
-        simulator.faults.add(FaultRule(kind="close_unread", method="POST", skip=2))
-        submit = (simulator, "orders", "submit", orders, "--confirm", "--yes", "--journal", journal)
-        code, said = await in_thread(cmr, *submit)
-        assert code == 3
-        assert f"cmr orders reconcile {journal}" in said
-        assert len(simulator.state.ledger) == 3
+    simulator = start_simulator(rate_limit=None, time_scale=1000)
+    simulator.faults.add(FaultRule(kind="reset", after_processing=True, method="POST", skip=1))
+    simulator.faults.add(FaultRule(kind="close_unread", method="POST", skip=2))
+    submit = ("orders", "submit", orders, "--confirm", "--yes", "--journal", journal)
+    first = cmr(*submit)
+    assert first.exit_code == 3
+    assert f"cmr orders reconcile {journal}" in first.stdout
+    assert len(simulator.state.ledger) == 3
 
-        code, said = await in_thread(cmr, *submit)
-        assert code == 3
-        assert "2 skipped" in said
-        assert len(simulator.state.ledger) == 3
+    again = cmr(*submit)
+    assert again.exit_code == 3
+    assert "2 skipped" in again.stdout
+    assert len(simulator.state.ledger) == 3
 
-        code, said = await in_thread(cmr, simulator, "journal", "show", journal, "--state", "unknown")
-        assert code == 0
-        assert said.splitlines()[0] == "create: 2 accepted, 2 unknown"
-        assert len(said.splitlines()) == 3
+    shown = cmr("journal", "show", journal, "--state", "unknown")
+    assert shown.exit_code == 0
+    assert shown.stdout.splitlines()[0] == "create: 2 accepted, 2 unknown"
+    assert len(shown.stdout.splitlines()) == 3
 
-        code, said = await in_thread(cmr, simulator, "orders", "reconcile", journal, "--settle", 0)
-        assert code == 0
-        verdicts = {line.split("\t")[2]: line.split("\t")[0] for line in said.splitlines() if "\t" in line}
-        assert sorted(verdicts.values()) == ["absent", "confirmed"]
-        (absent,) = (key for key, verdict in verdicts.items() if verdict == "absent")
+    reconciled = cmr("orders", "reconcile", journal, "--settle", "0")
+    assert reconciled.exit_code == 0
+    cells = [line.split("\t") for line in reconciled.stdout.splitlines() if "\t" in line]
+    verdicts = {key: verdict for verdict, _, key, _ in cells}
+    assert sorted(verdicts.values()) == sorted([Verdict.ABSENT, Verdict.PLACED])
+    (absent,) = (key for key, verdict in verdicts.items() if verdict == "absent")
 
-        for key in verdicts:
-            code, said = await in_thread(cmr, simulator, "orders", "resubmit", journal, "--reference", key)
-            assert code == (0 if key == absent else 2)
-        await in_thread(cmr, *submit)
-        assert {domain: simulator.state.purchases(domain) for domain in DOMAINS} == dict.fromkeys(DOMAINS, 1)
+    for key in verdicts:
+        result = cmr("orders", "resubmit", journal, "--reference", key)
+        assert result.exit_code == (0 if key == absent else 2)
+    cmr(*submit)
+    assert {domain: simulator.state.purchases(domain) for domain in DOMAINS} == dict.fromkeys(DOMAINS, 1)
+    assert cmr("orders", "reconcile", journal).stdout.splitlines()[-1] == "No order is in doubt."
 
 
-async def test_events_of_webhooks_are_evidence(
-    orders: Path, tmp_path: Path, cmr: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("cmr_async.cli.run._signals.__enter__", lambda _: None)
-    monkeypatch.setattr("cmr_async.cli.run._signals.__exit__", lambda *_: None)
-    journal, events = tmp_path / "run.db", tmp_path / "events.jsonl"
+@pytest.fixture
+def unknown(orders: Path, tmp_path: Path, cmr: Cmr, start_simulator: Start) -> Path:
+    """A journal with one order in doubt, which was never placed."""
+    journal = tmp_path / "run.db"
+    simulator = start_simulator(rate_limit=None)
+    simulator.faults.add(FaultRule(kind="close_unread", method="POST", path="/orders/json"))
+    cmr("orders", "submit", orders, "--confirm", "--yes", "--journal", journal, "--concurrency", "1")
+    return journal
+
+
+def test_an_order_that_stays_in_doubt_makes_exit_code_three(unknown: Path, cmr: Cmr) -> None:
+    result = cmr("orders", "reconcile", unknown)  # it was sent too recently to be called absent
+    assert result.exit_code == 3
+    assert result.stdout.startswith("undecided\tcreate\ta-one\t")
+    assert result.stdout.endswith(
+        "1 undecided: look again later, or in the Partner Dashboard. Do not send them again.\n"
+    )
+
+
+def test_events_of_webhooks_are_evidence(unknown: Path, tmp_path: Path, cmr: Cmr) -> None:
+    events = tmp_path / "events.jsonl"
     data = {"userId": DEMO_USERS[0], "domainName": DOMAINS[0], "orderId": "ORDER-1"}
-    events.write_text(json.dumps({"event": "domain.order.failed", "eventId": "E", "data": data}) + "\n")
-    async with Simulator(rate_limit=None) as simulator:
-        simulator.faults.add(FaultRule(kind="close_unread", method="POST", path="/orders/json"))
-        await in_thread(
-            cmr, simulator, "orders", "submit", orders, "--confirm", "--yes", "--journal", journal, "--concurrency", 1
-        )
-        code, said = await in_thread(cmr, simulator, "orders", "reconcile", journal, "--events", events)
-        assert code == 0
-        assert "confirmed\tcreate\ta-one\tthe webhook event domain.order.failed names it" in said
+    events.write_text("\n" + json.dumps({"event": "domain.order.failed", "eventId": "E", "data": data}) + "\n")
+    result = cmr("orders", "reconcile", unknown, "--events", events)
+    assert result.exit_code == 0
+    assert f"{Verdict.PLACED}\tcreate\ta-one\tthe webhook event domain.order.failed names it" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (b'{"event": "a"}\n[]\n', ", line 2: an event is a JSON object."),
+        (b"{", " is no JSON Lines file in UTF-8: "),
+        (b"\xff", " is no JSON Lines file in UTF-8: "),
+        (None, " cannot be read: No such file or directory."),
+    ],
+    ids=["a list", "a piece", "no text", "no file"],
+)
+def test_events_that_cannot_be_read_are_refused(
+    text: bytes | None, fault: str, unknown: Path, tmp_path: Path, cmr: Cmr
+) -> None:
+    events = tmp_path / "events.jsonl"
+    if text is not None:
+        events.write_bytes(text)
+    result = cmr("orders", "reconcile", unknown, "--events", events)
+    assert result.exit_code == 2
+    assert f"cmr: {events}{fault}" in result.stderr
+
+
+def test_only_the_two_steps_can_be_named(unknown: Path, cmr: Cmr) -> None:
+    result = cmr("orders", "resubmit", unknown, "--reference", "a-one", "--step", "paid")
+    assert (result.exit_code, result.stderr) == (2, "cmr: 'paid' is no step; the steps are create, process.\n")
 
 
 @pytest.mark.parametrize("command", [("journal", "show"), ("orders", "reconcile"), ("orders", "resubmit")])
 def test_a_journal_that_is_not_there_is_not_made(
-    command: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: tuple[str, str], tmp_path: Path, cmr: Cmr, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CMR_API_KEY", "key")
     extra = ["--reference", "x"] if command[1] == "resubmit" else []
-    result = CliRunner().invoke(app, [*command, str(tmp_path / "typo.db"), *extra])
+    result = cmr(*command, tmp_path / "typo.db", *extra)
     assert result.exit_code == 2
-    assert "There is no journal" in result.output
+    assert "There is no journal" in result.stderr
     assert list(tmp_path.iterdir()) == []
