@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
+from ..core.prices import PriceList
 from ..errors import ConfigurationError
 from ..preflight.plan import Plan
-from ..preflight.prices import DEFAULT_PRICES, Budget, read_prices
+from ..preflight.prices import Budget, read_prices
 from .display import complain, counted, say
 from .exit_codes import ExitCode
 
@@ -45,7 +46,7 @@ def read_budget(max_orders: int | None, max_spend: str | None, prices: Path | No
     return Budget(
         max_orders=max_orders,
         max_spend=_dollars(max_spend),
-        prices=read_prices(prices) if prices else DEFAULT_PRICES,
+        prices=read_prices(prices) if prices else PriceList(),
     )
 
 

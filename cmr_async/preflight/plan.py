@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..core.prices import PriceList
 from ..core.validation import inspect_order, is_sound
 from ..errors import Fault
 from ..models import Order
 from ..orderfiles.located import InputFault, ReadOrder
 from .name_index import NameIndex
-from .prices import DEFAULT_PRICES, Budget, PriceTable
+from .prices import Budget
 
 if TYPE_CHECKING:
     from .journal_check import JournalCheck
@@ -58,7 +59,7 @@ class Plan:
     #: Estimate of what the orders to send take from the wallet, in US dollars.
     cost: Decimal = Decimal(0)
     #: The prices behind the estimate.
-    prices: PriceTable = DEFAULT_PRICES
+    prices: PriceList = attrs.field(factory=PriceList)
 
     @property
     def to_send(self) -> int:

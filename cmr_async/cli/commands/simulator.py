@@ -27,4 +27,4 @@ def embedded(user_ids: Iterable[str]) -> Simulator:
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def simulator(context: typer.Context) -> None:
     """Run a local simulator of the API: no account, no money."""
-    raise typer.Exit(main(context.args))
+    raise typer.Exit(main(context.args, prog="cmr simulator"))

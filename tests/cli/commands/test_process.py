@@ -11,6 +11,7 @@ import pytest
 from typer.testing import Result
 
 from cmr_async import AsyncClient, DomainRegistration, Mailbox, Order, OrderRequest
+from cmr_async.core.prices import PriceList
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 from tests.cli.terminal import on_terminal
 
@@ -148,7 +149,7 @@ def test_a_dry_run_needs_neither_key_nor_path(
         "  domains    3 to register",
         "  mailboxes  3",
         "  users      1",
-        "  cost       about $56.64 when paid (an estimate; give your prices with --prices)",
+        f"  cost       about $56.64 when paid ({PriceList().source})",
         f"  journal    {journal}: 3 drafts to send",
         "Dry run: nothing was sent.",
     ]

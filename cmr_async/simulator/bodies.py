@@ -1,18 +1,19 @@
-"""Check the body of `POST /orders/json` against the page that documents it, field by field.
+"""Check the bodies of `POST /orders/json` and `POST /users`, field by field, against the pages that document them.
 
-Source: `api/reference.md` section 2.3. What that section leaves open is let through; a field that it does not
-name is refused, so that a client that invents fields is caught here and not on the real server.
+Sources: `api/reference.md` sections 2.3 and 10.2. What they leave open is accepted; a field that they do not name
+is refused, so that a client that invents fields is caught here and not on the real server.
 """
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from cmr_async.simulator.records import DomainLine, MailboxLines, OrderBody, body_hash
-from cmr_async.simulator.refusal import Refusal
+from .records import DomainLine, MailboxLines, OrderBody, Refusal, body_hash
 
-__all__ = ["read_order"]
+__all__ = ["read_order", "read_profile"]
 
 _TOP_LEVEL: Mapping[str, type] = {
     "domains": list,
@@ -42,23 +43,36 @@ _JSON_NAMES: Mapping[type, str] = {
     list: "an array",
     str: "a string",
 }
+_USER_REQUIRED = (
+    "email",
+    "company",
+    "firstName",
+    "lastName",
+    "country",
+    "city",
+    "addressLineOne",
+    "languagePreference",
+    "postalCode",
+    "state",
+    "phoneCc",
+    "phone",
+)
+_USER_OPTIONAL = ("addressLineTwo", "addressLineThree")
+#: Letters and digits of any script, spaces and the listed signs.
+_USER_TEXT = re.compile(r"(?:[^\W_]|[ .,'#&()/-])*")
 
 
 def read_order(body: object) -> OrderBody:
-    """Check a decoded body and keep what the simulator acts on.
+    """Return what the simulator needs of an order, with domain names in lower case.
 
     Args:
-        body: the decoded JSON of the request.
-
-    Returns:
-        The order, with domain names in lower case.
+        body: The decoded JSON of the request.
 
     Raises:
-        Refusal: with status 400 and every fault, each with its path, in one message.
+        Refusal: The body has faults: status 400 and one message that names each by its path.
     """
     if not isinstance(body, dict):
-        msg = "The request body must be an object"
-        raise Refusal(msg)
+        raise Refusal("The request body must be an object")
     faults: list[str] = []
     _check_fields(body, _TOP_LEVEL, (), "", faults)
     domains = _read_domains(body.get("domains"), faults)
@@ -153,9 +167,37 @@ def _check_choice(body: Mapping[str, Any], name: str, allowed: tuple[str, ...], 
 
 
 def _check_provider_part(body: Mapping[str, Any], faults: list[str]) -> None:
-    # Help samples order without serviceProvider and google, so only a provider that is named needs its part.
+    # The help centre's samples have neither serviceProvider nor google, so only an order that names its provider
+    # needs the provider's part.
     provider = body.get("serviceProvider")
     if provider == "GOOGLE" and "google" not in body:
         faults.append("google is required for Google mailboxes")
     if provider == "MICROSOFT" and not body.get("microsoftOauthRoute"):
         faults.append("microsoftOauthRoute is required for Microsoft mailboxes")
+
+
+def read_profile(body: object) -> dict[str, str]:
+    """Return the fields of a new user, with HTML entities decoded.
+
+    Args:
+        body: The decoded JSON of the request.
+
+    Raises:
+        Refusal: The body has faults: status 400 and one message that names each.
+    """
+    if not isinstance(body, dict):
+        raise Refusal("The request body must be an object")
+    faults = [f"{name} is required" for name in _USER_REQUIRED if body.get(name) in (None, "")]
+    profile: dict[str, str] = {}
+    for name, value in body.items():
+        if name not in _USER_REQUIRED and name not in _USER_OPTIONAL:
+            faults.append(f"{name} is not a field of this endpoint")
+        elif not isinstance(value, str):
+            faults.append(f"{name} must be a string")
+        elif name != "email" and not _USER_TEXT.fullmatch(html.unescape(value)):
+            faults.append(f"{name} has characters that are not accepted")
+        else:
+            profile[name] = html.unescape(value)
+    if faults:
+        raise Refusal("; ".join(faults))
+    return profile

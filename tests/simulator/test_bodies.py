@@ -1,4 +1,4 @@
-"""Which order bodies are refused, and with which words."""
+"""Which bodies are refused, and with which words."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from cmr_async.simulator.order_body import read_order
-from cmr_async.simulator.refusal import Refusal
+from cmr_async.simulator.bodies import read_order, read_profile
+from cmr_async.simulator.records import Refusal
 
-from .conftest import order_body
+from .conftest import USER_FIELDS, order_body
 
 MAILBOX = {"username": "john", "firstName": "John", "lastName": "Doe"}
 
@@ -101,3 +101,21 @@ def test_the_digest_does_not_depend_on_the_order_of_the_keys() -> None:
     body = order_body()
     assert read_order(body).digest == read_order(dict(reversed(body.items()))).digest
     assert read_order(body).digest != read_order(order_body(confirm=True)).digest
+
+
+def test_a_user_that_is_no_object_is_refused() -> None:
+    with pytest.raises(Refusal, match="The request body must be an object"):
+        read_profile(["jane@example.com"])
+
+
+def test_all_faults_of_a_user_come_at_once() -> None:
+    with pytest.raises(Refusal) as caught:
+        read_profile({**USER_FIELDS, "phone": "", "city": "<b>", "nickname": "J"})
+    assert caught.value.message == (
+        "phone is required; city has characters that are not accepted; nickname is not a field of this endpoint"
+    )
+
+
+def test_a_users_fields_are_kept_with_entities_decoded() -> None:
+    fields = {**USER_FIELDS, "addressLineTwo": "Floor 3", "company": "A &amp; B"}
+    assert read_profile(fields) == {**fields, "company": "A & B"}
