@@ -1,4 +1,4 @@
-"""A journal as commands read it: their argument, and its steps page by page, so that memory does not grow with it."""
+"""Reading a journal: the argument that names it, and its steps page by page, so that it need not fit into memory."""
 
 from __future__ import annotations
 

@@ -38,34 +38,36 @@ _NO_JOURNAL = (
 File = Annotated[str, typer.Argument(metavar="FILE", help="CSV, JSON, JSONL or XLSX, plain or gzipped; - is stdin.")]
 UserId = Annotated[
     str | None,
-    typer.Option("--user-id", help="Owner of the orders that name no user, as the API returned its id."),
+    typer.Option("--user-id", help="Id of the user for orders that name none, as the API returned it."),
 ]
 Format = Annotated[
-    str | None, typer.Option("--format", help="csv, json, jsonl or xlsx, when the file's name does not tell.")
+    str | None, typer.Option("--format", help="csv, json, jsonl or xlsx, if the file's name does not say.")
 ]
 DomainsPerOrder = Annotated[
     int,
     typer.Option(
-        "--domains-per-order", min=1, help="Domains of one user that rows without reference share an order for."
+        "--domains-per-order",
+        min=1,
+        help="How many domains of one user go into one order, for rows without a reference.",
     ),
 ]
 JournalOption = Annotated[
     str | None,
     typer.Option(
         "--journal",
-        help="Write everything down in this file (SQLite) or database (postgresql://...), so that the same command "
-        "goes on where it was killed and nothing is placed twice. Paid orders have FILE.journal.db by default.",
+        help="Record the run in this file (SQLite) or database (postgresql://...), so that the same command can go on "
+        "after an interruption and nothing is placed twice. Paid orders use FILE.journal.db by default.",
     ),
 ]
 PlanJournal = Annotated[
     str | None,
     typer.Option(
         "--journal",
-        help="Look up in this journal which orders were dealt with before; by default in FILE.journal.db if there is "
-        "one. It is not changed.",
+        help="Look up in this journal what happened to the orders before; FILE.journal.db by default, if it exists. "
+        "It is not changed.",
     ),
 ]
-NoJournal = Annotated[bool, typer.Option("--no-journal", help="Go without a journal.")]
+NoJournal = Annotated[bool, typer.Option("--no-journal", help="Use no journal.")]
 SkipInvalid = Annotated[
     bool, typer.Option("--skip-invalid", help="Leave out orders with faults instead of sending nothing.")
 ]
@@ -76,7 +78,7 @@ def submit(  # noqa: PLR0917 - typer calls it by name
     file: File,
     user_id: UserId = None,
     confirm: Annotated[
-        bool, typer.Option("--confirm", help="Spend money: orders are paid and processed at once. Else: drafts.")
+        bool, typer.Option("--confirm", help="Spend money: pay for the orders at once. Without it they are drafts.")
     ] = False,
     yes: Yes = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file and show the plan; send nothing.")] = False,
@@ -102,8 +104,8 @@ def submit(  # noqa: PLR0917 - typer calls it by name
 ) -> None:
     """Create the orders of FILE, after checking all of it.
 
-    Without --confirm the orders are drafts, whatever the file says: they cost nothing. With one fault
-    anywhere in the file nothing is sent at all, unless --skip-invalid.
+    Without --confirm the orders are drafts, whatever the file says: they cost nothing. If there is a fault
+    anywhere in the file, nothing is sent at all, unless you say --skip-invalid.
     """
     with plain_errors(), ExitStack() as stack:
         if not (dry_run or simulator):

@@ -101,8 +101,8 @@ def process(  # noqa: PLR0917 - typer calls it by name
 ) -> None:
     """Process the accepted drafts of JOURNAL, which spends money.
 
-    Each draft is processed at most once, and the journal records it. The same command again goes on: drafts that were
-    processed are skipped, unknown ones are shown and left alone.
+    Each draft is processed at most once, and the journal records it. To go on after an interruption, run the same
+    command again: drafts that were processed are skipped, unknown ones are shown and left alone.
     """
     with plain_errors(), ExitStack() as stack:
         _check(path, dry_run=dry_run)

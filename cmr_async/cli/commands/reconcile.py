@@ -29,7 +29,10 @@ def reconcile(
         Path | None, typer.Option("--events", help="Webhook events as CMR delivered them, one JSON object a line.")
     ] = None,
     settle: Annotated[
-        float, typer.Option("--settle", min=0, help="Seconds after its send before an order can be called absent.")
+        float,
+        typer.Option(
+            "--settle", min=0, help="Seconds that must have passed since an order was sent before it is called absent."
+        ),
     ] = 900.0,
 ) -> None:
     """Find out what became of the unknown orders of JOURNAL.
@@ -66,7 +69,8 @@ async def _reconcile(location: str, events: list[dict[str, Any]], settle: float)
 def resubmit(
     journal: Location,
     reference: Annotated[
-        list[str], typer.Option("--reference", help="Key of an order with the verdict absent, or rejected; repeatable.")
+        list[str],
+        typer.Option("--reference", help="Key of an order that was rejected, or has the verdict absent; repeatable."),
     ],
     step: Annotated[
         str, typer.Option("--step", help="create: the order or draft; process: the processing of a draft.")

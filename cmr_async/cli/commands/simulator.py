@@ -1,4 +1,4 @@
-"""`cmr simulator`: the simulator of the API on this machine, to try everything without an account and money."""
+"""`cmr simulator`: a simulator of the API on this machine, to try everything without an account or money."""
 
 from __future__ import annotations
 
