@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -63,3 +64,22 @@ def test_the_version_is_a_version() -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
         cmr_async.Nothing  # noqa: B018 - reading it is the test
+
+
+def test_the_reference_documents_the_public_api_and_nothing_else() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "reference.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\.\. auto(?:class|function|data):: (\S+)$", page, re.MULTILINE)
+    assert re.findall(r"^\.\. automodule:: (\S+)$", page, re.MULTILINE) == ["cmr_async.errors"]
+    errors = import_module("cmr_async.errors").__all__
+    public = {f"cmr_async.{name}" for name in cmr_async.__all__ if name not in errors and name != "__version__"}
+    public |= {f"cmr_async.simulator.{name}" for name in import_module("cmr_async.simulator").__all__}
+    public.discard("cmr_async.Simulator")  # it stands under its other name
+    assert sorted(documented) == sorted(public)
+
+
+@pytest.mark.parametrize("client", ["AsyncClient", "Client"])
+def test_the_reference_documents_every_call(client: str) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "reference.md").read_text(encoding="utf-8")
+    shown = set(re.findall(rf"^\.\. automethod:: cmr_async\.{client}\.(\w+\.\w+)$", page, re.MULTILINE))
+    calls = [line.partition(f"cmr_async.{client}.")[2].partition("(")[0] for line in public_api.describe()]
+    assert shown == {call for call in calls if call.count(".") == 1}

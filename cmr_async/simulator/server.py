@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from threading import Thread
 from types import TracebackType
 from typing import Self
 
@@ -27,11 +29,17 @@ class _Listener:
     runner: web.AppRunner | None = None
     #: Base URL of the last start; empty before the first one.
     base_url: str = ""
+    #: The loop and its thread, while a plain `with` block runs.
+    loop: asyncio.AbstractEventLoop | None = None
+    thread: Thread | None = None
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class Simulator(Settings):
     """A simulator of the API on a port of its own.
+
+    Use it as `async with Simulator(wallet=1000) as sim:`, or, without an event loop, as `with Simulator() as sim:`;
+    `sim.base_url` and `sim.api_key` are what a client needs.
 
     Args:
         host: Address to listen on; loopback by default, because the simulator is not made for other machines.
@@ -40,12 +48,6 @@ class Simulator(Settings):
 
     Raises:
         ValueError: A setting is out of range.
-
-    Example:
-        ```python
-        async with Simulator(wallet=1000) as sim:
-            print(sim.base_url, sim.api_key)
-        ```
     """
 
     #: Address to listen on.
@@ -124,3 +126,34 @@ class Simulator(Settings):
     ) -> None:
         """Close."""
         await self.close()
+
+    def __enter__(self) -> Self:
+        """Start on an event loop in a thread of its own, for code that has none."""
+        loop = self._listener.loop = asyncio.new_event_loop()
+        thread = self._listener.thread = Thread(target=loop.run_forever, name="cmr-simulator", daemon=True)
+        thread.start()
+        try:
+            asyncio.run_coroutine_threadsafe(self.start(), loop).result()
+        except BaseException:
+            self._stop_thread()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close, and end the thread."""
+        if self._listener.loop is not None:
+            asyncio.run_coroutine_threadsafe(self.close(), self._listener.loop).result()
+        self._stop_thread()
+
+    def _stop_thread(self) -> None:
+        loop, thread = self._listener.loop, self._listener.thread
+        self._listener.loop = self._listener.thread = None
+        if loop is not None and thread is not None:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from urllib.error import URLError
+from urllib.request import urlopen
+
 import pytest
 from aiohttp import ClientConnectorError, ClientSession
 
@@ -43,6 +47,27 @@ async def test_nothing_listens_after_the_close() -> None:
         await sim.close()
         with pytest.raises(ClientConnectorError):
             await session.get(f"{sim.base_url}/users/list")
+
+
+def test_plain_code_runs_it_in_a_thread_that_ends_with_the_block() -> None:
+    with Simulator() as sim:
+        with urlopen(f"{sim.admin_url}/ledger") as answer:
+            assert json.load(answer)["orders"] == 0
+        thread = sim._listener.thread
+        assert thread is not None
+        assert thread.is_alive()
+    with pytest.raises(URLError):
+        urlopen(f"{sim.admin_url}/ledger")
+    assert not thread.is_alive()
+
+
+def test_plain_code_is_told_of_a_taken_port_and_left_without_a_thread() -> None:
+    with Simulator() as sim:
+        port = int(sim.base_url.split(":")[2].partition("/")[0])
+        second = Simulator(port=port)
+        with pytest.raises(OSError, match=str(port)), second:
+            raise AssertionError("it must not start")
+        assert second._listener.thread is None
 
 
 def test_two_simulators_are_never_equal_and_show_their_address_only() -> None:
