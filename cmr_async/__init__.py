@@ -36,7 +36,7 @@ from .errors import (
     UnprocessableError,
     ValidationError,
 )
-from .journal.records import Claim, Entry, Event, Step, StepState, Verdict
+from .journal.records import Claim, JournalEntry, JournalEvent, Step, StepState, Verdict
 from .models import (
     BillingCycle,
     DomainRegistration,
@@ -72,9 +72,7 @@ __all__ = [
     "ConflictError",
     "DomainRegistration",
     "EndpointNotConfiguredError",
-    "Entry",
     "Envelope",
-    "Event",
     "Fault",
     "Finding",
     "GoogleOAuth",
@@ -82,7 +80,9 @@ __all__ = [
     "InvalidResponseError",
     "Journal",
     "JournalConflictError",
+    "JournalEntry",
     "JournalError",
+    "JournalEvent",
     "JournalVersionError",
     "Mailbox",
     "NotFoundError",

@@ -206,11 +206,11 @@ class JournalError(CMRError):
 
 
 class JournalConflictError(JournalError, ValidationError):
-    """A known key came with another order: nothing was planned. `faults` lists the differences."""
+    """A known key came with another order: nothing was added. `faults` lists the differences."""
 
 
 class JournalVersionError(JournalError):
-    """The journal was written by a version of this package with another schema."""
+    """The journal has a newer or unknown schema: use the version of this package that wrote it."""
 
     def __init__(self, message: str = "", *, found: str = "", expected: str = "") -> None:
         super().__init__(message)

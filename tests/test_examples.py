@@ -27,7 +27,7 @@ PRINTED = {
     "reconcile.py": [
         "submit: acme-1 unknown after 1 requests",
         "submit: acme-1 unknown after 0 requests",
-        r"reconcile: acme-1 confirmed - .*example\.com.*",
+        r"reconcile: acme-1 placed - .*example\.com.*",
         "purchases: 1",
     ],
     "resumed_run.py": [

@@ -11,7 +11,7 @@ import attrs
 
 from ..core.endpoints import require_path
 from ..errors import ConfigurationError
-from ..journal.records import Entry, Step
+from ..journal.records import JournalEntry, Step
 from ..models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
 from ..pipeline import Pipeline
 from .feeds import DraftFeed, Feed, RequestFeed, Requests
@@ -131,7 +131,7 @@ class Bulk:
         *,
         step: Step = Step.CREATE,
         reason: str = "asked for by its reference",
-    ) -> Entry:
+    ) -> JournalEntry:
         """Plan one order again, so that the next run on the journal sends it; this call sends nothing.
 
         It must be an order that bought nothing: unknown with the verdict `absent`, or refused.

@@ -9,7 +9,7 @@ import attrs
 
 from ..core.checked import CheckedOrder
 from ..errors import ConfigurationError, Fault, ValidationError
-from ..journal.records import Entry, Step, StepState
+from ..journal.records import JournalEntry, Step, StepState
 from ..models.requests import OrderRequest
 from .sending import Item, check
 
@@ -91,17 +91,13 @@ async def _plan(journal: Journal, items: list[Item]) -> list[Item]:
     if not sound:
         return items
     try:
-        entries = await journal.plan(map(_to_send, sound), start=sound[0].index)
+        entries = await journal.add([item.checked for item in sound], start=sound[0].index)
     except ValidationError as error:  # a known key with another order, or a reference that cannot be a key
         if len(sound) == 1:
             return [attrs.evolve(item, refused=error) if item is sound[0] else item for item in items]
         return [planned for item in items for planned in await _plan(journal, [item])]
     known = dict(zip((item.index for item in sound), entries, strict=True))
     return [attrs.evolve(item, entry=known.get(item.index)) for item in items]
-
-
-def _to_send(item: Item) -> OrderRequest:
-    return attrs.evolve(item.checked.request, order=item.checked.order)
 
 
 class DraftFeed:
@@ -113,7 +109,7 @@ class DraftFeed:
             raise ConfigurationError("Drafts are processed from a journal: name the one that they were made with.")
         self._journal = journal
         self._keys = None if references is None else frozenset(references)
-        self._entries: AsyncIterator[Entry] | None = None
+        self._entries: AsyncIterator[JournalEntry] | None = None
         self._index = 0
         #: There is nothing more to pull.
         self.ended: bool = False
@@ -121,7 +117,7 @@ class DraftFeed:
     async def pull(self, room: int) -> list[Item]:
         """Plan the processing of all drafts at the first call, then return it step by step."""
         if self._entries is None:
-            await self._journal.plan_processing(self._keys)
+            await self._journal.add_processing(self._keys)
             self._entries = self._journal.entries(step=Step.PROCESS)
         items: list[Item] = []
         while len(items) < room:

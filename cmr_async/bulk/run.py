@@ -244,6 +244,4 @@ def _with_shared_pace(pipeline: Pipeline, journal: Journal | None) -> Pipeline:
     """Return a pipeline that keeps the pace together with every process on the journal."""
     if journal is None or pipeline.gap == 0:
         return pipeline
-    from ..journal.shared_pace import JournalPace  # noqa: PLC0415 - it needs the journal
-
-    return attrs.evolve(pipeline, shared=JournalPace(journal=journal, name=pipeline.pace_name, gap=pipeline.gap))
+    return attrs.evolve(pipeline, shared=journal.shared_pace(pipeline.pace_name, pipeline.gap))

@@ -25,7 +25,7 @@ from ..errors import (
     ServerError,
     ValidationError,
 )
-from ..journal.records import CLAIMABLE, Claim, Entry, Step, StepState
+from ..journal.records import CLAIMABLE, Claim, JournalEntry, Step, StepState
 from ..models import Envelope, OrderCreated
 from ..models.requests import OrderOutcome, OrderRequest, OrderState
 from ..pipeline import Pipeline, Veto
@@ -51,7 +51,7 @@ class Item:
     #: The order, checked.
     checked: CheckedOrder
     #: The journal's entry; `None` without a journal.
-    entry: Entry | None = None
+    entry: JournalEntry | None = None
     #: Why it must not be sent, found before anything was.
     refused: CMRError | None = None
 
@@ -81,7 +81,7 @@ class OrderSender:
             return _outcome(item, _state(error), created=created, error=error)
         return await self._send_once(item, self.journal, item.entry)
 
-    async def _send_once(self, item: Item, journal: Journal, entry: Entry) -> OrderOutcome:
+    async def _send_once(self, item: Item, journal: Journal, entry: JournalEntry) -> OrderOutcome:
         """Claim, send, record: whoever gets the claim owns the only send."""
         if entry.state is StepState.UNKNOWN:
             return _outcome(item, OrderState.UNKNOWN, error=_still_unknown(entry, journal), order_id=entry.order_id)
@@ -130,7 +130,7 @@ async def _result_of(call: Awaitable[OrderCreated]) -> tuple[OrderCreated | None
         return read_order_created(learned.envelope) if proven else _processed("", learned.envelope), None
 
 
-async def _doubt_conflict(journal: Journal, entry: Entry, error: ConflictError) -> CMRError:
+async def _doubt_conflict(journal: Journal, entry: JournalEntry, error: ConflictError) -> CMRError:
     """Return a 409 as unknown when the same order was unknown before: it may be the conflict with itself."""
     history = await journal.history(entry.key, step=entry.step)
     if all(event.change != StepState.UNKNOWN for event in history):
@@ -211,7 +211,7 @@ def _attempts(created: OrderCreated | None) -> int:
     return created.envelope.attempts if created is not None and created.envelope is not None else 0
 
 
-def _still_unknown(entry: Entry, journal: Journal) -> OutcomeUnknownError:
+def _still_unknown(entry: JournalEntry, journal: Journal) -> OutcomeUnknownError:
     verdict = f" The evidence says: {entry.verdict.value}." if entry.verdict else ""
     return OutcomeUnknownError(
         f"{entry.key} may have been placed in an earlier run.{verdict} Do not send it again; "
@@ -222,7 +222,7 @@ def _still_unknown(entry: Entry, journal: Journal) -> OutcomeUnknownError:
     )
 
 
-def _why_skipped(entry: Entry) -> CMRError | None:
+def _why_skipped(entry: JournalEntry) -> CMRError | None:
     match entry.state:
         case StepState.ACCEPTED:
             return None

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ..journal.journal import Journal
-from ..journal.records import Entry, Step, StepState
+from ..journal.records import JournalEntry, Step, StepState
 
 __all__ = ["JournalReader", "Location", "opened_journal"]
 
@@ -36,7 +36,7 @@ class JournalReader:
         """Return how many steps of a kind are in each state."""
         return self._runner.run(self._journal.counts(step=step))
 
-    def entries(self, *steps: Step, state: StepState | None = None) -> Iterator[Entry]:
+    def entries(self, *steps: Step, state: StepState | None = None) -> Iterator[JournalEntry]:
         """Yield the steps of these kinds, one kind after the other, all of them or those in one state."""
         for step in steps:
             entries = self._journal.entries(step=step, state=state)
@@ -60,8 +60,8 @@ def opened_journal(location: str) -> Iterator[JournalReader]:
             runner.run(stack.aclose())
 
 
-async def _page(entries: AsyncIterator[Entry]) -> list[Entry]:
-    page: list[Entry] = []
+async def _page(entries: AsyncIterator[JournalEntry]) -> list[JournalEntry]:
+    page: list[JournalEntry] = []
     async for entry in entries:
         page.append(entry)
         if len(page) == _PAGE:

@@ -9,7 +9,7 @@ from itertools import islice
 import attrs
 
 from ..errors import ConfigurationError
-from ..journal.records import CLAIMABLE, Entry, StepState
+from ..journal.records import CLAIMABLE, JournalEntry, StepState
 from ..orderfiles.located import InputFault, ReadOrder
 from .plan import Plan, make_plan
 from .prices import Budget
@@ -45,8 +45,8 @@ class Drafts:
 
 
 def plan_drafts(
-    accepted: Iterable[Entry],
-    processed: Iterable[Entry],
+    accepted: Iterable[JournalEntry],
+    processed: Iterable[JournalEntry],
     *,
     journal: str,
     references: Collection[str],

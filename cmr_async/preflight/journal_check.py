@@ -15,9 +15,12 @@ from typing import Any, Self
 import attrs
 import orjson
 
+from ..core.wire import dump_order
 from ..errors import Fault, ValidationError
-from ..journal.records import CLAIMABLE, Step, StepState, Verdict, body_of, differences, fingerprint, order_key
-from ..journal.schema import has_tables, journal_errors, journal_url, orders, reading_engine, sa, steps
+from ..journal.engine import journal_errors, journal_url, reading_engine
+from ..journal.identity import differences, fingerprint, order_key
+from ..journal.records import CLAIMABLE, Step, StepState, Verdict
+from ..journal.schema import has_tables, orders, sa, steps
 from ..models.requests import OrderRequest
 from ..orderfiles.located import ReadOrder
 from .name_index import NameIndex
@@ -165,9 +168,7 @@ class JournalCheck:
     def _refuse_changed(self, read: ReadOrder, request: OrderRequest, key: str, state: str) -> None:
         """Show what is different; nobody can say which of the two orders was meant."""
         (stored,) = self._ask(_CONTENT, the_key=key)
-        found = differences(
-            stored=(stored.user_id, stored.body), given=(request.user_id, body_of(request.order).decode())
-        )
+        found = differences(stored=(stored.user_id, stored.body), given=(request.user_id, dump_order(request.order)))
         where = f"({request.reference or 'the order'}, {state} there)"
         read.changed = True
         told = [fault for fault in found if self._kind_matters or fault.path != "confirm"]

@@ -15,7 +15,9 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from ..journal.records import Entry, Step, StepState, Verdict, body_of, fingerprint, order_key, storable
+from ..core.wire import dump_order
+from ..journal.identity import fingerprint, order_key
+from ..journal.records import JournalEntry, Step, StepState, Verdict, storable
 from ..models.requests import OrderOutcome
 
 __all__ = ["ReportPage", "entry_of"]
@@ -56,14 +58,14 @@ class ReportPage:
         self._in_doubt = 0
         self._first_sent: float | None = None
         self._accepted: list[float] = []
-        self._rows: list[Entry] = []
+        self._rows: list[JournalEntry] = []
 
     @property
     def steps(self) -> int:
         """How many steps were added."""
         return sum(counts.total() for counts in self._counts.values())
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: JournalEntry) -> None:
         """Add a step to the page."""
         self._counts[entry.step][entry.state] += 1
         self._in_doubt += entry.state is StepState.UNKNOWN and entry.verdict not in {Verdict.PLACED, Verdict.ABSENT}
@@ -108,7 +110,7 @@ class ReportPage:
         del self._rows[self._most_rows :]
 
 
-def entry_of(outcome: OrderOutcome, *, at: float) -> Entry:
+def entry_of(outcome: OrderOutcome, *, at: float) -> JournalEntry:
     """Return the entry that a journal would hold for an outcome, for a run without a journal.
 
     Args:
@@ -116,13 +118,13 @@ def entry_of(outcome: OrderOutcome, *, at: float) -> Entry:
         at: When it ended, in seconds since the epoch.
     """
     request = outcome.request
-    return Entry(
+    return JournalEntry(
         key=storable(request.reference) if request.reference else order_key(request),
         step=Step.CREATE,
         position=outcome.index,
         user_id=storable(request.user_id),
         reference=request.reference,
-        body=body_of(request.order).decode(),
+        body=dump_order(request.order).decode(),
         fingerprint=fingerprint(request),
         confirm=request.order.confirm,
         state=StepState(outcome.state.value),
@@ -148,7 +150,7 @@ def _totals(counts: Mapping[Step, Counter[StepState]]) -> str:
     )
 
 
-def _row(entry: Entry) -> str:
+def _row(entry: JournalEntry) -> str:
     verdict = f" ({entry.verdict.value})" if entry.verdict else ""
     said = " · ".join(filter(None, (entry.message, entry.evidence)))
     cells = (

@@ -13,7 +13,7 @@ import attrs
 import orjson
 
 from ..errors import ConfigurationError
-from ..journal.records import JOURNAL_COLUMNS, Entry
+from ..journal.records import JOURNAL_COLUMNS, JournalEntry
 from ..models.requests import OrderOutcome
 
 __all__ = ["RESULT_COLUMNS", "ResultFormat", "ResultRow", "ResultWriter", "spreadsheet_safe", "write_entries"]
@@ -99,7 +99,7 @@ def spreadsheet_safe(text: str) -> str:
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
-def write_entries(entries: Iterable[Entry], file: TextIO, *, file_format: ResultFormat) -> int:
+def write_entries(entries: Iterable[JournalEntry], file: TextIO, *, file_format: ResultFormat) -> int:
     """Write the steps of a journal, one a line under `JOURNAL_COLUMNS`, and return how many there were.
 
     Args:

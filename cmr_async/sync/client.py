@@ -17,7 +17,7 @@ from ..bulk.run import JournalLike
 from ..client import AsyncClient
 from ..core.pacing import DEFAULT_GAP
 from ..core.retry import RetryPolicy
-from ..journal.records import Entry, Step
+from ..journal.records import JournalEntry, Step
 from ..models import Envelope, Order, OrderCreated
 from ..resources.domains import Domains as AsyncDomains
 from ..resources.orders import Orders as AsyncOrders
@@ -322,7 +322,7 @@ class Bulk:
         *,
         step: Step = Step.CREATE,
         reason: str = "asked for by its reference",
-    ) -> Entry:
+    ) -> JournalEntry:
         """Plan one order again, so that the next run on the journal sends it; this call sends nothing.
 
         It must be an order that bought nothing: unknown with the verdict `absent`, or refused.

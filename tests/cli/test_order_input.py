@@ -187,7 +187,7 @@ def test_an_order_that_contradicts_the_journal_only_now_ends_the_run_and_says_wh
     async def plan_another() -> None:
         order = Order(domains=[DomainRegistration(domain="domain-3.com", forward_to="away.com")], confirm=True)
         async with Journal(journal) as opened:
-            await opened.plan([OrderRequest(user_id=DEMO_USERS[0], reference="ref-3", order=order)])
+            await opened.add([OrderRequest(user_id=DEMO_USERS[0], reference="ref-3", order=order)])
 
     between_plan_and_run(monkeypatch, plan_another)
     result = cmr(*submit)

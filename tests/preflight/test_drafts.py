@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from cmr_async.errors import ConfigurationError
-from cmr_async.journal.records import Entry, Step, StepState
+from cmr_async.journal.records import JournalEntry, Step, StepState
 from cmr_async.models import DomainRegistration, Mailbox, Order
 from cmr_async.models.requests import OrderOutcome, OrderRequest, OrderState
 from cmr_async.orderfiles.located import InputFault
@@ -17,7 +17,9 @@ from cmr_async.preflight.prices import Budget
 from cmr_async.report.page import entry_of
 
 
-def draft(key: str, *, domain: str | None = None, confirm: bool = False, order_id: str | None = "ORDER") -> Entry:
+def draft(
+    key: str, *, domain: str | None = None, confirm: bool = False, order_id: str | None = "ORDER"
+) -> JournalEntry:
     name = domain or f"{key}-domain.com"
     boxes = {name: [Mailbox(username="ann", first_name="Ann", last_name="Lee")]}
     order = Order(domains=[DomainRegistration(domain=name)], mailboxes=boxes, confirm=confirm)
@@ -25,12 +27,16 @@ def draft(key: str, *, domain: str | None = None, confirm: bool = False, order_i
     return entry_of(OrderOutcome(index=0, request=request, state=OrderState.ACCEPTED, order_id=order_id), at=1e9)
 
 
-def processed(key: str, state: StepState) -> Entry:
+def processed(key: str, state: StepState) -> JournalEntry:
     return attrs.evolve(draft(key), step=Step.PROCESS, state=state)
 
 
 def plan(
-    accepted: Iterable[Entry], steps: Iterable[Entry] = (), *, references: Iterable[str] = (), most: int | None = None
+    accepted: Iterable[JournalEntry],
+    steps: Iterable[JournalEntry] = (),
+    *,
+    references: Iterable[str] = (),
+    most: int | None = None,
 ) -> tuple[Drafts, list[InputFault]]:
     faults: list[InputFault] = []
     drafts = plan_drafts(

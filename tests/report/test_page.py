@@ -11,20 +11,21 @@ from typing import Any
 import attrs
 
 from cmr_async import DomainRegistration, Mailbox, Order, OrderOutcome, OrderRequest, OrderState, UnprocessableError
-from cmr_async.journal.records import Entry, Step, StepState, Verdict
+from cmr_async.core.checked import check_request
+from cmr_async.journal.records import JournalEntry, Step, StepState, Verdict
 from cmr_async.journal.statements import planned
 from cmr_async.report.page import ReportPage, entry_of
 
 START = 1_800_000_000.0
 
 
-def entry(number: int, state: StepState, **values: Any) -> Entry:
+def entry(number: int, state: StepState, **values: Any) -> JournalEntry:
     name = f"d{number}.com"
     mailbox = Mailbox(username="a", first_name="A", last_name="B")
     order = Order(domains=[DomainRegistration(domain=name)], mailboxes={name: [mailbox]})
     request = OrderRequest(user_id="U1", order=order, reference=f"ref-{number}")
     times: dict[str, Any] = {"sent_at": START + number / 5, "ended_at": START + number / 5 + 0.1}
-    return attrs.evolve(planned(request, position=number, now=START), state=state, **times, **values)
+    return attrs.evolve(planned(check_request(request), position=number, now=START), state=state, **times, **values)
 
 
 class Page(HTMLParser):
@@ -42,7 +43,7 @@ class Page(HTMLParser):
             self.states.append(dict(attrs)["data-state"])
 
 
-def page(*entries: Entry, **settings: Any) -> str:
+def page(*entries: JournalEntry, **settings: Any) -> str:
     report = ReportPage(title="run.db", **settings)
     for one in entries:
         report.add(one)

@@ -10,8 +10,9 @@ import attrs
 import orjson
 import pytest
 
+from cmr_async.core.checked import check_request
 from cmr_async.errors import ConfigurationError, UnprocessableError
-from cmr_async.journal.records import JOURNAL_COLUMNS, Entry, StepState
+from cmr_async.journal.records import JOURNAL_COLUMNS, JournalEntry, StepState
 from cmr_async.journal.statements import planned
 from cmr_async.models import DomainRegistration, Order, OrderCreated
 from cmr_async.models.requests import OrderOutcome, OrderRequest, OrderState
@@ -87,8 +88,8 @@ def test_the_name_decides_the_format(tmp_path: Path) -> None:
         ResultWriter(tmp_path / "absent" / "r.csv")
 
 
-def step(message: str) -> Entry:
-    return attrs.evolve(planned(REQUEST, position=0, now=1e9), state=StepState.REJECTED, message=message)
+def step(message: str) -> JournalEntry:
+    return attrs.evolve(planned(check_request(REQUEST), position=0, now=1e9), state=StepState.REJECTED, message=message)
 
 
 @pytest.mark.parametrize("message", ["=1+1", "+1", "@x", "\t=1"])

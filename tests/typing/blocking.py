@@ -10,7 +10,7 @@ from typing import Generic, TypeVar, assert_type
 
 from cmr_async import AsyncClient, BulkSummary, Client, Envelope, Order, OrderCreated, OrderOutcome, OrderRequest
 from cmr_async.bulk.reconcile import Finding
-from cmr_async.journal.records import Entry
+from cmr_async.journal.records import JournalEntry
 from cmr_async.sync import BlockingBulkRun, BlockingIterator
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ async def runs(waiting: AsyncClient, blocking: Client, requests: list[OrderReque
 
 async def resubmission(waiting: AsyncClient, blocking: Client) -> None:
     entry = blocking.bulk.resubmit("run.db", "a", reason="it never arrived")
-    assert_type(entry, Entry)
+    assert_type(entry, JournalEntry)
     Exactly(await waiting.bulk.resubmit("run.db", "a")).same(Exactly(entry))
 
 

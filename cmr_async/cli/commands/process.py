@@ -14,7 +14,8 @@ from ...bulk import BulkRun
 from ...client import AsyncClient
 from ...core.endpoints import resolve
 from ...errors import ConfigurationError
-from ...journal.records import Step, StepState, order_key
+from ...journal.identity import order_key
+from ...journal.records import Step, StepState
 from ...models.requests import OrderOutcome
 from ...preflight.drafts import Drafts, plan_drafts
 from ...preflight.limits import uncertain_limit

@@ -22,7 +22,7 @@ def journal(tmp_path: Path) -> Path:
         async with Journal(tmp_path / "run.db") as opened:
             names = ("a.com", "b.com")
             orders = (Order(domains=[DomainRegistration(domain=name)]) for name in names)
-            await opened.plan(
+            await opened.add(
                 OrderRequest(user_id="U1", order=order, reference=name)
                 for name, order in zip(names, orders, strict=True)
             )
