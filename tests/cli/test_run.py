@@ -8,15 +8,23 @@ import signal
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import orjson
 import pytest
 from typer.testing import Result
 
+from cmr_async import AsyncClient, BulkRun, DomainRegistration, Order
+from cmr_async.cli import run as run_module
+from cmr_async.cli.run import CommandRun
+from cmr_async.errors import CMRError
 from cmr_async.journal.journal import Journal
+from cmr_async.models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
+from cmr_async.preflight.plan import Plan
+from cmr_async.report.rows import ResultRow, ResultWriter
 from tests.cli.terminal import CTRL_C, Terminal, on_terminal
 from tests.loopback import Act, Connection, Loopback, answer_after
 
@@ -50,14 +58,14 @@ class Server:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._server.__aenter__(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._server.__aenter__(), self._loop).result(60)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.release()
-        asyncio.run_coroutine_threadsafe(self._server.__aexit__(None, None, None), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._server.__aexit__(None, None, None), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
     @property
@@ -234,3 +242,174 @@ def test_an_interrupt_while_the_file_is_read_sends_nothing(interrupt: Interrupt,
     assert terminal.text.rstrip().endswith("cmr: interrupted.")
     assert "Traceback" not in terminal.text
     assert server.orders == []
+
+
+class Engine:
+    """Stands for the engine's run: yields outcomes, then waits for whatever the test does next."""
+
+    def __init__(self, *outcomes: OrderOutcome, paused_for: float = 0.0) -> None:
+        self.outcomes = list(outcomes)
+        self.drained: list[OrderOutcome] = []
+        self.in_flight: dict[int, OrderRequest] = {}
+        self.paused_for = paused_for
+        self.calls: list[str] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.calls.append("left")
+
+    async def __aiter__(self) -> AsyncIterator[OrderOutcome]:
+        for outcome in self.outcomes:
+            yield outcome
+            await asyncio.sleep(0)
+
+    @property
+    def summary(self) -> BulkSummary:
+        return BulkSummary(accepted=len(self.outcomes))
+
+    def stop(self, reason: str) -> None:
+        self.calls.append(f"stop: {reason}")
+
+    def give_up(self) -> None:
+        self.calls.append("give up")
+
+
+class OneRun(CommandRun):
+    """A run of an engine that the test controls."""
+
+    def __init__(self, engine: Engine, *, orders: int = 2, writer: ResultWriter | None = None) -> None:
+        async def connect(_: AsyncExitStack) -> AsyncClient:
+            return cast("AsyncClient", None)
+
+        super().__init__(Plan(orders=orders), connect=connect, writer=writer)
+        self.engine = engine
+        self._bulk = cast("BulkRun", engine)
+
+    def begin(self, client: AsyncClient) -> BulkRun:
+        return cast("BulkRun", self.engine)
+
+    def row_of(self, outcome: OrderOutcome) -> ResultRow:
+        return ResultRow.of(outcome, row=outcome.index + 2)
+
+
+def an_outcome(index: int, state: OrderState = OrderState.ACCEPTED, error: CMRError | None = None) -> OrderOutcome:
+    order = Order(domains=[DomainRegistration(domain=f"d{index}.com")])
+    request = OrderRequest(user_id="U", order=order)
+    return OrderOutcome(index=index, request=request, state=state, order_id=None, error=error, attempts=1)
+
+
+class FullDisk(ResultWriter):
+    """A disk that has no room for a second row."""
+
+    rows = 0
+
+    def write(self, row: ResultRow) -> None:
+        self.rows += 1
+        if self.rows > 1:
+            raise OSError(28, "No space left on device")
+        super().write(row)
+
+
+def test_results_that_cannot_be_written_are_shown_and_end_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = Engine(*map(an_outcome, range(3)))
+    with FullDisk(tmp_path / "results.csv") as writer:
+        OneRun(engine, orders=3, writer=writer).run()
+    assert engine.calls == ["stop: the results cannot be written", "left"]
+    printed = capsys.readouterr()
+    assert "cmr: the results cannot be written any more: No space left on device" in printed.err
+    assert [line.split("\t")[3] for line in printed.err.splitlines() if "\t" in line] == ["d1.com"]
+    assert [line.split("\t")[3] for line in printed.out.splitlines()] == ["d0.com", "d1.com", "d2.com"]
+
+
+def test_what_is_drained_when_a_run_breaks_is_recorded() -> None:
+    engine = Engine()
+    engine.drained = [an_outcome(0, OrderState.UNKNOWN, CMRError("no answer"))]
+    report = OneRun(engine).run()
+    assert [(row.state, row.message) for row in report.rows] == [("unknown", "no answer")]
+    assert report.reasons == Counter(["no answer"])
+    assert report.errors == {CMRError}
+
+
+def test_what_is_kept_for_the_report_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cmr_async.cli.run.LARGEST_TABLE", 2)
+    engine = Engine(*(an_outcome(n, OrderState.REJECTED, CMRError(f"reason {n}")) for n in range(4)))
+    report = OneRun(engine).run()
+    assert [row.row for row in report.rows] == [2, 3]
+    assert report.reasons == Counter(["reason 0", "reason 1"])
+
+
+def test_on_a_terminal_few_orders_are_kept_for_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cmr_async.cli.run.is_terminal", lambda: True)
+    monkeypatch.setattr("cmr_async.cli.run.Progress.__enter__", lambda self: self)
+    run = OneRun(Engine(an_outcome(0)))
+    assert run.has_table
+    assert [row.row for row in run.run().rows] == [2]
+    assert not OneRun(Engine(), orders=201).has_table
+
+
+async def test_the_progress_shows_the_pause_of_the_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cmr_async.cli.run.Progress.EVERY", 0.0)
+    engine = Engine(paused_for=3.0)
+    ticking = asyncio.ensure_future(OneRun(engine)._tick(cast("BulkRun", engine)))
+    await asyncio.sleep(0)
+    ticking.cancel()
+    assert capsys.readouterr().err.endswith("; paused 3.0 s after a 429\n")
+
+
+async def test_each_interrupt_leaves_faster_than_the_one_before(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[int] = []
+    monkeypatch.setattr("cmr_async.cli.run.os._exit", left.append)
+    engine = Engine()
+    engine.in_flight = {0: an_outcome(0).request}
+    run = OneRun(engine)
+
+    run._interrupt()
+    assert engine.calls == ["stop: interrupted"]
+    assert run._report.interrupted
+    run._interrupt()
+    assert engine.calls == ["stop: interrupted", "give up"]
+    assert left == []
+    run._interrupt()
+    assert left == [130]
+    printed = capsys.readouterr()
+    assert printed.err.splitlines() == [
+        "Stopping: waiting up to 15 s for the answers to 1 order. Ctrl-C again leaves at once.",
+        "Leaving: what is on its way has no known outcome.",
+        "Left at once; 1 order may or may not have been placed.",
+    ]
+    assert printed.out.startswith("unknown\t-\tU\td0.com\t0\t-\tLeft while this order was on its way: it may have")
+
+
+def test_before_the_run_has_begun_nothing_is_stopped() -> None:
+    run = OneRun(Engine())
+    run._bulk = None
+    run._interrupt()
+    run._stop("no reason")
+    assert not run._report.interrupted
+
+
+async def test_where_loops_handle_no_signals_the_loop_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    interrupted = asyncio.Event()
+
+    def refuse(*_: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(loop, "add_signal_handler", refuse)
+    monkeypatch.setattr(loop, "remove_signal_handler", refuse)
+    before = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with run_module._signals(interrupted.set):
+            signal.raise_signal(signal.SIGTERM)
+            await interrupted.wait()
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)

@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from cmr_async.cli import run
+from cmr_async.cli.report_page import write_page
+from cmr_async.errors import CMRError, ConfigurationError
+from cmr_async.report.page import ReportPage
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 
 Cmr = Callable[..., Result]
@@ -51,17 +55,15 @@ def test_a_page_is_written_with_a_journal_and_without(
 @pytest.fixture
 def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C comes while the first outcome is being written."""
-    from cmr_async.cli import submission
-
-    write = submission.Submission._write
+    write = run.Submission._write
     signals = [signal.SIGINT]
 
-    def interrupt(self: submission.Submission, *arguments: Any) -> None:
+    def interrupt(self: run.Submission, *arguments: Any) -> None:
         if signals:
             signal.raise_signal(signals.pop())
         write(self, *arguments)
 
-    monkeypatch.setattr(submission.Submission, "_write", interrupt)
+    monkeypatch.setattr(run.Submission, "_write", interrupt)
 
 
 @pytest.mark.usefixtures("interrupted")
@@ -108,8 +110,8 @@ def test_a_page_that_fails_at_the_end_does_not_change_what_the_run_says(
 ) -> None:
     start_simulator(rate_limit=None)
     page = tmp_path / "run.html"
-    monkeypatch.setattr("cmr_async.cli.run_page.check_page", lambda _: page.mkdir() if not page.exists() else None)
-    monkeypatch.setattr("cmr_async.cli.run_page.Path.exists", lambda _: False)
+    monkeypatch.setattr("cmr_async.cli.report_page.check_page", lambda _: page.mkdir() if not page.exists() else None)
+    monkeypatch.setattr("cmr_async.cli.report_page.Path.exists", lambda _: False)
     result = cmr("orders", "submit", orders, "--report", page)
     assert result.exit_code == 0
     assert "the report was not written" in result.stderr
@@ -121,18 +123,20 @@ def test_a_run_that_breaks_leaves_a_page(
     cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start_simulator(rate_limit=None)
-    from cmr_async.cli import run as running
-    from cmr_async.cli import submission
-    from cmr_async.errors import CMRError
+    whole = run.Submission.run
 
-    whole = submission.Submission.run
-
-    def broken(self: submission.Submission) -> running.RunReport:
+    def broken(self: run.Submission) -> run.RunReport:
         whole(self)
         raise CMRError("the disk is on fire")
 
-    monkeypatch.setattr(submission.Submission, "run", broken)
+    monkeypatch.setattr(run.Submission, "run", broken)
     page = tmp_path / "run.html"
     result = cmr("orders", "submit", orders, "--report", page)
     assert "the disk is on fire" in result.stderr
     assert states(page) == ["accepted"] * 3
+
+
+def test_a_page_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
+    output = tmp_path / "missing" / "run.html"
+    with pytest.raises(ConfigurationError, match=r"run\.html cannot be written: No such file or directory$"):
+        write_page(output, ReportPage(title="run.db"), overwrite=True)

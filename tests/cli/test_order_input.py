@@ -11,7 +11,7 @@ import pytest
 from typer.testing import Result
 
 from cmr_async import DomainRegistration, Order, OrderRequest
-from cmr_async.cli import submission
+from cmr_async.cli import run
 from cmr_async.journal.journal import Journal, StepState
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 
@@ -145,13 +145,13 @@ def test_drafts_are_not_ordered_again_as_paid_orders(
 
 
 def between_plan_and_run(monkeypatch: pytest.MonkeyPatch, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    made = submission.Submission.__init__
+    made = run.Submission.__init__
 
     def work_first(*arguments: Any, **options: Any) -> None:
         asyncio.run(work())
         made(*arguments, **options)
 
-    monkeypatch.setattr(submission.Submission, "__init__", work_first)
+    monkeypatch.setattr(run.Submission, "__init__", work_first)
 
 
 def test_more_is_never_sent_than_the_plan_showed(
@@ -192,5 +192,5 @@ def test_an_order_that_contradicts_the_journal_only_now_ends_the_run_and_says_wh
     between_plan_and_run(monkeypatch, plan_another)
     result = cmr(*submit)
     assert result.exit_code == 1
-    assert f"this was sound when the file was checked: {orders}, row 4, forward_to: the journal has" in result.stdout
+    assert f"this had no fault when the file was checked: {orders}, row 4, forward_to: the journal has" in result.stdout
     assert len(simulator.state.ledger) == 2

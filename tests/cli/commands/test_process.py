@@ -226,6 +226,25 @@ def test_a_journal_without_drafts_is_an_error(cmr: Cmr, tmp_path: Path, process:
     assert process("--dry-run").exit_code == 0
 
 
+def test_a_journal_of_paid_orders_only_has_nothing_to_process(cmr: Cmr, tmp_path: Path, simulator: Simulator) -> None:
+    journal = tmp_path / "paid.db"
+    asyncio.run(submit(simulator, journal, a_request("e", confirm=True)))
+    result = cmr("orders", "process", journal, "--path", PATH, "--yes")
+    assert (result.exit_code, result.stderr) == (2, f"cmr: {journal} holds no accepted draft. Nothing was sent.\n")
+
+
+def test_a_spending_limit_needs_every_price(cmr: Cmr, tmp_path: Path, simulator: Simulator) -> None:
+    journal = tmp_path / "warm.db"
+    box = Mailbox(username="ann", first_name="Ann", last_name="Lee", on_warmup=True)
+    order = Order(domains=[DomainRegistration(domain="warm.com")], mailboxes={"warm.com": [box]})
+    asyncio.run(submit(simulator, journal, OrderRequest(user_id=DEMO_USERS[0], order=order)))
+    limited = ("orders", "process", journal, "--path", PATH, "--yes", "--max-spend", "100")
+    refused = cmr(*limited)
+    assert refused.exit_code == 2
+    assert "--max-spend needs the price of warmup, which is not published: give it with --prices." in refused.stderr
+    assert paid(simulator) == []
+
+
 def test_a_journal_is_shown_step_by_step(cmr: Cmr, process: Cmr, journal: Path) -> None:
     process("--yes")
     whole = cmr("journal", "show", journal).stdout.splitlines()

@@ -7,15 +7,16 @@ import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 from typer.testing import Result
 
-from cmr_async import __version__
+from cmr_async.cli.display import show_plan
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 USER = DEMO_USERS[0]
 Cmr = Callable[..., Result]
 Start = Callable[..., Simulator]
@@ -245,10 +246,6 @@ def test_the_help_documents_exit_codes_and_where_the_key_comes_from(cmr: Cmr) ->
     assert "--api-key" not in text
 
 
-def test_the_version_is_shown(cmr: Cmr) -> None:
-    assert cmr("--version").stdout == f"cmr-async {__version__}\n"
-
-
 def test_faulty_orders_are_left_out_only_when_asked_for(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
     simulator = start_simulator()
     with orders.open("a") as file:
@@ -311,3 +308,27 @@ def test_rows_without_reference_share_orders_when_asked_for(cmr: Cmr, tmp_path: 
     path.write_text("user_id,domain\n" + "".join(f"{USER},d{n}.com\n" for n in range(5)))
     assert "orders     5," in cmr("orders", "plan", path).stdout
     assert "orders     3," in cmr("orders", "plan", path, "--domains-per-order", "2").stdout
+
+
+def test_a_format_that_is_none_is_refused(cmr: Cmr, orders: Path) -> None:
+    result = cmr("orders", "plan", orders, "--format", "poem")
+    assert result.exit_code == 2
+    assert "'poem' is none of csv, json, jsonl, xlsx" in result.stderr
+
+
+def test_a_file_that_changes_after_its_check_is_not_sent(
+    cmr: Cmr, start_simulator: Start, orders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator = start_simulator()
+
+    def change(*arguments: Any, **options: Any) -> None:
+        show_plan(*arguments, **options)
+        with orders.open("a") as file:
+            file.write(f"{USER},ref-4,domain-4.com,ann,Ann,Lee,\n")
+
+    monkeypatch.setattr("cmr_async.cli.order_input.show_plan", change)
+    result = cmr("orders", "submit", orders)
+    assert result.exit_code == 1
+    assert "The run stopped early: " in result.stdout
+    assert "3 not started." in result.stdout
+    assert not simulator.state.orders

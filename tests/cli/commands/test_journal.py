@@ -1,4 +1,4 @@
-"""`cmr journal export` and `cmr journal report`."""
+"""`cmr journal`: what it shows, and the files that it writes."""
 
 from __future__ import annotations
 
@@ -64,3 +64,18 @@ def test_another_ending_is_refused(command: str, journal: Path, tmp_path: Path, 
     result = cmr("journal", command, journal, "--output", tmp_path / "run.txt")
     assert result.exit_code == 2
     assert not (tmp_path / "run.txt").exists()
+
+
+def test_what_is_no_state_is_refused_with_the_states(journal: Path, cmr: Run) -> None:
+    result = cmr("journal", "show", journal, "--state", "lost")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("cmr: 'lost' is no state; the states are planned, sent, accepted, rejected, ")
+
+
+@pytest.mark.parametrize(("command", "name"), [("export", "run.csv"), ("report", "run.html")])
+def test_a_file_that_cannot_be_written_is_an_error(
+    command: str, name: str, journal: Path, tmp_path: Path, cmr: Run
+) -> None:
+    output = tmp_path / "missing" / name
+    result = cmr("journal", command, journal, "--output", output)
+    assert (result.exit_code, result.stderr) == (2, f"cmr: {output} cannot be written: No such file or directory\n")
