@@ -102,7 +102,7 @@ class Reconciler:
 
     async def _gather(self, entry: JournalEntry, *, known_ids: set[str], shared: frozenset[str]) -> Evidence:
         failures: list[str] = []
-        known = entry.order_id is not None and await self._status_known(entry, failures)
+        known = entry.order_id is not None and await self._status_known(entry.order_id, entry.user_id, failures)
         exists = await _or_none(Users(self.pipeline).get(entry.user_id), "GET /users", failures) is not None
         answer = await _or_none(Domains(self.pipeline).by_user(entry.user_id), "GET /domains/by-user", failures)
         subscriptions: dict[str, tuple[Mapping[str, Any], ...]] | None = {}
@@ -126,11 +126,9 @@ class Reconciler:
             failures=tuple(failures),
         )
 
-    async def _status_known(self, entry: JournalEntry, failures: list[str]) -> bool:
-        if entry.order_id is None:
-            return False
+    async def _status_known(self, order_id: str, user_id: str, failures: list[str]) -> bool:
         try:
-            await Orders(self.pipeline).status(entry.order_id, user_id=entry.user_id)
+            await Orders(self.pipeline).status(order_id, user_id=user_id)
         except NotFoundError:
             return False
         except CMRError as error:

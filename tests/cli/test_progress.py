@@ -13,6 +13,7 @@ from rich.console import Console
 from cmr_async.cli.progress import Progress
 from cmr_async.models.requests import BulkSummary
 from cmr_async.report.rows import ResultRow
+from tests.fakes import Clock
 
 ROW = ResultRow(
     row=2, reference="", user_id="U", domains="a.com", mailboxes=0, confirm=False, state="accepted", order_id="O",
@@ -20,17 +21,9 @@ ROW = ResultRow(
 )  # fmt: skip
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1000.0)
 
 
 def ended(progress: Progress, count: int, summary: BulkSummary, **row: Any) -> None:

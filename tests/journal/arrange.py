@@ -16,16 +16,6 @@ PLANNED, SENT, ACCEPTED = StepState.PLANNED, StepState.SENT, StepState.ACCEPTED
 REJECTED, UNKNOWN, NOT_SENT = StepState.REJECTED, StepState.UNKNOWN, StepState.NOT_SENT
 
 
-class Clock:
-    """A clock that only the test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def a_request(reference: str | None = "A", *, domain: str = "example.com", **order: Any) -> OrderRequest:
     registration = [DomainRegistration(domain=domain)]
     boxes = {domain: [Mailbox(username="ada", first_name="Ada", last_name="Lovelace")]}

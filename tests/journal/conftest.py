@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from cmr_async.journal import pace
 from cmr_async.journal.journal import Journal
-from tests.journal.arrange import Clock
+from tests.fakes import Clock
 
 
 @pytest.fixture

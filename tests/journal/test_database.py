@@ -16,7 +16,8 @@ from cmr_async.journal.database import Database
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.records import StepState
 from cmr_async.journal.statements import Transaction
-from tests.journal.arrange import Clock, psycopg_url, some_requests
+from tests.fakes import Clock
+from tests.journal.arrange import psycopg_url, some_requests
 
 
 async def test_groups_that_cross_each_other_end_without_harm(postgresql_location: str) -> None:

@@ -18,6 +18,7 @@ from cmr_async.journal.identity import fingerprint_of, order_key
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.records import Step, StepState
 from cmr_async.models.requests import OrderRequest
+from tests.fakes import Clock
 from tests.journal.arrange import (
     ACCEPTED,
     NOT_SENT,
@@ -25,7 +26,6 @@ from tests.journal.arrange import (
     REJECTED,
     SENT,
     UNKNOWN,
-    Clock,
     a_request,
     claimed,
     stored,

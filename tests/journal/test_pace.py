@@ -6,7 +6,7 @@ import pytest
 
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.pace import hold_slots, paused_for, take_slot
-from tests.journal.arrange import Clock
+from tests.fakes import Clock
 
 pytestmark = pytest.mark.usefixtures("database_clock")
 

@@ -21,6 +21,7 @@ from cmr_async.journal import schema
 from cmr_async.journal.engine import journal_url, reading_engine
 from cmr_async.journal.identity import fingerprint, order_key
 from cmr_async.journal.journal import Claim, Journal, Step, StepState, Verdict
+from tests.fakes import Clock
 from tests.journal.arrange import (
     ACCEPTED,
     NOT_SENT,
@@ -28,7 +29,6 @@ from tests.journal.arrange import (
     REJECTED,
     SENT,
     UNKNOWN,
-    Clock,
     a_request,
     changes,
     psycopg_url,

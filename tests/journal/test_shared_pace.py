@@ -9,7 +9,7 @@ import pytest
 
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.shared_pace import JournalPace
-from tests.journal.arrange import Clock
+from tests.fakes import Clock
 
 Sleep = Callable[[float], Awaitable[None]]
 pytestmark = pytest.mark.usefixtures("database_clock")

@@ -8,6 +8,7 @@ import pytest
 from cmr_async.errors import JournalConflictError, JournalError
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.records import Step, StepState, Verdict
+from tests.fakes import Clock
 from tests.journal.arrange import (
     ACCEPTED,
     NOT_SENT,
@@ -15,7 +16,6 @@ from tests.journal.arrange import (
     REJECTED,
     SENT,
     UNKNOWN,
-    Clock,
     a_request,
     an_unknown,
     changes,

@@ -13,6 +13,7 @@ import pytest_asyncio
 from aiohttp import ClientSession
 
 from cmr_async.simulator import DEMO_USERS, Simulator
+from tests.fakes import Clock
 
 #: The user who orders unless a test names another.
 USER = DEMO_USERS[0]
@@ -31,16 +32,6 @@ USER_FIELDS = {
     "phoneCc": "1",
     "phone": "2125550100",
 }
-
-
-@attrs.define
-class HandClock:
-    """Epoch seconds that pass only when a test says so."""
-
-    now: float = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @attrs.frozen
@@ -101,12 +92,12 @@ Start = Callable[..., Awaitable[Caller]]
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
+def clock() -> Clock:
+    return Clock(1_700_000_000.0)
 
 
 @pytest_asyncio.fixture
-async def start(clock: HandClock) -> AsyncIterator[Start]:
+async def start(clock: Clock) -> AsyncIterator[Start]:
     """Start a simulator with the given settings on the hand-moved clock, without a rate limit unless asked."""
     async with AsyncExitStack() as stack:
 

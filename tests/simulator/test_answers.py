@@ -8,8 +8,9 @@ from cmr_async.simulator import SimulatedOrder
 from cmr_async.simulator.answers import domain_status, order_status_data, page_of
 from cmr_async.simulator.bodies import read_order
 from cmr_async.simulator.state import SimulatorState
+from tests.fakes import Clock
 
-from .conftest import USER, HandClock, order_body
+from .conftest import USER, order_body
 from .test_state import state_with
 
 
@@ -29,7 +30,7 @@ def test_an_empty_list_has_one_page() -> None:
     assert page_of([], 1, 20) == ([], {"totalSearchedCount": 0, "currentPage": 1, "nextPage": 2, "totalPages": 1})
 
 
-def test_a_domain_that_fails_is_pending_until_the_failure(clock: HandClock) -> None:
+def test_a_domain_that_fails_is_pending_until_the_failure(clock: Clock) -> None:
     state = state_with(clock, failing_domains=["example.com"], provision_seconds=(100, 100))
     order = bought(state)
     assert order.purchase is not None
@@ -43,7 +44,7 @@ def test_a_domain_that_fails_is_pending_until_the_failure(clock: HandClock) -> N
     ]
 
 
-def test_the_mailboxes_of_a_failed_domain_are_never_active(clock: HandClock) -> None:
+def test_the_mailboxes_of_a_failed_domain_are_never_active(clock: Clock) -> None:
     state = state_with(clock, failing_domains=["example.com"])
     (item,) = order_status_data(bought(state), clock.now + 1000)["domains"]
     assert item == {

@@ -8,8 +8,9 @@ from aiohttp.test_utils import TestServer
 
 from cmr_async.simulator import DEMO_USERS, SimulatorState
 from cmr_async.simulator.app import API_BASE, application
+from tests.fakes import Clock
 
-from .conftest import USER, HandClock, Start, order_body
+from .conftest import USER, Start, order_body
 
 
 @pytest.mark.parametrize("key", [None, "", "wrong", "simulator-key ", "simulator-kéy"])
@@ -35,7 +36,7 @@ async def test_the_key_is_in_no_repr(start: Start) -> None:
     assert "a-secret-key" not in repr(caller.sim) + repr(caller.sim.state)
 
 
-async def test_the_sixth_request_of_a_second_is_throttled(start: Start, clock: HandClock) -> None:
+async def test_the_sixth_request_of_a_second_is_throttled(start: Start, clock: Clock) -> None:
     caller = await start(rate_limit=5)
     statuses = []
     for _ in range(6):
@@ -80,7 +81,7 @@ async def test_malformed_json_is_refused(start: Start, body: bytes) -> None:
     assert reply.json == {"status": 400, "message": "The request body is not valid JSON", "data": None}
 
 
-async def test_every_request_is_counted_where_it_went(start: Start, clock: HandClock) -> None:
+async def test_every_request_is_counted_where_it_went(start: Start, clock: Clock) -> None:
     caller = await start(rate_limit=2)
     await caller.get("/users/list")
     await caller.get("/users", userId=DEMO_USERS[1])

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from cmr_async.simulator import DEMO_USERS, body_hash
+from tests.fakes import Clock
 
-from .conftest import USER, USER_FIELDS, HandClock, Start, order_body
+from .conftest import USER, USER_FIELDS, Start, order_body
 
 MISSING_USER = {"status": 400, "message": "Please provide a userId", "data": None}
 UNKNOWN_USER = {"status": 404, "message": "The requested user does not exist.", "data": None}
@@ -72,7 +73,7 @@ async def test_a_user_must_be_named_and_known(start: Start, method: str, path: s
     assert (reply.status, reply.json) == (404, UNKNOWN_USER)
 
 
-async def test_an_orders_status_follows_simulated_time(start: Start, clock: HandClock) -> None:
+async def test_an_orders_status_follows_simulated_time(start: Start, clock: Clock) -> None:
     caller = await start(provision_seconds=(100, 100))
     order_id = (await caller.order(order_body())).json["data"]["orderId"]
 
@@ -99,7 +100,7 @@ async def test_an_orders_status_follows_simulated_time(start: Start, clock: Hand
     ]
 
 
-async def test_a_failed_domain_fails_the_order(start: Start, clock: HandClock) -> None:
+async def test_a_failed_domain_fails_the_order(start: Start, clock: Clock) -> None:
     caller = await start(failing_domains=["example.com"])
     order_id = (await caller.order(order_body(confirm=True))).json["data"]["orderId"]
     clock.now += 100
@@ -161,7 +162,7 @@ async def test_a_users_fields_are_checked(start: Start, changes: dict[str, Any],
     assert (reply.status, reply.json["message"]) == (400, message)
 
 
-async def test_a_users_domains_appear_with_the_charge(start: Start, clock: HandClock) -> None:
+async def test_a_users_domains_appear_with_the_charge(start: Start, clock: Clock) -> None:
     caller = await start()
     await caller.order(order_body("draft.com"))
     await caller.order(order_body("bought.com", confirm=True))
@@ -182,7 +183,7 @@ async def test_a_wrong_user_has_an_empty_list_of_domains(start: Start) -> None:
     assert (reply.status, reply.json["data"]) == (200, [])
 
 
-async def test_a_subscription_has_the_documented_shape(start: Start, clock: HandClock) -> None:
+async def test_a_subscription_has_the_documented_shape(start: Start, clock: Clock) -> None:
     caller = await start(provision_seconds=(60, 60))
     await caller.order(order_body(confirm=True, autoRenew=True))
     clock.now += 61
@@ -208,7 +209,7 @@ async def test_a_subscription_has_the_documented_shape(start: Start, clock: Hand
     }
 
 
-async def test_subscriptions_are_filtered_and_paged(start: Start, clock: HandClock) -> None:
+async def test_subscriptions_are_filtered_and_paged(start: Start, clock: Clock) -> None:
     caller = await start()
     for number in range(5):
         await caller.order(order_body(f"d{number}.com", confirm=True))

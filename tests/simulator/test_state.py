@@ -10,22 +10,23 @@ import pytest
 from cmr_async.simulator import DEMO_USERS, PriceList, Settings, SimulatorState, body_hash
 from cmr_async.simulator.bodies import read_order
 from cmr_async.simulator.records import Refusal
+from tests.fakes import Clock
 
-from .conftest import USER, HandClock, order_body
+from .conftest import USER, order_body
 
 
-def state_with(clock: HandClock, **settings: Any) -> SimulatorState:
+def state_with(clock: Clock, **settings: Any) -> SimulatorState:
     return SimulatorState(Settings(**{"clock": clock, **settings}))
 
 
-def test_a_draft_costs_nothing(clock: HandClock) -> None:
+def test_a_draft_costs_nothing(clock: Clock) -> None:
     state = state_with(clock)
     order = state.create_order(USER, read_order(order_body()))
     assert (state.wallet, state.ledger, order.purchase) == (Decimal(1000), [], None)
     assert state.purchases("example.com") == 0
 
 
-def test_a_confirmed_order_is_charged_once_with_a_full_ledger_row(clock: HandClock) -> None:
+def test_a_confirmed_order_is_charged_once_with_a_full_ledger_row(clock: Clock) -> None:
     state = state_with(clock)
     body = order_body(confirm=True)
     order = state.create_order(USER, read_order(body))
@@ -35,7 +36,7 @@ def test_a_confirmed_order_is_charged_once_with_a_full_ledger_row(clock: HandClo
     assert (row.amount, row.domains, row.body_hash) == (Decimal("21.88"), ("example.com",), body_hash(body))
 
 
-def test_years_mailboxes_and_warmups_add_up(clock: HandClock) -> None:
+def test_years_mailboxes_and_warmups_add_up(clock: Clock) -> None:
     state = state_with(clock, prices=PriceList(warmup=Decimal("2.50"), endings={"io": Decimal(38)}))
     person = {"username": "a", "firstName": "A", "lastName": "B"}
     body = order_body(
@@ -47,14 +48,14 @@ def test_years_mailboxes_and_warmups_add_up(clock: HandClock) -> None:
     assert Decimal(1000) - state.wallet == 2 * Decimal(38) + Decimal("15.88") + 2 * Decimal(3) + Decimal("2.50")
 
 
-def test_warmup_without_a_known_price_is_free(clock: HandClock) -> None:
+def test_warmup_without_a_known_price_is_free(clock: Clock) -> None:
     state = state_with(clock)
     warmed = {"username": "a", "firstName": "A", "lastName": "B", "onWarmup": True}
     state.create_order(USER, read_order(order_body(confirm=True, domains=[], mailboxes={"a.com": [warmed]})))
     assert state.wallet == Decimal("997.00")
 
 
-def test_a_wallet_that_is_too_low_fails_the_creation_of_a_confirmed_order(clock: HandClock) -> None:
+def test_a_wallet_that_is_too_low_fails_the_creation_of_a_confirmed_order(clock: Clock) -> None:
     state = state_with(clock, wallet="21.87")
     with pytest.raises(Refusal, match="Insufficient wallet balance") as caught:
         state.create_order(USER, read_order(order_body(confirm=True)))
@@ -63,13 +64,13 @@ def test_a_wallet_that_is_too_low_fails_the_creation_of_a_confirmed_order(clock:
     assert len(state.orders) == 1
 
 
-def test_a_wallet_that_is_just_enough_is_enough(clock: HandClock) -> None:
+def test_a_wallet_that_is_just_enough_is_enough(clock: Clock) -> None:
     state = state_with(clock, wallet="21.88")
     state.create_order(USER, read_order(order_body(confirm=True)))
     assert state.wallet == 0
 
 
-def test_buying_twice_is_visible(clock: HandClock) -> None:
+def test_buying_twice_is_visible(clock: Clock) -> None:
     state = state_with(clock)
     for domain in ("example.com", "EXAMPLE.com", "other.com"):
         state.create_order(USER, read_order(order_body(domain, confirm=True)))
@@ -77,14 +78,14 @@ def test_buying_twice_is_visible(clock: HandClock) -> None:
     assert [row.domains for row in state.ledger] == [("example.com",), ("example.com",), ("other.com",)]
 
 
-def test_a_domain_that_is_listed_twice_in_one_order_is_bought_twice(clock: HandClock) -> None:
+def test_a_domain_that_is_listed_twice_in_one_order_is_bought_twice(clock: Clock) -> None:
     state = state_with(clock)
     twice = [{"domain": "example.com", "years": 1}] * 2
     state.create_order(USER, read_order(order_body(confirm=True, domains=twice)))
     assert (state.purchases("example.com"), state.wallet) == (2, Decimal(1000) - 2 * Decimal("15.88") - 2 * 3)
 
 
-def test_a_domain_that_is_taken_can_be_unavailable_instead(clock: HandClock) -> None:
+def test_a_domain_that_is_taken_can_be_unavailable_instead(clock: Clock) -> None:
     state = state_with(clock, duplicate_domains="unavailable")
     state.create_order(USER, read_order(order_body(confirm=True)))
     again = state.create_order(DEMO_USERS[1], read_order(order_body(confirm=True)))
@@ -93,7 +94,7 @@ def test_a_domain_that_is_taken_can_be_unavailable_instead(clock: HandClock) -> 
     assert list(state.registrations(DEMO_USERS[1])) == []
 
 
-def test_a_draft_is_processed_once(clock: HandClock) -> None:
+def test_a_draft_is_processed_once(clock: Clock) -> None:
     state = state_with(clock)
     draft = state.create_order(USER, read_order(order_body()))
     clock.now += 60
@@ -105,7 +106,7 @@ def test_a_draft_is_processed_once(clock: HandClock) -> None:
     assert state.wallet == Decimal("978.12")
 
 
-def test_a_confirmed_order_cannot_be_processed_again(clock: HandClock) -> None:
+def test_a_confirmed_order_cannot_be_processed_again(clock: Clock) -> None:
     state = state_with(clock)
     order = state.create_order(USER, read_order(order_body(confirm=True)))
     with pytest.raises(Refusal) as caught:
@@ -113,7 +114,7 @@ def test_a_confirmed_order_cannot_be_processed_again(clock: HandClock) -> None:
     assert (caught.value.status, len(state.ledger)) == (409, 1)
 
 
-def test_processing_needs_the_money_too(clock: HandClock) -> None:
+def test_processing_needs_the_money_too(clock: Clock) -> None:
     state = state_with(clock, wallet=5)
     draft = state.create_order(USER, read_order(order_body()))
     with pytest.raises(Refusal) as caught:
@@ -121,7 +122,7 @@ def test_processing_needs_the_money_too(clock: HandClock) -> None:
     assert (caught.value.status, state.orders[draft.order_id].purchase) == (402, None)
 
 
-def test_another_users_order_is_forbidden(clock: HandClock) -> None:
+def test_another_users_order_is_forbidden(clock: Clock) -> None:
     state = state_with(clock)
     order = state.create_order(USER, read_order(order_body()))
     with pytest.raises(Refusal) as caught:
@@ -129,7 +130,7 @@ def test_another_users_order_is_forbidden(clock: HandClock) -> None:
     assert caught.value.status == 403
 
 
-def test_provisioning_takes_ten_to_ninety_simulated_seconds(clock: HandClock) -> None:
+def test_provisioning_takes_ten_to_ninety_simulated_seconds(clock: Clock) -> None:
     state = state_with(clock, wallet=10_000)
     for number in range(50):
         state.create_order(USER, read_order(order_body(f"example{number}.xyz", confirm=True)))
@@ -142,7 +143,7 @@ def test_provisioning_takes_ten_to_ninety_simulated_seconds(clock: HandClock) ->
     assert len(list(state.subscriptions())) == 50
 
 
-def test_the_domain_is_there_before_its_mailboxes(clock: HandClock) -> None:
+def test_the_domain_is_there_before_its_mailboxes(clock: Clock) -> None:
     state = state_with(clock, provision_seconds=(100, 100))
     state.create_order(USER, read_order(order_body(confirm=True)))
     ((_, provision),) = state.registrations(USER)
@@ -150,7 +151,7 @@ def test_the_domain_is_there_before_its_mailboxes(clock: HandClock) -> None:
     assert provision.provisioned_at == clock.now + 100
 
 
-def test_time_scale_speeds_provisioning_up(clock: HandClock) -> None:
+def test_time_scale_speeds_provisioning_up(clock: Clock) -> None:
     state = state_with(clock, provision_seconds=(90, 90), time_scale=100)
     state.create_order(USER, read_order(order_body(confirm=True)))
     clock.now += 0.89
@@ -159,7 +160,7 @@ def test_time_scale_speeds_provisioning_up(clock: HandClock) -> None:
     assert len(list(state.subscriptions("example.com"))) == 1
 
 
-def test_a_failing_domain_is_charged_but_never_there(clock: HandClock) -> None:
+def test_a_failing_domain_is_charged_but_never_there(clock: Clock) -> None:
     state = state_with(clock, failing_domains=["Example.com"])
     state.create_order(USER, read_order(order_body(confirm=True)))
     clock.now += 100
@@ -167,7 +168,7 @@ def test_a_failing_domain_is_charged_but_never_there(clock: HandClock) -> None:
     assert state.purchases("example.com") == 1
 
 
-def test_mailboxes_of_a_domain_that_is_not_ordered_register_nothing(clock: HandClock) -> None:
+def test_mailboxes_of_a_domain_that_is_not_ordered_register_nothing(clock: Clock) -> None:
     state = state_with(clock)
     state.create_order(USER, read_order(order_body(confirm=True, domains=[])))
     clock.now += 100
@@ -175,7 +176,7 @@ def test_mailboxes_of_a_domain_that_is_not_ordered_register_nothing(clock: HandC
     assert [provision.mailboxes for _, provision in state.subscriptions("example.com")] == [2]
 
 
-def test_one_seed_gives_one_history(clock: HandClock) -> None:
+def test_one_seed_gives_one_history(clock: Clock) -> None:
     def history(seed: int) -> list[str]:
         state = state_with(clock, seed=seed)
         return [state.create_order(USER, read_order(order_body(confirm=True))).order_id for _ in range(3)]
@@ -184,7 +185,7 @@ def test_one_seed_gives_one_history(clock: HandClock) -> None:
     assert history(7) != history(8)
 
 
-def test_an_unknown_order_or_user_is_refused(clock: HandClock) -> None:
+def test_an_unknown_order_or_user_is_refused(clock: Clock) -> None:
     state = state_with(clock)
     for user_id, order_id, words in ((USER, "X", "order does not exist"), ("NOBODY", "X", "user does not exist")):
         with pytest.raises(Refusal, match=words) as caught:
@@ -192,7 +193,7 @@ def test_an_unknown_order_or_user_is_refused(clock: HandClock) -> None:
         assert caught.value.status == 404
 
 
-def test_subscriptions_of_one_domain_leave_out_the_other_domains_of_its_order(clock: HandClock) -> None:
+def test_subscriptions_of_one_domain_leave_out_the_other_domains_of_its_order(clock: Clock) -> None:
     state = state_with(clock)
     person = {"username": "a", "firstName": "A", "lastName": "B"}
     body = order_body(confirm=True, domains=[], mailboxes={"a.com": [person], "b.com": [person, person]})
@@ -202,7 +203,7 @@ def test_subscriptions_of_one_domain_leave_out_the_other_domains_of_its_order(cl
     assert [provision.domain for _, provision in state.subscriptions()] == ["a.com", "b.com"]
 
 
-def test_the_users_that_were_set_exist_with_profiles_of_their_own(clock: HandClock) -> None:
+def test_the_users_that_were_set_exist_with_profiles_of_their_own(clock: Clock) -> None:
     state = state_with(clock, users=["U1", "U2"])
     assert list(state.users) == ["U1", "U2"]
     assert [user.profile["email"] for user in state.users.values()] == ["user1@example.com", "user2@example.com"]
