@@ -93,7 +93,7 @@ class BulkRun:
         await self._outcomes.aclose()
 
     def stop(self, reason: str = "stopped by the caller") -> None:
-        """Start no further order; those in flight finish and are still given out.
+        """Start no further order; those in flight finish and are still yielded.
 
         Orders that wait for their slot of the pace are not sent any more either: they end as `not_sent`.
         """

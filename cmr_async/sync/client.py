@@ -23,8 +23,8 @@ from ..resources.orders import Orders as AsyncOrders
 from ..resources.subscriptions import Subscriptions as AsyncSubscriptions
 from ..resources.users import Users as AsyncUsers
 from ..transport import Timeouts
-from .bulk import BlockingBulkRun
-from .iterator import BlockingIterator
+from .bulk import BlockingBulkRun, run_of, run_of_requests
+from .iterator import BlockingIterator, iterate
 from .lifetime import NO_LIFETIME, BlockingClient, Lifetime, as_tuple
 
 if TYPE_CHECKING:
@@ -251,7 +251,8 @@ class Bulk:
             ConfigurationError: A number is out of range. Errors of single orders are in their outcomes.
             JournalError: While iterating: the journal cannot be used; orders in flight are drained first.
         """
-        return self._lifetime.submit(
+        return run_of_requests(
+            self._lifetime,
             self._async.submit,
             requests,
             journal=journal,
@@ -285,7 +286,8 @@ class Bulk:
             ConfigurationError: A number is out of range, or while iterating: the journal is missing.
             JournalError: While iterating: the journal cannot be used.
         """
-        return self._lifetime.go(
+        return run_of(
+            self._lifetime,
             self._async.process,
             journal,
             references=as_tuple(references),
@@ -315,7 +317,7 @@ class Bulk:
             ConfigurationError: There is no journal.
             ClientStateError: The client is closed, or this is its loop's own thread.
         """
-        return self._lifetime.iterate(self._async.reconcile, journal, settle=settle, events=as_tuple(events))
+        return iterate(self._lifetime, self._async.reconcile, journal, settle=settle, events=as_tuple(events))
 
     def resubmit(
         self,

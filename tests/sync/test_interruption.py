@@ -86,7 +86,7 @@ with client("held") as cmr:
     raise SystemExit
 """) as process:  # fmt: skip
         interrupt(process, scripts.server)
-        assert first_line(process).startswith("notes: What had gone out may have been placed: do not send it again.")
+        assert first_line(process).startswith("notes: An order that had been sent may have been placed: do not send it again.")
         scripts.server.release()
         printed = finish(process)
     assert "logged: An interrupted call has ended. The order for example.com was accepted." in printed
@@ -97,8 +97,8 @@ with client("held") as cmr:
 def test_an_answer_that_comes_during_the_grace_is_told_by_the_interruption(scripts: Scripts) -> None:
     with scripts.start(TIMED + """
 import signal
-import cmr_async.sync.portal as portal
-portal._GRACE = 20
+import cmr_async.sync.call as call
+call._GRACE = 20
 def interrupted(*_):
     print("interrupted")
     raise KeyboardInterrupt
@@ -122,7 +122,7 @@ timed(lambda: cmr.orders.create(order(), user_id="a"))
 time.sleep(1)
 """) as process:  # fmt: skip
         interrupt(process, scripts.server)
-        assert first_line(process).startswith("notes: What had gone out may have been placed")
+        assert first_line(process).startswith("notes: An order that had been sent may have been placed")
         printed = finish(process)
     assert "outcome=unknown" in printed
     assert "logged: An interrupted call has ended. The order for example.com" in printed
@@ -138,7 +138,7 @@ timed(lambda: cmr.orders.create(order(), user_id="a"))
         interrupt(process, scripts.server)
         _, complaints = process.communicate(timeout=10)
     assert process.returncode == 0
-    assert "Left without the answers: orders that had gone out may have been placed." in complaints
+    assert "Exiting without the answers: orders that had been sent may have been placed." in complaints
     assert "Traceback" not in complaints
 
 
@@ -179,7 +179,7 @@ run.close()
 print("drained", sorted(outcome.order_id for outcome in run.drained), run.summary.accepted)
 """) as process:  # fmt: skip
         interrupt(process, scripts.server, requests=4)
-        assert first_line(process).startswith("notes: What had gone out may have been placed")
+        assert first_line(process).startswith("notes: An order that had been sent may have been placed")
         scripts.server.release()
         printed = finish(process)
     assert "drained ['order-of-u0', 'order-of-u1', 'order-of-u2', 'order-of-u3'] 4" in printed

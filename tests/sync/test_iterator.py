@@ -5,13 +5,14 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 
 import pytest
 
 from cmr_async import Client, ClientStateError, OrderRequest, OrderState
 from cmr_async.client import AsyncClient
 from cmr_async.sync import BlockingIterator
+from cmr_async.sync.iterator import iterate
 from cmr_async.sync.lifetime import Lifetime
 
 from .conftest import Server
@@ -25,7 +26,7 @@ class Numbers:
         self.given: list[int] = []
         self.closed = threading.Event()
 
-    async def items(self) -> AsyncIterator[int]:
+    async def items(self) -> AsyncGenerator[int, None]:
         try:
             for number in range(10):
                 self.given.append(number)
@@ -41,7 +42,7 @@ def numbers() -> Numbers:
 
 @pytest.fixture
 def iterator(numbers: Numbers) -> BlockingIterator[int]:
-    return Lifetime(AsyncClient("key", "http://localhost")).iterate(numbers.items)
+    return iterate(Lifetime(AsyncClient("key", "http://localhost")), numbers.items)
 
 
 def test_it_pulls_one_item_at_a_time(numbers: Numbers, iterator: BlockingIterator[int]) -> None:
@@ -57,7 +58,7 @@ def test_it_ends_and_stays_ended(numbers: Numbers, iterator: BlockingIterator[in
 
 
 def test_a_loop_that_is_left_closes_the_source(numbers: Numbers) -> None:
-    for number in Lifetime(AsyncClient("key", "http://localhost")).iterate(numbers.items):
+    for number in iterate(Lifetime(AsyncClient("key", "http://localhost")), numbers.items):
         if number == 2:
             break
     assert numbers.closed.wait(5)
@@ -74,7 +75,7 @@ def test_a_with_block_has_closed_the_source_at_its_end(numbers: Numbers, iterato
 
 def test_garbage_closes_the_source(numbers: Numbers, iterator: BlockingIterator[int], request: object) -> None:
     other = Numbers()
-    kept = [Lifetime(AsyncClient("key", "http://localhost")).iterate(other.items)]
+    kept = [iterate(Lifetime(AsyncClient("key", "http://localhost")), other.items)]
     next(kept[0])
     kept.append(kept)  # type: ignore[arg-type]  # a cycle
     del kept
