@@ -151,6 +151,7 @@ class Call(Generic[R]):
 
     def _start(self) -> None:
         self._task = self.host.loop.create_task(self._run())
+        self._task.add_done_callback(self._end)
         self.host.calls.add(self)
 
     async def _run(self) -> None:
@@ -158,9 +159,10 @@ class Call(Generic[R]):
             self._result = await self._function()
         except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the caller, not to this loop
             self._error = error
-        self._end()
 
-    def _end(self) -> None:
+    def _end(self, task: asyncio.Task[None] | None = None) -> None:
+        if task is None or task.cancelled():  # before its first step: `_run` catches everything
+            self._error = asyncio.CancelledError()
         del self._function, self._owner  # what they keep alive may end now
         self._task = None
         self.ended = True
@@ -191,7 +193,6 @@ class Call(Generic[R]):
         if self._task is not None:
             self._task.cancel()
         elif not self.ended:  # the caller was interrupted before the start had reached the loop
-            self._error = asyncio.CancelledError()
             self._end()
 
     def _detach(self) -> None:

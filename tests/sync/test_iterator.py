@@ -1,38 +1,45 @@
-"""Plain iterators over async ones, and bulk runs: lazy, in the caller's thread, closed when they are left."""
+"""Plain iterators over async ones: lazy, one item per step, closed when they are left."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import os
 import threading
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import TypeVar
 
 import pytest
 
-from cmr_async import Client, ClientStateError, OrderRequest, OrderState
-from cmr_async.client import AsyncClient
+from cmr_async import AsyncClient, ClientStateError, forks
 from cmr_async.sync import BlockingIterator
+from cmr_async.sync import iterator as iterator_module
+from cmr_async.sync.call import Call
 from cmr_async.sync.iterator import iterate
 from cmr_async.sync.lifetime import Lifetime
+from cmr_async.sync.portal import Portal, running_portal
 
-from .conftest import Server
-from .test_client import ORDER, client
+R = TypeVar("R")
 
 
 class Numbers:
     """An async source that shows what is done with it."""
 
     def __init__(self) -> None:
-        self.given: list[int] = []
+        self.yielded: list[int] = []
         self.closed = threading.Event()
 
     async def items(self) -> AsyncGenerator[int, None]:
         try:
             for number in range(10):
-                self.given.append(number)
+                self.yielded.append(number)
                 yield number
         finally:
             self.closed.set()
+
+
+class Interrupted(BaseException):
+    """What a signal handler raises in the waiting thread."""
 
 
 @pytest.fixture
@@ -41,28 +48,35 @@ def numbers() -> Numbers:
 
 
 @pytest.fixture
-def iterator(numbers: Numbers) -> BlockingIterator[int]:
-    return iterate(Lifetime(AsyncClient("key", "http://localhost")), numbers.items)
+def lifetime() -> Lifetime:
+    return Lifetime(AsyncClient("key", "http://localhost"))
+
+
+@pytest.fixture
+def iterator(lifetime: Lifetime, numbers: Numbers) -> BlockingIterator[int]:
+    return iterate(lifetime, numbers.items)
 
 
 def test_it_pulls_one_item_at_a_time(numbers: Numbers, iterator: BlockingIterator[int]) -> None:
-    assert numbers.given == []
+    assert numbers.yielded == []
     assert [next(iterator) for _ in range(3)] == [0, 1, 2]
-    assert numbers.given == [0, 1, 2]
+    assert numbers.yielded == [0, 1, 2]
 
 
 def test_it_ends_and_stays_ended(numbers: Numbers, iterator: BlockingIterator[int]) -> None:
     assert list(iterator) == list(range(10))
     assert list(iterator) == []
     assert numbers.closed.is_set()
+    assert iterator._source not in running_portal().sources
 
 
-def test_a_loop_that_is_left_closes_the_source(numbers: Numbers) -> None:
-    for number in iterate(Lifetime(AsyncClient("key", "http://localhost")), numbers.items):
+def test_a_loop_that_is_left_closes_the_source(lifetime: Lifetime, numbers: Numbers) -> None:
+    for number in iterate(lifetime, numbers.items):
         if number == 2:
             break
-    assert numbers.closed.wait(5)
-    assert numbers.given == [0, 1, 2]
+    gc.collect()
+    assert numbers.closed.wait(20)
+    assert numbers.yielded == [0, 1, 2]
 
 
 def test_a_with_block_has_closed_the_source_at_its_end(numbers: Numbers, iterator: BlockingIterator[int]) -> None:
@@ -73,169 +87,102 @@ def test_a_with_block_has_closed_the_source_at_its_end(numbers: Numbers, iterato
     assert list(iterator) == []
 
 
-def test_garbage_closes_the_source(numbers: Numbers, iterator: BlockingIterator[int], request: object) -> None:
-    other = Numbers()
-    kept = [iterate(Lifetime(AsyncClient("key", "http://localhost")), other.items)]
+def test_an_interrupted_with_block_closes_the_source_in_the_background(
+    numbers: Numbers, iterator: BlockingIterator[int]
+) -> None:
+    with pytest.raises(Interrupted), iterator:  # noqa: PT012 - the interruption leaves the block
+        next(iterator)
+        raise Interrupted
+    assert numbers.closed.wait(20)
+
+
+def test_garbage_closes_the_source(lifetime: Lifetime, numbers: Numbers) -> None:
+    kept: list[object] = [iterate(lifetime, numbers.items)]
+    assert isinstance(kept[0], BlockingIterator)
     next(kept[0])
-    kept.append(kept)  # type: ignore[arg-type]  # a cycle
+    kept.append(kept)  # a cycle
     del kept
     gc.collect()
-    assert other.closed.wait(5)
+    assert numbers.closed.wait(20)
 
 
-def requests(number: int = 1000) -> Iterator[OrderRequest]:
-    return (OrderRequest(user_id=f"u{one}", order=ORDER) for one in range(number))
+def test_closing_before_the_first_item_opens_nothing(numbers: Numbers, iterator: BlockingIterator[int]) -> None:
+    iterator.close()
+    assert list(iterator) == []
+    assert numbers.yielded == []
 
 
-def test_a_run_gives_every_outcome(server: Server) -> None:
-    with client(server) as cmr:
-        run = cmr.bulk.submit(requests(40))
-        assert sorted(outcome.order_id or "" for outcome in run) == sorted(f"order-of-u{one}" for one in range(40))
-        assert (run.summary.accepted, run.summary.total, run.summary.stopped) == (40, 40, None)
-        assert run.drained == []
-        assert [outcome.index for outcome in cmr.bulk.submit(list(requests(1)))] == [0]
+def test_an_error_of_the_source_comes_out_of_the_loop_and_ends_it(lifetime: Lifetime) -> None:
+    async def broken() -> AsyncGenerator[int, None]:
+        yield 1
+        raise LookupError("the source is gone")
+
+    iterator = iterate(lifetime, broken)
+    assert next(iterator) == 1
+    with pytest.raises(LookupError, match="the source is gone"):
+        next(iterator)
+    assert list(iterator) == []
 
 
-def test_a_run_takes_an_async_source_too(server: Server) -> None:
-    async def source() -> AsyncIterator[OrderRequest]:
-        for request in requests(5):
-            yield request
+def test_closing_waits_for_the_step_whose_caller_was_interrupted(
+    lifetime: Lifetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cmr_async.sync.call._GRACE", 0)
+    begun, released = threading.Event(), asyncio.Event()
+    seen: list[str] = []
 
-    with client(server) as cmr:
-        assert len(list(cmr.bulk.submit(source()))) == 5
-
-
-def test_the_input_is_pulled_in_the_thread_that_iterates(server: Server) -> None:
-    threads = set()
-
-    def source() -> Iterator[OrderRequest]:
-        for request in requests(20):
-            threads.add(threading.current_thread())
-            yield request
-
-    with client(server) as cmr:
-        assert len(list(cmr.bulk.submit(source(), concurrency=3))) == 20
-    assert threads == {threading.current_thread()}
-
-
-def test_an_input_that_blocks_does_not_hold_up_other_callers(server: Server) -> None:
-    asked = threading.Event()
-    go_on = threading.Event()
-
-    def source() -> Iterator[OrderRequest]:
-        asked.set()
-        assert go_on.wait(5)
-        yield from requests(1)
-
-    with client(server) as cmr:
-        thread = threading.Thread(target=lambda: list(cmr.bulk.submit(source())))
-        thread.start()
-        assert asked.wait(5)
-        assert cmr.orders.create(ORDER, user_id="meanwhile").order_id == "order-of-meanwhile"
-        go_on.set()
-        thread.join(5)
-        assert not thread.is_alive()
-
-
-def test_an_input_may_call_the_client_itself(server: Server) -> None:
-    with client(server) as cmr:
-
-        def source() -> Iterator[OrderRequest]:
-            for number in range(3):
-                cmr.orders.status("o", user_id=f"asked{number}")
-                yield OrderRequest(user_id=f"u{number}", order=ORDER)
-
-        assert len(list(cmr.bulk.submit(source()))) == 3
-
-
-def test_an_error_of_the_input_comes_out_of_the_loop(server: Server) -> None:
-    def source() -> Iterator[OrderRequest]:
-        yield from requests(2)
-        raise LookupError("the database is gone")
-
-    with client(server) as cmr, pytest.raises(LookupError, match="the database is gone"):
-        list(cmr.bulk.submit(source(), concurrency=1))
-
-
-def _break(run: Iterator[object]) -> None:
-    for number, _ in enumerate(run):
-        if number == 2:
-            break
-
-
-def _raise(run: Iterator[object]) -> None:
-    with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the error leaves the loop
-        for number, _ in enumerate(run):
-            if number == 2:
-                raise ZeroDivisionError
-
-
-@pytest.mark.parametrize("leave", [_break, _raise])
-def test_a_run_left_after_3_outcomes_sends_no_more(server: Server, leave: Callable[[Iterator[object]], None]) -> None:
-    closed = threading.Event()
-
-    def source() -> Iterator[OrderRequest]:
+    async def drained() -> AsyncGenerator[int, None]:
+        begun.set()
         try:
-            yield from requests()
-        finally:
-            closed.set()
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            await released.wait()
+            seen.append("drained")
+            raise
+        yield 1
 
-    with client(server) as cmr:
-        leave(cmr.bulk.submit(source(), concurrency=2))
-        gc.collect()
-        assert closed.wait(20)
-    seen = len(server.users)
-    assert seen <= 3 + 2
-    time.sleep(0.1)
-    assert len(server.users) == seen
+    class InterruptedStep(Call[R]):
+        def wait(self) -> None:
+            assert begun.wait(20)
+            raise Interrupted
 
+    class Interrupting(BlockingIterator[int]):
+        def _new_step(self, portal: Portal, function: Callable[[], Awaitable[R]]) -> Call[R]:
+            return InterruptedStep(portal, function, self._lifetime)
 
-def test_a_with_block_waits_for_what_had_gone_out(server: Server) -> None:
-    with client(server, "slow") as cmr, cmr.bulk.submit(requests(), concurrency=4) as run:
-        first = next(run)
-    assert first.state is OrderState.ACCEPTED
-    assert run.summary.accepted == len(server.users)
-    assert run.summary.unknown == 0
-    assert run.summary.stopped == "left early"
-    assert len(run.drained) == len(server.users) - 1
-    assert list(run) == []
+    async def release() -> None:
+        released.set()
 
-
-def test_closing_the_client_cuts_no_order_off(server: Server) -> None:
-    with client(server, "slow") as cmr:
-        run = cmr.bulk.submit(requests(), concurrency=4)
-        next(run)
-        bulk = run._run
-        del run
-        gc.collect()
-    assert bulk.summary.accepted == len(server.users)
-    assert bulk.summary.unknown == 0
+    iterator = Interrupting(lifetime, drained)
+    with pytest.raises(Interrupted):
+        next(iterator)
+    assert seen == []
+    Call(running_portal(), release).start()
+    iterator.close()
+    assert seen == ["drained"]
 
 
-def test_stop_works_from_another_thread(server: Server) -> None:
-    with client(server) as cmr:
-        run = cmr.bulk.submit(requests(), concurrency=2)
-        next(run)
-        thread = threading.Thread(target=run.stop, args=["enough"])
-        thread.start()
-        thread.join()
-        given = 1 + len(list(run))
-    assert run.summary.stopped == "enough"
-    assert given == run.summary.total < 1000
-
-
-def test_a_stop_before_the_first_outcome_sends_nothing(server: Server) -> None:
-    with client(server) as cmr:
-        run = cmr.bulk.submit(requests())
-        run.stop()
-        assert list(run) == []
-    assert server.users == []
-
-
-def test_a_closed_client_takes_its_runs_along(server: Server) -> None:
-    cmr = Client("key", server.url + "ok", gap=0)
-    run = cmr.bulk.submit(requests())
-    next(run)
-    cmr.close()
-    with pytest.raises(ClientStateError, match="closed"):
-        next(run)
+def test_in_a_forked_child_it_belongs_to_the_parent(
+    numbers: Numbers, iterator: BlockingIterator[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inherited: list[object] = []
+    next(iterator)
+    source = iterator._source
+    in_parent = running_portal()
+    in_child = Portal(uvloop=False)
+    with monkeypatch.context() as child:
+        child.setattr(forks, "_inherited", inherited)
+        child.setattr("cmr_async.sync.portal._portal", in_child)
+        iterator_module._close_in_background(iterator._lifetime, source)
+        assert inherited == []  # the same process: its portal has stopped, and closed everything
+        child.setattr(os, "getpid", lambda: -1)
+        with pytest.raises(ClientStateError, match="begun before a fork and belongs to the parent process"):
+            next(iterator)
+        iterator_module._close_in_background(iterator._lifetime, source)
+        assert inherited == [source]
+        iterator.close()
+        assert not numbers.closed.is_set()
+        in_child.stop()
+    assert source in in_parent.sources
+    in_parent.call(source.close)
+    assert numbers.closed.is_set()
