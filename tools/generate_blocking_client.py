@@ -2,7 +2,7 @@
 
 Generated code rather than a `ParamSpec` wrapper around each method, because editors then show real methods: the
 signature, a docstring for blocking callers and "go to definition", also for overloads and keyword-only arguments.
-It cannot drift: every generated method passes the async one to `Lifetime.call` or its like, whose `ParamSpec` lets
+It cannot drift: every generated method calls the async one, directly or by `Lifetime.call`, whose `ParamSpec` lets
 mypy and pyright compare both signatures, and a test renders the file again and compares it. A new resource, method
 or argument needs no work beyond running the command. Whatever the generator has no rule for is an error.
 """
@@ -37,9 +37,6 @@ _WIDTH = 120
 #: Settings of the constructor that the blocking client lacks: such objects belong to an event loop, and the
 #: caller has none.
 LEFT_OUT = ("session", "connector")
-
-#: Return types of async methods and those of their blocking forms, besides async iterators.
-_RETURNS = {"BulkRun": "BlockingBulkRun"}
 
 #: Phrases of async docstrings and their blocking forms, applied in this order.
 _PHRASES = (
@@ -221,36 +218,43 @@ class _Writer:
         doc = _docstring(cls, method, 8)
         returns = _text(method.returns, module)
         arguments = self._arguments(method, module)
-        passed = [f"self._async.{method.name}", *(one.passed for one in arguments if one.passed)]
         if decorators == ["property"]:
             head = f"    @property\n    def {method.name}(self) -> {self._named(returns, method.returns, module)}:"
             return f"{head}\n{doc}        return self._async.{method.name}\n"
         if decorators:
             raise ValueError(f"{cls.__name__}.{method.name}: no rule for {decorators}")
         iterated = re.fullmatch(r"AsyncGenerator\[(.*), None\]", returns)
-        takes_source = any("Requests" in one.text or "AsyncIter" in one.text for one in arguments)
-        if returns in _RETURNS:
-            self._imports.setdefault((1, "bulk"), set()).add(_RETURNS[returns])
-            returns, how = _RETURNS[returns], "run_of_requests" if takes_source else "run_of"
-            self._imports[1, "bulk"].add(how)
-        elif takes_source:
+        source = next((one.name for one in arguments if re.search("Requests|AsyncIter", one.text)), "")
+        passed = ["pulled" if one.name == source else one.passed for one in arguments if one.passed]
+        if returns == "BulkRun":
+            names, puller = ({"pull_in_caller"}, ", puller") if source else (set[str](), "")
+            self._imports.setdefault((1, "bulk"), set()).update({"BlockingBulkRun"} | names)
+            returns = "BlockingBulkRun"
+            lines = [
+                *([f"        pulled, puller = pull_in_caller({source})"] if source else []),
+                _layout(f"        run = self._async.{method.name}(", passed, ")"),
+                f"        return BlockingBulkRun(self._lifetime, run{puller})",
+            ]
+        elif source:
             raise ValueError(f"{cls.__name__}.{method.name}: an input must be pulled in the caller's thread")
         elif iterated:
-            self._imports.setdefault((1, "iterator"), set()).update({"BlockingIterator", "iterate"})
+            self._imports.setdefault((1, "iterator"), set()).add("BlockingIterator")
             self._named(iterated[1], method.returns, module)
-            returns, how = f"BlockingIterator[{iterated[1]}]", "iterate"
+            returns = f"BlockingIterator[{iterated[1]}]"
+            lines = [
+                _layout(f"        items = self._async.{method.name}(", passed, ")"),
+                "        return BlockingIterator(self._lifetime, items)",
+            ]
+        elif returns.startswith("Async"):
+            raise ValueError(f"{cls.__name__}.{method.name}: only an AsyncGenerator[..., None] can be closed")
         elif isinstance(method, ast.AsyncFunctionDef):
             self._named(returns, method.returns, module)
-            how = ""
+            keyword = "" if returns == "None" else "return "
+            lines = [_layout(f"        {keyword}self._lifetime.call(", [f"self._async.{method.name}", *passed], ")")]
         else:
             raise ValueError(f"{cls.__name__}.{method.name}: no rule for a plain method that returns {returns}")
         head = _layout(f"    def {method.name}(", [one.text for one in arguments], f") -> {returns}:")
-        keyword = "" if returns == "None" else "return "
-        if how:
-            call = _layout(f"        {keyword}{how}(", ["self._lifetime", *passed], ")")
-        else:
-            call = _layout(f"        {keyword}self._lifetime.call(", passed, ")")
-        return f"{head}\n{doc}{call}\n"
+        return "\n".join([head, doc.rstrip("\n"), *lines]) + "\n"
 
     def _named(self, text: str, node: ast.AST | None, module: ModuleType) -> str:
         """Import what an expression names, and return it."""
@@ -263,36 +267,18 @@ class _Writer:
         body = ast.parse(inspect.getsource(module)).body
         guarded = [one for entry in body if isinstance(entry, ast.If) for one in entry.body]
         for statement in [*body, *guarded]:
-            if isinstance(statement, ast.ImportFrom):
-                for alias in statement.names:
-                    if (alias.asname or alias.name) == name:
-                        self._add_from(
-                            self._typing if statement in guarded else self._imports, statement, alias, module
-                        )
-                        return
-            elif isinstance(statement, ast.Import):
-                for alias in statement.names:
-                    if (alias.asname or alias.name) == name:
-                        as_name = f" as {alias.asname}" if alias.asname else ""
-                        self._imports[0, alias.name + as_name] = set()
-                        return
+            for alias in statement.names if isinstance(statement, ast.Import | ast.ImportFrom) else ():
+                if (alias.asname or alias.name) != name:
+                    continue
+                text = alias.name + (f" as {alias.asname}" if alias.asname else "")
+                if isinstance(statement, ast.ImportFrom):
+                    imports = self._typing if statement in guarded else self._imports
+                    imports.setdefault(_imported_from(statement, module), set()).add(text)
+                else:
+                    self._imports[0, text] = set()
+                return
         if name in vars(module):
             self._imports.setdefault((2, module.__name__.removeprefix(f"{_PACKAGE}.")), set()).add(name)
-
-    def _add_from(
-        self,
-        imports: dict[tuple[int, str], set[str]],
-        statement: ast.ImportFrom,
-        alias: ast.alias,
-        module: ModuleType,
-    ) -> None:
-        text = alias.name + (f" as {alias.asname}" if alias.asname else "")
-        if not statement.level:
-            imports.setdefault((0, statement.module or ""), set()).add(text)
-            return
-        package = (module.__package__ or "").split(".")
-        absolute = ".".join([*package[: len(package) - statement.level + 1], *filter(None, [statement.module])])
-        imports.setdefault((2, absolute.removeprefix(_PACKAGE).lstrip(".")), set()).add(text)
 
     def _arguments(
         self, method: ast.FunctionDef | ast.AsyncFunctionDef, module: ModuleType, *, without: tuple[str, ...] = ()
@@ -342,6 +328,15 @@ def _class(cls: type) -> tuple[ast.ClassDef, ModuleType]:
         if isinstance(node, ast.ClassDef) and node.name == cls.__name__:
             return node, module
     raise ValueError(f"{cls.__name__} is not at the top level of its module")
+
+
+def _imported_from(statement: ast.ImportFrom, module: ModuleType) -> tuple[int, str]:
+    """Return level and module of an import, as seen from `cmr_async/sync`."""
+    if not statement.level:
+        return 0, statement.module or ""
+    package = (module.__package__ or "").split(".")
+    absolute = ".".join([*package[: len(package) - statement.level + 1], *filter(None, [statement.module])])
+    return 2, absolute.removeprefix(_PACKAGE).lstrip(".")
 
 
 def _methods(node: ast.ClassDef) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from ..bulk import BulkRun, BulkSummary, OrderOutcome, OrderRequest
 from ..bulk.feeds import Request, Requests
@@ -19,9 +19,8 @@ from .iterator import BlockingIterator
 from .lifetime import Lifetime
 from .portal import Portal, current_portal
 
-__all__ = ["BlockingBulkRun", "run_of", "run_of_requests"]
+__all__ = ["BlockingBulkRun", "pull_in_caller"]
 
-P = ParamSpec("P")
 R = TypeVar("R")
 
 
@@ -33,13 +32,11 @@ class BlockingBulkRun(BlockingIterator[OrderOutcome]):
     after Ctrl-C, and when the run is garbage, it happens in the background.
     """
 
-    def __init__(self, lifetime: Lifetime, submit: Callable[[Requests], BulkRun], requests: Requests) -> None:
-        """Prepare a run; nothing is sent before the first outcome is asked for. See `Bulk.submit`."""
-        # Pulling from a list or tuple runs no code of the caller's
-        direct = isinstance(requests, list | tuple)
-        self._puller = None if direct or isinstance(requests, AsyncIterable) else _InputPuller(requests)
-        self._run = submit(requests if self._puller is None else self._puller.requests())
-        super().__init__(lifetime, partial(_outcomes, self._run))
+    def __init__(self, lifetime: Lifetime, run: BulkRun, puller: _InputPuller | None = None) -> None:
+        """Wrap a run; nothing is sent before the first outcome is asked for. See `Bulk.submit`."""
+        self._run = run
+        self._puller = puller
+        super().__init__(lifetime, _outcomes(run))
 
     def close(self) -> None:
         """Stop the run: drain what is in flight, start nothing more."""
@@ -89,24 +86,15 @@ class BlockingBulkRun(BlockingIterator[OrderOutcome]):
         portal.call(call)
 
     def _new_step(self, portal: Portal, function: Callable[[], Awaitable[R]]) -> Call[R]:
-        return _Step(portal, function, self._lifetime, self._run, self._puller)
+        return _Step(portal, function, self._lifetime, run=self._run, puller=self._puller)
 
 
-def run_of(lifetime: Lifetime, function: Callable[P, BulkRun], /, *args: P.args, **kwargs: P.kwargs) -> BlockingBulkRun:
-    """Return a bulk run without an input of the caller's."""
-    return BlockingBulkRun(lifetime, lambda _: function(*args, **kwargs), ())
-
-
-def run_of_requests(
-    lifetime: Lifetime,
-    function: Callable[Concatenate[Requests, P], BulkRun],
-    requests: Requests,
-    /,
-    *args: P.args,
-    **kwargs: P.kwargs,
-) -> BlockingBulkRun:
-    """Return a bulk run whose plain iterable is pulled in the thread that iterates the run."""
-    return BlockingBulkRun(lifetime, lambda pulled: function(pulled, *args, **kwargs), requests)
+def pull_in_caller(requests: Requests) -> tuple[Requests, _InputPuller | None]:
+    """Return what a run takes as its input, and what pulls it in the caller's thread if that is needed."""
+    if isinstance(requests, AsyncIterable | list | tuple):  # pulling from a list or tuple runs no code of the caller's
+        return requests, None
+    puller = _InputPuller(requests)
+    return puller.requests(), puller
 
 
 async def _outcomes(run: BulkRun) -> AsyncGenerator[OrderOutcome, None]:
@@ -124,6 +112,7 @@ class _Step(Call[R]):
         portal: Portal,
         function: Callable[[], Awaitable[R]],
         owner: object,
+        *,
         run: BulkRun,
         puller: _InputPuller | None,
     ) -> None:

@@ -46,12 +46,7 @@ class Call(Generic[R]):
     """One call from a blocking thread."""
 
     def __init__(
-        self,
-        host: Host,
-        function: Callable[[], Awaitable[R]],
-        owner: object = None,
-        *,
-        cancels: bool = True,
+        self, host: Host, function: Callable[[], Awaitable[R]], owner: object = None, *, cancels: bool = True
     ) -> None:
         """Prepare a call.
 

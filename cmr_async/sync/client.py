@@ -23,8 +23,8 @@ from ..resources.orders import Orders as AsyncOrders
 from ..resources.subscriptions import Subscriptions as AsyncSubscriptions
 from ..resources.users import Users as AsyncUsers
 from ..transport import Timeouts
-from .bulk import BlockingBulkRun, run_of, run_of_requests
-from .iterator import BlockingIterator, iterate
+from .bulk import BlockingBulkRun, pull_in_caller
+from .iterator import BlockingIterator
 from .lifetime import NO_LIFETIME, BlockingClient, Lifetime, as_tuple
 
 if TYPE_CHECKING:
@@ -251,14 +251,11 @@ class Bulk:
             ConfigurationError: A number is out of range. Errors of single orders are in their outcomes.
             JournalError: While iterating: the journal cannot be used; orders in flight are drained first.
         """
-        return run_of_requests(
-            self._lifetime,
-            self._async.submit,
-            requests,
-            journal=journal,
-            concurrency=concurrency,
-            stop_after_unknown=stop_after_unknown,
+        pulled, puller = pull_in_caller(requests)
+        run = self._async.submit(
+            pulled, journal=journal, concurrency=concurrency, stop_after_unknown=stop_after_unknown
         )
+        return BlockingBulkRun(self._lifetime, run, puller)
 
     def process(
         self,
@@ -286,14 +283,10 @@ class Bulk:
             ConfigurationError: A number is out of range, or while iterating: the journal is missing.
             JournalError: While iterating: the journal cannot be used.
         """
-        return run_of(
-            self._lifetime,
-            self._async.process,
-            journal,
-            references=as_tuple(references),
-            concurrency=concurrency,
-            stop_after_unknown=stop_after_unknown,
+        run = self._async.process(
+            journal, references=as_tuple(references), concurrency=concurrency, stop_after_unknown=stop_after_unknown
         )
+        return BlockingBulkRun(self._lifetime, run)
 
     def reconcile(
         self, journal: JournalLike, *, settle: float = 900.0, events: Iterable[Mapping[str, Any]] = ()
@@ -317,7 +310,8 @@ class Bulk:
             ConfigurationError: There is no journal.
             ClientStateError: The client is closed, or this is its loop's own thread.
         """
-        return iterate(self._lifetime, self._async.reconcile, journal, settle=settle, events=as_tuple(events))
+        items = self._async.reconcile(journal, settle=settle, events=as_tuple(events))
+        return BlockingIterator(self._lifetime, items)
 
     def resubmit(
         self,

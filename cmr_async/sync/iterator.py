@@ -6,7 +6,7 @@ import os
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from types import TracebackType
-from typing import Generic, ParamSpec, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 from ..errors import ClientStateError
 from ..forks import leave_to_parent
@@ -14,27 +14,18 @@ from .call import Call
 from .lifetime import Lifetime
 from .portal import Portal, current_portal
 
-__all__ = ["BlockingIterator", "iterate"]
+__all__ = ["BlockingIterator"]
 
-P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
-
-
-class _End:
-    """What an async generator without more items yields."""
-
-
-_END = _End()
 
 
 class _Source(Generic[R]):
     """The async generator behind a blocking iterator; it outlives the iterator for as long as closing takes."""
 
-    def __init__(self, open_items: Callable[[], AsyncGenerator[R, None]]) -> None:
-        self._open_items = open_items
-        self._items: AsyncGenerator[R, None] | None = None
-        self._step: Call[R | _End] | None = None
+    def __init__(self, items: AsyncGenerator[R, None]) -> None:
+        self._items = items
+        self._step: Call[R] | None = None
         #: Where it runs; `None` before its first step.
         self.portal: Portal | None = None
         #: Process of that portal.
@@ -42,13 +33,11 @@ class _Source(Generic[R]):
         #: There are no more items.
         self.exhausted = False
 
-    async def next(self) -> R | _End:
+    async def next(self) -> R:
         """Return the next item; runs on the loop."""
-        if self._items is None:
-            self._items = self._open_items()
-        return await anext(self._items, _END)
+        return await anext(self._items)
 
-    def begin(self, step: Call[R | _End], portal: Portal) -> None:
+    def begin(self, step: Call[R], portal: Portal) -> None:
         """Remember the step under way, which goes on when its caller is interrupted."""
         if self.portal is None:
             self.portal, self.pid = portal, os.getpid()
@@ -62,8 +51,7 @@ class _Source(Generic[R]):
         self.exhausted = True
         if self._step is not None:
             await self._step.wait_on_loop()
-        if self._items is not None:
-            await self._items.aclose()
+        await self._items.aclose()
         self.forget()
 
     def forget(self) -> None:
@@ -80,10 +68,10 @@ class BlockingIterator(Iterator[R_co]):
     garbage.
     """
 
-    def __init__(self, lifetime: Lifetime, open_items: Callable[[], AsyncGenerator[R_co, None]]) -> None:
-        """Wrap the async generator that `open_items` will return."""
+    def __init__(self, lifetime: Lifetime, items: AsyncGenerator[R_co, None]) -> None:
+        """Wrap an async generator; nothing runs before its first item is asked for."""
         self._lifetime = lifetime
-        self._source = _Source(open_items)
+        self._source = _Source(items)
         weakref.finalize(self, _close_in_background, lifetime, self._source).atexit = False
 
     def __iter__(self) -> Self:
@@ -97,11 +85,11 @@ class BlockingIterator(Iterator[R_co]):
         portal = self._lifetime.portal()
         step = self._new_step(portal, self._source.next)
         self._source.begin(step, portal)
-        item = self._lifetime.wait_for(step)
-        if isinstance(item, _End):
+        try:
+            return self._lifetime.wait_for(step)
+        except StopAsyncIteration:
             self._source.forget()
-            raise StopIteration
-        return item
+            raise StopIteration from None
 
     def __enter__(self) -> Self:
         """Return the iterator."""
@@ -129,13 +117,6 @@ class BlockingIterator(Iterator[R_co]):
 
     def _new_step(self, portal: Portal, function: Callable[[], Awaitable[R]]) -> Call[R]:
         return Call(portal, function, self._lifetime)
-
-
-def iterate(
-    lifetime: Lifetime, function: Callable[P, AsyncGenerator[R, None]], /, *args: P.args, **kwargs: P.kwargs
-) -> BlockingIterator[R]:
-    """Return a plain iterator over an async one; nothing runs before its first item is asked for."""
-    return BlockingIterator(lifetime, lambda: function(*args, **kwargs))
 
 
 def _close_in_background(lifetime: Lifetime, source: _Source[R]) -> None:

@@ -53,7 +53,8 @@ class Portal:
 
     def __init__(self, *, uvloop: bool) -> None:
         """Start the thread."""
-        self.loop: asyncio.AbstractEventLoop = _new_loop(uvloop=uvloop)
+        #: Runs in the portal's thread.
+        self.loop: asyncio.AbstractEventLoop = (_import_uvloop() if uvloop else asyncio).new_event_loop()
         #: Clients that may hold connections on this loop. They stay alive here until they are closed.
         self.clients: set[AsyncClient] = set()
         #: Iterators that were begun and not yet closed.
@@ -190,13 +191,6 @@ def _import_uvloop() -> Any:
     except ImportError:
         raise ConfigurationError("uvloop was asked for and is not installed: `pip install uvloop`.") from None
     return uvloop
-
-
-def _new_loop(*, uvloop: bool) -> asyncio.AbstractEventLoop:
-    if uvloop:
-        loop: asyncio.AbstractEventLoop = _import_uvloop().new_event_loop()
-        return loop
-    return asyncio.new_event_loop()
 
 
 _portal: Portal | None = None

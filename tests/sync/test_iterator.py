@@ -15,7 +15,6 @@ from cmr_async import AsyncClient, ClientStateError, forks
 from cmr_async.sync import BlockingIterator
 from cmr_async.sync import iterator as iterator_module
 from cmr_async.sync.call import Call
-from cmr_async.sync.iterator import iterate
 from cmr_async.sync.lifetime import Lifetime
 from cmr_async.sync.portal import Portal, running_portal
 
@@ -54,7 +53,7 @@ def lifetime() -> Lifetime:
 
 @pytest.fixture
 def iterator(lifetime: Lifetime, numbers: Numbers) -> BlockingIterator[int]:
-    return iterate(lifetime, numbers.items)
+    return BlockingIterator(lifetime, numbers.items())
 
 
 def test_it_pulls_one_item_at_a_time(numbers: Numbers, iterator: BlockingIterator[int]) -> None:
@@ -71,7 +70,7 @@ def test_it_ends_and_stays_ended(numbers: Numbers, iterator: BlockingIterator[in
 
 
 def test_a_loop_that_is_left_closes_the_source(lifetime: Lifetime, numbers: Numbers) -> None:
-    for number in iterate(lifetime, numbers.items):
+    for number in BlockingIterator(lifetime, numbers.items()):
         if number == 2:
             break
     gc.collect()
@@ -97,7 +96,7 @@ def test_an_interrupted_with_block_closes_the_source_in_the_background(
 
 
 def test_garbage_closes_the_source(lifetime: Lifetime, numbers: Numbers) -> None:
-    kept: list[object] = [iterate(lifetime, numbers.items)]
+    kept: list[object] = [BlockingIterator(lifetime, numbers.items())]
     assert isinstance(kept[0], BlockingIterator)
     next(kept[0])
     kept.append(kept)  # a cycle
@@ -117,7 +116,7 @@ def test_an_error_of_the_source_comes_out_of_the_loop_and_ends_it(lifetime: Life
         yield 1
         raise LookupError("the source is gone")
 
-    iterator = iterate(lifetime, broken)
+    iterator = BlockingIterator(lifetime, broken())
     assert next(iterator) == 1
     with pytest.raises(LookupError, match="the source is gone"):
         next(iterator)
@@ -153,7 +152,7 @@ def test_closing_waits_for_the_step_whose_caller_was_interrupted(
     async def release() -> None:
         released.set()
 
-    iterator = Interrupting(lifetime, drained)
+    iterator = Interrupting(lifetime, drained())
     with pytest.raises(Interrupted):
         next(iterator)
     assert seen == []
