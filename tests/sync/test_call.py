@@ -344,6 +344,17 @@ def test_an_interruption_after_the_loop_has_closed_goes_through(
     assert len(notes_of(caught.value)) == 1
 
 
+async def test_an_end_that_the_interrupted_caller_just_missed_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    host = ThisLoop()
+    call = Call(host, five)
+    call.start()
+    for _ in range(3):  # its start, its first step, its end
+        await asyncio.sleep(0)
+    assert (call.ended, caplog.messages) == (True, [])
+    call._detach()
+    assert caplog.messages == ["An interrupted call has ended. The call had just returned 5"]
+
+
 async def test_a_call_cancelled_before_its_first_step_runs_nothing() -> None:
     host = ThisLoop()
     ran = []
