@@ -75,15 +75,15 @@ class BlockingBulkRun(BlockingIterator[OrderOutcome]):
 
     def _call_on_loop(self, method: Callable[[], None]) -> None:
         """Call a method of the run on its loop, or here if the run has not begun."""
-        portal = self._source.portal
-        if portal is None or portal is not current_portal():
-            method()
-            return
 
         async def call() -> None:
             method()
 
-        portal.call(call)
+        portal = self._source.portal
+        if portal is not None and portal is current_portal():
+            portal.call(call)
+        else:
+            method()
 
     def _new_step(self, portal: Portal, function: Callable[[], Awaitable[R]]) -> Call[R]:
         return _Step(portal, function, self._lifetime, run=self._run, puller=self._puller)
@@ -178,12 +178,13 @@ class _InputPuller:
         self._events.put(step)
 
     def _answer(self, pull: _Pull) -> None:
+        loop = pull.get_loop()
         try:
             request = next(self._requests, None)
         except Exception as error:  # noqa: BLE001 - the run raises it to whoever iterates the run
-            pull.get_loop().call_soon_threadsafe(_resolve, pull, None, error)
+            loop.call_soon_threadsafe(_resolve, pull, pull.set_exception, error)
         else:
-            pull.get_loop().call_soon_threadsafe(_resolve, pull, request, None)
+            loop.call_soon_threadsafe(_resolve, pull, pull.set_result, request)
 
 
 async def _pulled(events: SimpleQueue[_Pull | Call[Any]]) -> AsyncIterator[Request]:
@@ -197,10 +198,6 @@ async def _pulled(events: SimpleQueue[_Pull | Call[Any]]) -> AsyncIterator[Reque
         yield request
 
 
-def _resolve(pull: _Pull, request: Request | None, error: Exception | None) -> None:
-    if pull.done():  # the run was stopped meanwhile
-        return
-    if error is None:
-        pull.set_result(request)
-    else:
-        pull.set_exception(error)
+def _resolve(pull: _Pull, resolve: Callable[[R], None], value: R) -> None:
+    if not pull.done():  # it is when the run was stopped meanwhile
+        resolve(value)

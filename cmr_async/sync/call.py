@@ -215,8 +215,7 @@ class Call(Generic[R]):
         notes = self.notes()
         sent = "." if notes else ", and no order had been sent."
         cancelled = ClientStateError(f"The interpreter is exiting: the call was cancelled{sent}")
-        for note in notes:
-            cancelled.add_note(note)
+        cancelled.__notes__ = notes
         return cancelled
 
 

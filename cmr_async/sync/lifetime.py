@@ -64,9 +64,7 @@ class Lifetime:
         call.start(background=True)
 
     def _remember(self, call: Call[Any]) -> None:
-        for other in list(self._background):  # a copy: other threads add as well
-            if other.ended:
-                self._background.discard(other)
+        self._background -= {other for other in list(self._background) if other.ended}  # other threads add as well
         self._background.add(call)
 
     def close(self, *, wait: bool = True) -> None:

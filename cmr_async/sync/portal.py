@@ -15,15 +15,13 @@ import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent import futures
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from ..errors import ClientStateError, ConfigurationError
 from ..forks import in_forked_child, leave_to_parent
 from .call import Call
-
-if TYPE_CHECKING:
-    from ..client import AsyncClient
 
 __all__ = ["Portal", "current_portal", "running_portal", "use_uvloop"]
 
@@ -42,7 +40,7 @@ _MAIN_THREAD_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGUSR1", "SI
 
 
 class Closable(Protocol):
-    """Something that is closed at the exit of the interpreter."""
+    """A client or an iterator, which is closed at the exit of the interpreter."""
 
     async def close(self) -> None:
         """Close it; runs on the loop."""
@@ -56,12 +54,11 @@ class Portal:
         #: Runs in the portal's thread.
         self.loop: asyncio.AbstractEventLoop = (_import_uvloop() if uvloop else asyncio).new_event_loop()
         #: Clients that may hold connections on this loop. They stay alive here until they are closed.
-        self.clients: set[AsyncClient] = set()
+        self.clients: set[Closable] = set()
         #: Iterators that were begun and not yet closed.
         self.sources: set[Closable] = set()
         #: Calls under way; touched by the loop's thread only.
         self.calls: set[Call[Any]] = set()
-        self._winding_down: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._serve, name="cmr-async-portal", daemon=True)
         try:
             self._thread.start()
@@ -91,7 +88,7 @@ class Portal:
                 "ever. Make the call on another thread."
             )
 
-    async def close(self, client: AsyncClient, *, after: Iterable[Call[Any]] = ()) -> None:
+    async def close(self, client: Closable, *, after: Iterable[Call[Any]] = ()) -> None:
         """Close a client once the given calls have ended; runs on the loop."""
         for call in after:
             await call.wait_on_loop()
@@ -100,13 +97,8 @@ class Portal:
 
     def stop(self) -> None:
         """End everything at the exit of the interpreter, within a bounded time."""
-        wound_down = threading.Event()
-
-        def start() -> None:
-            self._winding_down = self.loop.create_task(self._wind_down(wound_down))
-
-        self.loop.call_soon_threadsafe(start)
-        if wound_down.wait(_EXIT_GRACE + 2 * _CANCEL_GRACE):
+        wound_down = asyncio.run_coroutine_threadsafe(self._wind_down(), self.loop)
+        if futures.wait({wound_down}, timeout=_EXIT_GRACE + 2 * _CANCEL_GRACE).done:
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join(_CANCEL_GRACE)
             if not self._thread.is_alive():
@@ -119,7 +111,7 @@ class Portal:
             signal.pthread_sigmask(signal.SIG_BLOCK, signals)
         self.loop.run_forever()
 
-    async def _wind_down(self, done: threading.Event) -> None:
+    async def _wind_down(self) -> None:
         try:
             async with asyncio.timeout(_EXIT_GRACE):
                 # Calls before generators, which cannot be closed while they run. Nothing is cancelled twice: the second
@@ -141,8 +133,6 @@ class Portal:
             for client in list(self.clients):
                 with suppress(Exception):
                     await client.close()
-        finally:
-            done.set()
 
 
 def current_portal() -> Portal | None:

@@ -8,11 +8,11 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from cmr_async import AsyncClient, ClientStateError, ConfigurationError, forks
+from cmr_async import ClientStateError, ConfigurationError, forks
 from cmr_async.sync import portal as portal_module
 from cmr_async.sync.call import Call
 from cmr_async.sync.portal import Portal, current_portal, running_portal, use_uvloop
@@ -54,10 +54,6 @@ class FakeClient:
             raise self._error
 
 
-def client(closed: list[str], name: str = "client", error: Exception | None = None) -> AsyncClient:
-    return cast("AsyncClient", FakeClient(closed, name, error))
-
-
 def run_aside(portal: Portal, function: Any) -> tuple[threading.Thread, list[BaseException]]:
     """Run a call in a thread of its own; return once it is under way, with the errors that it will end with."""
     begun = threading.Event()
@@ -81,7 +77,7 @@ def run_aside(portal: Portal, function: Any) -> tuple[threading.Thread, list[Bas
 
 def wind_down(portal: Portal) -> None:
     """Do what `stop` does on the loop; the thread goes on."""
-    asyncio.run_coroutine_threadsafe(portal._wind_down(threading.Event()), portal.loop).result(20)
+    asyncio.run_coroutine_threadsafe(portal._wind_down(), portal.loop).result(20)
 
 
 def test_it_runs_coroutines_on_a_daemon_thread_of_its_own(portal: Portal) -> None:
@@ -119,7 +115,7 @@ def test_it_closes_a_client_after_the_calls_that_need_it(portal: Portal) -> None
         asyncio.get_running_loop().call_soon(released.set)
         await portal.close(fake, after=[call])
 
-    fake = client(closed)
+    fake = FakeClient(closed)
     portal.clients.add(fake)
     call = Call(portal, held)
     call.start()
@@ -143,7 +139,7 @@ def test_its_stop_cancels_the_calls_that_wait(portal: Portal) -> None:
 
 def test_its_stop_closes_iterators_before_clients(portal: Portal) -> None:
     closed: list[str] = []
-    portal.clients.add(client(closed))
+    portal.clients.add(FakeClient(closed))
     portal.sources.add(FakeClient(closed, "iterator", LookupError("it cannot be closed")))
     portal.stop()
     assert closed == ["iterator", "client"]
@@ -206,7 +202,7 @@ def test_its_stop_gives_up_after_a_bounded_time_and_closes_the_clients(
     async def release() -> None:
         released.set()
 
-    portal.clients |= {client(closed, "one", LookupError("it cannot be closed")), client(closed, "other")}
+    portal.clients |= {FakeClient(closed, "one", LookupError("it cannot be closed")), FakeClient(closed, "other")}
     aside, _ = run_aside(portal, order)
     with monkeypatch.context() as patched:
         patched.setattr(portal_module, "_EXIT_GRACE", 0)
