@@ -1,10 +1,10 @@
-"""What a blocking call costs over a bare `await` of the same method: the same draft, the same loopback server.
+"""Measure what a blocking call costs over a bare `await` of the same method, on the same loopback server.
 
     python benchmarks/blocking_overhead.py [--rounds 3] [--calls 2000] [--uvloop]
 
 Each contender makes its calls one after the other, and its figure is the median latency of a call: the difference is
-the way into the loop's thread and back. The server is a process of its own. Contenders take turns; the medians of the
-rounds are compared. `8 threads`: the time that each call takes of the process when 8 threads share one client.
+the way to the loop's thread and back. The server is a process of its own. Contenders take turns; the medians of the
+rounds are compared. `8 threads`: the time divided by the calls when 8 threads share one client.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def blocking(url: str, calls: int) -> float:
 
 
 def threads(url: str, calls: int) -> float:
-    """Return the microseconds that one call of 8 threads on one client takes of the process."""
+    """Return the microseconds per call when 8 threads share one client."""
     with Client("bench", url, gap=0) as cmr:
         left = iter(range(calls))
 

@@ -1,7 +1,7 @@
-"""What happens in a forked child, in one place: who must start anew, and what has to be left to the parent.
+"""Fork hooks: what a forked child starts anew, and what it must leave to its parent.
 
-The child shares the parent's epoll instance; closing an inherited connection would take it out of there, and the
-parent would never hear its answer. So not even destructors may run on what a child inherits.
+The child shares the parent's epoll instance: closing an inherited connection would remove it from there, and the
+parent would never receive its answer. So not even destructors may run on what a child inherits.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ _callbacks: list[Callable[[], None]] = []
 
 
 def in_forked_child(callback: Callable[[], None]) -> Callable[[], None]:
-    """Call a function in every child that this process forks, before the child runs anything else. A decorator."""
+    """Decorate a function to run in every child that this process forks, before the child runs anything else."""
     _callbacks.append(callback)
     return callback
 
 
 def leave_to_parent(*things: object) -> None:
-    """Keep in this process for ever what belongs to the parent."""
+    """Keep the parent's objects alive in this process for ever, so that their destructors never run."""
     _inherited.extend(things)
 
 
@@ -33,12 +33,12 @@ def _after_fork() -> None:
 
 
 def _never_destruct() -> None:
-    """Take a reference that is never given back: module globals are destructed when the interpreter exits."""
+    """Take a reference that is never released: module globals are destroyed when the interpreter exits."""
     try:
         import ctypes  # noqa: PLC0415 - only after a fork
 
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(_inherited))
-    except (ImportError, AttributeError):  # an interpreter without ctypes: they live until the exit
+    except (ImportError, AttributeError):  # an interpreter without ctypes: the objects live until its exit
         pass
 
 

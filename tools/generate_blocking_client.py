@@ -1,11 +1,10 @@
-"""Makes `cmr_async/sync/client.py` from the async classes: `python tools/generate_blocking_client.py` rewrites it.
+"""Generate `cmr_async/sync/client.py` from the async classes: `python tools/generate_blocking_client.py` rewrites it.
 
-Checked code generation rather than a `ParamSpec` wrapper around each method, because editors then show real
-methods: signature, docstring in its blocking words and "go to definition", also for overloads and keyword-only
-arguments. It cannot drift: every generated method goes through `Lifetime.call(async method, ...)`, whose
-`ParamSpec` lets mypy and pyright compare both signatures, and a test renders the file again and compares it.
-A new resource, method or argument needs no work beyond running the command. What it has no rule for is an error
-here, never a silent gap.
+Generated code rather than a `ParamSpec` wrapper around each method, because editors then show real methods: the
+signature, a docstring for blocking callers and "go to definition", also for overloads and keyword-only arguments.
+It cannot drift: every generated method calls the async one, directly or by `Lifetime.call`, whose `ParamSpec` lets
+mypy and pyright compare both signatures, and a test renders the file again and compares it. A new resource, method
+or argument needs no work beyond running the command. Whatever the generator has no rule for is an error.
 """
 
 from __future__ import annotations
@@ -22,11 +21,10 @@ from types import ModuleType
 import attrs
 
 if __name__ == "__main__":
-    # The file may no longer fit the async classes; then it must not stop its own repair
+    # A file that no longer fits the async classes cannot be imported, and must not prevent its own repair
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    for module, names in {"sync": ("Client",)}.items():
-        sys.modules[f"cmr_async.{module}"] = stub = ModuleType(module)
-        vars(stub).update(dict.fromkeys(names))
+    sys.modules["cmr_async.sync"] = stub = ModuleType("sync")
+    vars(stub)["Client"] = None
 
 from cmr_async.client import AsyncClient
 
@@ -36,14 +34,11 @@ TARGET = Path(__file__).parents[1] / "cmr_async" / "sync" / "client.py"
 _PACKAGE = "cmr_async"
 _WIDTH = 120
 
-#: Settings of the constructor that the blocking client cannot have: such objects belong to an event loop, and
-#: its loop is not the caller's.
+#: Settings of the constructor that the blocking client lacks: such objects belong to an event loop, and the
+#: caller has none.
 LEFT_OUT = ("session", "connector")
 
-#: Return type of an async method to that of its blocking form, beside async iterators.
-_RETURNS = {"BulkRun": "BlockingBulkRun"}
-
-#: The words of async docstrings, in their blocking form. Applied in this order.
+#: Phrases of async docstrings and their blocking forms, applied in this order.
 _PHRASES = (
     ("Asynchronous client", "Blocking client"),
     (
@@ -63,7 +58,7 @@ _PHRASES = (
     ("an async iterator", "an iterator"),
 )
 
-#: Words that a blocking docstring has no use for. A docstring with one of them needs a phrase above.
+#: Words that mean nothing to a blocking caller. A docstring with one of them needs a phrase above.
 _FOREIGN = re.compile(
     r"\bawait|\basyncio|coroutine|another event loop|\basynchronous client|\basync (for|with)\b", re.IGNORECASE
 )
@@ -89,13 +84,13 @@ class Resource:
 
 
 def adapt(docstring: str) -> str:
-    """Say an async docstring in blocking words.
+    """Rewrite an async docstring for blocking callers.
 
     Raises:
         ValueError: It has words that mean nothing to a blocking caller; `_PHRASES` needs an entry for them.
     """
-    for said, instead in _PHRASES:
-        docstring = docstring.replace(said, instead)
+    for phrase, blocking in _PHRASES:
+        docstring = docstring.replace(phrase, blocking)
     if foreign := _FOREIGN.search(docstring):
         raise ValueError(f"{foreign[0]!r} means nothing to a blocking caller; add to _PHRASES:\n{docstring}")
     return docstring
@@ -122,7 +117,7 @@ def render() -> str:
     """Return the text of `client.py`."""
     writer = _Writer()
     found = resources()
-    # The client last: on the class its groups are made already, for `create_autospec(Client)`
+    # The client comes last: its class attributes are instances of the other classes
     body = [*(writer.resource(one.cls) for one in found), writer.client(found)]
     names = ["Client", *(one.cls.__name__ for one in found)]
     exports = "__all__ = [" + ", ".join(f'"{name}"' for name in sorted(names)) + "]"
@@ -133,7 +128,7 @@ def render() -> str:
 
 
 class _Writer:
-    """Writes classes and collects the imports that they need."""
+    """Writes the classes and collects the imports that they need."""
 
     def __init__(self) -> None:
         self._imports: dict[tuple[int, str], set[str]] = {
@@ -223,32 +218,43 @@ class _Writer:
         doc = _docstring(cls, method, 8)
         returns = _text(method.returns, module)
         arguments = self._arguments(method, module)
-        passed = [f"self._async.{method.name}", *(one.passed for one in arguments if one.passed)]
         if decorators == ["property"]:
             head = f"    @property\n    def {method.name}(self) -> {self._named(returns, method.returns, module)}:"
             return f"{head}\n{doc}        return self._async.{method.name}\n"
         if decorators:
             raise ValueError(f"{cls.__name__}.{method.name}: no rule for {decorators}")
-        iterated = re.fullmatch(r"Async(?:Iterator|Iterable|Generator)\[(.*?)(?:, None)?\]", returns)
-        takes_source = any("Requests" in one.text or "AsyncIter" in one.text for one in arguments)
-        if returns in _RETURNS:
-            self._imports.setdefault((1, "bulk"), set()).add(_RETURNS[returns])
-            returns, how = _RETURNS[returns], "submit" if takes_source else "go"
-        elif takes_source:
+        iterated = re.fullmatch(r"AsyncGenerator\[(.*), None\]", returns)
+        source = next((one.name for one in arguments if re.search("Requests|AsyncIter", one.text)), "")
+        passed = ["pulled" if one.name == source else one.passed for one in arguments if one.passed]
+        if returns == "BulkRun":
+            names, puller = ({"pull_in_caller"}, ", puller") if source else (set[str](), "")
+            self._imports.setdefault((1, "bulk"), set()).update({"BlockingBulkRun"} | names)
+            returns = "BlockingBulkRun"
+            lines = [
+                *([f"        pulled, puller = pull_in_caller({source})"] if source else []),
+                _layout(f"        run = self._async.{method.name}(", passed, ")"),
+                f"        return BlockingBulkRun(self._lifetime, run{puller})",
+            ]
+        elif source:
             raise ValueError(f"{cls.__name__}.{method.name}: an input must be pulled in the caller's thread")
         elif iterated:
             self._imports.setdefault((1, "iterator"), set()).add("BlockingIterator")
             self._named(iterated[1], method.returns, module)
-            returns, how = f"BlockingIterator[{iterated[1]}]", "iterate"
+            returns = f"BlockingIterator[{iterated[1]}]"
+            lines = [
+                _layout(f"        items = self._async.{method.name}(", passed, ")"),
+                "        return BlockingIterator(self._lifetime, items)",
+            ]
+        elif returns.startswith("Async"):
+            raise ValueError(f"{cls.__name__}.{method.name}: only an AsyncGenerator[..., None] can be closed")
         elif isinstance(method, ast.AsyncFunctionDef):
             self._named(returns, method.returns, module)
-            how = "call"
+            keyword = "" if returns == "None" else "return "
+            lines = [_layout(f"        {keyword}self._lifetime.call(", [f"self._async.{method.name}", *passed], ")")]
         else:
             raise ValueError(f"{cls.__name__}.{method.name}: no rule for a plain method that returns {returns}")
         head = _layout(f"    def {method.name}(", [one.text for one in arguments], f") -> {returns}:")
-        keyword = "" if returns == "None" else "return "
-        call = _layout(f"        {keyword}self._lifetime.{how}(", passed, ")")
-        return f"{head}\n{doc}{call}\n"
+        return "\n".join([head, doc.rstrip("\n"), *lines]) + "\n"
 
     def _named(self, text: str, node: ast.AST | None, module: ModuleType) -> str:
         """Import what an expression names, and return it."""
@@ -261,36 +267,18 @@ class _Writer:
         body = ast.parse(inspect.getsource(module)).body
         guarded = [one for entry in body if isinstance(entry, ast.If) for one in entry.body]
         for statement in [*body, *guarded]:
-            if isinstance(statement, ast.ImportFrom):
-                for alias in statement.names:
-                    if (alias.asname or alias.name) == name:
-                        self._add_from(
-                            self._typing if statement in guarded else self._imports, statement, alias, module
-                        )
-                        return
-            elif isinstance(statement, ast.Import):
-                for alias in statement.names:
-                    if (alias.asname or alias.name) == name:
-                        as_name = f" as {alias.asname}" if alias.asname else ""
-                        self._imports[0, alias.name + as_name] = set()
-                        return
+            for alias in statement.names if isinstance(statement, ast.Import | ast.ImportFrom) else ():
+                if (alias.asname or alias.name) != name:
+                    continue
+                text = alias.name + (f" as {alias.asname}" if alias.asname else "")
+                if isinstance(statement, ast.ImportFrom):
+                    imports = self._typing if statement in guarded else self._imports
+                    imports.setdefault(_imported_from(statement, module), set()).add(text)
+                else:
+                    self._imports[0, text] = set()
+                return
         if name in vars(module):
             self._imports.setdefault((2, module.__name__.removeprefix(f"{_PACKAGE}.")), set()).add(name)
-
-    def _add_from(
-        self,
-        imports: dict[tuple[int, str], set[str]],
-        statement: ast.ImportFrom,
-        alias: ast.alias,
-        module: ModuleType,
-    ) -> None:
-        text = alias.name + (f" as {alias.asname}" if alias.asname else "")
-        if not statement.level:
-            imports.setdefault((0, statement.module or ""), set()).add(text)
-            return
-        package = (module.__package__ or "").split(".")
-        absolute = ".".join([*package[: len(package) - statement.level + 1], *filter(None, [statement.module])])
-        imports.setdefault((2, absolute.removeprefix(_PACKAGE).lstrip(".")), set()).add(text)
 
     def _arguments(
         self, method: ast.FunctionDef | ast.AsyncFunctionDef, module: ModuleType, *, without: tuple[str, ...] = ()
@@ -340,6 +328,15 @@ def _class(cls: type) -> tuple[ast.ClassDef, ModuleType]:
         if isinstance(node, ast.ClassDef) and node.name == cls.__name__:
             return node, module
     raise ValueError(f"{cls.__name__} is not at the top level of its module")
+
+
+def _imported_from(statement: ast.ImportFrom, module: ModuleType) -> tuple[int, str]:
+    """Return level and module of an import, as seen from `cmr_async/sync`."""
+    if not statement.level:
+        return 0, statement.module or ""
+    package = (module.__package__ or "").split(".")
+    absolute = ".".join([*package[: len(package) - statement.level + 1], *filter(None, [statement.module])])
+    return 2, absolute.removeprefix(_PACKAGE).lstrip(".")
 
 
 def _methods(node: ast.ClassDef) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:

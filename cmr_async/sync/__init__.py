@@ -1,4 +1,4 @@
-"""The blocking twin of the async client, for code without an event loop of its own."""
+"""The blocking client, for code without an event loop of its own."""
 
 from .bulk import BlockingBulkRun
 from .client import Client

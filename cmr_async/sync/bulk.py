@@ -7,17 +7,19 @@ their threads), and a slow generator does not hold up the loop, which is shared 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from ..bulk import BulkRun, BulkSummary, OrderOutcome, OrderRequest
 from ..bulk.feeds import Request, Requests
-from .iterator import BlockingIterator, Owner, _End, _Source
-from .portal import WAKE_EVERY, Call, Portal, current_portal
+from .call import WAKE_EVERY, Call
+from .iterator import BlockingIterator
+from .lifetime import Lifetime
+from .portal import Portal, current_portal
 
-__all__ = ["BlockingBulkRun"]
+__all__ = ["BlockingBulkRun", "pull_in_caller"]
 
 R = TypeVar("R")
 
@@ -30,13 +32,11 @@ class BlockingBulkRun(BlockingIterator[OrderOutcome]):
     after Ctrl-C, and when the run is garbage, it happens in the background.
     """
 
-    def __init__(self, lifetime: Owner, submit: Callable[[Requests], BulkRun], requests: Requests) -> None:
-        """Prepare a run; nothing is sent before the first outcome is asked for. See `Bulk.submit`."""
-        # Of a list or tuple no code of the caller runs when it is pulled
-        direct = isinstance(requests, list | tuple)
-        self._feed = None if direct or isinstance(requests, AsyncIterable) else _Feed(requests)
-        self._run = run = submit(requests if self._feed is None else self._feed.requests())
-        super().__init__(lifetime, lambda: run)
+    def __init__(self, lifetime: Lifetime, run: BulkRun, puller: _InputPuller | None = None) -> None:
+        """Wrap a run; nothing is sent before the first outcome is asked for. See `Bulk.submit`."""
+        self._run = run
+        self._puller = puller
+        super().__init__(lifetime, _outcomes(run))
 
     def close(self) -> None:
         """Stop the run: drain what is in flight, start nothing more."""
@@ -47,11 +47,11 @@ class BlockingBulkRun(BlockingIterator[OrderOutcome]):
 
         Orders that still wait for their slot of the pace are not sent either: they end as `not_sent`.
         """
-        self._tell(partial(self._run.stop, reason))
+        self._call_on_loop(partial(self._run.stop, reason))
 
     def give_up(self) -> None:
         """Stop waiting for the orders in flight: the iteration ends, and they are in `drained`, mostly as unknown."""
-        self._tell(self._run.give_up)
+        self._call_on_loop(self._run.give_up)
 
     @property
     def in_flight(self) -> dict[int, OrderRequest]:
@@ -73,48 +73,65 @@ class BlockingBulkRun(BlockingIterator[OrderOutcome]):
         """Outcomes that came in while the run was being left early; at most as many as the concurrency."""
         return self._run.drained
 
-    def _tell(self, what: Callable[[], None]) -> None:
-        """Tell the run something in its own loop, if it has begun there."""
+    def _call_on_loop(self, method: Callable[[], None]) -> None:
+        """Call a method of the run on its loop, or here if the run has not begun."""
+
+        async def call() -> None:
+            method()
+
         portal = self._source.portal
-        if portal is None or portal is not current_portal():
-            what()
+        if portal is not None and portal is current_portal():
+            portal.call(call)
         else:
-            portal.call(self._in_loop, what)
+            method()
 
-    async def _in_loop(self, what: Callable[[], None]) -> None:
-        what()
+    def _new_step(self, portal: Portal, function: Callable[[], Awaitable[R]]) -> Call[R]:
+        return _Step(portal, function, self._lifetime, run=self._run, puller=self._puller)
 
-    def _new_step(self, portal: Portal, source: _Source[R]) -> Call[R | _End]:
-        return _Step(portal, source.next, self._lifetime, self._run, self._feed)
+
+def pull_in_caller(requests: Requests) -> tuple[Requests, _InputPuller | None]:
+    """Return what a run takes as its input, and what pulls it in the caller's thread if that is needed."""
+    if isinstance(requests, AsyncIterable | list | tuple):  # pulling from a list or tuple runs no code of the caller's
+        return requests, None
+    puller = _InputPuller(requests)
+    return puller.requests(), puller
+
+
+async def _outcomes(run: BulkRun) -> AsyncGenerator[OrderOutcome, None]:
+    """Yield the outcomes of a run; closing this generator closes the run."""
+    async with run:
+        async for outcome in run:
+            yield outcome
 
 
 class _Step(Call[R]):
-    """One step of a run, whose waiting thread serves the input meanwhile."""
+    """One step of a run; the waiting thread pulls the input meanwhile."""
 
     def __init__(
         self,
         portal: Portal,
         function: Callable[[], Awaitable[R]],
         owner: object,
+        *,
         run: BulkRun,
-        feed: _Feed | None,
+        puller: _InputPuller | None,
     ) -> None:
         super().__init__(portal, function, owner)
-        self._bulk = run
-        self._feed = feed
+        self._bulk_run = run
+        self._puller = puller
 
     def wait(self) -> None:
-        """Wait until it has ended and pull the input meanwhile, as the run asks for it."""
-        if self._feed is None:
+        """Wait until it has ended, and meanwhile pull the input as the run asks for it."""
+        if self._puller is None:
             super().wait()
         else:
-            self._feed.serve(self)
+            self._puller.pull_until_ended(self)
 
-    def announce(self) -> None:
-        """Say that it has ended, also to a thread that waits for pulls."""
-        super().announce()
-        if self._feed is not None:
-            self._feed.wake(self)
+    def wake_caller(self) -> None:
+        """Wake the waiting thread, which may be waiting for the run to ask for input."""
+        super().wake_caller()
+        if self._puller is not None:
+            self._puller.step_ended(self)
 
     def notes(self) -> list[str]:
         """Say how the orders ended that were under way when the caller was interrupted."""
@@ -123,25 +140,29 @@ class _Step(Call[R]):
             *(
                 f"Order {outcome.index} ended as {outcome.state.value}"
                 + (f", its id: {outcome.order_id}." if outcome.order_id else ".")
-                for outcome in self._bulk.drained
+                for outcome in self._bulk_run.drained
             ),
         ]
 
 
-class _Feed:
-    """Carries items from a plain iterable, pulled in the caller's thread, to the run on the loop."""
+#: Waits on the loop for the next request; `None` when there are no more.
+_Pull = asyncio.Future[Request | None]
+
+
+class _InputPuller:
+    """Pulls a plain iterable in the caller's thread, one request each time the run on the loop asks for one."""
 
     def __init__(self, requests: Iterable[Request]) -> None:
-        self._items: Iterator[Request] = iter(requests)
-        #: Pulls that wait for an item, and steps that have ended.
-        self._events: SimpleQueue[asyncio.Future[Request | None] | Call[Any]] = SimpleQueue()
+        self._requests: Iterator[Request] = iter(requests)
+        #: Pulls that wait for their request, and steps that have ended.
+        self._events: SimpleQueue[_Pull | Call[Any]] = SimpleQueue()
 
     def requests(self) -> AsyncIterable[Request]:
-        """Return the side of the loop, which does not keep the iterable alive."""
+        """Return what the run iterates on the loop; it does not keep the caller's iterable alive."""
         return _pulled(self._events)
 
-    def serve(self, step: Call[Any]) -> None:
-        """Pull items as they are asked for until the step has ended; runs in the caller's thread."""
+    def pull_until_ended(self, step: Call[Any]) -> None:
+        """Pull requests as the run asks for them until the step has ended; runs in the caller's thread."""
         while True:
             try:
                 event = self._events.get(timeout=WAKE_EVERY if WAKE_EVERY > 0 else None)
@@ -150,36 +171,33 @@ class _Feed:
             if event is step:
                 return
             if isinstance(event, asyncio.Future) and not event.done():
-                self._supply(event)
+                self._answer(event)
 
-    def wake(self, step: Call[Any]) -> None:
-        """Say that a step has ended; runs on the loop's thread."""
+    def step_ended(self, step: Call[Any]) -> None:
+        """Tell the caller's thread that a step has ended; runs on the loop's thread."""
         self._events.put(step)
 
-    def _supply(self, asked: asyncio.Future[Request | None]) -> None:
+    def _answer(self, pull: _Pull) -> None:
+        loop = pull.get_loop()
         try:
-            item = next(self._items, None)
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever iterates the run, by way of the run
-            asked.get_loop().call_soon_threadsafe(_settle, asked, None, error)
+            request = next(self._requests, None)
+        except Exception as error:  # noqa: BLE001 - the run raises it to whoever iterates the run
+            loop.call_soon_threadsafe(_resolve, pull, pull.set_exception, error)
         else:
-            asked.get_loop().call_soon_threadsafe(_settle, asked, item, None)
+            loop.call_soon_threadsafe(_resolve, pull, pull.set_result, request)
 
 
-async def _pulled(events: SimpleQueue[asyncio.Future[Request | None] | Call[Any]]) -> AsyncIterator[Request]:
+async def _pulled(events: SimpleQueue[_Pull | Call[Any]]) -> AsyncIterator[Request]:
     loop = asyncio.get_running_loop()
     while True:
-        asked: asyncio.Future[Request | None] = loop.create_future()
-        events.put(asked)
-        item = await asked
-        if item is None:
+        pull: _Pull = loop.create_future()
+        events.put(pull)
+        request = await pull
+        if request is None:
             return
-        yield item
+        yield request
 
 
-def _settle(asked: asyncio.Future[Request | None], item: Request | None, error: Exception | None) -> None:
-    if asked.done():  # the run was stopped meanwhile
-        return
-    if error is None:
-        asked.set_result(item)
-    else:
-        asked.set_exception(error)
+def _resolve(pull: _Pull, resolve: Callable[[R], None], value: R) -> None:
+    if not pull.done():  # it is when the run was stopped meanwhile
+        resolve(value)

@@ -24,7 +24,7 @@ from ..resources.orders import Orders as AsyncOrders
 from ..resources.subscriptions import Subscriptions as AsyncSubscriptions
 from ..resources.users import Users as AsyncUsers
 from ..transport import Timeouts
-from .bulk import BlockingBulkRun
+from .bulk import BlockingBulkRun, pull_in_caller
 from .iterator import BlockingIterator
 from .lifetime import NO_LIFETIME, BlockingClient, Lifetime, as_tuple
 
@@ -249,13 +249,11 @@ class Bulk:
             ConfigurationError: A number is out of range. Errors of single orders are in their outcomes.
             JournalError: While iterating: the journal cannot be used; orders in flight are drained first.
         """
-        return self._lifetime.submit(
-            self._async.submit,
-            requests,
-            journal=journal,
-            concurrency=concurrency,
-            stop_after_unknown=stop_after_unknown,
+        pulled, puller = pull_in_caller(requests)
+        run = self._async.submit(
+            pulled, journal=journal, concurrency=concurrency, stop_after_unknown=stop_after_unknown
         )
+        return BlockingBulkRun(self._lifetime, run, puller)
 
     def process(
         self,
@@ -283,13 +281,10 @@ class Bulk:
             ConfigurationError: A number is out of range, or while iterating: the journal is missing.
             JournalError: While iterating: the journal cannot be used.
         """
-        return self._lifetime.go(
-            self._async.process,
-            journal,
-            references=as_tuple(references),
-            concurrency=concurrency,
-            stop_after_unknown=stop_after_unknown,
+        run = self._async.process(
+            journal, references=as_tuple(references), concurrency=concurrency, stop_after_unknown=stop_after_unknown
         )
+        return BlockingBulkRun(self._lifetime, run)
 
     def reconcile(
         self, journal: JournalLike, *, settle: float = 900.0, events: Iterable[Mapping[str, Any]] = ()
@@ -313,7 +308,8 @@ class Bulk:
             ConfigurationError: There is no journal.
             ClientStateError: The client is closed, or this is its loop's own thread.
         """
-        return self._lifetime.iterate(self._async.reconcile, journal, settle=settle, events=as_tuple(events))
+        items = self._async.reconcile(journal, settle=settle, events=as_tuple(events))
+        return BlockingIterator(self._lifetime, items)
 
     def resubmit(
         self,

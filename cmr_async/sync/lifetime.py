@@ -1,19 +1,16 @@
-"""What the classes of the blocking twin stand on: how their calls reach the portal, and how long a client lives."""
+"""The lifetime of a blocking client: how its calls reach the portal, and when its connections close."""
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import Any, Concatenate, NoReturn, ParamSpec, Self, TypeVar, cast, overload
+from typing import Any, NoReturn, ParamSpec, Self, TypeVar, cast, overload
 
-from ..bulk import BulkRun
-from ..bulk.feeds import Requests
 from ..client import AsyncClient
 from ..errors import ClientStateError
-from .bulk import BlockingBulkRun
-from .iterator import BlockingIterator
-from .portal import Call, Portal, current_portal, running_portal
+from .call import Call
+from .portal import Portal, current_portal, running_portal
 
 __all__ = ["NO_LIFETIME", "BlockingClient", "Lifetime", "as_tuple"]
 
@@ -22,10 +19,13 @@ R = TypeVar("R")
 
 
 class Lifetime:
-    """The lifetime of one client, shared by all that is made from it: connections close when the last of it is gone."""
+    """The lifetime of one client, shared by its groups of calls and iterators.
+
+    The connections close by `close()`, or when the client and everything made from it is garbage.
+    """
 
     def __init__(self, client: AsyncClient) -> None:
-        """Tie an async client to the lifetime of its blocking twin."""
+        """Start the lifetime of a blocking client that wraps an async one."""
         self._client = client
         self._closed = False
         self._background: set[Call[Any]] = set()
@@ -34,28 +34,7 @@ class Lifetime:
 
     def call(self, function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a coroutine function of the async client and wait for its result."""
-        return self.run(Call(self.portal(), lambda: function(*args, **kwargs), self))
-
-    def iterate(
-        self, function: Callable[P, AsyncIterator[R]], /, *args: P.args, **kwargs: P.kwargs
-    ) -> BlockingIterator[R]:
-        """Return a plain iterator over an async one; nothing runs before its first item is asked for."""
-        return BlockingIterator(self, lambda: function(*args, **kwargs))
-
-    def submit(
-        self,
-        function: Callable[Concatenate[Requests, P], BulkRun],
-        requests: Requests,
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> BlockingBulkRun:
-        """Return a bulk run whose plain iterable is pulled in the thread that iterates the run."""
-        return BlockingBulkRun(self, lambda source: function(source, *args, **kwargs), requests)
-
-    def go(self, function: Callable[P, BulkRun], /, *args: P.args, **kwargs: P.kwargs) -> BlockingBulkRun:
-        """Return a bulk run that has no input of the caller's."""
-        return BlockingBulkRun(self, lambda _: function(*args, **kwargs), ())
+        return self.wait_for(Call(self.portal(), lambda: function(*args, **kwargs), self))
 
     def portal(self) -> Portal:
         """Return the portal that serves this client in this process.
@@ -70,8 +49,8 @@ class Lifetime:
         portal.clients.add(self._client)
         return portal
 
-    def run(self, call: Call[R]) -> R:
-        """Run a call; when its caller is interrupted, remember that it may go on in the background."""
+    def wait_for(self, call: Call[R]) -> R:
+        """Run a call and wait for it; when its caller is interrupted, remember that it may go on in the background."""
         try:
             return call.run()
         except BaseException:
@@ -79,28 +58,26 @@ class Lifetime:
                 self._remember(call)
             raise
 
-    def later(self, call: Call[Any]) -> None:
+    def run_in_background(self, call: Call[Any]) -> None:
         """Run a call in the background."""
         self._remember(call)
         call.start(background=True)
 
     def _remember(self, call: Call[Any]) -> None:
-        for other in list(self._background):  # a copy: other threads add as well
-            if other.ended:
-                self._background.discard(other)
+        self._background -= {other for other in list(self._background) if other.ended}  # other threads add as well
         self._background.add(call)
 
     def close(self, *, wait: bool = True) -> None:
         """Close the connections once nothing in the background needs them any more.
 
         Args:
-            wait: Wait for that. Without, it happens in the background.
+            wait: Wait until they are closed; `False` closes them in the background.
         """
         self._closed = True
         portal = current_portal()
         if portal is None or self._client not in portal.clients:
             return  # nothing was opened in this process
-        before = [call for call in self._background if call.portal is portal and not call.ended]
+        before = [call for call in self._background if call.host is portal and not call.ended]
         self._background.clear()
         call = Call(portal, lambda: portal.close(self._client, after=before), self, cancels=False)
         if wait:
@@ -115,12 +92,12 @@ def as_tuple(items: Iterable[R]) -> tuple[R, ...]: ...
 @overload
 def as_tuple(items: Iterable[R] | None) -> tuple[R, ...] | None: ...
 def as_tuple(items: Iterable[R] | None) -> tuple[R, ...] | None:
-    """Read a small iterable in the caller's thread, where a database behind it may belong."""
+    """Read a small iterable in the caller's thread: a database behind it may belong to that thread."""
     return None if items is None else tuple(items)
 
 
 def _close_later(client: AsyncClient) -> None:
-    """Close a client that was left without `close()`; runs in whatever thread collects the garbage."""
+    """Close a client that became garbage without `close()`; runs in whatever thread collects it."""
     portal = current_portal()
     if portal is not None and client in portal.clients:
         Call(portal, lambda: portal.close(client)).start(background=True)
@@ -131,7 +108,7 @@ NO_LIFETIME = cast("Lifetime", None)
 
 
 class BlockingClient:
-    """What a blocking client has beside its resources: a lifetime, and the `with` statement."""
+    """What a blocking client has besides its groups of calls: a lifetime and the `with` statement."""
 
     def __init__(self, client: AsyncClient) -> None:
         """Wrap an async client that no event loop has used yet."""
@@ -149,8 +126,8 @@ class BlockingClient:
             TypeError: Always.
         """
         raise TypeError(
-            f"A {type(self).__name__} holds a key and connections and is not pickled: "
-            "make one in each process that is spawned. After a fork the one from before goes on working."
+            f"A {type(self).__name__} holds a key and connections and cannot be pickled: make one in each spawned "
+            "process. A forked child can go on using the one made before the fork."
         )
 
     def __enter__(self) -> Self:
@@ -163,7 +140,7 @@ class BlockingClient:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close the client; after Ctrl-C without waiting for an order that had gone out."""
+        """Close the client; after Ctrl-C without waiting for orders that had been sent."""
         self._lifetime.close(wait=exc_type is None or issubclass(exc_type, Exception))
 
     def close(self) -> None:

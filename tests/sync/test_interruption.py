@@ -1,18 +1,14 @@
-"""Ctrl-C and the exit of the interpreter: the caller is back at once, and no order is lost from sight."""
+"""Ctrl-C and the exit of the interpreter, in scripts: the caller is back at once, no order is lost track of."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
-from .conftest import Scripts, Server, finish
+from .conftest import Scripts, Server, finish, first_line
 
 pytestmark = pytest.mark.slow
 
@@ -29,28 +25,8 @@ def timed(call):
 
 def interrupt(process: subprocess.Popen[str], server: Server, requests: int = 1) -> None:
     """Send SIGINT once the server has the requests."""
-    server.wait_for(lambda: len(server.users) >= requests)
-    time.sleep(0.05)
+    server.wait_for_requests(requests)
     process.send_signal(signal.SIGINT)
-
-
-def first_line(process: subprocess.Popen[str]) -> str:
-    """The first line that is printed: what is read while the server holds its answers did not wait for them."""
-    assert process.stdout is not None
-    with ended_after(process, 20):
-        return process.stdout.readline()
-
-
-@contextmanager
-def ended_after(process: subprocess.Popen[str], seconds: float) -> Iterator[None]:
-    """Kill a process that hangs, so that reading from it ends."""
-    timer = threading.Timer(seconds, process.kill)
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()
 
 
 def test_ctrl_c_in_a_read_aborts_it_at_once(scripts: Scripts) -> None:
@@ -66,9 +42,16 @@ timed(lambda: cmr.orders.status("o", user_id="a"))
 
 def test_ctrl_c_while_waiting_for_the_pace_sends_nothing(scripts: Scripts) -> None:
     with scripts.start(TIMED + """
+import asyncio
+import attrs
+async def sleep(seconds):
+    print("waiting")
+    await asyncio.sleep(seconds)
 cmr = Client("key", SERVER + "ok", gap=60)
+orders = cmr.orders._async
+orders._pipeline = attrs.evolve(orders._pipeline, sleep=sleep)
 place(cmr, "a")
-timed(lambda: [print("waiting"), place(cmr, "b")])
+timed(lambda: place(cmr, "b"))
 """) as process:  # fmt: skip
         assert first_line(process) == "waiting\n"
         interrupt(process, scripts.server)
@@ -86,7 +69,9 @@ with client("held") as cmr:
     raise SystemExit
 """) as process:  # fmt: skip
         interrupt(process, scripts.server)
-        assert first_line(process).startswith("notes: What had gone out may have been placed: do not send it again.")
+        assert first_line(process).startswith(
+            "notes: An order that had been sent may have been placed: do not send it again."
+        )
         scripts.server.release()
         printed = finish(process)
     assert "logged: An interrupted call has ended. The order for example.com was accepted." in printed
@@ -94,11 +79,11 @@ with client("held") as cmr:
     assert scripts.server.aborted == []
 
 
-def test_an_answer_that_comes_during_the_grace_is_told_by_the_interruption(scripts: Scripts) -> None:
+def test_an_answer_that_comes_right_after_the_interruption_is_in_its_notes(scripts: Scripts) -> None:
     with scripts.start(TIMED + """
 import signal
-import cmr_async.sync.portal as portal
-portal._GRACE = 20
+import cmr_async.sync.call as call
+call._GRACE = 20
 def interrupted(*_):
     print("interrupted")
     raise KeyboardInterrupt
@@ -112,17 +97,17 @@ timed(lambda: cmr.orders.create(order(), user_id="a"))
         assert finish(process) == "notes: The order for example.com was accepted. Its id: order-of-a.\n"
 
 
-def test_an_order_without_an_answer_ends_unknown_and_the_exit_does_not_hang(scripts: Scripts) -> None:
+def test_an_order_that_gets_no_answer_any_more_is_logged_as_unknown(scripts: Scripts) -> None:
     with scripts.start(TIMED + """
-from cmr_async import Timeouts
 import logging
 logging.basicConfig(stream=sys.stdout, format="logged: %(message)s")
-cmr = client("held", timeouts=Timeouts(drain=1))
+cmr = client("held")
 timed(lambda: cmr.orders.create(order(), user_id="a"))
-time.sleep(1)
+cmr.close()
 """) as process:  # fmt: skip
         interrupt(process, scripts.server)
-        assert first_line(process).startswith("notes: What had gone out may have been placed")
+        assert first_line(process).startswith("notes: An order that had been sent may have been placed")
+        scripts.server.cut()
         printed = finish(process)
     assert "outcome=unknown" in printed
     assert "logged: An interrupted call has ended. The order for example.com" in printed
@@ -138,26 +123,26 @@ timed(lambda: cmr.orders.create(order(), user_id="a"))
         interrupt(process, scripts.server)
         _, complaints = process.communicate(timeout=10)
     assert process.returncode == 0
-    assert "Left without the answers: orders that had gone out may have been placed." in complaints
+    assert "Exiting without the answers: orders that had been sent may have been placed." in complaints
     assert "Traceback" not in complaints
 
 
 def test_any_exception_in_the_waiting_thread_cancels_the_call(scripts: Scripts) -> None:
     """As a time limit of Celery does: a signal handler that raises."""
-    printed = scripts.run("""
-import os
+    with scripts.start("""
 import signal
 class Limit(Exception): pass
 def raise_limit(*_): raise Limit
 signal.signal(signal.SIGALRM, raise_limit)
 cmr = client("held")
-signal.setitimer(signal.ITIMER_REAL, 0.3)
 try:
     cmr.orders.status("o", user_id="a")
 except Limit:
     print("back")
-""")
-    assert printed == "back\n"
+""") as process:  # fmt: skip
+        scripts.server.wait_for_requests(1)
+        process.send_signal(signal.SIGALRM)
+        assert finish(process) == "back\n"
     scripts.server.wait_for(lambda: scripts.server.aborted == ["a"])
 
 
@@ -179,7 +164,7 @@ run.close()
 print("drained", sorted(outcome.order_id for outcome in run.drained), run.summary.accepted)
 """) as process:  # fmt: skip
         interrupt(process, scripts.server, requests=4)
-        assert first_line(process).startswith("notes: What had gone out may have been placed")
+        assert first_line(process).startswith("notes: An order that had been sent may have been placed")
         scripts.server.release()
         printed = finish(process)
     assert "drained ['order-of-u0', 'order-of-u1', 'order-of-u2', 'order-of-u3'] 4" in printed
@@ -229,7 +214,7 @@ next(run)
 """)  # fmt: skip
 
 
-def test_a_call_after_the_exit_has_begun_is_refused_in_words(scripts: Scripts) -> None:
+def test_a_call_after_the_exit_has_begun_is_refused_with_a_reason(scripts: Scripts) -> None:
     printed = scripts.run("""
 import atexit
 cmr = client()

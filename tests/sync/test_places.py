@@ -1,4 +1,4 @@
-"""Where legacy code runs: one way of running after the other, with warnings as errors and a time limit each."""
+"""The places where legacy code runs: scripts, notebooks, threads, forks, gunicorn and Celery, warnings as errors."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ import os
 import signal
 import socket
 import sys
-import time
-import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from .conftest import FORKS, HEAD, Scripts, finish
+from .conftest import FORKS, HEAD, Scripts, finish, first_line, tell
 
 pytestmark = pytest.mark.slow
 
@@ -114,23 +112,30 @@ assert os.waitpid(pid, 0)[1] == 0
 @needs_fork
 def test_a_child_that_leaves_the_client_alone_does_not_disturb_the_parent(scripts: Scripts) -> None:
     """Its destructors, run at its exit, must not take the parent's connections from the shared epoll."""
-    scripts.run("""
+    scripts.server.release("kept open", "on the kept connection", "after")
+    with scripts.start("""
 import gc
-cmr = client("slow")
+cmr = client("held")
 thread = threading.Thread(target=place, args=(cmr, "in flight"))
 cmr.orders.status("o", user_id="kept open")
 thread.start()
-time.sleep(0.1)
+assert input() == "in flight"
 pid = os.fork()
 if not pid:
     del cmr
     gc.collect()
     sys.exit()
-os.waitpid(pid, 0)
+assert os.waitpid(pid, 0)[1] == 0
+print("the child has gone")
 thread.join()
 cmr.orders.status("o", user_id="on the kept connection")
 place(cmr, "after")
-""")
+""") as process:  # fmt: skip
+        scripts.server.wait_for_requests(2)
+        tell(process, "in flight")
+        assert first_line(process) == "the child has gone\n"
+        scripts.server.release()
+        finish(process)
     assert scripts.server.users == ["kept open", "in flight", "on the kept connection", "after"]
 
 
@@ -177,17 +182,18 @@ def application(environ, start_response):
     return [str(os.getpid()).encode()]
 """
     )
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    arguments = ["-b", f"127.0.0.1:{port}", "-w", "2", "--log-level", "critical", *(["--preload"] if preload else [])]
-    run = [sys.executable, "-W", "error:::cmr_async", *FORKS, "-m", "gunicorn", *arguments, "web:application"]
-    with scripts.command(*run) as process:
-        try:
-            with ThreadPoolExecutor(8) as pool:
-                pids = set(pool.map(_get, [f"http://127.0.0.1:{port}/?u{number}." for number in range(41)]))
-        finally:
-            process.send_signal(signal.SIGTERM)
-            finish(process)
+    with socket.create_server(("127.0.0.1", 0)) as listening:  # bound here, so no request comes too early
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/?u"
+        bind = ["-b", f"fd://{listening.fileno()}", "-w", "2", "--log-level", "critical"]
+        run = [sys.executable, "-W", "error:::cmr_async", *FORKS, "-m", "gunicorn", *bind]
+        run += [*(["--preload"] if preload else []), "web:application"]
+        with scripts.command(*run, pass_fds=(listening.fileno(),)) as process:
+            try:
+                with ThreadPoolExecutor(8) as pool:
+                    pids = set(pool.map(_get, [f"{url}{number}." for number in range(41)]))
+            finally:
+                process.send_signal(signal.SIGTERM)
+                finish(process)
     assert len(pids) == 2
     assert len(scripts.server.users) == 410 + preload
 
@@ -197,13 +203,8 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def _get(url: str) -> str:
-    for _ in range(200):
-        try:
-            with _DIRECT.open(url, timeout=10) as answer:
-                return str(answer.read().decode())
-        except urllib.error.URLError:
-            time.sleep(0.05)
-    raise AssertionError(f"no answer from {url}")
+    with _DIRECT.open(url, timeout=30) as answer:
+        return str(answer.read().decode())
 
 
 @needs("celery")
@@ -225,22 +226,8 @@ def work(user):
     return os.getpid()
 """
     )
-    worker = [
-        sys.executable,
-        "-m",
-        "celery",
-        "-q",
-        "-A",
-        "tasks",
-        "worker",
-        "-P",
-        "prefork",
-        "-c",
-        "2",
-        "-l",
-        "critical",
-    ]
-    worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    worker = [sys.executable, "-m", "celery", "-q", "-A", "tasks", "worker", "-P", "prefork", "-c", "2"]
+    worker += ["-l", "critical", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     with scripts.command(*worker, env={"C_FORCE_ROOT": "1"}) as process:
         try:
             printed = scripts.run("""
@@ -249,7 +236,7 @@ pids = {result.get(timeout=15, interval=0.02) for result in [work.delay(f"u{numb
 print(os.getpid() in pids, len(pids) <= 2)
 """, "-W", "ignore")  # fmt: skip
         finally:
-            os.killpg(process.pid, signal.SIGKILL)  # its warm shutdown takes six seconds, all of them Celery's own
+            os.killpg(process.pid, signal.SIGKILL)  # its warm shutdown takes six seconds
             process.communicate(timeout=20)
     assert printed == "False True\n"
     assert sorted(scripts.server.users) == sorted(f"u{number}" for number in range(20))
@@ -268,7 +255,7 @@ if pid: assert os.waitpid(pid, 0)[1] == 0
 """, env={"CMR_UVLOOP": "1"}).splitlines()[0].startswith("uvloop")  # fmt: skip
 
 
-def test_uvloop_that_is_missing_is_said(scripts: Scripts) -> None:
+def test_uvloop_that_is_missing_is_an_error_in_words(scripts: Scripts) -> None:
     printed = scripts.run("""
 sys.modules["uvloop"] = None
 from cmr_async.sync import use_uvloop

@@ -1,0 +1,83 @@
+"""Checked by mypy and pyright, never run: the type of each public method of the async client, its groups and its runs.
+
+A test in `tests/sync/test_parity.py` makes sure that no method is missing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from pathlib import Path
+from typing import assert_type
+
+import aiohttp
+
+from cmr_async import (
+    AsyncClient,
+    BulkRun,
+    BulkSummary,
+    Envelope,
+    Order,
+    OrderCreated,
+    OrderOutcome,
+    OrderRequest,
+    OrderState,
+    RetryPolicy,
+    Timeouts,
+)
+from cmr_async.bulk.reconcile import Finding
+from cmr_async.journal.journal import Journal
+from cmr_async.journal.records import JournalEntry, Step
+
+
+async def the_client_itself(session: aiohttp.ClientSession) -> None:
+    async with AsyncClient("key", "https://host", gap=0, timeouts=Timeouts(), retry=RetryPolicy()) as client:
+        assert_type(client, AsyncClient)
+        assert_type(await client.close(), None)
+    AsyncClient(key_header="x-key", endpoints={"orders.process": "/path"}, session=session, ssl=False)
+
+
+async def orders(client: AsyncClient, order: Order) -> None:
+    assert_type(await client.orders.create(order, user_id="u", timeout=1.0), OrderCreated)
+    assert_type((await client.orders.create(order, user_id="u")).order_id, str)
+    assert_type(await client.orders.process("o", user_id="u", timeout=1.0), Envelope)
+    assert_type(await client.orders.status("o", user_id="u", timeout=1.0), Envelope)
+
+
+async def lookups(client: AsyncClient) -> None:
+    assert_type(await client.users.get("u", timeout=1.0), Envelope)
+    assert_type(await client.domains.by_user("u", timeout=1.0), Envelope)
+    assert_type(await client.subscriptions.list(domain="d", status="ACTIVE", page=1, limit=50, timeout=1.0), Envelope)
+
+
+async def bulk(
+    client: AsyncClient, plain: Iterator[OrderRequest], waiting: AsyncIterator[OrderRequest], journal: Journal
+) -> None:
+    assert_type(client.bulk.submit(plain, journal=Path("run.db"), concurrency=4, stop_after_unknown=1), BulkRun)
+    assert_type(client.bulk.submit(waiting, journal="postgresql://host/orders"), BulkRun)
+    assert_type(client.bulk.submit([], journal=None), BulkRun)
+    assert_type(client.bulk.process(journal, references=["a"], concurrency=4, stop_after_unknown=1), BulkRun)
+    assert_type(client.bulk.reconcile(journal, settle=1.0, events=[{"event": "e"}]), AsyncGenerator[Finding, None])
+    assert_type(await client.bulk.resubmit(journal, "a", step=Step.PROCESS, reason="it never arrived"), JournalEntry)
+
+
+async def runs(run: BulkRun) -> None:
+    async with run as entered:
+        assert_type(entered, BulkRun)
+        async for outcome in run:
+            assert_type(outcome, OrderOutcome)
+            assert_type(outcome.state, OrderState)
+            assert_type(outcome.order_id, str | None)
+    assert_type(run.stop("enough"), None)
+    assert_type(run.give_up(), None)
+    assert_type(await run.close(), None)
+    assert_type(run.in_flight, dict[int, OrderRequest])
+    assert_type(run.summary, BulkSummary)
+    assert_type(run.paused_for, float)
+    assert_type(run.drained, list[OrderOutcome])
+
+
+async def what_is_wrong_is_an_error(client: AsyncClient, order: Order) -> None:
+    await client.orders.create(order)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await client.orders.create(order, "u")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await client.users.get(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    client.bulk.submit(["order"])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
