@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from ..bulk import BulkRun
 from ..client import AsyncClient
 from ..errors import OrderFileChangedError
+from ..models import Order
 from ..models.requests import OrderOutcome, OrderRequest
 from ..preflight.plan import Plan
 from ..report.rows import ResultRow, ResultWriter
@@ -73,31 +74,31 @@ class Submission(Run):
     def _requests(self) -> Iterator[OrderRequest]:
         """The orders to send: nothing is sent that was not checked."""
         index = 0
-        for checked in self._checked:
+        for found in self._checked:
             try:
                 self._source.raise_if_changed()
             except OrderFileChangedError as error:
-                self._end(checked.row, error.message)
+                self._end(found.row, error.message)
                 return
-            if checked.request is None:
+            if found.checked is None:
                 if self._skip_invalid:
                     continue
-                found = next(iter(map(str, checked.faults)), f"{self._source.name}, row {checked.row}")
-                self._end(checked.row, f"this was sound when the file was checked: {found}")
+                fault = next(iter(map(str, found.faults)), f"{self._source.name}, row {found.row}")
+                self._end(found.row, f"this was sound when the file was checked: {fault}")
                 return
             # What the journal has settled is not sent, so it costs nothing.
-            if checked.settled is None and (limit := self._limit(checked.request)):
-                self._end(checked.row, limit)
+            if found.settled is None and (limit := self._limit(found.checked.order)):
+                self._end(found.row, limit)
                 return
-            self._given_out[index] = checked.row
-            yield checked.request
+            self._given_out[index] = found.row
+            yield found.checked.request
             index += 1
 
-    def _limit(self, request: OrderRequest) -> str | None:
+    def _limit(self, order: Order) -> str | None:
         """The limit that an order would pass: one that was set, or the plan that money was allowed for."""
         if self._budget.orders >= self._plan.to_send:
             return "the journal changed meanwhile: more orders are to be sent than the plan showed"
-        return self._budget.take(self._budget.prices.estimate(request.order))
+        return self._budget.take(self._budget.prices.estimate(order))
 
     def _end(self, row: int, reason: str) -> None:
         """Give out no further order; those that were given out are still sent, which stopping the run would not do."""

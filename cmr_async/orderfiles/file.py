@@ -25,7 +25,7 @@ import attrs
 
 from ..errors import OrderFileChangedError, OrderFileError
 from .json import orders_from_json, orders_from_lines
-from .located import InputFault, ReadOrder
+from .located import InputFault, LocatedOrder, UnreadableOrder
 from .table import COLUMNS, orders_from_rows, read_header
 
 __all__ = ["InputFormat", "OrderFile"]
@@ -113,7 +113,7 @@ class OrderFile:
 
     def orders(
         self, *, user_id: str | None = None, confirm: bool = False, domains_per_order: int = 1
-    ) -> Iterator[ReadOrder]:
+    ) -> Iterator[LocatedOrder | UnreadableOrder]:
         """Read the file's orders from its beginning, one at a time.
 
         Args:
@@ -169,9 +169,9 @@ class OrderFile:
             return cast("BinaryIO", open(self._path, "rb", closefd=False))
         return cast("BinaryIO", Path(self._path).open("rb"))
 
-    def _broken(self, message: str) -> ReadOrder:
+    def _broken(self, message: str) -> UnreadableOrder:
         fault = InputFault(source=self.name, message=message)
-        return ReadOrder.unreadable(fault, ends_reading=True)
+        return UnreadableOrder.of(fault, ends_reading=True)
 
     def _guess(self, start: bytes) -> InputFormat:
         suffixes = [suffix.lower() for suffix in Path(self.name).suffixes if suffix.lower() != ".gz"]
@@ -196,7 +196,7 @@ class OrderFile:
 
     def _parse(
         self, file: BinaryIO, user_id: str | None, domains_per_order: int, *, confirm: bool
-    ) -> Iterator[ReadOrder]:
+    ) -> Iterator[LocatedOrder | UnreadableOrder]:
         if self.format is InputFormat.XLSX:
             yield from self._table(_sheet_rows(self.name, file), user_id, domains_per_order, confirm=confirm)
             return
@@ -215,10 +215,10 @@ class OrderFile:
 
     def _table(
         self, rows: Iterator[list[str]], user_id: str | None, domains_per_order: int, *, confirm: bool
-    ) -> Iterator[ReadOrder]:
+    ) -> Iterator[LocatedOrder | UnreadableOrder]:
         header = read_header(self.name, next(rows, []), user_id=user_id)
         if isinstance(header, tuple):
-            yield ReadOrder.unreadable(*header, ends_reading=True)
+            yield UnreadableOrder.of(*header, ends_reading=True)
             return
         yield from orders_from_rows(header, rows, user_id=user_id, confirm=confirm, domains_per_order=domains_per_order)
 

@@ -12,7 +12,6 @@ import pytest
 from cmr_async.errors import ConfigurationError
 from cmr_async.models import DomainRegistration, Mailbox, Order
 from cmr_async.orderfiles.file import OrderFile
-from cmr_async.preflight.name_index import NameIndex
 from cmr_async.preflight.plan import Plan, make_plan
 from cmr_async.preflight.prices import DEFAULT_PRICES, PriceTable, read_prices
 
@@ -143,11 +142,3 @@ def test_prices_come_from_a_file_and_every_mistake_is_named(tmp_path: Path) -> N
         path.write_text(text)
         with pytest.raises(ConfigurationError, match=part):
             read_prices(path)
-
-
-def test_seen_names_remember_where_each_was_first() -> None:
-    seen = NameIndex()
-    assert [seen.add(f"name-{n}", n) for n in range(1, 5001)] == [0] * 5000
-    assert [seen.add(f"name-{n}", 9) for n in range(1, 5001)] == list(range(1, 5001))
-    assert len(seen) == 5000
-    assert [seen.get(name) for name in ("name-1", "name-5000", "name-5001")] == [1, 5000, 0]

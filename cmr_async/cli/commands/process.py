@@ -20,7 +20,7 @@ from .orders import MaxOrders, MaxSpend, Prices, ask
 
 if TYPE_CHECKING:
     from ...client import AsyncClient
-    from ...orderfiles.located import ReadOrder
+    from ...orderfiles.located import LocatedOrder
     from ...preflight.plan import Plan
     from ...preflight.prices import Budget
     from ...report.rows import ResultWriter
@@ -139,22 +139,24 @@ def _budget(max_orders: int | None, max_spend: str | None, prices: Path | None) 
 
 def _look(location: str, references: frozenset[str], *, budget: Budget) -> _Drafts:
     """Read the drafts, check them as the orders of a file are checked, and count what they would take."""
-    from ...preflight.plan import Plan, make_plan  # noqa: PLC0415 - fast help
+    from ...preflight.plan import Plan, check_orders, count_orders  # noqa: PLC0415 - fast help
     from ..display import complain, printable  # noqa: PLC0415
 
     drafts = _Drafts(plan=Plan())
-    drafts.plan = make_plan(
-        _read(location, references, drafts), budget=budget, on_fault=lambda fault: complain(printable(str(fault)))
+    checked = (
+        attrs.evolve(found, settled=drafts.settled.get(found.located.key))
+        for found in check_orders(_read(location, references, drafts))
     )
+    drafts.plan = count_orders(checked, budget=budget, on_fault=lambda fault: complain(printable(str(fault))))
     if missing := sorted(references - drafts.keys.keys()):
         raise ConfigurationError(f"{drafts.name} holds no accepted draft {', '.join(missing)}. Nothing was sent.")
     return drafts
 
 
-def _read(location: str, references: frozenset[str], drafts: _Drafts) -> Iterator[ReadOrder]:
+def _read(location: str, references: frozenset[str], drafts: _Drafts) -> Iterator[LocatedOrder]:
     from ...journal.journal import Step, StepState  # noqa: PLC0415 - an extra
     from ...journal.records import CLAIMABLE  # noqa: PLC0415
-    from ...orderfiles.located import ReadOrder  # noqa: PLC0415
+    from ...orderfiles.located import LocatedOrder  # noqa: PLC0415
 
     with opened_journal(location) as (runner, journal):
         drafts.name = journal.name
@@ -173,14 +175,7 @@ def _read(location: str, references: frozenset[str], drafts: _Drafts) -> Iterato
             drafts.keys[entry.key] = number
             if entry.key in states:
                 drafts.settled[entry.key] = states[entry.key]
-            yield ReadOrder(
-                source=journal.name,
-                row=number,
-                key=entry.key,
-                request=entry.request,
-                faults=[],
-                settled=states.get(entry.key),
-            )
+            yield LocatedOrder(source=journal.name, row=number, key=entry.key, request=entry.request)
 
 
 def _show(drafts: _Drafts, *, limited: bool) -> None:
