@@ -1,4 +1,4 @@
-"""What is wrong with an order, found before anything is sent: all faults at once, each with its path.
+"""Find what is wrong with an order before anything is sent: all faults at once, each with its path.
 
 A fault is what the API's page or the standards of the field rule out; it refuses the order. A caution is what the
 page leaves open (its own sample has two mailboxes with one user name); the order is sent and the caller is warned.
@@ -101,7 +101,7 @@ def normalise_domain(name: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _punycode(name: str) -> str | None:
-    """The way from international names, which takes fifty times as long as the check of a plain one."""
+    """Convert an international name; cached, because it takes fifty times as long as the check of a plain one."""
     try:
         name = idna.encode(name, uts46=True).decode()
     except idna.IDNAError:
@@ -145,14 +145,17 @@ def _inspect_mailboxes(
     result: dict[str, tuple[Mailbox, ...]] = {}
     for domain, boxes in order.mailboxes.items():
         path = f'mailboxes["{domain}"]'
-        name = normalise_domain(domain) if isinstance(domain, str) else None
+        plain = type(domain) is str  # the JSON writer takes no names of another type, such as members of an enum
+        if plain and domain in registered:
+            name: str | None = domain
+        else:
+            name = normalise_domain(domain) if isinstance(domain, str) else None
         if name is None:
             faults.append(Fault(path, f"is no domain name: {domain!r}"))
         elif name in result:
             faults.append(Fault(path, f"{name} is already in this order"))
         else:
-            # The JSON writer takes no names of another type, such as members of an enum.
-            result[domain if type(domain) is str and name == domain else name] = boxes
+            result[domain if plain and name == domain else name] = boxes
             if name not in registered:
                 cautions.append(Fault(path, "this domain is not in `domains`, so this order does not register it"))
         if not isinstance(boxes, tuple):

@@ -1,4 +1,4 @@
-"""JSON into orders: one body as the API's page prints it, a list of bodies, or one document a line.
+"""Turn JSON into orders: one body as the API's page prints it, a list of bodies, or one document a line.
 
 An order may come with its user and reference: `{"user_id": ..., "reference": ..., "order": {...}}`. A JSON file is
 read whole, so its size has a bound; a file of JSON lines may be of any size.
@@ -58,7 +58,7 @@ def orders_from_lines(
 def orders_from_json(
     file: TextIO, *, source: str, user_id: str | None = None, confirm: bool = False
 ) -> Iterator[LocatedOrder | UnreadableOrder]:
-    """Read the order of a JSON file, or the orders of its list; nothing is read on behind text that is not JSON."""
+    """Read the order of a JSON file, or the orders of its list; text that is not JSON ends the reading."""
     text = file.read(_MOST_CHARACTERS + 1)
     if len(text) > _MOST_CHARACTERS:
         message = (
@@ -118,7 +118,7 @@ def order_from_document(
 
 
 def _wrapper_faults(document: dict[str, Any]) -> list[Fault]:
-    """What is wrong around an order."""
+    """Return the faults of the object around an order."""
     faults = [
         Fault(name, f'"{name}" is not known{suggestion(name, _WRAPPER)}') for name in document if name not in _WRAPPER
     ]
@@ -130,7 +130,7 @@ def _wrapper_faults(document: dict[str, Any]) -> list[Fault]:
 
 
 def _structured(body: dict[str, Any]) -> tuple[Order | None, Sequence[Fault]]:
-    """The order of a body, or its faults."""
+    """Return the order of a body, or its faults."""
     strange = [name for name in body if name not in _BODY]
     if strange:
         return None, [Fault(name, f'the API has no field "{name}"{_near(name)}') for name in strange]
@@ -141,14 +141,14 @@ def _structured(body: dict[str, Any]) -> tuple[Order | None, Sequence[Fault]]:
 
 
 def _fingerprint(user_id: str, body: dict[str, Any]) -> str:
-    """A name for an order without reference: equal orders of one user have equal ones."""
+    """Return a key for an order without a reference; equal orders of one user have the same key."""
     plain = {name: value for name, value in body.items() if name != "confirm"}
     text = json.dumps([user_id, plain], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _near(name: str) -> str:
-    """A hint that also catches snake_case and other letter cases of the API's names."""
+    """Return a hint that also catches snake_case and other letter cases of the API's names."""
     plain = {known.lower(): known for known in _BODY}
     known = plain.get(name.replace("_", "").lower())
     return f'; did you mean "{known}"?' if known else suggestion(name, _BODY)
@@ -176,7 +176,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, value in pairs:
         if name in result:
-            raise _DuplicateKeyError(f'"{name}" stands twice in one object; join the two')
+            raise _DuplicateKeyError(f'"{name}" occurs twice in one object; merge the two')
         result[name] = value
     return result
 

@@ -1,4 +1,4 @@
-"""What a file held and where: an order as it was read, its faults, and the way from a path to row and column."""
+"""Orders as they were read from a file, their faults, and the row and column of each value."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class InputFault:
 
 @attrs.frozen
 class Position:
-    """Where a value stands in a file."""
+    """Where a value is in a file."""
 
     #: Row of a table (the header is row 1) or line of a JSON file.
     row: int
@@ -123,7 +123,7 @@ class LocatedOrder:
 
 @attrs.frozen(kw_only=True)
 class UnreadableOrder:
-    """What stands in for a part of a file that makes no order."""
+    """Stands in for a part of a file that makes no order, with its faults."""
 
     #: Row or line where the part begins; 0: the file as a whole.
     row: int

@@ -1,4 +1,4 @@
-"""Rows of a table into orders: a row is a mailbox, rows of one reference or user and domain are an order."""
+"""Turn the rows of a table into orders: a row is a mailbox; rows of one reference, or user and domain, are an order."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _BOOLEANS = {"": None, "true": True, "yes": True, "1": True, "false": False, "no
 
 @attrs.frozen(kw_only=True)
 class TableHeader:
-    """Where each column of a table stands."""
+    """Where each column of a table is."""
 
     #: Name of the file, for messages.
     source: str
@@ -77,7 +77,7 @@ def read_header(source: str, cells: Sequence[str], *, user_id: str | None) -> Ta
             hint = suggestion(name, COLUMNS)
             faults.append(InputFault(source=source, row=1, column=name, message=f"{label} is not known{hint}"))
         elif name in names[:position]:
-            faults.append(InputFault(source=source, row=1, column=name, message="this column stands twice"))
+            faults.append(InputFault(source=source, row=1, column=name, message="this column occurs twice"))
     if "domain" not in names:
         faults.append(InputFault(source=source, row=1, column="domain", message="this column is missing"))
     if "user_id" not in names and not user_id:
@@ -160,8 +160,7 @@ def _read_rows(header: TableHeader, rows: Iterable[list[str]]) -> Iterator[_Row 
             message = f"has {len(row)} cells, the header has {width}; is a comma in a cell without quotes?"
             yield InputFault(source=header.source, row=number, message=message)
             continue
-        user_id, reference, domain, years, forward_to = names(cells)
-        yield _Row(number, user_id, reference, domain, years, forward_to, mailbox(cells), settings(cells))
+        yield _Row._make((number, *names(cells), mailbox(cells), settings(cells)))
 
 
 @attrs.define

@@ -1,4 +1,4 @@
-"""Check the orders of a file one by one and against each other: faults, cautions, and what occurs twice."""
+"""Check the orders of a file, each by itself and against the others: faults, cautions, and what occurs twice."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def check_file(orders: Iterable[LocatedOrder | UnreadableOrder]) -> Iterator[Fil
 
 
 def _as_sent(checked: CheckedOrder) -> CheckedOrder:
-    """Let results and journal show the names of the domains as they are sent."""
+    """Return the order with a request that has the domain names that are sent, as results and journal show them."""
     if checked.order is checked.request.order:
         return checked
     return attrs.evolve(checked, request=attrs.evolve(checked.request, order=checked.order))
@@ -83,16 +83,16 @@ def _as_sent(checked: CheckedOrder) -> CheckedOrder:
 def _duplicate_order(located: LocatedOrder, earlier: int) -> Fault:
     if located.rows is None:
         what = f'the reference "{located.key}"' if located.request.reference else "the same order"
-        return Fault("reference", f"{what} stands at row {earlier} already")
+        return Fault("reference", f"{what} is at row {earlier} already")
     message = (
-        f'an order "{located.key}" stands at row {earlier} already; put the rows of one order next to '
+        f'an order "{located.key}" is at row {earlier} already; put the rows of one order next to '
         "each other, or give two orders two references"
     )
     return Fault("reference", message)
 
 
 def _check_domains(order: Order, row: int, domains: NameIndex, faults: list[Fault], cautions: list[Fault]) -> None:
-    """A domain can be bought once; one that comes again without being bought deserves a look."""
+    """Find domains that an earlier order buys, which are faults, or only mentions, which are cautions."""
     registered = set()
     for index, entry in enumerate(order.domains):
         earlier = domains.add(entry.domain, row, registers=True)

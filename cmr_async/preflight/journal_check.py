@@ -1,7 +1,8 @@
-"""What a journal says about the orders of a file, looked up beforehand and without changing the journal.
+"""Look up what a journal says about the orders of a file, before a run and without changing the journal.
 
-It is asked for some hundred orders at a time, so that neither its size nor the file's fills the memory. What is found
-here shows, counts and refuses. Whether an order may be sent is decided later, by the journal's claim alone.
+Some hundred orders are looked up at a time, so that memory depends neither on the size of the journal nor on that of
+the file. The result is shown and counted, and it can refuse an order; that an order may be sent is decided later, by
+the journal's claim alone.
 """
 
 from __future__ import annotations
@@ -51,7 +52,10 @@ _BOUGHT = (
 
 
 class JournalCheck:
-    """The orders of a journal; one that is not there yet knows none. A context manager: it may hold a connection."""
+    """Compares orders with those of a journal; a journal that does not exist yet has none.
+
+    Use it as a context manager: it may hold a connection.
+    """
 
     def __init__(self, location: str | os.PathLike[str], *, kind_matters: bool = True) -> None:
         """Prepare to look into a journal; nothing is opened yet.
@@ -165,7 +169,7 @@ class JournalCheck:
         return not self._kind_matters and known == fingerprint(other_kind)
 
     def _changes(self, located: LocatedOrder, checked: CheckedOrder, known: Any) -> Iterator[InputFault]:
-        """Yield what is different; nobody can say which of the two orders was meant."""
+        """Yield each difference as a fault, because nobody can say which of the two orders was meant."""
         (stored,) = self._ask(_CONTENT, the_key=known.key)
         given = (checked.request.user_id, checked.body.decode())
         where = f"({checked.request.reference or 'the order'}, {known.state} there)"

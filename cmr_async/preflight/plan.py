@@ -1,4 +1,4 @@
-"""The plan of a run: what a file would order, every fault of it, what occurs twice, and what it may cost."""
+"""The plan of a run: what a file would order, how many faults it has, and what it may cost."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_json_lines_report_a_broken_line_and_go_on(tmp_path: Path) -> None:
         ('{"auto_renew": 1}', 'row 1, auto_renew: the API has no field "auto_renew"; did you mean "autoRenew"?'),
         ('{"order": {}, "userid": "U"}', 'row 1, userid: "userid" is not known; did you mean "user_id"?'),
         ('{"order": {"foo": 1}}', 'row 1, order.foo: the API has no field "foo"'),
-        ('{"mailboxes": {"x.com": [], "x.com": []}}', 'row 1: "x.com" stands twice in one object; join the two'),
+        ('{"mailboxes": {"x.com": [], "x.com": []}}', 'row 1: "x.com" occurs twice in one object; merge the two'),
         ('{"order": {}, "reference": 7}', "row 1, reference: must be text and not empty, or absent"),
         ("[1]", "row 1: an order is an object, as on the API's page"),
         ("[{}\n{}]", 'row 2: is not JSON: a comma or ] is expected, not "{"'),
@@ -161,7 +161,7 @@ def test_the_first_of_many_keys_that_stands_twice_is_named(tmp_path: Path) -> No
     path = tmp_path / "a.json"
     names = [f'"d{n}.com": []' for n in range(50_000)]
     path.write_text('{"mailboxes": {' + ", ".join([*names, names[40_000]]) + "}}")
-    assert faults(path, user_id="U") == ['row 1: "d40000.com" stands twice in one object; join the two']
+    assert faults(path, user_id="U") == ['row 1: "d40000.com" occurs twice in one object; merge the two']
 
 
 def test_an_order_needs_a_user(tmp_path: Path) -> None:

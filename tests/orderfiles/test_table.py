@@ -166,7 +166,7 @@ def test_unknown_and_double_columns_are_faults_with_a_suggestion(tmp_path: Path)
     path.write_text("user_id,domain,first name,domain,shoe_size,\n")
     assert faults(path) == [
         'row 1, first name: column "first name" is not known; did you mean "first_name"?',
-        "row 1, domain: this column stands twice",
+        "row 1, domain: this column occurs twice",
         'row 1, shoe_size: column "shoe_size" is not known',
     ]
 

@@ -83,24 +83,24 @@ def test_the_id_of_the_user_is_checked_too() -> None:
 def test_a_key_that_comes_again_is_a_fault_that_names_both_rows() -> None:
     first = located(1, registering("a.com"), key="A")
     assert faults(first, located(2, registering("b.com"), key="A")) == [
-        'row 2, reference: the reference "A" stands at row 1 already'
+        'row 2, reference: the reference "A" is at row 1 already'
     ]
     rows = {"b.com": DomainRows(2, ())}
     (fault,) = faults(first, located(2, registering("b.com"), key="A", rows=rows))
     assert fault == (
-        'row 2, reference: an order "A" stands at row 1 already; put the rows of one order next to each other, or give '
+        'row 2, reference: an order "A" is at row 1 already; put the rows of one order next to each other, or give '
         "two orders two references"
     )
     unnamed = attrs.evolve(first, request=attrs.evolve(first.request, reference=None))
     again = attrs.evolve(unnamed, row=2)
-    assert faults(unnamed, again)[0] == "row 2, reference: the same order stands at row 1 already"
+    assert faults(unnamed, again)[0] == "row 2, reference: the same order is at row 1 already"
 
 
 def test_the_key_of_an_order_with_faults_counts() -> None:
     fault = InputFault(source="a.jsonl", row=1, message="x")
     first = UnreadableOrder(row=1, key="A", faults=(fault,))
     assert faults(first, located(2, registering("a.com"), key="A"))[1] == (
-        'row 2, reference: the reference "A" stands at row 1 already'
+        'row 2, reference: the reference "A" is at row 1 already'
     )
 
 

@@ -60,9 +60,9 @@ def test_an_order_that_comes_back_later_is_a_fault_that_names_both_rows(tmp_path
     path.write_text(HEADER + "U,,one.com,ann,Ann,Lee\nU,A,two.com,,,\nU,,ONE.com,bob,Bob,Lee\nU,A,six.com,,,\n")
     plan, faults, _ = plan_of(path)
     assert [fault.partition(" already")[0] for fault in faults] == [
-        'row 4, reference: an order "U:one.com" stands at row 2',
+        'row 4, reference: an order "U:one.com" is at row 2',
         "row 4, domain: one.com is registered by the order at row 2",
-        'row 5, reference: an order "A" stands at row 3',
+        'row 5, reference: an order "A" is at row 3',
     ]
     assert (plan.orders, plan.invalid) == (2, 2)
 
@@ -99,7 +99,7 @@ def test_the_same_order_twice_in_a_json_file_is_a_fault(tmp_path: Path) -> None:
     line = json.dumps({"mailboxes": {"one.com": [{"username": "a", "firstName": "A", "lastName": "B"}]}})
     path.write_text(f"{line}\n{line}\n")
     _, faults, _ = plan_of(path)
-    assert faults == ["row 2, reference: the same order stands at row 1 already"]
+    assert faults == ["row 2, reference: the same order is at row 1 already"]
 
 
 def test_the_estimate_takes_years_endings_and_warmup_into_account() -> None:
