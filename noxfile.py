@@ -36,7 +36,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["tests", "lint", "types", "lowest", "docs", "wheel"]
+nox.options.sessions = ["tests", "demo", "lint", "types", "lowest", "docs", "wheel", "coverage"]
 
 
 def show_pyenv_interpreters() -> None:
@@ -65,6 +65,23 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def coverage(session: nox.Session) -> None:
+    """Measure all tests, the processes that they start included, by line and branch, and hold the bounds."""
+    session.install("-e", EVERYTHING, *TEST_GROUP, *nox.project.dependency_groups(PYPROJECT, "coverage"))
+    measured = Path(session.create_tmp()).resolve()
+    report = str(measured / "coverage.json")
+    session.env["COVERAGE_FILE"] = str(measured / "data")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", *PYTEST, *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    for broken in measured.glob("data.*"):
+        broken.unlink()  # of a process that was killed while it wrote
+    session.run("coverage", "json", "--quiet", "-o", report)
+    session.run("coverage", "report", "--show-missing", "--skip-covered")
+    session.run("python", "tools/check_coverage.py", report)
+
+
+@nox.session
 def killstorm(session: nox.Session) -> None:
     """Kill runs of 2,000 orders 300 times each, and search the journal's rules deeper; `-- SEED` makes other storms."""
     session.install("-e", EVERYTHING, *TEST_GROUP)
@@ -83,11 +100,12 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, format and the arrows of the architecture."""
+    """Check style, format, the arrows of the architecture, and the workflows for known weaknesses."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("lint-imports", "--no-cache")
+    session.run("zizmor", "--offline", "--quiet", ".github")
 
 
 @nox.session

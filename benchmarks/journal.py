@@ -1,4 +1,4 @@
-"""How many orders a second a journal carries: plan, then claim and record each order, at several concurrencies.
+"""How many orders a second a journal carries: add, then claim and record each order, at several concurrencies.
 
 Run it with `python benchmarks/journal.py [URL]`; without a URL it makes a SQLite file in a folder of its own.
 """
@@ -28,10 +28,10 @@ def _request(name: str) -> OrderRequest:
 async def _measure(location: str, concurrency: int) -> None:
     stamp = time.time_ns()
     requests = [_request(f"r{stamp}-{n}") for n in range(ORDERS)]
-    async with Journal.open(location) as journal:
+    async with Journal(location) as journal:
         started = time.perf_counter()
-        await journal.plan(requests)
-        planned = time.perf_counter() - started
+        await journal.add(requests)
+        added = time.perf_counter() - started
         keys = iter([str(request.reference) for request in requests])
         started, cpu = time.perf_counter(), time.process_time()
 
@@ -45,7 +45,7 @@ async def _measure(location: str, concurrency: int) -> None:
         await asyncio.gather(*(work() for _ in range(concurrency)))
         wall, cpu = time.perf_counter() - started, time.process_time() - cpu
     print(
-        f"concurrency {concurrency:3}: plan {ORDERS / planned:7.0f}/s, claim and record {ORDERS / wall:6.0f} orders/s, "
+        f"concurrency {concurrency:3}: add {ORDERS / added:7.0f}/s, claim and record {ORDERS / wall:6.0f} orders/s, "
         f"{cpu / ORDERS * 1e6:5.0f} us of CPU an order"
     )
 

@@ -23,11 +23,22 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import orjson
 
-from cmr_async import AsyncClient, BillingCycle, DomainRegistration, GoogleOAuth, Mailbox, Order, ServiceProvider
+from cmr_async import (
+    AsyncClient,
+    BillingCycle,
+    DomainRegistration,
+    GoogleOAuth,
+    Mailbox,
+    Order,
+    OrderRequest,
+    ServiceProvider,
+)
+from cmr_async.core.checked import CheckedOrder
 from cmr_async.core.endpoints import ENDPOINTS
 from cmr_async.core.exchange import Request
 from cmr_async.core.judge import judge
 from cmr_async.core.wire import dump_order, unstructure_order
+from cmr_async.resources.orders import send_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,11 +104,12 @@ def _contenders(session: aiohttp.ClientSession, cmr: AsyncClient, base_url: str)
     async def judged() -> object:
         return judge(request, await pipeline.transport.send(request))
 
-    async def pipeline_too() -> object:
+    async def whole_pipeline() -> object:
         return await pipeline.call("orders.create", subject=str, user_id=USER, body=raw)
 
     async def models() -> object:
-        return await cmr.orders.send_checked(ORDER, user_id=USER)
+        checked = CheckedOrder(request=OrderRequest(user_id=USER, order=ORDER), order=ORDER)
+        return await send_order(pipeline, checked)
 
     async def sdk() -> object:
         return await cmr.orders.create(ORDER, user_id=USER)
@@ -106,7 +118,7 @@ def _contenders(session: aiohttp.ClientSession, cmr: AsyncClient, base_url: str)
         "bare": bare,
         "transport": transport,
         "and judge": judged,
-        "and pace, retry, log": pipeline_too,
+        "and pipeline": whole_pipeline,
         "and models": models,
         "sdk": sdk,
     }

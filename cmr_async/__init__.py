@@ -1,9 +1,11 @@
-"""Python SDK for the Cold Mail Reseller API: orders that are never placed twice and never lost from sight."""
+"""Python SDK for the Cold Mail Reseller API: it never places an order twice and never loses track of one."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 from .bulk import BulkRun, BulkSummary, OrderOutcome, OrderRequest, OrderState
+from .bulk.reconcile import Finding
 from .client import AsyncClient
 from .core.retry import RetryPolicy
 from .errors import (
@@ -17,6 +19,7 @@ from .errors import (
     EndpointNotConfiguredError,
     Fault,
     InsufficientBalanceError,
+    InvalidResponseError,
     JournalConflictError,
     JournalError,
     JournalVersionError,
@@ -28,12 +31,12 @@ from .errors import (
     OutcomeUnknownError,
     PermissionDeniedError,
     RateLimitError,
-    ResponseDecodeError,
     ServerError,
     TransportError,
     UnprocessableError,
     ValidationError,
 )
+from .journal.records import Claim, JournalEntry, JournalEvent, Step, StepState, Verdict
 from .models import (
     BillingCycle,
     DomainRegistration,
@@ -47,7 +50,9 @@ from .models import (
 from .transport import Timeouts, aiohttp_trace_config
 
 if TYPE_CHECKING:
-    from .sync import Client
+    from .journal.journal import Journal
+    from .simulator import Simulator
+    from .sync import BlockingBulkRun, BlockingIterator, Client, use_uvloop
 
 __all__ = [
     "APIError",
@@ -55,9 +60,12 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "BillingCycle",
+    "BlockingBulkRun",
+    "BlockingIterator",
     "BulkRun",
     "BulkSummary",
     "CMRError",
+    "Claim",
     "Client",
     "ClientStateError",
     "ConfigurationError",
@@ -66,10 +74,15 @@ __all__ = [
     "EndpointNotConfiguredError",
     "Envelope",
     "Fault",
+    "Finding",
     "GoogleOAuth",
     "InsufficientBalanceError",
+    "InvalidResponseError",
+    "Journal",
     "JournalConflictError",
+    "JournalEntry",
     "JournalError",
+    "JournalEvent",
     "JournalVersionError",
     "Mailbox",
     "NotFoundError",
@@ -85,23 +98,36 @@ __all__ = [
     "OutcomeUnknownError",
     "PermissionDeniedError",
     "RateLimitError",
-    "ResponseDecodeError",
     "RetryPolicy",
     "ServerError",
     "ServiceProvider",
+    "Simulator",
+    "Step",
+    "StepState",
     "Timeouts",
     "TransportError",
     "UnprocessableError",
     "ValidationError",
+    "Verdict",
     "__version__",
     "aiohttp_trace_config",
+    "use_uvloop",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Load the blocking client when it is first asked for: async services never need it."""
-    if name == "Client":
-        from .sync import Client  # noqa: PLC0415 - see above
+#: Loaded when they are first asked for: what async services do not need, what is heavy, and what needs an extra.
+_LAZY = {
+    "BlockingBulkRun": ".sync",
+    "BlockingIterator": ".sync",
+    "Client": ".sync",
+    "Journal": ".journal.journal",
+    "Simulator": ".simulator",
+    "use_uvloop": ".sync",
+}
 
-        return Client
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:
+    """Return a name of `_LAZY`."""
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name], __name__), name)

@@ -6,14 +6,14 @@ import ssl as ssl_module
 from collections.abc import Mapping
 from os import environ
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from yarl import URL
 
 from ._version import __version__
 from .bulk import Bulk
 from .core.endpoints import DEFAULT_BASE_URL, resolve
-from .core.pacing import DEFAULT_GAP, Pacer, pace_name, shared_pacer
+from .core.pacing import DEFAULT_GAP, pace_name, shared_pacer
 from .core.retry import RetryPolicy
 from .errors import ConfigurationError
 from .pipeline import Pipeline
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncClient"]
 
+_NO_PIPELINE = cast("Pipeline", None)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -47,6 +48,18 @@ class AsyncClient:
     one pace. Use it as `async with AsyncClient() as cmr:` or call `close()`.
     """
 
+    # On the class, the groups of calls belong to no client: `create_autospec(AsyncClient)` finds their methods here
+
+    #: Calls about orders.
+    orders: Orders = Orders(_NO_PIPELINE)
+    #: Calls about users.
+    users: Users = Users(_NO_PIPELINE)
+    #: Calls about domains.
+    domains: Domains = Domains(_NO_PIPELINE)
+    #: Calls about subscriptions.
+    subscriptions: Subscriptions = Subscriptions(_NO_PIPELINE)
+    #: Many orders at once.
+    bulk: Bulk = Bulk(_NO_PIPELINE)
     #: For a repr while the settings are checked.
     _base_url: str = "not made"
 
@@ -118,25 +131,19 @@ class AsyncClient:
             trust_env=trust_env,
         )
         name = pace_name(origin, key)
-        self._pacer = shared_pacer(name)
         pipeline = Pipeline(
             transport=self._transport,
             endpoints=resolve(endpoints or {}),
-            pacer=self._pacer,
+            pacer=shared_pacer(name),
             gap=gap,
             retry=retry or RetryPolicy(),
             pace_name=name,
         )
-        #: Calls about orders.
-        self.orders: Orders = Orders(pipeline)
-        #: Calls about users.
-        self.users: Users = Users(pipeline)
-        #: Calls about domains.
-        self.domains: Domains = Domains(pipeline)
-        #: Calls about subscriptions.
-        self.subscriptions: Subscriptions = Subscriptions(pipeline)
-        #: Many orders at once.
-        self.bulk: Bulk = Bulk(pipeline)
+        self.orders = Orders(pipeline)
+        self.users = Users(pipeline)
+        self.domains = Domains(pipeline)
+        self.subscriptions = Subscriptions(pipeline)
+        self.bulk = Bulk(pipeline)
 
     def __repr__(self) -> str:
         """Name the client without its key."""
@@ -162,11 +169,6 @@ class AsyncClient:
         `Timeouts.drain` (15 s).
         """
         await self._transport.close()
-
-    @property
-    def pacer(self) -> Pacer:
-        """The pace that all clients of this process with this key share."""
-        return self._pacer
 
 
 def _check_key(key: str) -> None:

@@ -21,6 +21,7 @@ __all__ = [
     "EndpointNotConfiguredError",
     "Fault",
     "InsufficientBalanceError",
+    "InvalidResponseError",
     "JournalConflictError",
     "JournalError",
     "JournalVersionError",
@@ -32,7 +33,6 @@ __all__ = [
     "OutcomeUnknownError",
     "PermissionDeniedError",
     "RateLimitError",
-    "ResponseDecodeError",
     "ServerError",
     "TransportError",
     "UnprocessableError",
@@ -94,18 +94,7 @@ class ValidationError(CMRError, ValueError):
 
 
 class OrderWarning(UserWarning):
-    """Something about an order that the API's page neither allows nor forbids: sent as it is, worth a look."""
-
-
-class ResponseDecodeError(CMRError):
-    """A successful answer did not have the documented shape. `path` names the place, `body_excerpt` shows it."""
-
-    def __init__(self, message: str = "", *, path: str = "", body_excerpt: str = "") -> None:
-        super().__init__(message)
-        #: Where in the answer: `data.orderId`.
-        self.path = path
-        #: First bytes of the body, as text.
-        self.body_excerpt = body_excerpt
+    """Something in an order deserves a look, but the API's page does not forbid it: the order is sent as it is."""
 
 
 class NotSentError(CMRError):
@@ -113,7 +102,18 @@ class NotSentError(CMRError):
 
 
 class TransportError(CMRError):
-    """A repeatable call got no usable answer within its time budget: it spends nothing and may be repeated."""
+    """A repeatable call got no answer within its time budget. It spends nothing and may be repeated."""
+
+
+class InvalidResponseError(CMRError):
+    """What answered a repeatable call was not the API, for example the login page of a proxy. Check the base URL."""
+
+    def __init__(self, message: str = "", *, status: int | None = None, body_excerpt: str = "") -> None:
+        super().__init__(message)
+        #: HTTP status of the answer.
+        self.status = status
+        #: First bytes of the answer, as text.
+        self.body_excerpt = body_excerpt
 
 
 class OutcomeUnknownError(CMRError):
@@ -127,10 +127,13 @@ class OutcomeUnknownError(CMRError):
         message: str = "",
         *,
         status: int | None = None,
+        api_message: str = "",
         body_excerpt: str = "",
         order_id: str | None = None,
     ) -> None:
         super().__init__(message)
+        #: The API's own words, when the answer had any; else empty.
+        self.api_message = api_message
         #: HTTP status when one was seen, else `None`.
         self.status = status
         #: First bytes of the answer, as text; kept as evidence for `reconcile`.
@@ -147,12 +150,15 @@ class APIError(CMRError):
         message: str = "",
         *,
         status: int | None = None,
+        api_message: str = "",
         data: Any = None,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         #: HTTP status.
         self.status = status
+        #: The API's own words: the envelope's `message`.
+        self.api_message = api_message
         #: The envelope's `data`, mostly `None` in errors.
         self.data = data
         #: Seconds to wait, from the `Retry-After` header; `None` without one.
@@ -192,7 +198,7 @@ class RateLimitError(APIError):
 
 
 class ServerError(APIError):
-    """5xx on a call that spends nothing; on a call that spends it is an `OutcomeUnknownError` instead."""
+    """5xx in the API's envelope, on a repeatable call; on one that must not be repeated: `OutcomeUnknownError`."""
 
 
 class JournalError(CMRError):
@@ -200,11 +206,11 @@ class JournalError(CMRError):
 
 
 class JournalConflictError(JournalError, ValidationError):
-    """A key of the journal came again with another content: nothing was planned. `faults` lists the differences."""
+    """A known key came with another order: nothing was added. `faults` lists the differences."""
 
 
 class JournalVersionError(JournalError):
-    """The journal was written by a version of this package with another schema."""
+    """The journal has a newer or unknown schema: use the version of this package that wrote it."""
 
     def __init__(self, message: str = "", *, found: str = "", expected: str = "") -> None:
         super().__init__(message)
@@ -215,8 +221,8 @@ class JournalVersionError(JournalError):
 
 
 class OrderFileError(CMRError):
-    """The file cannot be opened or is none of the formats. Nothing was sent."""
+    """The file cannot be opened, or has none of the known formats. Nothing was sent."""
 
 
 class OrderFileChangedError(CMRError):
-    """The file changed while it was being used: what was checked is not what would be sent."""
+    """The file changed after it was checked: what was checked is not what would be sent."""

@@ -14,28 +14,34 @@ import attrs
 from .core.endpoints import Endpoint, UserIdIn, require_path
 from .core.exchange import CallCancelled, Exchange, Request
 from .core.judge import Judgement, Outcome, judge
-from .core.pacing import Pacer
+from .core.pacing import Pacer, renew_locks
 from .core.retry import RetryPolicy, may_repeat
 from .errors import APIError, CMRError, ConfigurationError, NotSentError, RateLimitError
+from .forks import in_forked_child
 from .models import Envelope
 from .transport import Transport
 
-__all__ = ["Pipeline", "SharedPace"]
+__all__ = ["Pipeline", "SharedPace", "Veto"]
 
 logger: logging.Logger = logging.getLogger("cmr_async")
+
+in_forked_child(renew_locks)
+
+#: Asked right before each attempt; when it gives a reason, nothing more is sent.
+Veto = Callable[[], str | None]
 
 #: Seconds to hold all requests back after a 429 without a readable `Retry-After`.
 _DEFAULT_PAUSE = 1.0
 
 
 class SharedPace(Protocol):
-    """A pace that other processes keep as well."""
+    """A pace that several processes share."""
 
     async def wait(self) -> None:
         """Wait for a slot."""
 
     async def pause(self, seconds: float) -> None:
-        """Hold everybody back for some seconds, after a 429."""
+        """Hold all processes back for some seconds, after a 429."""
 
 
 @attrs.frozen(kw_only=True)
@@ -65,7 +71,7 @@ class Pipeline:
         body: bytes | None = None,
         pays: bool = False,
         timeout: float | None = None,
-        veto: Callable[[], str | None] | None = None,
+        veto: Veto | None = None,
     ) -> Envelope:
         """Make one call and return the API's envelope.
 
@@ -84,7 +90,8 @@ class Pipeline:
             NotSentError: The request could not leave within the time budget.
             OutcomeUnknownError: An order may have been placed.
             TransportError: A repeatable call got no answer within the time budget.
-            ServerError: The same, with a status.
+            ServerError: The API failed until the time budget was used up.
+            InvalidResponseError: What came was not an answer of the API.
             EndpointNotConfiguredError: The path is not documented and was not set.
             ConfigurationError: The timeout is no duration.
             ClientStateError: The client is closed or belongs to another event loop.
@@ -100,7 +107,7 @@ class Pipeline:
         request = Request(endpoint=endpoint, subject=subject, query=parameters, body=body, pays=pays, timeout=timeout)
         return await self._attempts(request, veto)
 
-    async def _attempts(self, request: Request, veto: Callable[[], str | None] | None) -> Envelope:
+    async def _attempts(self, request: Request, veto: Veto | None) -> Envelope:
         waits = self.retry.waits(self.rng)
         attempts = 0
         await self._wait_for_slot()
@@ -133,7 +140,7 @@ class Pipeline:
                 raise error
 
     async def _wait_for_slot(self, latest: float = float("inf")) -> bool:
-        """Reserve a slot and wait for it: the last await before the send. `False`: the slot is later than `latest`."""
+        """Reserve a slot and wait for it, as the last await before the send; `False` if it lies after `latest`."""
         wait = self.pacer.reserve(self.clock(), self.gap)
         while wait > 0:
             if self.clock() + wait > latest:
@@ -157,7 +164,7 @@ class Pipeline:
         return pause
 
     def _settle(self, cancelled: asyncio.CancelledError, request: Request, attempts: int) -> None:
-        """Judge what the drain learned, so that whoever cancelled the call can still know what became of it."""
+        """Judge what the drain learned, so that whoever cancelled the call can still find out what became of it."""
         learned = cancelled.__cause__
         if not isinstance(learned, CallCancelled) or learned.exchange is None:
             return

@@ -1,21 +1,18 @@
 """One HTTP exchange with the API over aiohttp: the only client-side module that knows sockets.
 
-It reports how far each attempt got and decides nothing. What it guards: the key goes to the configured origin
-only, redirects are never followed, and a paying request has a connection of its own and a task of its own: when its
-caller is cancelled after the head has gone out, a bounded drain has its chance to learn the answer.
+It reports how far each attempt got and decides nothing. It sends the key to the configured origin only and follows no
+redirects. A paying request has a connection and a task of its own, so that when its caller is cancelled after the head
+has gone out, a bounded drain can still learn the answer.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl as ssl_module
 from collections.abc import Mapping
 from contextlib import suppress
-from contextvars import Context, ContextVar
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 import aiohttp
@@ -25,18 +22,14 @@ from yarl import URL
 from .core.endpoints import require_path
 from .core.exchange import CallCancelled, Exchange, Phase, Request
 from .errors import ClientStateError, ConfigurationError
-from .forks import leave_to_parent
-
-if TYPE_CHECKING:
-    from aiohttp.connector import Connection
-    from aiohttp.tracing import Trace
+from .forks import in_forked_child, leave_to_parent
 
 __all__ = ["Timeouts", "Transport", "aiohttp_trace_config"]
 
 
 @attrs.frozen(kw_only=True)
 class Timeouts:
-    """Seconds that the parts of one attempt may take. The clock starts when the pace has let the attempt go."""
+    """Seconds that the parts of one attempt may take, counted from the moment its slot of the pace has come."""
 
     #: To get a connection: DNS, TCP and TLS.
     connect: float = 10.0
@@ -46,81 +39,39 @@ class Timeouts:
     drain: float = 15.0
 
     def __attrs_post_init__(self) -> None:
-        """Refuse numbers that are no durations."""
+        """Refuse numbers that cannot be durations."""
         for field in attrs.fields(Timeouts):
             if not 0 < getattr(self, field.name) < float("inf"):
                 raise ConfigurationError(f"Timeouts.{field.name} must be more than 0 seconds.")
 
 
-class _Deadlines:
-    """When the attempts under way are given up: one timer for all, as one each costs more than judging the answer."""
-
-    def __init__(self) -> None:
-        self._due: dict[_Attempt, float] = {}
-        self._timer: asyncio.TimerHandle | None = None
-
-    def set(self, attempt: _Attempt, seconds: float) -> None:
-        """Give an attempt so many seconds from now."""
-        loop = asyncio.get_running_loop()
-        due = self._due[attempt] = loop.time() + seconds
-        if self._timer is None or due < self._timer.when():
-            self._arm(loop, due)
-
-    def clear(self, attempt: _Attempt) -> None:
-        """The attempt has ended. The timer stays: it will find nothing due, and most often serves the next one."""
-        self._due.pop(attempt, None)
-
-    def _arm(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        # In an empty context: a copy of this one would keep the attempt alive that is current in it
-        self._timer = loop.call_at(due, self._ring, loop, context=Context())
-
-    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = None
-        now = loop.time()
-        for attempt in [attempt for attempt, due in self._due.items() if due <= now]:
-            self.clear(attempt)
-            attempt.expire()
-        if self._due:
-            self._arm(loop, min(self._due.values()))
-
-
 class _Attempt:
     """The one mutable record of an attempt. It is pessimistic: only a watched wait for a connection is `NOT_SENT`."""
 
-    __slots__ = ("_connected", "_deadlines", "_limit", "_secret", "body", "expired", "phase", "response", "task")
+    __slots__ = ("_connected", "_secret", "body", "limit", "phase", "response", "timeout")
 
-    def __init__(self, deadlines: _Deadlines, limit: float, secret: bytes) -> None:
+    def __init__(self, limit: float, secret: bytes) -> None:
         self.phase = Phase.NOT_SENT
-        #: The task that makes the attempt.
-        self.task: asyncio.Task[Any] | None = None
         self.response: aiohttp.ClientResponse | None = None
         self.body = bytearray()
-        #: The answer did not come in time.
-        self.expired = False
-        self._deadlines = deadlines
-        self._limit = limit
+        #: Seconds to wait for the answer once the head is out.
+        self.limit = limit
+        #: Ends the wait for the answer; it starts when the head goes out.
+        self.timeout: asyncio.Timeout | None = None
         self._secret = secret
         self._connected = False
 
     def connecting(self) -> None:
-        """Aiohttp has begun to look for a connection; a second look is a resend, which has already been seen."""
+        """Note that aiohttp looks for a connection. If it had one before, it is sending again, and bytes have left."""
         if not self._connected:
             self.phase = Phase.NOT_SENT
 
     def head_goes_out(self) -> None:
-        """From here on a byte may have left; the time to wait for an answer begins."""
+        """Note that from here on a byte may have left, and start the time to wait for an answer."""
         self.phase = Phase.HEAD_SENT
-        if not self._connected:
-            self._connected = True
-            self._deadlines.set(self, self._limit)
-
-    def expire(self) -> None:
-        """The time is over."""
-        self.expired = True
-        if self.task is not None:
-            self.task.cancel()
+        if not self._connected and self.timeout is not None:
+            self.timeout.reschedule(asyncio.get_running_loop().time() + self.limit)
+        self._connected = True
 
     def exchange(self, failure: str | None) -> Exchange:
         """Return what is known by now."""
@@ -134,36 +85,6 @@ class _Attempt:
             body=body,
             failure=None if self.phase is Phase.COMPLETE else failure,
         )
-
-
-#: The attempt that the running task is making, for the connector.
-_current: ContextVar[_Attempt] = ContextVar("cmr_async_attempt")
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Tells the current attempt when it waits for a connection and when it has one.
-
-    A trace config says the same and costs five times as much for each request. Should aiohttp ever stop calling
-    `connect`, an attempt stays `HEAD_SENT` from its start, so that the mistake is a needless `unknown`.
-    """
-
-    async def connect(
-        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
-    ) -> Connection:
-        attempt = _current.get()
-        attempt.connecting()
-        connection = await super().connect(req, traces, timeout)
-        attempt.head_goes_out()
-        return connection
-
-
-class _PhaseTrace(aiohttp.TraceConfig):
-    """Does what `_Connector` does for a session or connector of the caller's."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.on_request_start.append(_on_request_start)
-        self.on_request_headers_sent.append(_on_request_headers_sent)
 
 
 async def _on_request_start(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
@@ -181,7 +102,10 @@ def aiohttp_trace_config() -> aiohttp.TraceConfig:
 
     Without it the SDK cannot see how far a request got, and calls every transport error of an order unknown.
     """
-    return _PhaseTrace()
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(_on_request_start)
+    trace.on_request_headers_sent.append(_on_request_headers_sent)
+    return trace
 
 
 class Transport:
@@ -228,19 +152,18 @@ class Transport:
         self._kept: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._pid = os.getpid()
-        self._deadlines = _Deadlines()
         #: Tasks of the paying requests under way.
         self._paying: set[asyncio.Task[Exchange]] = set()
         self._closed = False
-        self._traced = session is not None or connector is not None
-        #: aiohttp limits the way to a connection; the rest is limited by the attempt, which knows when it began
+        #: A session or connector of the caller's whose sockets belong to the parent process.
+        self._inherited = False
+        # aiohttp limits the way to a connection; the attempt limits the rest, since it knows when that began
         self._limits = aiohttp.ClientTimeout(total=None, connect=timeouts.connect)
         self._url = lru_cache(maxsize=1024)(self._make_url)
         _transports.add(self)
 
     async def send(self, request: Request) -> Exchange:
-        """Run one attempt and report how far it got; transport failures are values, not exceptions.
+        """Run one attempt and report how far it got; transport failures are returned, not raised.
 
         Raises:
             ClientStateError: The client is closed, or belongs to another event loop.
@@ -250,7 +173,7 @@ class Transport:
         """
         session = self._session(request)
         url = self._url(require_path(request.endpoint), tuple(request.query.items()))
-        attempt = _Attempt(self._deadlines, request.timeout or self._timeouts.read, self._secret)
+        attempt = _Attempt(request.timeout or self._timeouts.read, self._secret)
         try:
             if request.pays:
                 return await self._see_through(session, url, request, attempt)
@@ -266,12 +189,9 @@ class Transport:
     async def close(self) -> None:
         """Close the sessions that the transport owns; a given session or connector stays open.
 
-        Paying requests that are under way have the time of a drain to learn their answers first.
+        Paying requests that are under way first get the time of a drain to learn their answers.
         """
         self._closed = True
-        if self._pid != os.getpid():
-            self._leave_to_parent()
-            return
         try:
             if self._paying:
                 await asyncio.wait(self._paying, timeout=self._timeouts.drain)
@@ -290,13 +210,11 @@ class Transport:
         if self._closed:
             raise ClientStateError("This client is closed. Make a new one, or keep its `async with` block open.")
         loop = asyncio.get_running_loop()
-        if self._pid != os.getpid():
-            self._leave_to_parent()
-            if self._given_session is not None or self._given_connector is not None:
-                raise ClientStateError(
-                    "This client was made before a fork, around a session or connector of your own, whose sockets "
-                    "belong to the parent process. Make a new client in the child."
-                )
+        if self._inherited:
+            raise ClientStateError(
+                "This client was made before a fork, around a session or connector of your own, whose sockets "
+                "belong to the parent process. Make a new client in the child."
+            )
         if self._loop is None:
             self._loop = loop
         elif self._loop is not loop:
@@ -305,13 +223,12 @@ class Transport:
                 "Make one AsyncClient for each loop, or use the blocking Client, which works from any thread."
             )
 
-    def _leave_to_parent(self) -> None:
-        """After a fork: keep the parent's sessions and loop untouched and start anew."""
-        leave_to_parent(self._kept, self._fresh, self._loop, self._deadlines, self._paying)
+    def leave_to_parent(self) -> None:
+        """In a forked child: keep the parent's sessions and loop untouched and start anew."""
+        leave_to_parent(self._kept, self._fresh, self._loop, self._paying)
         self._kept = self._fresh = self._loop = None
-        self._deadlines, self._paying = _Deadlines(), set()
-        if self._given_session is None and self._given_connector is None:
-            self._pid = os.getpid()
+        self._paying = set()
+        self._inherited = self._given_session is not None or self._given_connector is not None
 
     def _session(self, request: Request) -> aiohttp.ClientSession:
         self.check_usable()
@@ -320,10 +237,10 @@ class Transport:
         if request.pays and self._given_connector is None:
             # A connection of its own: a kept one may be closed by the server just as the order goes out
             if self._fresh is None:
-                self._fresh = self._open(_Connector(limit=0, force_close=True, ttl_dns_cache=300))
+                self._fresh = self._open(aiohttp.TCPConnector(limit=0, force_close=True, ttl_dns_cache=300))
             return self._fresh
         if self._kept is None:
-            self._kept = self._open(self._given_connector or _Connector(limit=0, ttl_dns_cache=300))
+            self._kept = self._open(self._given_connector or aiohttp.TCPConnector(limit=0, ttl_dns_cache=300))
         return self._kept
 
     def _open(self, connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
@@ -332,7 +249,7 @@ class Transport:
             connector_owner=connector is not self._given_connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._limits,
-            trace_configs=[_PhaseTrace()] if self._traced else None,
+            trace_configs=[aiohttp_trace_config()],
             trust_env=self._trust_env,
         )
 
@@ -360,43 +277,37 @@ class Transport:
     async def _exchange(
         self, session: aiohttp.ClientSession, url: URL, request: Request, attempt: _Attempt
     ) -> Exchange:
-        task = attempt.task = asyncio.current_task()
-        cancelling = task.cancelling() if task is not None else 0
-        if session is self._given_session:  # it may be without the trace that starts the clock
-            self._deadlines.set(attempt, self._timeouts.connect + (request.timeout or self._timeouts.read))
-        token = _current.set(attempt)
+        # A caller's session may be without the trace that starts the clock
+        limit = None if session is not self._given_session else self._timeouts.connect + attempt.limit
         attempt.phase = Phase.HEAD_SENT
         failure: str | None = None
         try:
-            async with session.request(
-                request.endpoint.method,
-                url,
-                data=request.body,
-                headers=self._headers,  # not the session's own, which aiohttp shows to proxies as well
-                timeout=self._limits,
-                allow_redirects=False,
-                raise_for_status=False,
-                proxy=self._proxy,
-                ssl=self._ssl,
-                trace_request_ctx=attempt if self._traced else None,
-            ) as response:
+            async with (
+                asyncio.timeout(limit) as attempt.timeout,
+                session.request(
+                    request.endpoint.method,
+                    url,
+                    data=request.body,
+                    headers=self._headers,  # not the session's own, which aiohttp shows to proxies as well
+                    timeout=self._limits,
+                    allow_redirects=False,
+                    raise_for_status=False,
+                    proxy=self._proxy,
+                    ssl=self._ssl,
+                    trace_request_ctx=attempt,
+                ) as response,
+            ):
                 attempt.phase = Phase.STATUS_SEEN
                 attempt.response = response
                 failure = await _read_body(response, attempt.body, self._max_body)
                 if failure is None:
                     attempt.phase = Phase.COMPLETE
-        except asyncio.CancelledError:
-            # As asyncio.timeout does: the attempt's own clock cancelled the task, and nobody else
-            if not attempt.expired or (task is not None and task.uncancel() > cancelling):
-                raise
-            failure = "no answer in time"
         except aiohttp.ConnectionTimeoutError:
             failure = "no connection in time"
+        except TimeoutError:
+            failure = "no answer in time"
         except Exception as error:  # noqa: BLE001 - whatever it was: how far the request got is what counts
             failure = _describe(error)
-        finally:
-            _current.reset(token)
-            self._deadlines.clear(attempt)
         return attempt.exchange(failure)
 
 
@@ -422,10 +333,7 @@ def _describe(error: Exception) -> str:
 _transports: WeakSet[Transport] = WeakSet()
 
 
-def _after_fork_in_child() -> None:
+@in_forked_child
+def _leave_all_to_parent() -> None:
     for transport in list(_transports):
-        transport._leave_to_parent()  # noqa: SLF001 - of this module
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+        transport.leave_to_parent()

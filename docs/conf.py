@@ -34,7 +34,11 @@ nitpick_ignore_regex = [
     (r"py:class", r"(str|int|float|bool|bytes|object|tuple|dict|None|optional)"),
     (r"py:(class|exc|obj)", r"(ValueError|RuntimeError|Exception|UserWarning|StrEnum|enum\..*)"),
     # Ours, and not public: how a resource is made, and what only the SDK itself calls
-    (r"py:class", r"(cmr_async\.core\.pacing\.)?(Pacer|Pipeline|Requests|Source|JournalLike)"),
+    (
+        r"py:(class|exc)",
+        r"(Feed|JournalLike|Owner|Pacer|Pipeline|R_co|Refusal|Requests|.*\.(CheckedOrder|JournalPace))",
+    ),
+    (r"py:class", r"cmr_async\.simulator\.records\.(OrderBody|Provision|Purchase)"),
     # A sentence with a colon in a "Returns" section is taken for a type
     (r"py:class", r".* .*"),
 ]

@@ -18,11 +18,11 @@ from cmr_async.errors import (
     ConfigurationError,
     EndpointNotConfiguredError,
     Fault,
+    InvalidResponseError,
     NotSentError,
     OrderWarning,
     OutcomeUnknownError,
     RateLimitError,
-    ResponseDecodeError,
     ServerError,
     TransportError,
     ValidationError,
@@ -40,10 +40,10 @@ TRIPS: list[Callable[[Any], Any]] = [
 TRIP_NAMES = ["copy", "deepcopy", *(f"pickle{protocol}" for protocol in range(6))]
 EXAMPLES: list[CMRError] = [
     *(kind(f"a {kind.__name__}") for kind in CLASSES),
-    *(kind("refused", status=418, data={"a": [1]}, retry_after=1.5) for kind in API_CLASSES),
+    *(kind("refused", status=418, api_message="No.", data={"a": [1]}, retry_after=1.5) for kind in API_CLASSES),
     EndpointNotConfiguredError("no path", endpoint="orders.process"),
     ValidationError("two faults", faults=(Fault("confirm", "must be true"), Fault("domains[0].years", "is 0"))),
-    ResponseDecodeError("no id", path="data.orderId", body_excerpt="{}"),
+    InvalidResponseError("a login page", status=200, body_excerpt="<html>"),
     OutcomeUnknownError("in doubt", status=502, body_excerpt="<html>", order_id="ord_1"),
 ]
 
@@ -78,10 +78,14 @@ def test_every_error_says_in_its_docstring_what_it_means(kind: type[CMRError]) -
 
 
 def test_the_defaults_of_the_fields_say_that_nothing_is_known() -> None:
-    assert vars(OutcomeUnknownError("x")) == {"attempts": 0, "status": None, "body_excerpt": "", "order_id": None}
-    assert vars(APIError("x")) == {"attempts": 0, "status": None, "data": None, "retry_after": None}
+    assert vars(OutcomeUnknownError("x")) == {
+        "attempts": 0, "status": None, "api_message": "", "body_excerpt": "", "order_id": None
+    }  # fmt: skip
+    assert vars(APIError("x")) == {
+        "attempts": 0, "status": None, "api_message": "", "data": None, "retry_after": None
+    }  # fmt: skip
     assert vars(EndpointNotConfiguredError("x")) == {"attempts": 0, "endpoint": ""}
-    assert vars(ResponseDecodeError("x")) == {"attempts": 0, "path": "", "body_excerpt": ""}
+    assert vars(InvalidResponseError("x")) == {"attempts": 0, "status": None, "body_excerpt": ""}
     assert vars(ValidationError("x")) == {"attempts": 0, "faults": ()}
 
 
@@ -103,7 +107,9 @@ def test_every_refusal_with_a_status_is_an_api_error(status_class: str) -> None:
     assert issubclass(getattr(errors, status_class), APIError)
 
 
-@pytest.mark.parametrize("kind", [OutcomeUnknownError, NotSentError, TransportError, ValidationError])
+@pytest.mark.parametrize(
+    "kind", [OutcomeUnknownError, NotSentError, TransportError, ValidationError, InvalidResponseError]
+)
 def test_what_is_no_answer_of_the_api_is_no_api_error(kind: type[CMRError]) -> None:
     assert not issubclass(kind, APIError)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 import tomllib
+import zipfile
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,41 @@ HERE = Path(__file__).parents[1]
 def project() -> dict[str, Any]:
     table: dict[str, Any] = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return table
+
+
+@pytest.fixture(scope="module")
+def package() -> set[str]:
+    """Every file of the package in the checkout, whatever its kind."""
+    found = (path for path in (HERE / "cmr_async").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    files = {path.relative_to(HERE).as_posix() for path in found}
+    if not files:
+        pytest.skip("the tests run away from the checkout, against an installed wheel")
+    return files
+
+
+@pytest.fixture(scope="module")
+def built(package: set[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sdist and the wheel; `package` says whether there is anything to build."""
+    assert package
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-d", str(folder)], cwd=HERE, check=True)
+    return folder
+
+
+def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(package: set[str], built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    assert {name for name in names if ".dist-info/" not in name} == package
+    assert "cmr_async/py.typed" in package
+
+
+def test_the_sdist_holds_the_package_its_tests_and_its_pages(package: set[str], built: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    pages = {"CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "docs/index.md", "examples/orders.csv"}
+    assert names >= package | pages | {"noxfile.py", "pyproject.toml", "tests/test_packaging.py"}
 
 
 def test_the_package_says_that_it_is_typed() -> None:

@@ -421,7 +421,7 @@ async def test_a_fork_leaves_the_sessions_to_the_parent(make_client: MakeClient)
         client = make_client(server)
         await client.orders.create(DRAFT, user_id=USER)
         kept = client._transport._kept
-        client._transport._pid = -1  # as a child sees it
+        client._transport.leave_to_parent()  # as in a child
         await client.orders.create(DRAFT, user_id=USER)
         assert client._transport._kept is not kept
         assert kept is not None

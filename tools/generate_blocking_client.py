@@ -109,7 +109,7 @@ def resources() -> list[Resource]:
     for name, value in vars(client).items():
         if name.startswith("_"):
             continue
-        line = next(number for number, text in enumerate(source) if re.match(rf"\s*self\.{name}\b.*=", text))
+        line = next(number for number, text in enumerate(source) if re.match(rf"\s*{name}: .*=", text))
         comment: list[str] = []
         while source[line - 1].strip().startswith("#:"):
             line -= 1
@@ -122,7 +122,8 @@ def render() -> str:
     """Return the text of `client.py`."""
     writer = _Writer()
     found = resources()
-    body = [writer.client(found), *(writer.resource(one.cls) for one in found)]
+    # The client last: on the class its groups are made already, for `create_autospec(Client)`
+    body = [*(writer.resource(one.cls) for one in found), writer.client(found)]
     names = ["Client", *(one.cls.__name__ for one in found)]
     exports = "__all__ = [" + ", ".join(f'"{name}"' for name in sorted(names)) + "]"
     if len(exports) > _WIDTH:
@@ -135,7 +136,9 @@ class _Writer:
     """Writes classes and collects the imports that they need."""
 
     def __init__(self) -> None:
-        self._imports: dict[tuple[int, str], set[str]] = {(1, "lifetime"): {"BlockingClient", "Lifetime"}}
+        self._imports: dict[tuple[int, str], set[str]] = {
+            (1, "lifetime"): {"NO_LIFETIME", "BlockingClient", "Lifetime"}
+        }
         self._typing: dict[tuple[int, str], set[str]] = {}
 
     def imports(self) -> str:
@@ -204,11 +207,15 @@ class _Writer:
             doc = re.sub(rf"^ {{12}}{name}: .*\n(?: {{16}}.*\n)*", "", doc, flags=re.MULTILINE)
         passed = [one.passed for one in arguments if one.passed]
         made = _layout("        super().__init__(AsyncClient(", passed, "))", inner=True)
-        lines = [head, doc.rstrip("\n"), made]
+        groups = []
         for one in found:
-            lines += [f"        {line}" for line in one.comment]
             name, cls = one.attribute, one.cls.__name__
-            lines.append(f"        self.{name}: {cls} = {cls}(self._async.{name}, self._lifetime)")
+            groups += [f"    {line}" for line in one.comment]
+            groups.append(f"    {name}: {cls} = {cls}(AsyncClient.{name}, NO_LIFETIME)")
+        lines = [*groups, "", head, doc.rstrip("\n"), made]
+        for one in found:
+            name, cls = one.attribute, one.cls.__name__
+            lines.append(f"        self.{name} = {cls}(self._async.{name}, self._lifetime)")
         return "\n".join(lines) + "\n"
 
     def _member(self, method: ast.FunctionDef | ast.AsyncFunctionDef, module: ModuleType, cls: type) -> str:

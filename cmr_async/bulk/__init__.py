@@ -11,20 +11,20 @@ import attrs
 
 from ..core.endpoints import require_path
 from ..errors import ConfigurationError
+from ..journal.records import JournalEntry, Step
 from ..models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
 from ..pipeline import Pipeline
-from .feeds import DraftFeed, RequestFeed, Requests, Source
-from .opening import JournalLike, opened
-from .run import BulkRun
+from .feeds import DraftFeed, Feed, RequestFeed, Requests
+from .reconcile import Finding, Reconciler
+from .run import BulkRun, JournalLike, opened
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
-    from .reconcile import Finding
 
 __all__ = ["Bulk", "BulkRun", "BulkSummary", "OrderOutcome", "OrderRequest", "OrderState"]
 
 
-@attrs.frozen
+@attrs.define(slots=False)  # neither frozen nor slotted: tests replace its methods
 class Bulk:
     """Many orders at once: `client.bulk`."""
 
@@ -38,10 +38,10 @@ class Bulk:
         concurrency: int = 8,
         stop_after_unknown: int = 3,
     ) -> BulkRun:
-        """Submit many orders and give out each outcome as it completes; a failed order is a value.
+        """Submit many orders and yield each outcome as it completes; failures are returned, not raised.
 
         With a journal the run may be killed at any instant and started again: an order that the journal knows as
-        accepted is skipped, an unknown one is given out as unknown and left alone, and nothing is sent twice. All
+        accepted is skipped, an unknown one is reported as unknown and left alone, and nothing is sent twice. All
         processes on one journal share one pace.
 
         Args:
@@ -98,10 +98,10 @@ class Bulk:
         settle: float = 900.0,
         events: Iterable[Mapping[str, Any]] = (),
     ) -> AsyncGenerator[Finding, None]:
-        """Look for what became of the unknown orders of a journal, and write each verdict into it.
+        """Find out what became of the unknown orders of a journal, and write each verdict into it.
 
-        It only reads from the API. `absent` makes an order eligible for `Journal.resubmit`, by name; nothing is sent
-        again by itself.
+        It only reads from the API. An order with the verdict `absent` may be resubmitted (`bulk.resubmit`); nothing is
+        sent again by itself.
 
         Args:
             journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
@@ -120,15 +120,43 @@ class Bulk:
         async with opened(journal) as opened_journal:
             if opened_journal is None:
                 raise ConfigurationError("Reconciling needs the journal of the run.")
-            from .reconcile import Reconciler  # noqa: PLC0415 - it needs the journal, an extra
-
             reconciler = Reconciler(pipeline=self._pipeline, settle=settle, events=tuple(events))
             async for finding in reconciler.find(opened_journal, now=time()):
                 yield finding
 
+    async def resubmit(
+        self,
+        journal: JournalLike,
+        reference: str,
+        *,
+        step: Step = Step.CREATE,
+        reason: str = "asked for by its reference",
+    ) -> JournalEntry:
+        """Plan one order again, so that the next run on the journal sends it; this call sends nothing.
+
+        It must be an order that bought nothing: unknown with the verdict `absent`, or refused.
+
+        Args:
+            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
+            reference: The order's key in the journal: its reference, or the hash that stands for one.
+            step: Which step of the order: `create`, or the `process` step of a draft.
+            reason: Why, in words, for the history.
+
+        Returns:
+            The journal's entry, which is `planned` now.
+
+        Raises:
+            JournalError: There is no such order, or it may have been placed; run `reconcile` first.
+            ConfigurationError: There is no journal.
+        """
+        async with opened(journal) as opened_journal:
+            if opened_journal is None:
+                raise ConfigurationError("Resubmitting needs the journal of the run.")
+            return await opened_journal.resubmit(reference, step=step, reason=reason)
+
     def _run(
         self,
-        feed: Callable[[Journal | None], Source],
+        feed: Callable[[Journal | None], Feed],
         journal: JournalLike,
         concurrency: int,
         stop_after_unknown: int,

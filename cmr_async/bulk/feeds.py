@@ -1,4 +1,4 @@
-"""Where the items of a run come from: the caller's requests, or the accepted drafts of a journal."""
+"""Feeds of a run: where its items come from, the caller's requests or the accepted drafts of a journal."""
 
 from __future__ import annotations
 
@@ -7,27 +7,29 @@ from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
-from ..core.validation import Findings
+from ..core.checked import CheckedOrder
 from ..errors import ConfigurationError, Fault, ValidationError
-from ..journal.records import Entry, Step, StepState
+from ..journal.records import JournalEntry, Step, StepState
 from ..models.requests import OrderRequest
 from .sending import Item, check
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
 
-__all__ = ["DraftFeed", "RequestFeed", "Requests", "Source"]
+__all__ = ["DraftFeed", "Feed", "RequestFeed", "Requests"]
 
+#: An order to send; one that was checked before, as those of a file are, is not checked again.
+Request = OrderRequest | CheckedOrder
 #: What a run takes: any iterable or async iterable of requests.
-Requests = Iterable[OrderRequest] | AsyncIterable[OrderRequest]
+Requests = Iterable[Request] | AsyncIterable[Request]
 
 #: Orders that are written into a journal in one transaction: a commit costs more than planning some of them ahead.
 _PLANNED_AT_ONCE = 64
 _END = object()
 
 
-class Source(Protocol):
-    """Gives out items as there is room for them."""
+class Feed(Protocol):
+    """Yields items as there is room for them."""
 
     #: There is nothing more to pull.
     ended: bool
@@ -37,13 +39,13 @@ class Source(Protocol):
 
 
 class RequestFeed:
-    """The input, whatever kind of iterable it is: pulled, checked and, with a journal, planned."""
+    """The caller's requests, from any kind of iterable: pulled, checked and, with a journal, planned."""
 
     def __init__(self, requests: Requests, journal: Journal | None) -> None:
         """Prepare to pull; nothing is pulled yet."""
         self._journal = journal
-        self._async: AsyncIterator[OrderRequest] | None = None
-        self._plain: Iterator[OrderRequest] | None = None
+        self._async: AsyncIterator[Request] | None = None
+        self._plain: Iterator[Request] | None = None
         self._index = 0
         self._failure: Exception | None = None
         #: There is nothing more to pull.
@@ -73,9 +75,9 @@ class RequestFeed:
             raise self._failure
         return items if self._journal is None else await _plan(self._journal, items)
 
-    async def _next(self) -> OrderRequest | None:
+    async def _next(self) -> Request | None:
         request = await anext(self._async, _END) if self._async is not None else next(self._plain or iter(()), _END)
-        if isinstance(request, OrderRequest):
+        if isinstance(request, OrderRequest | CheckedOrder):
             return request
         if request is _END:
             return None
@@ -89,7 +91,7 @@ async def _plan(journal: Journal, items: list[Item]) -> list[Item]:
     if not sound:
         return items
     try:
-        entries = await journal.plan([item.normalised for item in sound], start=sound[0].index)
+        entries = await journal.add([item.checked for item in sound], start=sound[0].index)
     except ValidationError as error:  # a known key with another order, or a reference that cannot be a key
         if len(sound) == 1:
             return [attrs.evolve(item, refused=error) if item is sound[0] else item for item in items]
@@ -107,7 +109,7 @@ class DraftFeed:
             raise ConfigurationError("Drafts are processed from a journal: name the one that they were made with.")
         self._journal = journal
         self._keys = None if references is None else frozenset(references)
-        self._entries: AsyncIterator[Entry] | None = None
+        self._entries: AsyncIterator[JournalEntry] | None = None
         self._index = 0
         #: There is nothing more to pull.
         self.ended: bool = False
@@ -115,7 +117,7 @@ class DraftFeed:
     async def pull(self, room: int) -> list[Item]:
         """Plan the processing of all drafts at the first call, then return it step by step."""
         if self._entries is None:
-            await self._journal.plan_processing(self._keys)
+            await self._journal.add_processing(self._keys)
             self._entries = self._journal.entries(step=Step.PROCESS)
         items: list[Item] = []
         while len(items) < room:
@@ -125,8 +127,9 @@ class DraftFeed:
                 break
             wanted = self._keys is None or entry.key in self._keys
             if wanted and entry.state is not StepState.ACCEPTED:
+                request = entry.request  # it was checked when it was created
                 items.append(
-                    Item(index=self._index, request=entry.request, findings=Findings(order=entry.order), entry=entry)
+                    Item(index=self._index, checked=CheckedOrder(request=request, order=request.order), entry=entry)
                 )
                 self._index += 1
         return items

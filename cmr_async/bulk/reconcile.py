@@ -1,27 +1,29 @@
-"""What became of unknown orders: evidence from everything that the API documents, weighed in the open.
+"""Reconciliation: find out what became of unknown orders, from every trace that the API documents.
 
-There is no endpoint that lists orders, so a lost answer is looked for in its effects: domains and subscriptions of
-the user, the order's status where its id is known, webhook events. One sign proves that an order was placed; that it
-was not placed takes every look-up to succeed and find nothing, after a time to settle.
+No endpoint lists orders, so the effects of an order are looked for: domains and subscriptions of the user, the
+order's status where its id is known, webhook events. One trace proves that an order was placed. That it was not
+placed is only concluded when every look-up succeeds and finds nothing, after a time to settle.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ..errors import ClientStateError, CMRError, NotFoundError
-from ..journal.journal import Journal
-from ..journal.records import Entry, Step, StepState, Verdict
+from ..journal.records import JournalEntry, Step, StepState, Verdict
 from ..models import Envelope
 from ..pipeline import Pipeline
 from ..resources.domains import Domains
 from ..resources.orders import Orders
 from ..resources.subscriptions import Subscriptions
 from ..resources.users import Users
+
+if TYPE_CHECKING:
+    from ..journal.journal import Journal
 
 __all__ = ["DEFAULT_SETTLE", "Evidence", "Finding", "Reconciler", "weigh"]
 
@@ -35,7 +37,7 @@ _ORDER_EVENTS = ("domain.order.", "mailbox.order.", "mailbox.created")
 
 @attrs.frozen(kw_only=True)
 class Evidence:
-    """What the look-ups for one order brought."""
+    """What the look-ups for one order found."""
 
     #: `GET /users?userId=` succeeded, so that an empty list of domains means something.
     user_exists: bool = False
@@ -56,7 +58,7 @@ class Finding:
     """What reconciliation says about one unknown order."""
 
     #: The order as the journal has it.
-    entry: Entry
+    entry: JournalEntry
     #: What the evidence says; `None`: it does not say enough yet, and the journal stays as it is.
     verdict: Verdict | None
     #: The evidence in words.
@@ -98,7 +100,7 @@ class Reconciler:
                 finding = attrs.evolve(finding, entry=written)
             yield finding
 
-    async def _gather(self, entry: Entry, *, known_ids: set[str], shared: frozenset[str]) -> Evidence:
+    async def _gather(self, entry: JournalEntry, *, known_ids: set[str], shared: frozenset[str]) -> Evidence:
         failures: list[str] = []
         known = entry.order_id is not None and await self._status_known(entry, failures)
         exists = await _or_none(Users(self.pipeline).get(entry.user_id), "GET /users", failures) is not None
@@ -124,7 +126,7 @@ class Reconciler:
             failures=tuple(failures),
         )
 
-    async def _status_known(self, entry: Entry, failures: list[str]) -> bool:
+    async def _status_known(self, entry: JournalEntry, failures: list[str]) -> bool:
         if entry.order_id is None:
             return False
         try:
@@ -138,9 +140,9 @@ class Reconciler:
 
 
 def weigh(
-    entry: Entry, evidence: Evidence, *, now: float, settle: float, shared: frozenset[str] = frozenset()
+    entry: JournalEntry, evidence: Evidence, *, now: float, settle: float, shared: frozenset[str] = frozenset()
 ) -> Finding:
-    """Say what the evidence proves about an unknown order.
+    """Return what the evidence proves about an unknown order.
 
     Args:
         entry: The unknown order.
@@ -195,7 +197,7 @@ class _Sign:
     foreign: bool = False
 
 
-def _signs(entry: Entry, evidence: Evidence) -> Iterator[_Sign]:
+def _signs(entry: JournalEntry, evidence: Evidence) -> Iterator[_Sign]:
     registered = {registration.domain for registration in entry.order.domains}
     for domain in entry.domains:
         # A domain that the order does not register was there before
@@ -275,13 +277,13 @@ def _is_older(start: object, *, than: float | None) -> bool:
         return False
 
 
-async def _rivals(journal: Journal, unknown: list[Entry]) -> Mapping[str, tuple[Entry, ...]]:
+async def _rivals(journal: Journal, unknown: list[JournalEntry]) -> Mapping[str, tuple[JournalEntry, ...]]:
     """Return, for each unknown key, the other orders of the journal that may have left the same traces."""
-    by_trace: dict[tuple[str, str], list[Entry]] = {}
+    by_trace: dict[tuple[str, str], list[JournalEntry]] = {}
     for entry in unknown:
         for domain in entry.domains:
             by_trace.setdefault((entry.user_id, domain), []).append(entry)
-    found: dict[str, list[Entry]] = {}
+    found: dict[str, list[JournalEntry]] = {}
     for state in (StepState.ACCEPTED, StepState.UNKNOWN, StepState.SENT) if unknown else ():
         async for other in journal.entries(state=state):
             for domain in other.domains:
@@ -291,7 +293,7 @@ async def _rivals(journal: Journal, unknown: list[Entry]) -> Mapping[str, tuple[
     return {key: tuple(others) for key, others in found.items()}
 
 
-def _names(event: Mapping[str, Any], entry: Entry, *, shared: frozenset[str]) -> bool:
+def _names(event: Mapping[str, Any], entry: JournalEntry, *, shared: frozenset[str]) -> bool:
     """Tell whether a webhook event can only come from this order."""
     data = _data(event)
     if not _event_name(event).startswith(_ORDER_EVENTS):

@@ -1,30 +1,34 @@
-"""Many orders: a bounded fan-out over the one path that single orders take. A failed item is a value.
+"""A run of many orders: a bounded fan-out over the one path that single orders take, with its stop rules.
 
-Orders are pulled from the input as there is room for them and given out as they complete, so that memory does not
-grow with their number. Nothing new starts unless the caller asks for the next outcome.
+Orders are pulled from the input as there is room for them and yielded as they complete, so that memory does not grow
+with their number. Nothing new starts unless the caller asks for the next outcome.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Union
+
+import attrs
 
 from ..errors import AuthenticationError, InsufficientBalanceError, PermissionDeniedError
 from ..models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
 from ..pipeline import Pipeline
-from ..resources.orders import Orders
-from .feeds import Requests, Source
-from .opening import JournalLike, opened, with_shared_pace
+from .feeds import Feed
 from .sending import Item, OrderSender
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
 
-__all__ = ["BulkRun", "Requests"]
+__all__ = ["BulkRun", "JournalLike", "opened"]
+
+#: A path (SQLite), a URL (PostgreSQL), an open journal, or none.
+JournalLike = Union[str, PathLike[str], "Journal", None]
 
 #: Refusals that every later order would meet as well.
 _STOPPING = (AuthenticationError, InsufficientBalanceError, PermissionDeniedError)
@@ -40,7 +44,7 @@ class BulkRun:
     def __init__(
         self,
         pipeline: Pipeline,
-        feed: Callable[[Journal | None], Source],
+        feed: Callable[[Journal | None], Feed],
         *,
         journal: JournalLike = None,
         concurrency: int = 8,
@@ -82,16 +86,16 @@ class BulkRun:
         traceback: TracebackType | None,
     ) -> None:
         """Stop the run and drain what is in flight."""
-        await self.aclose()
+        await self.close()
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         """Stop the run: drain what is in flight, start nothing more."""
         await self._outcomes.aclose()
 
     def stop(self, reason: str = "stopped by the caller") -> None:
-        """Start no further order; those in flight finish and are still given out.
+        """Start no further order; those in flight finish and are still yielded.
 
-        Orders that wait for their slot of the pace are not sent any more either: they end as `not_sent`.
+        Orders that still wait for their slot of the pace are not sent either: they end as `not_sent`.
         """
         if self._stopped is None:
             self._stopped = reason
@@ -99,7 +103,7 @@ class BulkRun:
                 self._puller.cancel()
 
     def give_up(self) -> None:
-        """Wait no longer for the orders in flight: the iteration ends, and they are in `drained`, most as unknown."""
+        """Stop waiting for the orders in flight: the iteration ends, and they are in `drained`, mostly as unknown."""
         self.stop("given up by the caller")
         self._given_up.set()
 
@@ -113,17 +117,22 @@ class BulkRun:
         """Counts so far."""
         return BulkSummary(**{state.value: n for state, n in self._counts.items()}, stopped=self._stopped)
 
+    @property
+    def paused_for(self) -> float:
+        """Seconds that the pause after a 429 still lasts in this process; 0 without one."""
+        return self._pipeline.pacer.paused_for(self._pipeline.clock())
+
     async def _run(self) -> AsyncGenerator[OrderOutcome, None]:
         async with opened(self._journal) as journal:
-            orders = Orders(with_shared_pace(self._pipeline, journal))
-            sender = OrderSender(orders=orders, journal=journal, veto=self._veto)
-            async with aclosing(self._place_all(self._feed(journal), sender)) as outcomes:
+            pipeline = _with_shared_pace(self._pipeline, journal)
+            sender = OrderSender(pipeline=pipeline, journal=journal, veto=self._veto)
+            async with aclosing(self._send_all(self._feed(journal), sender)) as outcomes:
                 async for outcome in outcomes:
                     yield outcome
         if self._broken is not None:
             raise self._broken
 
-    async def _place_all(self, source: Source, sender: OrderSender) -> AsyncGenerator[OrderOutcome, None]:
+    async def _send_all(self, feed: Feed, sender: OrderSender) -> AsyncGenerator[OrderOutcome, None]:
         ready: deque[Item] = deque()
         running: set[asyncio.Task[OrderOutcome]] = set()
         loop = asyncio.get_running_loop()
@@ -131,10 +140,10 @@ class BulkRun:
         try:
             while not giving_up.done():
                 while ready and self._stopped is None and len(running) < self._concurrency:
-                    running.add(loop.create_task(sender.place(ready.popleft())))
+                    running.add(loop.create_task(sender.send(ready.popleft())))
                 room = self._concurrency - len(running)
-                if not ready and room and self._stopped is None and self._puller is None and not source.ended:
-                    self._puller = loop.create_task(source.pull(room))
+                if not ready and room and self._stopped is None and self._puller is None and not feed.ended:
+                    self._puller = loop.create_task(feed.pull(room))
                 waiting: set[asyncio.Task[Any]] = {*running}
                 if self._puller is not None:
                     waiting.add(self._puller)
@@ -151,7 +160,7 @@ class BulkRun:
             await self._leave(running)
 
     def _pulled(self) -> list[Item]:
-        """Return what was pulled. An input that broke is raised after the outcomes of the orders under way."""
+        """Return what was pulled. The error of a broken input is raised after the outcomes of the orders under way."""
         puller, self._puller = self._puller, None
         if puller is None or puller.cancelled():
             return []
@@ -162,10 +171,10 @@ class BulkRun:
         return []
 
     def _veto(self, item: Item) -> str | None:
-        """Why an order whose turn has come is not sent; `None`: from here on it may be placed."""
+        """Return why an order whose turn has come is not sent; `None` when it may go: from then on it may be placed."""
         if self._stopped is not None:
             return "its run had stopped before its turn came. Sending it again is safe."
-        self._gone[item.index] = item.request
+        self._gone[item.index] = item.checked.request
         return None
 
     def _count(self, outcome: OrderOutcome) -> OrderOutcome:
@@ -209,3 +218,30 @@ class BulkRun:
                 for task in running
                 if task.done() and not task.cancelled() and task.exception() is None
             ]
+
+
+@asynccontextmanager
+async def opened(journal: JournalLike) -> AsyncIterator[Journal | None]:
+    """Open the journal that the caller named, for the time of a block; an open `Journal` is left open afterwards.
+
+    Raises:
+        ConfigurationError: The extra `journal` is not installed, or the location cannot be one.
+        JournalError: It cannot be opened.
+    """
+    if journal is None:
+        yield None
+        return
+    from ..journal.journal import Journal  # noqa: PLC0415 - an extra, and heavy
+
+    if isinstance(journal, Journal):
+        yield journal
+        return
+    async with Journal(journal) as own:
+        yield own
+
+
+def _with_shared_pace(pipeline: Pipeline, journal: Journal | None) -> Pipeline:
+    """Return a pipeline that keeps the pace together with every process on the journal."""
+    if journal is None or pipeline.gap == 0:
+        return pipeline
+    return attrs.evolve(pipeline, shared=journal.shared_pace(pipeline.pace_name, pipeline.gap))

@@ -1,4 +1,4 @@
-"""One order of a run, from the check to the record: checked, claimed, sent once, written down."""
+"""Sending one order of a run: check it, claim it, send it once, and record its outcome."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..core.checked import CheckedOrder, check_request
 from ..core.exchange import CallCancelled
-from ..core.validation import Findings, inspect_order, user_id_faults
 from ..core.wire import read_order_created
 from ..errors import (
     APIError,
@@ -25,10 +25,11 @@ from ..errors import (
     ServerError,
     ValidationError,
 )
-from ..journal.records import Claim, Entry, StepState
+from ..journal.records import CLAIMABLE, Claim, JournalEntry, Step, StepState
 from ..models import Envelope, OrderCreated
 from ..models.requests import OrderOutcome, OrderRequest, OrderState
-from ..resources.orders import Orders
+from ..pipeline import Pipeline, Veto
+from ..resources.orders import process_order, send_order
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
@@ -47,56 +48,47 @@ class Item:
 
     #: Position in the input, from 0.
     index: int
-    #: As it was given.
-    request: OrderRequest
-    #: What the check found.
-    findings: Findings
+    #: The order, checked.
+    checked: CheckedOrder
     #: The journal's entry; `None` without a journal.
-    entry: Entry | None = None
+    entry: JournalEntry | None = None
     #: Why it must not be sent, found before anything was.
     refused: CMRError | None = None
 
-    @property
-    def normalised(self) -> OrderRequest:
-        """The request as it will be sent."""
-        return attrs.evolve(self.request, order=self.findings.order)
 
-
-def check(index: int, request: OrderRequest) -> Item:
-    """Check one order of the input."""
-    findings = inspect_order(request.order)
-    faults = (*user_id_faults(request.user_id), *findings.faults)
-    refused = ValidationError(faults=faults) if faults else None
-    return Item(index=index, request=request, findings=findings, refused=refused)
+def check(index: int, request: OrderRequest | CheckedOrder) -> Item:
+    """Check one order of the input, unless it was checked before."""
+    checked = request if isinstance(request, CheckedOrder) else check_request(request)
+    refused = ValidationError(faults=checked.faults) if checked.faults else None
+    return Item(index=index, checked=checked, refused=refused)
 
 
 @attrs.frozen(kw_only=True)
 class OrderSender:
-    """Places orders, one call each; a failed one is a value."""
+    """Sends orders, one call each; failures are returned, not raised."""
 
-    orders: Orders
+    pipeline: Pipeline
     journal: Journal | None = None
     #: Asked about each order right before it is sent; when it gives a reason, nothing of it is sent.
     veto: Callable[[Item], str | None] = lambda _: None
 
-    async def place(self, item: Item) -> OrderOutcome:
-        """Send one order and say how it ended; never raises what belongs to the order alone."""
+    async def send(self, item: Item) -> OrderOutcome:
+        """Send one order and return how it ended; errors that concern only this order become its outcome."""
         if item.refused is not None:
             return _outcome(item, OrderState.REJECTED, error=item.refused)
         if self.journal is None or item.entry is None:
-            created, error = await _settled(self._send(item, lambda: self.veto(item)))
+            created, error = await _result_of(self._send(item, lambda: self.veto(item)))
             return _outcome(item, _state(error), created=created, error=error)
-        return await self._place_once(item, self.journal, item.entry)
+        return await self._send_once(item, self.journal, item.entry)
 
-    async def _place_once(self, item: Item, journal: Journal, entry: Entry) -> OrderOutcome:
+    async def _send_once(self, item: Item, journal: Journal, entry: JournalEntry) -> OrderOutcome:
         """Claim, send, record: whoever gets the claim owns the only send."""
         if entry.state is StepState.UNKNOWN:
             return _outcome(item, OrderState.UNKNOWN, error=_still_unknown(entry, journal), order_id=entry.order_id)
-        claimable = entry.state in {StepState.PLANNED, StepState.NOT_SENT}
-        claim = await journal.claim(entry.key, step=entry.step) if claimable else None
+        claim = await journal.claim(entry.key, step=entry.step) if entry.state in CLAIMABLE else None
         if claim is None:
             return _outcome(item, OrderState.SKIPPED, error=_why_skipped(entry), order_id=entry.order_id)
-        created, error = await _settled(
+        created, error = await _result_of(
             self._send(item, lambda: self.veto(item) if journal.holds(claim) else _CLAIM_LOST)
         )
         if isinstance(error, ConflictError):
@@ -106,13 +98,13 @@ class OrderSender:
             await _record(journal, claim, state, created=created, error=error)
         return _outcome(item, state, created=created, error=error)
 
-    async def _send(self, item: Item, veto: Callable[[], str | None]) -> OrderCreated:
-        entry, user_id = item.entry, item.request.user_id
-        if entry is None or entry.step.value == "create":
-            return await self.orders.send_checked(item.findings.order, user_id=user_id, veto=veto)
+    async def _send(self, item: Item, veto: Veto) -> OrderCreated:
+        entry, user_id = item.entry, item.checked.request.user_id
+        if entry is None or entry.step is Step.CREATE:
+            return await send_order(self.pipeline, item.checked, veto=veto)
         if entry.order_id is None:
             raise NotSentError(f"{entry.key} has no order id, so its draft cannot be processed.")
-        envelope = await self.orders.process(entry.order_id, user_id=user_id, veto=veto)
+        envelope = await process_order(self.pipeline, entry.order_id, user_id=user_id, veto=veto)
         return _processed(entry.order_id, envelope)
 
 
@@ -120,7 +112,7 @@ def _processed(order_id: str, envelope: Envelope) -> OrderCreated:
     return OrderCreated(order_id=order_id, message=envelope.message, action_id=envelope.action_id, envelope=envelope)
 
 
-async def _settled(call: Awaitable[OrderCreated]) -> tuple[OrderCreated | None, CMRError | None]:
+async def _result_of(call: Awaitable[OrderCreated]) -> tuple[OrderCreated | None, CMRError | None]:
     """Wait for a call and return its result or its error, also when the task is cancelled meanwhile."""
     try:
         return await call, None
@@ -138,7 +130,7 @@ async def _settled(call: Awaitable[OrderCreated]) -> tuple[OrderCreated | None, 
         return read_order_created(learned.envelope) if proven else _processed("", learned.envelope), None
 
 
-async def _doubt_conflict(journal: Journal, entry: Entry, error: ConflictError) -> CMRError:
+async def _doubt_conflict(journal: Journal, entry: JournalEntry, error: ConflictError) -> CMRError:
     """Return a 409 as unknown when the same order was unknown before: it may be the conflict with itself."""
     history = await journal.history(entry.key, step=entry.step)
     if all(event.change != StepState.UNKNOWN for event in history):
@@ -205,13 +197,13 @@ def _outcome(
 ) -> OrderOutcome:
     return OrderOutcome(
         index=item.index,
-        request=item.request,
+        request=item.checked.request,
         state=state,
         order_id=created.order_id if created else order_id,
         created=created,
         error=error,
         attempts=error.attempts if error else _attempts(created),
-        cautions=item.findings.cautions,
+        cautions=item.checked.cautions,
     )
 
 
@@ -219,7 +211,7 @@ def _attempts(created: OrderCreated | None) -> int:
     return created.envelope.attempts if created is not None and created.envelope is not None else 0
 
 
-def _still_unknown(entry: Entry, journal: Journal) -> OutcomeUnknownError:
+def _still_unknown(entry: JournalEntry, journal: Journal) -> OutcomeUnknownError:
     verdict = f" The evidence says: {entry.verdict.value}." if entry.verdict else ""
     return OutcomeUnknownError(
         f"{entry.key} may have been placed in an earlier run.{verdict} Do not send it again; "
@@ -230,11 +222,11 @@ def _still_unknown(entry: Entry, journal: Journal) -> OutcomeUnknownError:
     )
 
 
-def _why_skipped(entry: Entry) -> CMRError | None:
-    match entry.state.value:
-        case "accepted":
+def _why_skipped(entry: JournalEntry) -> CMRError | None:
+    match entry.state:
+        case StepState.ACCEPTED:
             return None
-        case "rejected":
+        case StepState.REJECTED:
             return CMRError(f"{entry.key} was refused in an earlier run: {entry.message}")
         case _:
             return CMRError(f"{entry.key} is being sent by another run.")

@@ -1,1 +1,1 @@
-"""The `cmr` command: files in, progress, reports out. Needs the extra `cli`."""
+"""The `cmr` command: orders from files, their journals and reports. It needs the extra `cli`."""

@@ -1,19 +1,17 @@
-"""What a run looks like: a bar and a table on a terminal, plain lines in a pipe.
+"""What commands print: plans, results and complaints; a table on a terminal, plain lines in a pipe.
 
 Results go to standard output; faults, cautions and progress to standard error. Text from files and answers is
-made printable first, so that it cannot steer the terminal.
+escaped first, so that it cannot control the terminal.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Callable, Iterable
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TextIO
 
-from ..models.requests import BulkSummary, OrderState
+from ..models.requests import OrderState
 from ..orderfiles.located import InputFault
 from ..preflight.plan import Plan
 from ..report.rows import ResultRow
@@ -24,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = [
     "LARGEST_TABLE",
     "Cautions",
-    "Progress",
     "complain",
+    "console",
     "counted",
     "is_terminal",
     "printable",
@@ -35,7 +33,7 @@ __all__ = [
     "show_results",
 ]
 
-#: With more orders than this a terminal shows lines as orders end, not a table afterwards.
+#: With more orders than this, a terminal shows a line when an order ends instead of a table at the end.
 LARGEST_TABLE = 200
 
 _STYLES = {
@@ -48,58 +46,60 @@ _STYLES = {
 
 
 def printable(text: str) -> str:
-    """The text with control characters written out."""
+    """Return the text with its control characters escaped."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def say(text: str) -> None:
-    """Print a line for the user; a reader that went away (`| head`) must not end a run of paid orders."""
-    try:
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The interpreter flushes once more at its end: let that go nowhere, too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Print a line to standard output."""
+    _print(text, sys.stdout)
 
 
 def complain(text: str) -> None:
-    """Print a line about something that is wrong."""
+    """Print a line about a problem to standard error."""
+    _print(text, sys.stderr)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    """Print a line; a reader that went away (`| head`) must not end a run of paid orders."""
     try:
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
+        stream.write(text + "\n")
+        stream.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        # The interpreter flushes once more when it exits: that must not fail either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def is_terminal() -> bool:
-    """Whether a person is looking at the output."""
+    """Return whether the output goes to a terminal."""
     return sys.stdout.isatty()
 
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:
-    """`1 order`, `2 orders`, `1,000 mailboxes`."""
+    """Return a number with its noun: `1 order`, `2 orders`, `1,000 mailboxes`."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
-def _console() -> Console:
+def console() -> Console:
+    """Return a console of the terminal."""
     from rich.console import Console  # noqa: PLC0415 - slow to import, needed on a terminal only
 
     return Console(highlight=False)
 
 
 class Cautions:
-    """Gathers what deserves a look and shows it grouped, so that a thousand equal ones are one line."""
+    """Collects cautions and shows them in groups, so that a thousand similar ones take a few lines."""
 
     _SHOWN = 3
     _GROUPS = 100
 
     def __init__(self) -> None:
-        """Start with none."""
+        """Start without cautions."""
         self._groups: dict[str, list[InputFault]] = {}
         self._counts: dict[str, int] = {}
 
     def add(self, caution: InputFault) -> None:
-        """Take one."""
+        """Add a caution."""
         column = caution.column.rpartition(".")[2].partition("[")[0]
         words = (word for word in caution.message.split() if "." not in word.rstrip(".,;:") and not word.isdigit())
         kind = f"{column}: {' '.join(words)}"
@@ -111,7 +111,7 @@ class Cautions:
         self._counts[kind] = self._counts.get(kind, 0) + 1
 
     def show(self) -> None:
-        """Print what was gathered."""
+        """Print the cautions."""
         for kind, group in self._groups.items():
             for caution in group:
                 complain(f"caution: {printable(str(caution))}")
@@ -121,7 +121,7 @@ class Cautions:
 
 
 def show_plan(plan: Plan, *, file: str, confirm: bool, journal: str | None = None, noun: str = "order") -> None:
-    """Print what the file would order, or the drafts would buy; `journal` is what the run's journal is called."""
+    """Print what a file would order, or what drafts would buy; `journal` is the name of the run's journal."""
     kind = "paid at once" if confirm else "drafts (cost nothing; processed later)"
     missing = "" if plan.cost_is_complete else ", without warmup, whose price is not published"
     rows = [
@@ -149,12 +149,12 @@ def show_plan(plan: Plan, *, file: str, confirm: bool, journal: str | None = Non
         say(f"  note       the file says confirm: true of {asking}; made as drafts: only --confirm pays")
 
 
-#: States of a journal that do not explain themselves.
+#: States of a journal that need more words.
 _BEFORE = {"sent": "sent without an outcome yet"}
 
 
 def show_results(rows: Iterable[ResultRow]) -> None:
-    """Print a table of results on a terminal."""
+    """Print the results as a table."""
     from rich.table import Table  # noqa: PLC0415 - slow to import, needed on a terminal only
     from rich.text import Text  # noqa: PLC0415
 
@@ -167,7 +167,7 @@ def show_results(rows: Iterable[ResultRow]) -> None:
         table.add_row(
             *(Text(printable(cell), style=_STYLES[row.state] if at == 1 else "") for at, cell in enumerate(cells))
         )
-    _console().print(table)
+    console().print(table)
 
 
 _TABLE_COLUMNS: dict[str, dict[str, Any]] = {
@@ -181,7 +181,7 @@ _TABLE_COLUMNS: dict[str, dict[str, Any]] = {
 
 
 def result_line(row: ResultRow) -> str:
-    """One order as one line of a pipe: tab separated, so that `cut` and `awk` can take it apart."""
+    """Return one order as a line of cells with tabs between them, for `cut` and `awk`."""
     cells = [
         row.state,
         row.order_id or "-",
@@ -193,118 +193,3 @@ def result_line(row: ResultRow) -> str:
     if row.state != OrderState.ACCEPTED:
         cells.append(row.message)
     return "\t".join(map(printable, cells))
-
-
-class Progress:
-    """How far a run is: a bar on a terminal, a line every few seconds in a pipe."""
-
-    #: Seconds between two lines in a pipe.
-    EVERY = 5.0
-
-    def __init__(
-        self,
-        total: int,
-        *,
-        to_send: int | None = None,
-        lines: bool,
-        clock: Callable[[], float] = time.monotonic,
-        console: Console | None = None,
-    ) -> None:
-        """Prepare it.
-
-        Args:
-            total: Orders of the run.
-            to_send: How many of them the journal has not settled; `None`: all.
-            lines: Print each order as a line when it ends.
-            clock: Seconds, from any beginning.
-            console: Where the bar is drawn; `None`: there is one if a person is looking.
-        """
-        self._total = total
-        self._to_send = total if to_send is None else to_send
-        self._lines = lines
-        self._clock = clock
-        self._started = self._said = clock()
-        self._sent = 0
-        self._summary = BulkSummary()
-        self._console = console
-        self._bar: Any = None
-        self._task: Any = None
-
-    def __enter__(self) -> Self:
-        """Show the bar."""
-        self._started = self._said = self._clock()
-        if self._console is not None or (sys.stderr.isatty() and is_terminal()):
-            from rich import progress  # noqa: PLC0415 - slow to import, needed on a terminal only
-
-            self._bar = progress.Progress(
-                progress.BarColumn(bar_width=30),
-                progress.MofNCompleteColumn(),
-                progress.TextColumn("{task.fields[note]}", markup=False),
-                console=self._console or _console(),
-            )
-            self._task = self._bar.add_task("orders", total=self._total, note="")
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Take the bar down."""
-        if self._bar is not None:
-            self._bar.stop()
-
-    def ended(self, row: ResultRow, summary: BulkSummary) -> None:
-        """An order ended."""
-        self._summary = summary
-        self._sent += row.attempts > 0
-        if self._lines:
-            self._print(result_line(row))
-
-    def tick(self, paused: float = 0.0) -> None:
-        """Show how far it is, a few times a second; `paused`: seconds left of the pause after a 429."""
-        done, now = self._summary.total, self._clock()
-        if self._bar is not None:
-            self._bar.update(self._task, completed=done, note=self._pace(now, paused))
-        elif now - self._said >= self.EVERY:
-            self._said = now
-            complain(f"{done:,} of {counted(self._total, 'order')}, {self._pace(now, paused)}")
-
-    def _pace(self, now: float, paused: float) -> str:
-        """Rate, time left, counts and pause. What a journal skips takes no time and says nothing about the rest."""
-        passed = now - self._started
-        rate = self._sent / passed if passed > 0 else 0.0
-        waiting = max(0, min(self._total - self._summary.total, self._to_send - self._sent))
-        left = f"{_duration(waiting / rate)} left" if rate else "time left not known yet"
-        counts = ", ".join(f"{count:,} {state}" for state, count in _counts(self._summary) if count)
-        pause = f"; paused {paused:.1f} s after a 429" if paused else ""
-        return f"{rate:.1f} a second, {left}: {counts or 'none has ended yet'}{pause}"
-
-    def note(self, text: str) -> None:
-        """Print a line without breaking the bar."""
-        if self._bar is not None:
-            self._print(text)
-        else:
-            complain(text)
-
-    def _print(self, text: str) -> None:
-        if self._bar is not None:
-            self._bar.console.print(text, markup=False, soft_wrap=True)
-        else:
-            say(text)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:  # noqa: PLR2004 - two digits tell enough
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02} min"  # noqa: PLR2004
-
-
-def _counts(summary: BulkSummary) -> list[tuple[str, int]]:
-    return [
-        ("accepted", summary.accepted),
-        ("rejected", summary.rejected),
-        ("unknown", summary.unknown),
-        ("not sent", summary.not_sent),
-        ("skipped", summary.skipped),
-    ]

@@ -1,4 +1,4 @@
-"""How `cmr` ends: the exit codes, and errors that end it with a line instead of a traceback."""
+"""The exit codes of `cmr`, and errors that end it with one line instead of a traceback."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["EXIT_CODES", "ExitCode", "exit_code", "plain_errors"]
 
 
 class ExitCode(IntEnum):
-    """What a script can rely on."""
+    """The exit codes that a script can rely on."""
 
     #: Every order was accepted (or the file is good, when nothing was to be sent).
     ACCEPTED = 0
@@ -31,7 +31,7 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-#: For the end of a help page.
+#: The last lines of a help page.
 EXIT_CODES = """\b
 Exit codes:
   0    every order was accepted, or the file is good and nothing was to be sent
@@ -42,13 +42,13 @@ Exit codes:
 
 
 def exit_code(summary: BulkSummary, *, planned: int, left_alone: int = 0, interrupted: bool = False) -> ExitCode:
-    """The exit code of a run: the gravest thing that happened decides.
+    """Return the exit code of a run; the most severe outcome wins.
 
     Args:
         summary: Counts of the run.
         planned: Orders of the file.
         left_alone: Skipped orders that were not accepted.
-        interrupted: The run was.
+        interrupted: The run was interrupted.
     """
     if interrupted:
         return ExitCode.INTERRUPTED

@@ -1,6 +1,6 @@
-"""Which journal a run writes: the one that was named, or for paid orders one beside their file.
+"""Which journal a run uses: the one that was named, or for paid orders one beside their file.
 
-The promise is that nothing is bought twice, and without a journal a run that was killed cannot keep it.
+Without a journal, a run that was killed cannot go on without the risk of buying something twice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ STDIN_JOURNAL = "cmr-orders.journal.db"
 
 
 def journal_beside(file: str) -> Path:
-    """Where the journal of a file is unless one is named: `orders.csv.journal.db` for `orders.csv`."""
+    """Return where the journal of a file is by default: `orders.csv.journal.db` for `orders.csv`."""
     return Path(f"{file}.journal.db") if file != "-" and Path(file).is_file() else Path(STDIN_JOURNAL)
 
 
@@ -29,10 +29,10 @@ def choose_journal(file: str, *, named: str | None, without: bool, pays: bool) -
         file: The file of orders; `-` for standard input.
         named: The journal that the user named.
         without: The user wants none.
-        pays: Money will be spent: the run gets a journal also when none was named.
+        pays: The run spends money, so it has a journal even if none was named.
 
     Raises:
-        ConfigurationError: The wishes contradict each other, or the journal cannot be made.
+        ConfigurationError: The options contradict each other, or the journal cannot be made.
     """
     _must_agree(named, without=without)
     if named is not None or without or not pays or not _installed():
@@ -50,7 +50,7 @@ def find_journal(file: str, *, named: str | None, without: bool) -> str | None:
     """Return the journal to look into: the one that was named, or the one beside the file if it is there.
 
     Raises:
-        ConfigurationError: The wishes contradict each other.
+        ConfigurationError: The options contradict each other.
     """
     _must_agree(named, without=without)
     default = journal_beside(file)

@@ -1,56 +1,69 @@
-"""A journal's entries for plain code: read page by page, so that memory does not grow with the journal."""
+"""Reading a journal: the argument that names it, and its steps page by page, so that it need not fit into memory."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import AsyncExitStack, contextmanager
+from typing import Annotated
 
-if TYPE_CHECKING:
-    from ..journal.journal import Entry, Journal
+import typer
 
-__all__ = ["all_steps", "in_pages", "opened_journal"]
+from ..journal.journal import Journal
+from ..journal.records import JournalEntry, Step, StepState
 
-_AT_ONCE = 500
+__all__ = ["JournalReader", "Location", "opened_journal"]
+
+#: Steps that are read at once.
+_PAGE = 500
+
+#: The argument of every command that works on a journal.
+Location = Annotated[
+    str, typer.Argument(metavar="JOURNAL", help="A journal: a path (SQLite) or a URL (postgresql://...).")
+]
+
+
+class JournalReader:
+    """An open journal for code that does not await."""
+
+    def __init__(self, runner: asyncio.Runner, journal: Journal) -> None:
+        self._runner = runner
+        self._journal = journal
+        #: The journal as messages call it.
+        self.name: str = journal.name
+
+    def counts(self, step: Step) -> dict[StepState, int]:
+        """Return how many steps of a kind are in each state."""
+        return self._runner.run(self._journal.counts(step=step))
+
+    def entries(self, *steps: Step, state: StepState | None = None) -> Iterator[JournalEntry]:
+        """Yield the steps of these kinds, one kind after the other, all of them or those in one state."""
+        for step in steps:
+            entries = self._journal.entries(step=step, state=state)
+            while page := self._runner.run(_page(entries)):
+                yield from page
 
 
 @contextmanager
-def opened_journal(location: str) -> Iterator[tuple[asyncio.Runner, Journal]]:
-    """Open a journal that is there, with a runner for its calls.
+def opened_journal(location: str) -> Iterator[JournalReader]:
+    """Open a journal that exists.
 
     Raises:
         JournalError: There is no such journal, or it cannot be read.
     """
-    from ..journal.journal import Journal  # noqa: PLC0415 - fast help, and an extra
-
-    journal = Journal.open(location, create=False)
     with asyncio.Runner() as runner:
-        runner.run(journal.start())
+        stack = AsyncExitStack()
+        journal = runner.run(stack.enter_async_context(Journal(location, create=False)))
         try:
-            yield runner, journal
+            yield JournalReader(runner, journal)
         finally:
-            runner.run(journal.close())
+            runner.run(stack.aclose())
 
 
-def in_pages(runner: asyncio.Runner, entries: AsyncIterator[Entry]) -> Iterator[Entry]:
-    """Give out entries as they are read."""
-    while page := runner.run(_page(entries)):
-        yield from page
-
-
-def all_steps(runner: asyncio.Runner, journal: Journal) -> Iterator[Entry]:
-    """Give out every step of a journal: the orders, then the processing of its drafts."""
-    from ..journal.journal import Step  # noqa: PLC0415 - fast help, and an extra
-
-    for step in Step:
-        yield from in_pages(runner, journal.entries(step=step))
-
-
-async def _page(entries: AsyncIterator[Entry]) -> list[Entry]:
-    page: list[Entry] = []
+async def _page(entries: AsyncIterator[JournalEntry]) -> list[JournalEntry]:
+    page: list[JournalEntry] = []
     async for entry in entries:
         page.append(entry)
-        if len(page) == _AT_ONCE:
+        if len(page) == _PAGE:
             break
     return page

@@ -1,4 +1,4 @@
-"""Entry point of `cmr`: says what to install when the extra is missing, else hands over to the commands."""
+"""The entry point of `cmr`: runs the command line, or says what to install if its extra is missing."""
 
 from __future__ import annotations
 

@@ -1,10 +1,8 @@
-"""A file of orders with everything the command line says about it: opened, checked, shown."""
+"""The file of orders that a command is given: opened as the options say, checked, and shown as a plan."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -14,20 +12,21 @@ import typer
 from ..orderfiles.file import InputFormat, OrderFile
 from ..orderfiles.located import LocatedOrder, UnreadableOrder
 from ..preflight.file_check import FileOrder
+from ..preflight.limits import uncertain_limit
 from ..preflight.plan import Plan, check_orders, make_plan
-from ..preflight.prices import DEFAULT_PRICES, Budget, PriceTable, read_prices
+from ..preflight.prices import Budget
 from .display import Cautions, complain, counted, printable, show_plan
 from .exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from ..preflight.journal_check import JournalCheck
 
-__all__ = ["Intake", "dollars", "open_intake"]
+__all__ = ["OrderInput", "open_order_input"]
 
 
 @attrs.frozen(kw_only=True)
-class Intake:
-    """An open order file and how its orders are to be made; a context manager that closes it."""
+class OrderInput:
+    """An open file of orders, and how they are to be made; a context manager that closes the file."""
 
     #: The file.
     source: OrderFile
@@ -37,14 +36,10 @@ class Intake:
     confirm: bool
     #: Domains that one order without reference may hold.
     domains_per_order: int
-    #: Send the good orders of a file with faults.
+    #: Send the orders without faults of a file with faults.
     skip_invalid: bool
-    #: What the cost is estimated from.
-    prices: PriceTable
-    #: Most orders to start.
-    max_orders: int | None
-    #: Most dollars to spend, by estimate.
-    max_spend: Decimal | None
+    #: Limits and prices, unused.
+    limits: Budget
     #: What the run's journal holds; `None`: there is no journal.
     known: JournalCheck | None = None
 
@@ -60,23 +55,23 @@ class Intake:
 
     @property
     def journal(self) -> str | None:
-        """The run's journal as messages call it, without a password."""
+        """Name of the run's journal, without a password."""
         return None if self.known is None else printable(self.known.name)
 
     def orders(self) -> Iterator[LocatedOrder | UnreadableOrder]:
-        """The file's orders, from its beginning."""
+        """Return the file's orders, from its beginning."""
         return self.source.orders(user_id=self.user_id, confirm=self.confirm, domains_per_order=self.domains_per_order)
 
     def checked(self) -> Iterator[FileOrder]:
-        """The file's orders after every check, from its beginning."""
+        """Return the file's orders after every check, from its beginning."""
         return check_orders(self.orders(), known=self.known)
 
     def budget(self) -> Budget:
-        """The limits, unused."""
-        return Budget(max_orders=self.max_orders, max_spend=self.max_spend, prices=self.prices)
+        """Return limits and prices to use up."""
+        return attrs.evolve(self.limits)
 
     def plan(self, *, keep_users: bool = False) -> Plan:
-        """Check the file, show everything that was found, and leave when it cannot be sent."""
+        """Check the file and show everything that was found; exit when the file cannot be sent."""
         cautions = Cautions()
         plan = make_plan(
             self.orders(),
@@ -110,63 +105,44 @@ class Intake:
             return f"{counted(plan.faults, 'fault')} in {name}"
         if not plan.orders:
             return f"{name} holds no orders"
-        if self.max_spend is not None and not plan.cost_is_complete:
-            return "--max-spend needs the price of warmup, which is not published: give it with --prices"
-        return None
+        return uncertain_limit(plan, self.limits.max_spend)
 
 
-def open_intake(
+def open_order_input(
     file: str,
     *,
     format: str | None,  # noqa: A002 - the option's name
     user_id: str | None,
-    prices: Path | None,
+    limits: Budget,
+    domains_per_order: int,
+    skip_invalid: bool,
+    journal: str | None,
     confirm: bool = False,
-    domains_per_order: int = 1,
-    skip_invalid: bool = False,
-    max_orders: int | None = None,
-    max_spend: str | None = None,
-    journal: str | None = None,
     kind_matters: bool = True,
-) -> Intake:
+) -> OrderInput:
     """Open a file as the options say.
 
-    With a journal its orders are looked up there; `kind_matters=False` takes a draft and the paid order of the same
-    things for the same order.
+    With a journal its orders are looked up there; with `kind_matters=False` a draft and the paid order of the same
+    things are the same order.
 
     Raises:
-        CMRError: The file or the prices cannot be read.
-        typer.BadParameter: An option has no meaning.
+        CMRError: The file cannot be read.
+        typer.BadParameter: There is no such format.
     """
     if format is not None and format not in set(InputFormat):
         raise typer.BadParameter(f"{format!r} is none of {', '.join(InputFormat)}", param_hint="--format")
-    return Intake(
+    return OrderInput(
         user_id=user_id,
         confirm=confirm,
         domains_per_order=domains_per_order,
         skip_invalid=skip_invalid,
-        prices=read_prices(prices) if prices else DEFAULT_PRICES,
-        max_orders=max_orders,
-        max_spend=dollars(max_spend),
+        limits=limits,
         known=None if journal is None else _known(journal, kind_matters=kind_matters),
         source=OrderFile(file, format=format),
     )
 
 
 def _known(journal: str, *, kind_matters: bool) -> JournalCheck:
-    from ..preflight.journal_check import JournalCheck  # noqa: PLC0415 - an extra
+    from ..preflight.journal_check import JournalCheck  # noqa: PLC0415 - needs the extra `journal`
 
     return JournalCheck(journal, kind_matters=kind_matters)
-
-
-def dollars(text: str | None) -> Decimal | None:
-    """Read the amount of `--max-spend`."""
-    if text is None:
-        return None
-    try:
-        amount = Decimal(text.strip().removeprefix("$"))
-    except ArithmeticError:
-        amount = Decimal(-1)
-    if not amount.is_finite() or amount < 0:
-        raise typer.BadParameter(f"{text!r} is no amount of dollars", param_hint="--max-spend")
-    return amount

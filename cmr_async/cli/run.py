@@ -1,4 +1,4 @@
-"""One run of the bulk engine on the command line: its progress, its results and its interrupts."""
+"""A run of the bulk engine as a command: its progress, its results, and what Ctrl-C does to it."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ import signal
 import sys
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, suppress
-from time import monotonic
 
 import attrs
 
 from ..bulk import BulkRun
 from ..client import AsyncClient
-from ..errors import CMRError
+from ..core.checked import CheckedOrder
+from ..errors import CMRError, OrderFileChangedError
 from ..models.requests import BulkSummary, OrderOutcome, OrderState
+from ..preflight.limits import passed_limit
 from ..preflight.plan import Plan
 from ..report.rows import ResultRow, ResultWriter
 from ..transport import Timeouts
-from .display import LARGEST_TABLE, Progress, complain, counted, is_terminal, result_line
+from .display import LARGEST_TABLE, complain, counted, is_terminal, result_line
 from .exit_codes import ExitCode
+from .order_input import OrderInput
+from .progress import Progress
 
-__all__ = ["Connect", "Run", "RunReport"]
+__all__ = ["CommandRun", "Connect", "RunReport", "Submission"]
 
-#: Seconds between two looks at the progress.
+#: Seconds between two updates of the progress.
 _TICK = 0.2
-#: Seconds that an interrupted run waits for the answers to orders on their way.
+#: Seconds that an interrupted run waits for answers.
 _DRAIN = Timeouts().drain
 _IN_FLIGHT = "Left while this order was on its way: it may have been placed. Do not send it again."
 
@@ -38,28 +41,28 @@ Connect = Callable[[AsyncExitStack], Awaitable[AsyncClient]]
 
 @attrs.define(kw_only=True)
 class RunReport:
-    """What is left to tell after a run."""
+    """What a run leaves to be reported."""
 
     #: Counts of the engine.
     summary: BulkSummary = attrs.field(factory=BulkSummary)
-    #: Every order that has ended when there are few, else those that were not accepted, up to a bound.
+    #: Every order that has ended if there are few, else those that were not accepted, up to a limit.
     rows: list[ResultRow] = attrs.field(factory=list)
     #: Reasons of orders that were not accepted.
     reasons: Counter[str] = attrs.field(factory=Counter)
-    #: Row of the first order that was never started; `None`: all were.
+    #: Row of the first order that was not started; `None`: all were.
     next_row: int | None = None
     #: How many of the skipped orders were refused before, or are being sent by another run.
     left_alone: int = 0
-    #: Why the run ended before its file; `None`: it did not.
+    #: Why the run ended early; `None`: it did not.
     stopped: str | None = None
-    #: Ctrl-C or SIGTERM came.
+    #: Ctrl-C or SIGTERM interrupted it.
     interrupted: bool = False
     #: Classes of the errors, for advice.
     errors: set[type[CMRError]] = attrs.field(factory=set)
 
 
-class Run(ABC):
-    """A run of checked orders; what is sent, and where its rows are, is up to the kind of run."""
+class CommandRun(ABC):
+    """A run of checked orders; the kind of run decides what is sent, and where the rows of the orders are."""
 
     def __init__(
         self,
@@ -75,7 +78,7 @@ class Run(ABC):
             plan: What is to be sent, as it was shown.
             connect: Returns the client.
             writer: Where results are written, if anywhere.
-            watch: Called with every outcome; `None`: nobody asks.
+            watch: Called with every outcome.
         """
         self._plan = plan
         self._connect = connect
@@ -92,11 +95,11 @@ class Run(ABC):
 
     @abstractmethod
     def row_of(self, outcome: OrderOutcome) -> ResultRow:
-        """Put an outcome into a row of the results."""
+        """Return the outcome's row of the results."""
 
     @property
     def has_table(self) -> bool:
-        """Whether the results are shown as a table at the end."""
+        """Return whether the results are shown as a table at the end."""
         return is_terminal() and self._plan.orders <= LARGEST_TABLE
 
     def run(self) -> RunReport:
@@ -108,13 +111,13 @@ class Run(ABC):
             client = await self._connect(stack)
             run = self._bulk = self.begin(client)
             with _signals(self._interrupt), self._progress:
-                ticker = asyncio.get_running_loop().create_task(self._tick(client))
+                ticker = asyncio.get_running_loop().create_task(self._tick(run))
                 try:
                     async with run:
                         async for outcome in run:
                             self._take(outcome, run.summary)
                 finally:
-                    # Whatever went wrong above, what is known about orders on their way is written down.
+                    # Whatever went wrong above, what is known about the orders in flight is recorded
                     for outcome in run.drained:
                         self._take(outcome, run.summary)
                     ticker.cancel()
@@ -151,9 +154,9 @@ class Run(ABC):
             self._report.rows.append(row)
         self._progress.ended(row, summary)
 
-    async def _tick(self, client: AsyncClient) -> None:
+    async def _tick(self, run: BulkRun) -> None:
         while True:
-            self._progress.tick(client.pacer.paused_for(monotonic()))
+            self._progress.tick(run.paused_for)
             await asyncio.sleep(_TICK)
 
     def _stop(self, reason: str) -> None:
@@ -161,7 +164,7 @@ class Run(ABC):
             self._bulk.stop(reason)
 
     def _interrupt(self) -> None:
-        """First wait for what is on its way, at the second time no longer, at the third leave without a clean-up."""
+        """Wait for the orders in flight, the second time stop waiting, the third time exit without cleaning up."""
         run = self._bulk
         if run is None:
             return
@@ -180,7 +183,7 @@ class Run(ABC):
                 self._leave(run)
 
     def _leave(self, run: BulkRun) -> None:
-        """Leave, whatever hangs; what is on its way will never be known here, so say that first."""
+        """Exit, whatever hangs; the outcome of the orders in flight will not be known here, so say that first."""
         for index, request in run.in_flight.items():
             outcome = OrderOutcome(index=index, request=request, state=OrderState.UNKNOWN)
             self._write(attrs.evolve(self.row_of(outcome), message=_IN_FLIGHT), BulkSummary())
@@ -188,6 +191,91 @@ class Run(ABC):
         complain(f"Left at once; {counted(len(run.in_flight), 'order')} may or may not have been placed.")
         sys.stdout.flush()
         os._exit(ExitCode.INTERRUPTED)
+
+
+class Submission(CommandRun):
+    """A run that sends the orders of a checked file."""
+
+    def __init__(
+        self,
+        orders: OrderInput,
+        plan: Plan,
+        *,
+        concurrency: int,
+        writer: ResultWriter | None,
+        connect: Connect,
+        journal: str | None = None,
+        watch: Callable[[OrderOutcome], None] | None = None,
+    ) -> None:
+        """Prepare a run.
+
+        Args:
+            orders: The file, and how its orders are to be made.
+            plan: What its check found.
+            concurrency: Orders under way at once.
+            writer: Where results are written, if anywhere.
+            connect: Returns the client; what it opens goes on the stack.
+            journal: Where the run is recorded, if anywhere.
+            watch: Called with every outcome.
+        """
+        super().__init__(plan, connect=connect, writer=writer, watch=watch)
+        self._source = orders.source
+        self._skip_invalid = orders.skip_invalid
+        self._budget = orders.budget()
+        # The plan kept no order, so the file is read and checked again
+        self._checked = orders.checked()
+        self._concurrency = concurrency
+        self._journal = journal
+        # Row of each order that the engine has taken and that has no outcome yet
+        self._taken: dict[int, int] = {}
+
+    def begin(self, client: AsyncClient) -> BulkRun:
+        """Return the engine's run over the file."""
+        return client.bulk.submit(self._orders(), journal=self._journal, concurrency=self._concurrency)
+
+    def row_of(self, outcome: OrderOutcome) -> ResultRow:
+        """Return the outcome's row of the results."""
+        return ResultRow.of(outcome, row=self._taken.pop(outcome.index))
+
+    def run(self) -> RunReport:
+        """Send the orders and return what happened."""
+        report = super().run()
+        following = next(self._checked, None)
+        if following and not report.next_row:
+            report.next_row = following.row
+        # An order that was taken and has no outcome was waiting when the run stopped; it comes first
+        report.next_row = min([*self._taken.values(), *filter(None, [report.next_row])], default=None)
+        return report
+
+    def _orders(self) -> Iterator[CheckedOrder]:
+        """Yield the orders to send; each was checked right before, and the engine does not check it again."""
+        index = 0
+        for found in self._checked:
+            try:
+                self._source.raise_if_changed()
+            except OrderFileChangedError as error:
+                self._end(found.row, error.message)
+                return
+            if found.checked is None:
+                if self._skip_invalid:
+                    continue
+                fault = next(iter(map(str, found.faults)), f"{self._source.name}, row {found.row}")
+                self._end(found.row, f"this had no fault when the file was checked: {fault}")
+                return
+            # What the journal has settled is not sent, so it costs nothing
+            if found.settled is None and (
+                limit := passed_limit(found.checked.order, plan=self._plan, budget=self._budget)
+            ):
+                self._end(found.row, limit)
+                return
+            self._taken[index] = found.row
+            yield found.checked
+            index += 1
+
+    def _end(self, row: int, reason: str) -> None:
+        """Yield no further order; those that were taken are still sent, which they would not be after `stop`."""
+        self._report.next_row = row
+        self._report.stopped = reason
 
 
 class _signals:  # noqa: N801 - reads as a statement

@@ -1,4 +1,4 @@
-"""The last lines of a run: what happened, what it means, and what to do next."""
+"""The last lines of a run: what happened, what that means, and what to do next."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ..preflight.plan import Plan
 from .display import counted, printable, say
 from .run import RunReport
 
-__all__ = ["farewell"]
+__all__ = ["show_summary"]
 
 _REASONS_SHOWN = 5
 
 
-def farewell(
+def show_summary(
     report: RunReport,
     plan: Plan,
     *,
@@ -26,7 +26,7 @@ def farewell(
     journal: str | None = None,
     processed: bool = False,
 ) -> None:
-    """Print the last lines of a run; `journal` is what its journal is called, `processed`: it processed drafts."""
+    """Print the last lines of a run; `journal` is the name of its journal, `processed`: it processed drafts."""
     summary = report.summary
     if processed:
         lines = [f"The processing of {counted(summary.accepted, 'draft')} accepted of {counted(plan.orders, 'draft')}."]
@@ -103,7 +103,7 @@ def _next(
                 f"To go on, take the accepted and unknown orders{where} out of {printable(source)} first: "
                 "sent again, they would be ordered twice."
             )
-        elif not summary.unknown:
+        else:
             lines.append("Nothing was ordered: correct the cause and run the same command again.")
         return lines + _first_left(report, plan)
     if simulator:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cached_property
 
 import attrs
 
-from ..errors import Fault
+from ..errors import Fault, OrderWarning, ValidationError
 from ..models import Order
 from ..models.requests import OrderRequest
 from .validation import inspect_order, user_id_faults
 from .wire import dump_order
 
-__all__ = ["CheckedOrder", "check_request"]
+__all__ = ["CheckedOrder", "check_order", "check_request"]
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -43,3 +44,22 @@ def check_request(request: OrderRequest) -> CheckedOrder:
         faults=(*user_id_faults(request.user_id), *findings.faults),
         cautions=findings.cautions,
     )
+
+
+def check_order(order: Order, *, user_id: str, stacklevel: int = 2) -> CheckedOrder:
+    """Check one order for sending, and warn of what deserves a look.
+
+    Args:
+        order: The order of the caller.
+        user_id: Id of the user who will own it.
+        stacklevel: Whose line the warnings name, as in `warnings.warn`.
+
+    Raises:
+        ValidationError: With all faults of the order.
+    """
+    checked = check_request(OrderRequest(user_id=user_id, order=order))
+    if checked.faults:
+        raise ValidationError(faults=checked.faults)
+    for caution in checked.cautions:
+        warnings.warn(str(caution), OrderWarning, stacklevel=stacklevel + 1)
+    return checked

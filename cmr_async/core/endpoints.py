@@ -1,4 +1,4 @@
-"""THE table of endpoints: one row each, and every rule about money and repetition is read from its row.
+"""The table of endpoints, one row each: what may be repeated, and what an answer must prove, is read from its row.
 
 Paths are relative to the base URL. `path=None` means that no source states the path: calling such an endpoint
 raises `EndpointNotConfiguredError` until the caller names one.
@@ -13,21 +13,10 @@ import attrs
 
 from ..errors import ConfigurationError, EndpointNotConfiguredError
 
-__all__ = ["DEFAULT_BASE_URL", "ENDPOINTS", "Endpoint", "Evidence", "UserIdIn", "resolve"]
+__all__ = ["DEFAULT_BASE_URL", "ENDPOINTS", "Endpoint", "UserIdIn", "resolve"]
 
 #: Production base URL (reference, section 3).
 DEFAULT_BASE_URL = "https://customers.coldmailreseller.com/api/v1/integration"
-
-
-class Evidence(StrEnum):
-    """How well a row is known."""
-
-    #: In the body text of an official page.
-    DOC = "doc"
-    #: In the help centre only.
-    HELP = "help"
-    #: Only the name and the method are official.
-    UNVERIFIED = "unverified"
 
 
 class UserIdIn(StrEnum):
@@ -49,42 +38,24 @@ class Endpoint:
     path: str | None
     #: Where `userId` goes.
     user_id_in: UserIdIn = UserIdIn.QUERY
-    #: It can take money from the wallet.
-    spends: bool = False
     #: It may be sent again when the outcome is unknown: it only reads, or sets a state.
     repeatable: bool = True
     #: Field of `data` that an answer must have to count as accepted, `None`: no such field.
     proof: str | None = None
-    #: How well the row is known.
-    evidence: Evidence = Evidence.DOC
 
 
 _ROWS = (
     # https://docs.coldmailreseller.com/creates-order-json-14632249e0
-    Endpoint(
-        name="orders.create",
-        method="POST",
-        path="/orders/json",
-        spends=True,
-        repeatable=False,
-        proof="orderId",
-    ),
+    Endpoint(name="orders.create", method="POST", path="/orders/json", repeatable=False, proof="orderId"),
     # Named in the navigation of docs.coldmailreseller.com; the help centre gives the path (reference, 10.1)
-    Endpoint(name="orders.status", method="GET", path="/orders/status", evidence=Evidence.HELP),
+    Endpoint(name="orders.status", method="GET", path="/orders/status"),
     # Named in the navigation of docs.coldmailreseller.com, "Process the Order"; no source gives the path
-    Endpoint(
-        name="orders.process",
-        method="POST",
-        path=None,
-        spends=True,
-        repeatable=False,
-        evidence=Evidence.UNVERIFIED,
-    ),
+    Endpoint(name="orders.process", method="POST", path=None, repeatable=False),
     # Named in the navigation; the help centre gives the path (reference, 10.2); the shape of the answer is unknown
-    Endpoint(name="users.get", method="GET", path="/users", evidence=Evidence.HELP),
+    Endpoint(name="users.get", method="GET", path="/users"),
     # https://docs.coldmailreseller.com/get-domains-for-user-24303675e0 (reference, 10.4)
     # A wrong user id gives an empty list
-    Endpoint(name="domains.by_user", method="GET", path="/domains/by-user", evidence=Evidence.HELP),
+    Endpoint(name="domains.by_user", method="GET", path="/domains/by-user"),
     # https://docs.coldmailreseller.com/get-all-subscriptions-13454648e0
     Endpoint(name="subscriptions.list", method="GET", path="/subscriptions", user_id_in=UserIdIn.NOWHERE),
 )

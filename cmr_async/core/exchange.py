@@ -29,7 +29,7 @@ class Phase(IntEnum):
 
 @attrs.define(kw_only=True)  # not frozen: an attrs class that is costs twice as much to make, and every call makes one
 class Request:
-    """One request, ready for the wire. It is not changed once made."""
+    """One request, ready for the wire. Never changed after it is made."""
 
     #: Row of the endpoint table.
     endpoint: Endpoint
@@ -47,7 +47,7 @@ class Request:
 
 @attrs.define(kw_only=True)
 class Exchange:
-    """What became of one attempt. It is not changed once made."""
+    """What became of one attempt. Never changed after it is made."""
 
     #: How far it got.
     phase: Phase

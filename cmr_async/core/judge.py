@@ -1,6 +1,7 @@
-"""The decision table: what one exchange proves about a call. Pure, so that every row of it is tested without a loop.
+"""The decision table: what one exchange proves about a call. Pure functions, so every row is tested without a loop.
 
-The table is `outcomes.md`'s: an outcome is never named better than it was proved, because a second order is paid twice.
+An outcome never claims more than was proved, because an order that is sent a second time is paid a second time.
+`docs/outcomes.md` shows the table to users.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ..errors import (
     CMRError,
     ConflictError,
     InsufficientBalanceError,
+    InvalidResponseError,
     NotFoundError,
     NotSentError,
     OutcomeUnknownError,
@@ -67,7 +69,7 @@ class Outcome(StrEnum):
 
 @attrs.define
 class Judgement:
-    """An outcome with its proof: the envelope when accepted, the error otherwise. It is not changed once made."""
+    """An outcome with its proof: the envelope when accepted, the error otherwise. Never changed after it is made."""
 
     outcome: Outcome
     envelope: Envelope | None = None
@@ -75,17 +77,17 @@ class Judgement:
 
 
 def judge(request: Request, exchange: Exchange) -> Judgement:
-    """Say what an exchange proves about its request."""
+    """Return what an exchange proves about its request."""
     if exchange.phase is Phase.NOT_SENT:
         return Judgement(
             Outcome.NOT_SENT,
             error=NotSentError(f"{request.subject()} was not sent: {exchange.failure}. Sending it again is safe."),
         )
     status = exchange.status
-    if status == 429 and not _names_order(request, exchange):  # noqa: PLR2004 - a refusal, whoever answers
-        wait = retry_after(exchange.headers)
-        message = f"{request.subject()} was refused with 429: over the rate limit of this key. Nothing happened."
-        return Judgement(Outcome.THROTTLED, error=RateLimitError(message, status=429, retry_after=wait))
+    if status == 429:  # noqa: PLR2004 - a refusal, no matter who answers
+        body = _json_object(exchange.body)
+        if _order_id(request, body) is None:
+            return _throttled(request, exchange, body)
     if exchange.phase is not Phase.COMPLETE or status is None:
         return _unknown(request, exchange, exchange.failure or "the answer was cut")
 
@@ -95,17 +97,30 @@ def judge(request: Request, exchange: Exchange) -> Judgement:
     if 200 <= status < 300:  # noqa: PLR2004
         return _judge_success(request, exchange, status, body)
     if _order_id(request, body):  # refused and done at once: the answer contradicts itself
-        return _unknown(request, exchange, f"HTTP {status} that names an order id", order_id=_order_id(request, body))
+        return _unknown(request, exchange, f"HTTP {status} that names an order id", said=body)
     if status in _REFUSALS and _is_error_envelope(body, status):
         advice = _ADVICE.get(status)
         message = f"{request.subject()} was refused with {status}: {body['message']}"
         return Judgement(
             Outcome.REJECTED,
             error=_REFUSALS[status](
-                f"{message.rstrip('.')}. {advice}" if advice else message, status=status, data=_error_data(body)
+                f"{message.rstrip('.')}. {advice}" if advice else message,
+                status=status,
+                api_message=body["message"],
+                data=_error_data(body),
             ),
         )
-    return _unknown(request, exchange, f"HTTP {status}")
+    return _unknown(request, exchange, f"HTTP {status}", said=body)
+
+
+def _throttled(request: Request, exchange: Exchange, body: dict[str, Any] | None) -> Judgement:
+    error = RateLimitError(
+        f"{request.subject()} was refused with 429: over the rate limit of this key. Nothing happened.",
+        status=exchange.status,
+        api_message=_message(body),
+        retry_after=retry_after(exchange.headers),
+    )
+    return Judgement(Outcome.THROTTLED, error=error)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -128,7 +143,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def _judge_success(request: Request, exchange: Exchange, status: int, body: dict[str, Any]) -> Judgement:
     said = body.get("status", status)
     if type(said) is not int or not 200 <= said < 300:  # noqa: PLR2004
-        return _unknown(request, exchange, f"HTTP {status} whose body says status {said!r}")
+        return _unknown(request, exchange, f"HTTP {status} whose body says status {said!r}", said=body)
     endpoint = request.endpoint
     # Where no id proves it, a call that must not be repeated needs the whole envelope: a captive portal has a message
     whole = endpoint.proof is not None or endpoint.repeatable or {"status", "message"} <= body.keys()
@@ -144,10 +159,9 @@ def _envelope(status: int, body: dict[str, Any]) -> Envelope:
     action_id = body.get("actionId")
     if action_id is None and isinstance(data, dict):
         action_id = data.get("actionId")
-    message = body.get("message")
     return Envelope(
         status=status,
-        message=message if isinstance(message, str) else "",
+        message=_message(body),
         data=data,
         action_id=action_id if isinstance(action_id, str) else None,
         extra={} if body.keys() <= _ENVELOPE_KEYS else {k: v for k, v in body.items() if k not in _ENVELOPE_KEYS},
@@ -162,8 +176,10 @@ def _order_id(request: Request, body: dict[str, Any] | None) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
-def _names_order(request: Request, exchange: Exchange) -> bool:
-    return _order_id(request, _json_object(exchange.body)) is not None
+def _message(body: dict[str, Any] | None) -> str:
+    """Return the API's own words; empty without any."""
+    message = body.get("message") if body is not None else None
+    return message if isinstance(message, str) else ""
 
 
 def _is_error_envelope(body: dict[str, Any], status: int) -> bool:
@@ -178,8 +194,9 @@ def _error_data(body: dict[str, Any]) -> Any:
     return counts or body.get("data")
 
 
-def _unknown(request: Request, exchange: Exchange, why: str, *, order_id: str | None = None) -> Judgement:
-    """Nothing is proved: on a call that spends this is an order in doubt, on every other one a failed attempt."""
+def _unknown(request: Request, exchange: Exchange, why: str, *, said: dict[str, Any] | None = None) -> Judgement:
+    """Return the judgement that nothing is proved: an order in doubt, or on a repeatable call a failed attempt."""
+    status = exchange.status
     excerpt = exchange.body[:_EXCERPT_BYTES].decode("utf-8", "replace")
     error: CMRError
     if not request.endpoint.repeatable:
@@ -187,14 +204,21 @@ def _unknown(request: Request, exchange: Exchange, why: str, *, order_id: str | 
         error = OutcomeUnknownError(
             f"{request.subject()} {may_have} ({why}). Do not send it again before you know: look at "
             "`cmr orders reconcile` for a journal's run, at the Partner Dashboard for a single call.",
-            status=exchange.status,
+            status=status,
+            api_message=_message(said),
             body_excerpt=excerpt,
-            order_id=order_id,
+            order_id=_order_id(request, said),
         )
-    elif exchange.phase is Phase.COMPLETE:
-        error = ServerError(f"{request.subject()} got no usable answer: {why}.", status=exchange.status)
-    else:
+    elif exchange.phase is not Phase.COMPLETE or status is None:
         error = TransportError(f"{request.subject()} got no answer: {why}.")
+    elif status >= 500 and said is not None and _is_error_envelope(said, status):  # noqa: PLR2004
+        error = ServerError(f"{request.subject()} failed: {why}.", status=status, api_message=_message(said))
+    else:
+        error = InvalidResponseError(
+            f"{request.subject()} got no usable answer: {why}. Is the base URL right?",
+            status=status,
+            body_excerpt=excerpt,
+        )
     return Judgement(Outcome.UNKNOWN, error=error)
 
 

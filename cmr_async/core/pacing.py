@@ -1,16 +1,15 @@
 """The pace: when the next request of a key may leave, as arithmetic on a clock that the caller reads.
 
-The API allows 5 requests in a second (reference, section 6). Evenly spaced slots hold that in every rolling
-second; a gap of exactly 200 ms lets a sixth in, 203 ms does not.
+The API allows 5 requests a second (reference, section 6). Evenly spaced slots keep every rolling second within that
+limit, but only with a gap above 200 ms: exactly 200 ms lets a sixth request in, 203 ms does not.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 
-__all__ = ["DEFAULT_GAP", "Pacer", "pace_name", "shared_pacer"]
+__all__ = ["DEFAULT_GAP", "Pacer", "pace_name", "renew_locks", "shared_pacer"]
 
 #: Seconds between two requests: 98.5 % of 5 requests a second.
 DEFAULT_GAP = 0.203
@@ -21,7 +20,7 @@ _WIDER_FOR = 30.0
 
 
 class Pacer:
-    """Hands out slots in time, to any number of threads and event loops at once.
+    """Hands out time slots to any number of threads and event loops at once.
 
     It never sleeps and never reads a clock: callers pass `now` (`time.monotonic()`) and wait themselves.
     """
@@ -46,7 +45,7 @@ class Pacer:
             return slot - now
 
     def pause(self, now: float, seconds: float) -> None:
-        """Hold every slot back for some seconds, after the API refused one with a 429."""
+        """Hold all slots back for some seconds, after the API refused a request with 429."""
         with self._lock:
             self._paused_until = max(self._paused_until, now + seconds)
             self._wider_until = max(self._wider_until, self._paused_until + _WIDER_FOR)
@@ -59,7 +58,7 @@ class Pacer:
         return max(0.0, self._paused_until - now)
 
     def renew_lock(self) -> None:
-        """Replace the lock: after a fork, another thread of the parent may hold the copy for ever."""
+        """Replace the lock; see `renew_locks`."""
         self._lock = threading.Lock()
 
 
@@ -68,7 +67,7 @@ _registry_lock = threading.Lock()
 
 
 def pace_name(origin: str, api_key: str) -> str:
-    """Return the name of the pace of a key: a fingerprint that does not tell the key."""
+    """Return the name of the pace of a key: a fingerprint that does not reveal the key."""
     return hashlib.sha256(f"{origin}\n{api_key}".encode()).hexdigest()
 
 
@@ -78,12 +77,9 @@ def shared_pacer(name: str) -> Pacer:
         return _pacers.setdefault(name, Pacer())
 
 
-def _renew_locks() -> None:
+def renew_locks() -> None:
+    """Replace all locks in a forked child: a thread that exists only in the parent may hold the inherited copies."""
     global _registry_lock  # noqa: PLW0603 - a lock copied by a fork cannot be released, only replaced
     _registry_lock = threading.Lock()
     for pacer in _pacers.values():
         pacer.renew_lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_locks)

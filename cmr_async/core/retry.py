@@ -1,4 +1,4 @@
-"""Whether an attempt may be repeated, and when. How far the request got decides, never an exception's class."""
+"""Whether an attempt may be repeated, and when: decided by how far the request got, never by an exception's class."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RetryPolicy:
     maximum: float = attrs.field(default=30.0)
 
     def __attrs_post_init__(self) -> None:
-        """Refuse numbers that make no schedule."""
+        """Refuse numbers that cannot be a schedule."""
         for name in ("time_budget", "initial", "maximum"):
             value = getattr(self, name)
             if not 0 <= value < float("inf"):

@@ -7,7 +7,6 @@ page leaves open (its own sample has two mailboxes with one user name); the orde
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from operator import is_not
@@ -16,10 +15,10 @@ from typing import Any
 import attrs
 import idna
 
-from ..errors import Fault, OrderWarning, ValidationError
+from ..errors import Fault
 from ..models import DomainRegistration, GoogleOAuth, Mailbox, Order, ServiceProvider
 
-__all__ = ["Findings", "check_order", "inspect_order", "normalise_domain", "user_id_faults"]
+__all__ = ["Findings", "inspect_order", "normalise_domain", "user_id_faults"]
 
 #: Host names of the DNS (RFC 1123): labels of 1 to 63 letters, digits and inner hyphens, at least two of them.
 _DOMAIN = re.compile(r"(?!.{254})(?:(?!-)[a-z0-9-]{1,63}+(?<!-)\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{2,59})")
@@ -44,26 +43,6 @@ class Findings:
     faults: tuple[Fault, ...] = ()
     #: What deserves a look.
     cautions: tuple[Fault, ...] = ()
-
-
-def check_order(order: Order, *, user_id: str, stacklevel: int = 2) -> Order:
-    """Return the order as it will be sent, and warn of what deserves a look.
-
-    Args:
-        order: The order of the caller.
-        user_id: Id of the user who will own it.
-        stacklevel: Whose line the warnings name, as in `warnings.warn`.
-
-    Raises:
-        ValidationError: With all faults of the order.
-    """
-    findings = inspect_order(order)
-    faults = (*user_id_faults(user_id), *findings.faults)
-    if faults:
-        raise ValidationError(faults=faults)
-    for caution in findings.cautions:
-        warnings.warn(str(caution), OrderWarning, stacklevel=stacklevel + 1)
-    return findings.order
 
 
 def user_id_faults(user_id: Any) -> tuple[Fault, ...]:
@@ -158,9 +137,6 @@ def _inspect_mailboxes(
             result[domain if plain and name == domain else name] = boxes
             if name not in registered:
                 cautions.append(Fault(path, "this domain is not in `domains`, so this order does not register it"))
-        if not isinstance(boxes, tuple):
-            faults.append(Fault(path, f"must be a tuple of mailboxes, not {type(boxes).__name__}"))
-            continue
         if not boxes:
             faults.append(Fault(path, "has no mailboxes: name at least one, or leave the domain out"))
         _inspect_boxes(boxes, path, faults, cautions)

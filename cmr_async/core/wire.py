@@ -1,4 +1,4 @@
-"""The one converter between models and the wire: snake_case here, the API's own names there.
+"""The one converter between the models (snake_case) and the wire (the API's own names).
 
 Strict scalars (cattrs would turn `None` into `'None'` and `"1"` into 1), open enums (an unknown member stays a
 string), `None` left out, and errors that name their place in the wire form.
@@ -17,7 +17,7 @@ from cattrs.errors import ForbiddenExtraKeysError, StructureHandlerNotFoundError
 from cattrs.fns import identity
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from ..errors import Fault, ResponseDecodeError, ValidationError
+from ..errors import Fault, ValidationError
 from ..models import (
     BillingCycle,
     DomainRegistration,
@@ -168,15 +168,13 @@ def _describe(error: BaseException, _: type | None) -> str:
 
 
 def read_order_created(envelope: Envelope) -> OrderCreated:
-    """Read the answer to an order, of both generations (reference, section 2.5); unknown fields go to `extra`.
+    """Read the answer to an order, in either documented form (reference, section 2.5); unknown fields go to `extra`.
 
-    Raises:
-        ResponseDecodeError: `data.orderId` is not text. The judge asks for it first, so this means a wrong caller.
+    Args:
+        envelope: An answer that the judge accepted, so its `data.orderId` is text.
     """
-    data = dict(envelope.data) if isinstance(envelope.data, dict) else {}
-    order_id = data.pop("orderId", None)
-    if not isinstance(order_id, str):
-        raise ResponseDecodeError("The answer has no data.orderId.", path="data.orderId")
+    data = dict(envelope.data)
+    order_id = data.pop("orderId")
     data.pop("actionId", None)  # the envelope has it
     unavailable = data.pop("unavailableDomains") if isinstance(data.get("unavailableDomains"), list) else ()
     return OrderCreated(

@@ -1,4 +1,4 @@
-"""The journal's connections: one that writes, a few that read, and transactions that always come to their end."""
+"""The journal's connections: one that writes, a few that read, and transactions that always run to their end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from ..errors import JournalError
-from .schema import READS, database_now, journal_errors, journal_url, make_engine, prepare, sa
+from .engine import READS, journal_errors, journal_url, keep_readers_free, make_engine
+from .schema import prepare, sa
 from .statements import Transaction
 from .work_thread import WorkThread
 
@@ -16,7 +17,7 @@ __all__ = ["Database"]
 
 _T = TypeVar("_T")
 
-#: PostgreSQL took the transaction back because another stood in its way; it may simply be run again.
+#: PostgreSQL rolled the transaction back because it met another one; it can simply be run again.
 _AGAIN = {"40001", "40P01"}
 _TRIES = 5
 
@@ -27,7 +28,7 @@ class Database:
     def __init__(
         self, location: str | os.PathLike[str], *, run_id: str, clock: Callable[[], float], create: bool
     ) -> None:
-        """Prepare it; `start` opens it. The arguments are those of the journal."""
+        """Prepare a database; `start` opens it. The arguments are those of `Journal`."""
         self._url = journal_url(location)
         is_path = "://" not in os.fspath(location)
         #: The journal as messages call it.
@@ -37,7 +38,7 @@ class Database:
         self._create = create
         self._engine: sa.Engine | None = None
         self._writer: sa.Connection | None = None
-        # One thread writes, so that transactions follow each other; another reads meanwhile
+        # One thread writes, so that transactions follow each other; the other reads meanwhile
         self._writing = WorkThread("cmr-journal-writes")
         self._reading = WorkThread("cmr-journal-reads")
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -52,13 +53,8 @@ class Database:
         """`sqlite` or `postgresql`."""
         return self._url.get_backend_name()
 
-    @property
-    def now(self) -> sa.ColumnElement[float]:
-        """The database's own clock, as an expression."""
-        return database_now(self.dialect)
-
     async def start(self) -> None:
-        """Connect, and make the tables or check them; what fails leaves nothing open."""
+        """Connect, then make, check or migrate the tables; if that fails, nothing stays open."""
         self._engine = engine = make_engine(self._url, name=self.name, create=self._create)
         try:
             await self._writing.run(lambda: self._connect(engine))
@@ -70,9 +66,11 @@ class Database:
         with journal_errors(self.name):
             self._writer = engine.connect()
             prepare(self._writer, name=self.name)
+            if self.dialect == "sqlite":
+                keep_readers_free(self._writer)
 
     async def finish(self) -> None:
-        """Wait for everything that is under way."""
+        """Wait until nothing is under way."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -91,7 +89,7 @@ class Database:
             engine.dispose()
 
     def start_task(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
-        """Run work on its own; `finish` waits for it."""
+        """Run work in a task of its own; `finish` waits for it."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -100,8 +98,10 @@ class Database:
     async def write(self, work: Callable[[Transaction], _T]) -> _T:
         """Run work in one transaction of the one connection that writes; it returns after the commit.
 
-        The work runs in the thread that writes: one trip there and back for the whole transaction. It runs to its
-        end also when the caller is cancelled.
+        The whole transaction is one job of the writing thread. It runs to its end even if the caller is cancelled.
+
+        Raises:
+            JournalError: The database is not open, or could not be written.
         """
         writer = self._opened(self._writer)
         return await asyncio.shield(self.start_task(self._writing.run(lambda: self._commit(writer, work))))
@@ -113,16 +113,18 @@ class Database:
                 tries += 1
                 try:
                     with writer.begin():
-                        return work(self._transaction(writer))
+                        now = self._clock()
+                        return work(Transaction(connection=writer, journal=self.name, run_id=self._run_id, now=now))
                 except sa.exc.DBAPIError as error:
                     if tries == _TRIES or getattr(error.orig, "sqlstate", None) not in _AGAIN:
                         raise
 
-    def _transaction(self, writer: sa.Connection) -> Transaction:
-        return Transaction(connection=writer, journal=self.name, run_id=self._run_id, now=self._clock())
-
     async def read(self, query: sa.Select[Any]) -> Sequence[Any]:
-        """Return the rows of a query, read on a connection that stops no writer."""
+        """Return the rows of a query, read on a connection that blocks no writer.
+
+        Raises:
+            JournalError: The database is not open, or could not be read.
+        """
         engine = self._opened(self._engine)
         return await asyncio.shield(self.start_task(self._reading.run(lambda: self._fetch(engine, query))))
 

@@ -1,6 +1,6 @@
-"""Group commit: claims and outcomes that come at the same time share one commit, which is what costs.
+"""Group commit: claims and outcomes that come at the same time share one commit, the expensive part of a write.
 
-A claim is given out, and an outcome confirmed, only after that commit.
+Callers get their claim, or the answer about their outcome, only after that commit.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import attrs
 
 from .database import Database
 from .records import Claim, Step, StepState
-from .statements import Outcome, Transaction
+from .statements import StepOutcome, Transaction
 
 __all__ = ["GroupCommit"]
 
@@ -37,7 +37,7 @@ class _Wanted:
 class _Reported:
     """An outcome that waits for the next commit."""
 
-    outcome: Outcome
+    outcome: StepOutcome
     future: asyncio.Future[bool]
 
 
@@ -45,7 +45,7 @@ class GroupCommit:
     """Collects claims and outcomes while a commit is under way, and writes them in the next one."""
 
     def __init__(self, database: Database, *, epoch: Callable[[], int]) -> None:
-        """Take the database to write to, and what tells the current stretch of heartbeats."""
+        """Take the database to write to, and a function that returns the current epoch of `Claim.epoch`."""
         self._database = database
         self._epoch = epoch
         self._wanted: list[_Wanted] = []
@@ -65,8 +65,8 @@ class GroupCommit:
                 self._give_back(wanted.future.result())
             raise
 
-    def record(self, outcome: Outcome) -> asyncio.Future[bool]:
-        """Write an outcome down, whether the caller waits for it or not; see `Journal.record`."""
+    def record(self, outcome: StepOutcome) -> asyncio.Future[bool]:
+        """Write an outcome, whether or not the caller waits for it; see `Journal.record`."""
         reported = _Reported(outcome, asyncio.get_running_loop().create_future())
         self._reported.append(reported)
         self._flush_soon()
@@ -75,8 +75,8 @@ class GroupCommit:
     def _give_back(self, claim: Claim | None) -> None:
         """Release a claim whose caller was cancelled before it could send."""
         if claim is not None:
-            future = self.record(Outcome(claim=claim, state=StepState.NOT_SENT, message=_GIVEN_BACK))
-            # Nobody waits for it. Should it fail, the step stays `sent` and becomes `unknown`, which is safe.
+            future = self.record(StepOutcome(claim=claim, state=StepState.NOT_SENT, message=_GIVEN_BACK))
+            # Nobody waits for it. If it fails, the step stays `sent` and becomes `unknown` later, which is safe.
             future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _flush_soon(self) -> None:
@@ -87,7 +87,7 @@ class GroupCommit:
     async def _flush(self) -> None:
         try:
             while self._wanted or self._reported:
-                # Nobody waits for a claim that was cancelled
+                # A claim whose caller was cancelled is not needed any more
                 wanted = [each for each in self._wanted if not each.future.done()]
                 wanted, self._wanted = wanted[:_GROUP], wanted[_GROUP:]
                 reported, self._reported = self._reported[:_GROUP], self._reported[_GROUP:]

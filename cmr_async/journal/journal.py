@@ -1,8 +1,8 @@
-"""The journal: what was planned, what was sent and how it ended, durable before anything else happens.
+"""The journal: what was planned, what was sent and how it ended, on disk before anything else happens.
 
-It exists so that no order is ever placed twice: whoever claims a step owns its only send, the claim is on disk
-before the first byte can leave, and what nobody can account for is `unknown` and stays so until there is evidence.
-The rules stand in `records`, the tables in `schema`, what is written in `statements`.
+It exists so that no order is ever placed twice. Whoever claims a step is the only one to send it, the claim is on
+disk before the first byte can leave, and a step that nobody can account for is `unknown` until there is evidence.
+The rules are in `records`, the tables in `schema`, the SQL in `statements`.
 """
 
 from __future__ import annotations
@@ -12,55 +12,33 @@ import os
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import suppress
-from types import TracebackType
+from functools import partial
 from typing import Self
 
 import attrs
 
-from ..errors import JournalConflictError, JournalError, JournalVersionError
+from ..core.checked import CheckedOrder, check_request
+from ..errors import Fault, JournalError, ValidationError
 from ..models.requests import OrderRequest
 from . import liveness
 from .database import Database
 from .group_commit import GroupCommit
-from .pace import hold_slots, paused_for, take_slot
-from .records import (
-    JOURNAL_COLUMNS,
-    OUTCOMES,
-    Claim,
-    Entry,
-    Event,
-    Step,
-    StepState,
-    Verdict,
-    fingerprint,
-    order_key,
-    storable,
-)
-from .schema import events, runs, sa, steps
-from .statements import CHUNK, Outcome, Transaction, at, conflict, entries, planned, read_entry
+from .records import OUTCOMES, Claim, JournalEntry, JournalEvent, Step, StepState, Verdict, storable
+from .schema import database_now, events, runs, sa, steps
+from .shared_pace import JournalPace
+from .statements import CHUNK, StepOutcome, Transaction, at, conflict, entries, planned, read_entry
 
-__all__ = [
-    "JOURNAL_COLUMNS",
-    "Claim",
-    "Entry",
-    "Event",
-    "Journal",
-    "JournalConflictError",
-    "JournalError",
-    "JournalVersionError",
-    "Step",
-    "StepState",
-    "Verdict",
-    "fingerprint",
-    "order_key",
-]
+__all__ = ["Claim", "Journal", "JournalEntry", "JournalEvent", "Step", "StepState", "Verdict"]
 
 
 class Journal:
-    """The journal of a bulk run, on SQLite (a path) or PostgreSQL (a URL). It belongs to one event loop.
+    """The journal of a bulk run, in a SQLite file or a PostgreSQL database.
 
-    Every method that writes returns after the commit. A caller that is cancelled while it waits leaves nothing
-    half done: an outcome is written all the same, a claim that nobody holds is given back as `not_sent`.
+    Open it with `async with`, once, and use it in one event loop only.
+
+    It has one entry for each step of each order. Each method that writes returns after the commit. Cancelling a call
+    leaves nothing half done: an outcome is written all the same, and a claim that its caller never saw becomes
+    `not_sent`.
     """
 
     def __init__(
@@ -71,13 +49,13 @@ class Journal:
         lease: float = liveness.LEASE,
         create: bool = True,
     ) -> None:
-        """Prepare a journal; `async with`, or `start`, opens it.
+        """Prepare a journal; `async with` opens it.
 
         Args:
-            location: A path, `run.db`, for SQLite; `postgresql://user:password@host/database` for PostgreSQL.
-            clock: UTC epoch in seconds; `None`: the system's clock for what is written, the database's for leases.
-            lease: Seconds without a sign of life after which another run's claims become `unknown`.
-            create: Make the file when there is none; `False` only opens one that is there (SQLite).
+            location: A path, such as `run.db`, for SQLite; `postgresql://user:password@host/database` for PostgreSQL.
+            clock: Returns the UTC epoch in seconds. `None`: the system's clock for times, the database's for leases.
+            lease: Seconds without a heartbeat after which a run counts as dead.
+            create: Make a SQLite file that does not exist. `False`: entering raises `JournalError` instead.
 
         Raises:
             ConfigurationError: The location is neither a path nor a URL of SQLite or PostgreSQL.
@@ -93,26 +71,14 @@ class Journal:
         self._database = Database(location, run_id=self._me.id, clock=self._now, create=create)
         self._group = GroupCommit(self._database, epoch=lambda: self._epoch)
 
-    @classmethod
-    def open(
-        cls,
-        location: str | os.PathLike[str],
-        *,
-        clock: Callable[[], float] | None = None,
-        lease: float = liveness.LEASE,
-        create: bool = True,
-    ) -> Self:
-        """Return a journal to enter with `async with`; the arguments are those of the class."""
-        return cls(location, clock=clock, lease=lease, create=create)
-
     @property
     def name(self) -> str:
-        """The journal as messages call it: its path, or its URL without the password."""
+        """The journal's name in messages: its path, or its URL without the password."""
         return self._database.name
 
     @property
     def run_id(self) -> str:
-        """Id of this opening of the journal."""
+        """Id of this run: each opening of a journal is a run of its own."""
         return self._me.id
 
     async def __aenter__(self) -> Self:
@@ -120,22 +86,17 @@ class Journal:
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Close the journal."""
         await self.close()
 
     async def start(self) -> None:
-        """Open the journal, make its tables if it is new, and recover what dead runs left.
+        """Open the journal, as `async with` does: make or migrate its tables, then recover the claims of dead runs.
 
         Raises:
-            ConfigurationError: A driver is not installed.
-            JournalVersionError: The journal has another schema version.
-            JournalError: It cannot be opened or made, or is no journal.
+            ConfigurationError: The database's driver is not installed; the message names the extra to install.
+            JournalVersionError: A newer version of this package wrote the journal. Use that version.
+            JournalError: The journal cannot be opened or made, or the file is something else.
         """
         await self._database.start()
         self._beaten_at = self._now()
@@ -148,7 +109,13 @@ class Journal:
         self._heart = asyncio.get_running_loop().create_task(self._keep_beating())
 
     async def close(self) -> None:
-        """Finish what is being written, mark own claims without an outcome `unknown`, and close."""
+        """Finish what is being written, mark this run's claims without an outcome as `unknown`, and close.
+
+        Closing a journal that is not open does nothing.
+
+        Raises:
+            JournalError: The database could not be written. The journal is closed; the next run recovers the claims.
+        """
         if self._database.is_open:
             await asyncio.shield(asyncio.get_running_loop().create_task(self._close()))
 
@@ -164,25 +131,25 @@ class Journal:
             await self._database.let_go()
 
     def _clock(self) -> sa.ColumnElement[float]:
-        """The clock of the leases: the database's, since hosts may disagree, unless the caller gave one."""
-        return sa.literal(self._now(), sa.Double) if self._own_clock else self._database.now
+        """Return the time for leases: the database's, because hosts may disagree, unless the caller gave a clock."""
+        return sa.literal(self._now(), sa.Double) if self._own_clock else database_now(self._database.dialect)
 
     def _begin_run(self, transaction: Transaction) -> None:
         values = attrs.asdict(self._me) | {"started": self._clock(), "heartbeat": self._clock()}
         transaction.connection.execute(sa.insert(runs).values(**values))
 
     def _end_run(self, transaction: Transaction) -> None:
-        transaction.give_up([self._me.id])
+        transaction.mark_unknown([self._me.id])
         transaction.connection.execute(sa.update(runs).where(runs.c.id == self._me.id).values(ended=self._clock()))
 
     async def _keep_beating(self) -> None:
         while True:
             await asyncio.sleep(self._lease / 6)
-            with suppress(JournalError):  # the next beat may succeed; `holds` tells what is ours until then
+            with suppress(JournalError):  # the next one may succeed; until then, `holds` tells what is still ours
                 await self.beat()
 
     async def beat(self) -> None:
-        """Give a sign of life; a task of the journal does so every sixth of the lease.
+        """Write a heartbeat, which keeps this run alive for others; an open journal does so every sixth of the lease.
 
         Raises:
             JournalError: The database could not be written.
@@ -195,71 +162,87 @@ class Journal:
         self._beaten_at = now
 
     def holds(self, claim: Claim) -> bool:
-        """Whether a claim of this journal is still its own; ask it right before the first byte leaves.
+        """Tell whether a claim is still this run's own; ask right before the first byte leaves.
 
-        It is not once the journal is being closed, nor after a silence longer than the lease (a suspended laptop, a
-        blocked event loop): others may have taken this run for dead, and somebody may have sent the order again. Then
-        do not send; record `not_sent`.
+        Args:
+            claim: A claim that `claim` of this journal returned.
+
+        Returns:
+            `False` once the journal is being closed, and after a pause in the heartbeats longer than the lease (a
+            suspended laptop, a blocked event loop): another run may have sent the order since. Do not send it then;
+            record `not_sent`.
         """
         alive = not self._closing and self._now() - self._beaten_at < self._lease
         return alive and claim.epoch == self._epoch
 
     async def recover(self) -> int:
-        """Turn the claims of dead runs into `unknown`, and return how many; `start` does it as well.
+        """Mark what dead runs had claimed as `unknown`; opening the journal does it as well.
 
-        A run is dead when it closed the journal, when it gave no sign of life for a lease, or when its process is
-        gone from this machine.
+        A run is dead if it closed the journal, if it wrote no heartbeat for a lease, or if its process is gone from
+        this machine.
+
+        Returns:
+            The number of steps that became `unknown`.
+
+        Raises:
+            JournalError: The database could not be written.
         """
-
-        def is_dead(run: liveness.Run, now: float) -> bool:
-            return liveness.is_dead(run, machine=self._me.machine, now=now, lease=self._lease)
-
+        is_dead = partial(liveness.is_dead, machine=self._me.machine, lease=self._lease)
         return await self._database.write(lambda transaction: transaction.recover(self._clock(), is_dead))
 
-    async def plan(self, requests: Iterable[OrderRequest], *, start: int = 0) -> list[Entry]:
-        """Write orders down that are not in the journal yet, in one transaction, and say where each stands.
+    async def add(self, requests: Iterable[OrderRequest | CheckedOrder], *, start: int = 0) -> list[JournalEntry]:
+        """Add the orders that the journal does not have yet, in one transaction, and return where each one stands.
 
-        Give validated orders (as the validation returns them), in batches of some hundred to some thousand.
+        Add orders in batches of some hundred to some thousand.
 
         Args:
-            requests: The orders. One that comes twice gets one row.
+            requests: The orders. Each `OrderRequest` is checked here; a `CheckedOrder` was checked before. One that
+                comes twice gets one entry.
             start: Position of the first of them in the whole input, from 0.
 
         Returns:
-            The `create` step of every order, in the order of `requests`.
+            The entry of the `create` step of every order, in the order of `requests`; a new one is `planned`.
 
         Raises:
-            JournalConflictError: A key is in the journal, or comes twice, with another content. Nothing was
-                planned. Give the changed order another reference, or use another journal.
-            ValidationError: A reference cannot be a key. Nothing was planned.
-            JournalError: The database could not be written.
+            JournalConflictError: The journal has one of the keys, or the batch has it twice, with another content.
+                Nothing was added. Give the changed order another reference, or use another journal.
+            ValidationError: An order is not valid, or its reference cannot be a key. Nothing was added.
+            JournalError: The database could not be written. It is safe to add the orders again.
         """
         now = self._now()
-        given = [planned(request, position=position, now=now) for position, request in enumerate(requests, start)]
-        fresh: dict[str, Entry] = {}
+        checks = [each if isinstance(each, CheckedOrder) else check_request(each) for each in requests]
+        faults = [
+            Fault(f"requests[{index}].{fault.path}", fault.message)
+            for index, checked in enumerate(checks)
+            for fault in checked.faults
+        ]
+        if faults:
+            raise ValidationError(faults=tuple(faults))
+        given = [planned(checked, position=position, now=now) for position, checked in enumerate(checks, start)]
+        fresh: dict[str, JournalEntry] = {}
         for entry in given:
             if fresh.setdefault(entry.key, entry).fingerprint != entry.fingerprint:
                 raise conflict([(fresh[entry.key], entry)], where="this input")
-        known = await self._database.write(lambda transaction: transaction.plan(fresh)) if fresh else {}
+        known = await self._database.write(lambda transaction: transaction.add(fresh)) if fresh else {}
         return [known[entry.key] for entry in given]
 
-    async def plan_processing(self, keys: Iterable[str] | None = None) -> int:
-        """Plan the `process` step of accepted drafts that have none yet; it is claimed and recorded like `create`.
+    async def add_processing(self, keys: Iterable[str] | None = None) -> int:
+        """Add the `process` step of accepted drafts that have none; it is claimed and recorded like `create`.
 
         Args:
-            keys: Only of these orders; `None`: of every accepted draft.
+            keys: Keys of the drafts; `None`: every accepted draft.
 
         Returns:
-            How many were planned now.
+            The number of steps that were added.
 
         Raises:
-            JournalError: The database could not be written.
+            JournalError: The database could not be written. It is safe to try again.
         """
         chosen = None if keys is None else sorted(keys)
-        return await self._database.write(lambda transaction: transaction.plan_processing(chosen))
+        return await self._database.write(lambda transaction: transaction.add_processing(chosen))
 
     async def claim(self, key: str, *, step: Step = Step.CREATE) -> Claim | None:
-        """Take the right to send one step, once. It is on disk when this returns; only then send.
+        """Claim the right to send one step, once. The claim is on disk when this returns; send only then.
 
         Claims that are asked for at the same time share one commit.
 
@@ -268,14 +251,12 @@ class Journal:
             step: Which step of it.
 
         Returns:
-            The claim, or `None` when the step is neither `planned` nor `not_sent`, or not in the journal: do not
-            send it.
+            The claim. `None` if the step is neither `planned` nor `not_sent`, or not in the journal: do not send it.
 
         Raises:
-            JournalError: The journal is being closed, or could not be written: do not send.
+            JournalError: The journal is being closed, or could not be written. Do not send.
         """
-        self._must_be_open()
-        if self._closing:
+        if self._closing and self._database.is_open:
             raise JournalError(f"The journal {self.name} is being closed.")
         return await self._group.claim(key, Step(step))
 
@@ -291,7 +272,7 @@ class Journal:
         body_excerpt: str = "",
         attempts: int = 0,
     ) -> bool:
-        """Write down how a claimed step ended. Outcomes that come at the same time share one commit.
+        """Write how a claimed step ended. Outcomes that come at the same time share one commit.
 
         Args:
             claim: The claim that was sent.
@@ -304,8 +285,8 @@ class Journal:
             attempts: HTTP requests that were started under this claim.
 
         Returns:
-            `True`: the step is in this state now. `False`: it came too late to count (somebody claimed the step
-            again meanwhile, or a verdict speaks against it); the history keeps it as `late:...`.
+            `True`: the step is in this state now. `False`: the outcome came too late to count, because somebody
+            claimed the step again meanwhile or a verdict contradicts it; the history keeps it as `late:...`.
 
         Raises:
             JournalError: The database could not be written. The step stays `sent` and becomes `unknown` later.
@@ -313,84 +294,90 @@ class Journal:
         """
         if state not in OUTCOMES:
             raise ValueError(f"{state} is no outcome of a claim")
-        self._must_be_open()
         return await self._group.record(
-            Outcome(
+            StepOutcome(
                 claim=claim,
                 state=StepState(state),
-                order_id=None if order_id is None else storable(order_id),
-                action_id=None if action_id is None else storable(action_id),
+                order_id=order_id,
+                action_id=action_id,
                 status=status,
-                message=storable(message),
-                body_excerpt=storable(body_excerpt),
+                message=message,
+                body_excerpt=body_excerpt,
                 attempts=attempts,
             )
         )
 
     async def verdict(
         self, key: str, verdict: Verdict, evidence: str, *, step: Step = Step.CREATE, order_id: str | None = None
-    ) -> Entry:
-        """Write down what the evidence says about an `unknown` step. A later verdict replaces an earlier one.
+    ) -> JournalEntry:
+        """Write what the evidence says about an `unknown` step. A later verdict replaces an earlier one.
 
         Args:
             key: Key of the order.
-            verdict: `confirmed`, `absent` or `conflict`.
+            verdict: `placed`, `absent` or `conflict`.
             evidence: Why, in words.
-            step: Which step.
-            order_id: The order's id, when the evidence gave one.
+            step: Which step of it.
+            order_id: The order's id, if the evidence gave one.
 
         Returns:
-            The entry after it.
+            The entry with the verdict.
 
         Raises:
-            JournalError: There is no such step, or it is not `unknown`.
+            JournalError: There is no such step, or it is not `unknown`. Nothing was changed.
         """
         given, words = Verdict(verdict), storable(evidence)
         known_as = None if order_id is None else storable(order_id)
-        await self._database.write(lambda transaction: transaction.judge(key, step, given, words, known_as))
-        return await self._must_have(key, step)
+        return await self._database.write(
+            lambda transaction: transaction.write_verdict(key, step, given, words, known_as)
+        )
 
-    async def resubmit(self, key: str, *, step: Step = Step.CREATE, reason: str = "asked for by name") -> Entry:
-        """Plan a step again, explicitly and by its name; the history keeps what was before.
+    async def resubmit(self, key: str, *, step: Step = Step.CREATE, reason: str = "asked for by name") -> JournalEntry:
+        """Make a step `planned` again, so that the next run sends it; the history keeps what was before.
 
-        Only of what certainly bought nothing: `unknown` with the verdict `absent`, or `rejected`.
+        This is possible only for a step that certainly bought nothing: one that is `rejected`, or `unknown` with the
+        verdict `absent`.
 
         Args:
             key: Key of the order.
-            step: Which step.
+            step: Which step of it.
             reason: Why, in words, for the history.
 
         Returns:
-            The entry after it, `planned`.
+            The entry, which is `planned` now.
 
         Raises:
-            JournalError: There is no such step, or it may have bought something.
+            JournalError: There is no such step, or it may have bought something. Nothing was changed.
         """
-        await self._database.write(lambda transaction: transaction.plan_again(key, step, storable(reason)))
-        return await self._must_have(key, step)
+        return await self._database.write(lambda transaction: transaction.resubmit(key, step, storable(reason)))
 
-    async def get(self, key: str, *, step: Step = Step.CREATE) -> Entry | None:
-        """Return one entry, or `None` when the journal has no such step."""
+    async def get(self, key: str, *, step: Step = Step.CREATE) -> JournalEntry | None:
+        """Return one entry, or `None` if the journal has no such step.
+
+        Args:
+            key: Key of the order.
+            step: Which step of it.
+
+        Raises:
+            JournalError: The database could not be read.
+        """
         rows = await self._database.read(entries().where(*at(key, step)))
         return read_entry(rows[0]) if rows else None
 
-    async def _must_have(self, key: str, step: Step) -> Entry:
-        entry = await self.get(key, step=step)
-        if entry is None:
-            raise JournalError(f"The journal {self._database.name} has no {step.value} step of {key}.")
-        return entry
-
     async def entries(
         self, *, state: StepState | None = None, step: Step = Step.CREATE, verdict: Verdict | None = None
-    ) -> AsyncGenerator[Entry, None]:
-        """Give out entries by their position in the input, page by page; memory does not grow with their number.
+    ) -> AsyncGenerator[JournalEntry, None]:
+        """Yield the entries of one step by their position in the input, page by page.
 
-        The caller may write to the journal meanwhile; each page shows what is there when it is read.
+        Memory does not grow with their number. The caller may write to the journal meanwhile; each page shows what is
+        there when it is read.
 
         Args:
-            state: Only those in this state; `None`: all.
+            state: Only entries in this state; `None`: all.
             step: Which step.
-            verdict: Only those with this verdict; `None`: all.
+            verdict: Only entries with this verdict; `None`: all.
+
+        Raises:
+            JournalError: The database could not be read.
         """
         query = entries().where(steps.c.step == step.value).order_by(steps.c.position, steps.c.key).limit(CHUNK)
         if state is not None:
@@ -405,44 +392,40 @@ class Journal:
             page = query.where(sa.tuple_(steps.c.position, steps.c.key) > last)
 
     async def counts(self, *, step: Step = Step.CREATE) -> dict[StepState, int]:
-        """Return how many steps are in each state; every state is in it."""
+        """Return the number of entries in each state, 0 included.
+
+        Args:
+            step: Which step.
+
+        Raises:
+            JournalError: The database could not be read.
+        """
         query = sa.select(steps.c.state, sa.func.count()).where(steps.c.step == step.value).group_by(steps.c.state)
         found = {row[0]: int(row[1]) for row in await self._database.read(query)}
         return {state: found.get(state.value, 0) for state in StepState}
 
-    async def history(self, key: str, *, step: Step | None = None) -> list[Event]:
-        """Return every change of an order after its planning, oldest first."""
+    async def history(self, key: str, *, step: Step | None = None) -> list[JournalEvent]:
+        """Return every change of an order since it was added, oldest first.
+
+        Args:
+            key: Key of the order; without such an order the list is empty.
+            step: Only changes of this step; `None`: of every step.
+
+        Raises:
+            JournalError: The database could not be read.
+        """
         query = sa.select(events).where(events.c.key == key).order_by(events.c.id)
         if step is not None:
             query = query.where(events.c.step == step.value)
-        names = [field.name for field in attrs.fields(Event)]
+        names = [field.name for field in attrs.fields(JournalEvent)]
         rows = await self._database.read(query)
-        return [Event(**{name: getattr(row, name) for name in names} | {"step": Step(row.step)}) for row in rows]
+        return [JournalEvent(**{name: getattr(row, name) for name in names} | {"step": Step(row.step)}) for row in rows]
 
-    async def reserve_slot(self, name: str, gap: float) -> float:
-        """Take the next free slot of a pace that every process on this journal shares.
+    def shared_pace(self, name: str, gap: float) -> JournalPace:
+        """Return the pace that every process on this journal shares.
 
         Args:
             name: Which pace: a fingerprint of the API key, never the key itself.
             gap: Seconds between two slots.
-
-        Returns:
-            Seconds to wait before sending, on the database's clock.
         """
-        return await self._database.write(lambda transaction: take_slot(transaction.connection, name, gap))
-
-    async def pause(self, name: str, seconds: float) -> None:
-        """Hold the slots of a pace back for some seconds, after a 429; the gap is wider for a while after it."""
-        await self._database.write(lambda transaction: hold_slots(transaction.connection, name, seconds))
-
-    async def paused_for(self, name: str) -> float:
-        """Seconds that the current pause of a pace still lasts; 0 without one.
-
-        A slot that comes up during a pause is not to be used: reserve another one.
-        """
-        rows = await self._database.read(paused_for(self._database.dialect, name))
-        return max(0.0, float(rows[0][0])) if rows else 0.0
-
-    def _must_be_open(self) -> None:
-        if not self._database.is_open:
-            raise JournalError(f"The journal {self._database.name} is not open.")
+        return JournalPace(database=self._database, name=name, gap=gap)

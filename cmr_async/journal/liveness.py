@@ -1,8 +1,8 @@
-"""Who is alive: the identity of this process, and whether the owner of a claim can still speak for it.
+"""Which runs are alive: the identity of this process, and whether another run can still report its outcomes.
 
-A claim of a dead run becomes `unknown`; a claim of a living one must not. A process id alone proves little (it is
-given out again, and containers count their own), so it only counts within one boot, one process namespace and one
-birth of the process.
+The claims of a dead run become `unknown`; those of a live run must not. A process id alone proves little, because ids
+are reused and each container has its own. It counts only together with the boot, the process namespace and the start
+time of the process.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["LEASE", "Run", "is_dead", "this_process"]
+__all__ = ["LEASE", "RunRecord", "is_dead", "this_process"]
 
 #: Seconds after which a run without a heartbeat counts as dead.
 LEASE = 30.0
 
 
 @attrs.frozen(kw_only=True)
-class Run:
+class RunRecord:
     """One opening of a journal by one process."""
 
     #: Unique id.
     id: str
     #: Name of the host, for people.
     host: str
-    #: Within which process ids mean something: a hash of boot and process namespace.
+    #: Where process ids can be compared: a hash of host, boot and process namespace.
     machine: str
     #: Process id.
     pid: int
-    #: When the process was born, in the kernel's own ticks; empty where that is not known.
+    #: When the process started, in ticks of the kernel; empty where that is not known.
     born: str
     #: Last sign of life, UTC epoch in seconds.
     heartbeat: float
@@ -42,7 +42,7 @@ class Run:
     ended: float | None = None
 
 
-def this_process(*, now: float) -> Run:
+def this_process(*, now: float) -> RunRecord:
     """Return a new run of this process."""
     host = socket.gethostname()
     try:
@@ -50,7 +50,7 @@ def this_process(*, now: float) -> Run:
     except OSError:
         boot = str(uuid.getnode())
     pid = os.getpid()
-    return Run(
+    return RunRecord(
         id=uuid.uuid4().hex,
         host=host,
         machine=hashlib.sha256(f"{host}\n{boot}".encode()).hexdigest()[:32],
@@ -60,13 +60,13 @@ def this_process(*, now: float) -> Run:
     )
 
 
-def is_dead(run: Run, *, machine: str, now: float, lease: float) -> bool:
-    """Whether a run cannot record the outcome of its claims any more.
+def is_dead(run: RunRecord, now: float, *, machine: str, lease: float) -> bool:
+    """Tell whether a run cannot report the outcomes of its claims any more.
 
     Args:
         run: The run.
-        machine: `Run.machine` of the process that asks.
         now: The time on the clock of the heartbeats.
+        machine: `RunRecord.machine` of the process that asks.
         lease: Seconds without a heartbeat after which a run counts as dead.
     """
     if run.ended is not None or now - run.heartbeat > lease:
@@ -78,7 +78,7 @@ def is_dead(run: Run, *, machine: str, now: float, lease: float) -> bool:
 
 
 def _birth(pid: int) -> str | None:
-    """When a process of this machine was born; empty when that cannot be known, `None` when there is no such one."""
+    """Return when a process of this machine started; empty if that is not known, `None` if there is no such process."""
     if sys.platform == "win32":  # a signal 0 would be a Ctrl-C there, so only the lease tells
         return ""
     try:

@@ -1,7 +1,7 @@
-"""The pace that several processes share: one row per key, one statement per slot, the database's own clock.
+"""The SQL of the pace that processes share: one row per API key, one statement per slot, the database's own clock.
 
-The same arithmetic as `core.pacing.Pacer`, but every process sees the same row, so that together they keep to the
-limit of the key. The clocks of the hosts do not matter.
+The arithmetic is that of `core.pacing.Pacer`, but all processes use the same row, so together they keep to the limit
+of the key. The clocks of the hosts do not matter.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ def take_slot(connection: sa.Connection, name: str, gap: float) -> float:
         # What RETURNING reads is the new row: the slot lies one gap before it
         .returning((slots.c.next - now).label("until"), slots.c.next, slots.c.wider_until)
     )
-    row = (connection.execute(take)).one_or_none()
+    row = connection.execute(take).one_or_none()
     if row is None:
         _make_row(connection, name)
-        row = (connection.execute(take)).one()
+        row = connection.execute(take).one()
     wide = row.next - gap * _WIDER < row.wider_until
     return max(0.0, float(row.until) - (gap * _WIDER if wide else gap))
 
 
 def hold_slots(connection: sa.Connection, name: str, seconds: float) -> None:
-    """Hold every slot of a row back for some seconds, in the transaction of the connection."""
+    """Delay every slot of a row by some seconds, in the transaction of the connection."""
     _make_row(connection, name)
     until = database_now(connection.dialect.name) + seconds
     connection.execute(
@@ -53,7 +53,7 @@ def hold_slots(connection: sa.Connection, name: str, seconds: float) -> None:
 
 
 def paused_for(dialect: str, name: str) -> sa.Select[Any]:
-    """Return the query for the seconds that the current pause of a row still lasts; negative or no row: none."""
+    """Return the query for the seconds that the pause of a row still lasts: negative, or no row, if there is none."""
     return sa.select(slots.c.paused_until - database_now(dialect)).where(slots.c.name == name)
 
 
@@ -63,5 +63,5 @@ def _make_row(connection: sa.Connection, name: str) -> None:
 
 
 def _latest(left: Any, right: Any) -> sa.ColumnElement[float]:
-    """The greater of two times; SQLite and PostgreSQL have no common function for it."""
+    """Return the later of two times; SQLite and PostgreSQL have no common function for it."""
     return sa.case((left > right, left), else_=right)

@@ -1,4 +1,4 @@
-"""The journal's tables, and how a database becomes a journal: SQLite and PostgreSQL by one schema and one code path.
+"""The journal's tables, their version, and the migration of older ones; the same for SQLite and PostgreSQL.
 
 What an order is never changes and stands in `cmr_orders`. What happens to it stands in `cmr_steps`, in short rows
 that are cheap to rewrite. The names have a prefix because a PostgreSQL database may be shared with other programs.
@@ -6,18 +6,13 @@ that are cheap to rewrite. The names have a prefix because a PostgreSQL database
 
 from __future__ import annotations
 
-import os
-import sqlite3
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import ConfigurationError, JournalError, JournalVersionError
 from .records import StepState
 
-# The journal's other modules take SQLAlchemy from here, so that it is missed in one place only
+# The journal's other modules import SQLAlchemy from here, so that only one place says how to install it
 try:
     import sqlalchemy as sa
     from sqlalchemy.dialects import postgresql, sqlite
@@ -25,32 +20,21 @@ except ImportError:
     raise ConfigurationError('A journal needs SQLAlchemy: pip install "cmr-async[journal]"') from None
 
 __all__ = [
-    "READS",
     "SCHEMA_VERSION",
     "database_now",
     "events",
     "has_tables",
     "insert_missing",
-    "journal_errors",
-    "journal_url",
-    "make_engine",
     "orders",
     "prepare",
-    "reading_engine",
     "runs",
     "sa",
     "slots",
     "steps",
 ]
 
-#: Version of the tables below; a change of them is a new version.
-SCHEMA_VERSION = "1"
-
-#: Execution option of a connection that only reads.
-READS = "cmr_reads"
-
-#: Seconds to wait for another process that is writing.
-_BUSY = 30.0
+#: Version of the tables below and of the values in them; a change of either is a new version, with a migration.
+SCHEMA_VERSION = "2"
 
 #: Any number, as long as no other program takes the same advisory lock: the first bytes of "cmr_async".
 _SCHEMA_LOCK = 0x636D725F6173796E
@@ -92,7 +76,7 @@ steps: sa.Table = sa.Table(
     sa.Column("ended_at", sa.Double),
     sa.Column("verdict_at", sa.Double),
     sa.CheckConstraint(sa.column("state").in_([state.value for state in StepState]), name="cmr_steps_state"),
-    # Both end in the order of listing, so that a page of a million rows is read without sorting them
+    # Both end in the columns that lists are sorted by, so that a page of a million rows is read without sorting them
     sa.Index("cmr_steps_by_state", "step", "state", "position", "key"),
     sa.Index("cmr_steps_by_position", "step", "position", "key"),
 )
@@ -143,7 +127,7 @@ _meta = sa.Table(
 
 
 def insert_missing(table: sa.Table, dialect: str) -> Any:
-    """Return an INSERT that leaves rows alone whose key is there already."""
+    """Return an INSERT that skips rows whose key exists."""
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     return insert(table).on_conflict_do_nothing()
 
@@ -151,216 +135,80 @@ def insert_missing(table: sa.Table, dialect: str) -> Any:
 def database_now(dialect: str) -> sa.ColumnElement[float]:
     """Return the database's own clock as an expression: UTC epoch in seconds.
 
-    On PostgreSQL it is the time of reading, not of the start of the transaction, which may have waited for a lock.
+    On PostgreSQL it is the time of the call, not of the transaction's start, because that may have waited for a lock.
     """
     if dialect == "postgresql":
         return sa.cast(sa.func.extract("epoch", sa.func.clock_timestamp()), sa.Double)
     return (sa.func.julianday("now", type_=sa.Double) - 2440587.5) * 86400.0
 
 
-def journal_url(location: str | os.PathLike[str]) -> sa.URL:
-    """Return where a journal is: a path means SQLite, a URL means what it says.
-
-    Raises:
-        ConfigurationError: It is neither a path nor a URL of SQLite or PostgreSQL.
-    """
-    text = os.fspath(location)
-    if "://" not in text:
-        if not text or text == ":memory:":
-            raise ConfigurationError("A journal needs a file or a database: one in memory would remember nothing.")
-        return sa.URL.create("sqlite", database=text)
-    try:
-        url = sa.make_url(text)
-    except (sa.exc.ArgumentError, ValueError):
-        # The text is not shown: it may hold a password
-        raise ConfigurationError(
-            "The journal's URL cannot be read; one looks like postgresql://user@host/db."
-        ) from None
-    kind = url.get_backend_name() if url.drivername != "postgres" else "postgresql"
-    if kind == "sqlite" and url.database not in {None, "", ":memory:"}:
-        return url.set(drivername="sqlite")
-    if kind == "postgresql":
-        return url.set(drivername="postgresql+psycopg")
-    raise ConfigurationError("A journal is a file (SQLite) or a PostgreSQL database: run.db or postgresql://...")
-
-
-def make_engine(url: sa.URL, *, name: str, create: bool) -> sa.Engine:
-    """Return an engine whose every commit is durable; a SQLite file is made first, readable by its owner only.
-
-    Raises:
-        ConfigurationError: The database's driver is not installed.
-        JournalError: The file cannot be made, or is missing and must not be made.
-    """
-    if url.get_backend_name() == "sqlite":
-        _make_file(Path(str(url.database)), name=name, create=create)
-        # Two connections read while one writes
-        options: dict[str, Any] = {"connect_args": {"timeout": _BUSY}, "pool_size": 3}
-    else:
-        options = {"isolation_level": "READ COMMITTED", "pool_pre_ping": True, "pool_size": 3}
-    try:
-        engine = sa.create_engine(url, hide_parameters=True, **options)
-    except ImportError as error:
-        extra = "journal" if url.get_backend_name() == "sqlite" else "postgres"
-        raise ConfigurationError(f'A journal there needs {error.name}: pip install "cmr-async[{extra}]"') from None
-    if url.get_backend_name() == "sqlite":
-        sa.event.listen(engine, "connect", _set_up_sqlite)
-        sa.event.listen(engine, "begin", _begin_sqlite)
-    else:
-        sa.event.listen(engine, "connect", _set_up_postgresql)
-    return engine
-
-
-def _make_file(path: Path, *, name: str, create: bool) -> None:
-    try:
-        if not create:
-            if not path.exists():
-                raise JournalError(f"There is no journal {name}.")
-            return
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        if hasattr(os, "O_DIRECTORY"):  # the new name itself has to survive a power cut
-            folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-    except FileExistsError:
-        if path.is_dir():
-            raise JournalError(f"The journal {name} cannot be used: it is a folder.") from None
-    except OSError as error:
-        raise JournalError(f"The journal {name} cannot be made: {error.strerror}.") from None
-
-
-def _set_up_sqlite(connection: Any, _: Any) -> None:
-    # The driver would begin transactions late and only for some statements; `_begin_sqlite` does it instead
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.close()
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    # A writer takes its lock at once: a read lock that grows into one fails when another has written meanwhile
-    reads = connection.get_execution_options().get(READS)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-
-def _set_up_postgresql(connection: Any, _: Any) -> None:
-    # A server may be set up to answer before a commit is on disk; a claim must not be lost that way
-    cursor = connection.cursor()
-    cursor.execute(
-        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-    )
-    cursor.close()
-    connection.commit()
-
-
 def prepare(connection: sa.Connection, *, name: str) -> None:
-    """Make the tables, once, or check that those that are there fit; then set the database up for this use.
+    """Make the tables of a new journal, or bring those of an older version up to date, in one transaction.
 
     Args:
         connection: A connection of its own, in no transaction.
         name: The journal as messages call it.
 
     Raises:
-        JournalVersionError: The journal has another schema version.
+        JournalVersionError: The journal has a schema version that this package does not know.
         JournalError: The file is a database of another program.
     """
-    is_sqlite = connection.dialect.name == "sqlite"
-    _make_tables(connection, name=name, is_sqlite=is_sqlite)
-    if is_sqlite:
-        _keep_readers_free(connection)
-
-
-def _make_tables(connection: sa.Connection, *, name: str, is_sqlite: bool) -> None:
     with connection.begin():
-        if not is_sqlite:  # held until the commit; SQLite's BEGIN IMMEDIATE is such a lock already
+        # Of several processes that open a journal at once, one does the work and the others wait for its commit.
+        # On SQLite the lock that a writing transaction begins with does the same.
+        if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
-        if has_tables(connection, name=name):
-            return
-        _metadata.create_all(connection, checkfirst=False)
-        connection.execute(sa.insert(_meta).values(name="schema_version", value=SCHEMA_VERSION))
+        version = _version(connection, name=name)
+        if version is None:
+            _metadata.create_all(connection, checkfirst=False)
+            connection.execute(sa.insert(_meta).values(name="schema_version", value=SCHEMA_VERSION))
+        elif version != SCHEMA_VERSION:
+            while version in _MIGRATIONS:
+                version = _MIGRATIONS[version](connection)
+            connection.execute(sa.update(_meta).where(_meta.c.name == "schema_version").values(value=version))
 
 
 def has_tables(connection: sa.Connection, *, name: str) -> bool:
-    """Return whether a database has the tables of a journal; `name` is what messages call it.
+    """Return whether a database holds a journal that can be read as it is; nothing is changed.
+
+    Args:
+        connection: A connection that may be unable to write.
+        name: The journal as messages call it.
 
     Raises:
-        JournalVersionError: The journal has another schema version.
+        JournalVersionError: The journal has a schema version that this package does not know.
         JournalError: The file is a database of another program.
     """
+    return _version(connection, name=name) is not None
+
+
+def _version(connection: sa.Connection, *, name: str) -> str | None:
+    """Return the schema version of a journal that this package can work with; `None` in an empty database."""
     found = sa.inspect(connection).get_table_names()
     if _meta.name not in found:
         if found and connection.dialect.name == "sqlite":
             raise JournalError(f"{name} is a database of another program, not a journal. Choose another file.")
-        return False
-    version = connection.scalar(sa.select(_meta.c.value).where(_meta.c.name == "schema_version"))
-    if version != SCHEMA_VERSION:
+        return None
+    version = str(connection.scalar(sa.select(_meta.c.value).where(_meta.c.name == "schema_version")))
+    if version != SCHEMA_VERSION and version not in _MIGRATIONS:
         raise JournalVersionError(
-            f"The journal {name} has schema version {version}, this version of cmr-async works with "
-            f"{SCHEMA_VERSION}. Finish its run with the version of cmr-async that began it.",
-            found=str(version),
+            f"The journal {name} has schema version {version}; this version of cmr-async works with versions up to "
+            f"{SCHEMA_VERSION}. Use the version of cmr-async that wrote it.",
+            found=version,
             expected=SCHEMA_VERSION,
         )
-    return True
+    return version
 
 
-def reading_engine(url: sa.URL) -> sa.Engine | None:
-    """Return an engine that can change nothing, or `None` when there is no such file.
-
-    Raises:
-        ConfigurationError: The database's driver is not installed.
-    """
-    if url.get_backend_name() == "sqlite":
-        path = Path(str(url.database))
-        if not path.exists():
-            return None
-        # Not `mode=ro`, which leaves the files beside the journal behind that WAL needs
-        address = f"{path.resolve().as_uri()}?mode=rw"
-        engine = sa.create_engine(
-            "sqlite://", creator=lambda: sqlite3.connect(address, uri=True, timeout=_BUSY), poolclass=sa.pool.QueuePool
-        )
-        sa.event.listen(engine, "connect", lambda made, _: made.execute("PRAGMA query_only = ON"))
-        return engine
-    try:
-        engine = sa.create_engine(url, hide_parameters=True)
-    except ImportError as error:
-        raise ConfigurationError(f'A journal there needs {error.name}: pip install "cmr-async[postgres]"') from None
-    return engine.execution_options(postgresql_readonly=True)
-
-
-def _keep_readers_free(connection: sa.Connection) -> None:
-    """Put a SQLite file into WAL mode, in which a reader never stops a writer; outside a transaction."""
-    driver: Any = connection.connection.driver_connection
-    # Two processes may do this at the same time, and SQLite does not wait here by itself; whoever comes second finds
-    # it done. Should it never succeed, the journal is as safe, only slower.
-    for _ in range(100):
-        with suppress(sqlite3.OperationalError):
-            driver.execute("PRAGMA journal_mode = WAL")
-            return
-        time.sleep(0.02)
-
-
-@contextmanager
-def journal_errors(name: str) -> Iterator[None]:
-    """Turn what the database raises into a `JournalError` that says what to do; `name` is what it calls the journal."""
-    try:
-        yield
-    except sa.exc.SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        raise JournalError(f"The journal {name} {_advice(str(cause))}") from error
-    except (OSError, sqlite3.Error) as error:
-        raise JournalError(f"The journal {name} {_advice(str(error))}") from error
-
-
-def _advice(said: str) -> str:
-    for words, advice in (
-        ("not a database", "is no journal: the file holds something else. Choose another file."),
-        ("malformed", "is damaged. Keep the file; it may still be readable with the sqlite3 program."),
-        ("disk is full", "cannot be written: the disk is full. Free some space and run the same command again."),
-        ("readonly", "cannot be written: the file or its folder is read-only."),
-        ("unable to open", "cannot be opened. Look whether its folder exists and may be written."),
-        ("is locked", "is held by another process that is writing; try again when it has finished."),
+def _rename_confirmed(connection: sa.Connection) -> str:
+    """Version 1 called the verdict `placed` "confirmed", in the steps and in the history."""
+    for column, before, after in (
+        (steps.c.verdict, "confirmed", "placed"),
+        (events.c.change, "verdict:confirmed", "verdict:placed"),
     ):
-        if words in said:
-            return advice
-    return f"cannot be used: {said.strip().splitlines()[0] if said.strip() else 'no reason was given'}"
+        connection.execute(sa.update(column.table).where(column == before).values({column: after}))
+    return "2"
+
+
+#: For each older schema version, what turns it into the next one. Each returns the version that it made.
+_MIGRATIONS: Mapping[str, Callable[[sa.Connection], str]] = {"1": _rename_confirmed}

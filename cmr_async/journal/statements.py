@@ -1,6 +1,6 @@
-"""What is written into a journal, inside one transaction that the journal begins and commits.
+"""The SQL of a journal: its queries, and every change, made inside one transaction that `database` begins and commits.
 
-Each method is one act on the tables; the rules of what may follow what are those of `records`.
+Each method of `Transaction` is one change of the tables; which change is allowed is decided by the rules in `records`.
 """
 
 from __future__ import annotations
@@ -11,36 +11,27 @@ from typing import Any
 
 import attrs
 
-from ..errors import JournalConflictError, JournalError
-from ..models.requests import OrderRequest
-from .liveness import Run
-from .records import (
-    CLAIMABLE,
-    Claim,
-    Entry,
-    Step,
-    StepState,
-    Verdict,
-    body_of,
-    conflict_faults,
-    fingerprint,
-    may_follow,
-    order_key,
-    storable,
-)
+from ..core.checked import CheckedOrder
+from ..errors import Fault, JournalConflictError, JournalError
+from .identity import differences, fingerprint_of, key_of
+from .liveness import RunRecord
+from .records import CLAIMABLE, Claim, JournalEntry, Step, StepState, Verdict, may_follow, storable
 from .schema import events, insert_missing, orders, runs, sa, steps
 
-__all__ = ["CHUNK", "Outcome", "Transaction", "at", "conflict", "entries", "planned", "read_entry"]
+__all__ = ["CHUNK", "StepOutcome", "Transaction", "at", "conflict", "entries", "planned", "read_entry"]
 
 #: Rows that one statement names, far below what the databases take.
 CHUNK = 500
+
+#: Differences that one message shows.
+_SHOWN = 20
 
 _DIED = "The process that sent it ended, or fell silent, before it wrote down the outcome."
 _IS_CREATE = steps.c.step == Step.CREATE.value
 
 
 @attrs.frozen(kw_only=True)
-class Outcome:
+class StepOutcome:
     """How a claimed step ended, as its owner reports it."""
 
     #: The claim that was sent.
@@ -48,21 +39,21 @@ class Outcome:
     #: How it ended.
     state: StepState
     #: Id of the order; `None` keeps the one that is known.
-    order_id: str | None = None
+    order_id: str | None = attrs.field(default=None, converter=attrs.converters.optional(storable))
     #: Id of the asynchronous action.
-    action_id: str | None = None
+    action_id: str | None = attrs.field(default=None, converter=attrs.converters.optional(storable))
     #: HTTP status of the answer.
     status: int | None = None
     #: What the API or the SDK said.
-    message: str = ""
+    message: str = attrs.field(default="", converter=storable)
     #: First bytes of the answer, as text.
-    body_excerpt: str = ""
+    body_excerpt: str = attrs.field(default="", converter=storable)
     #: HTTP requests that were started under the claim.
     attempts: int = 0
 
 
 def entries() -> sa.Select[Any]:
-    """Return the query for entries; add conditions to it."""
+    """Return the query for entries, without conditions."""
     facts = [column for column in orders.c if column is not orders.c.key]
     return sa.select(steps, *facts).join(orders, orders.c.key == steps.c.key)
 
@@ -72,10 +63,10 @@ def at(key: str, step: Step) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[b
     return steps.c.key == key, steps.c.step == step.value
 
 
-def read_entry(row: Any) -> Entry:
+def read_entry(row: Any) -> JournalEntry:
     """Return a row of `entries` as an entry."""
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
-    return Entry(**values | _typed(row))
+    return JournalEntry(**values | _typed(row))
 
 
 def _typed(row: Any) -> dict[str, Any]:
@@ -83,33 +74,38 @@ def _typed(row: Any) -> dict[str, Any]:
     return {"step": Step(row.step), "state": StepState(row.state), "verdict": verdict}
 
 
-def planned(request: OrderRequest, *, position: int, now: float) -> Entry:
-    """Return the entry that a new order gets."""
-    return Entry(
-        key=order_key(request),
+def planned(checked: CheckedOrder, *, position: int, now: float) -> JournalEntry:
+    """Return the entry of a new order's `create` step.
+
+    Raises:
+        ValidationError: The reference cannot be a key.
+    """
+    request = checked.request
+    return JournalEntry(
+        key=key_of(checked),
         step=Step.CREATE,
         position=position,
         user_id=storable(request.user_id),
         reference=request.reference,
-        body=body_of(request.order).decode(),
-        fingerprint=fingerprint(request),
-        confirm=request.order.confirm,
+        body=checked.body.decode(),
+        fingerprint=fingerprint_of(request.user_id, checked.body),
+        confirm=checked.order.confirm,
         state=StepState.PLANNED,
         planned_at=now,
     )
 
 
-def conflict(pairs: Iterable[tuple[Entry, Entry]], *, where: str) -> JournalConflictError:
-    """Return the error for orders whose key is known with another content: pairs of the known and the given one."""
+def conflict(pairs: Iterable[tuple[JournalEntry, JournalEntry]], *, where: str) -> JournalConflictError:
+    """Return the error for orders whose key is known with another content: pairs of the known and the given entry."""
     faults = [
-        fault
+        Fault(f"{known.key}: {fault.path}", fault.message)
         for known, given in pairs
-        for fault in conflict_faults(known.key, stored=(known.user_id, known.body), given=(given.user_id, given.body))
+        for fault in differences(stored=(known.user_id, known.body), given=(given.user_id, given.body))
     ]
-    shown = "\n".join(f"  {fault}" for fault in faults[:20])
-    more = f"\n  and {len(faults) - 20} more differences" if len(faults) > 20 else ""  # noqa: PLR2004 - as above
+    shown = "\n".join(f"  {fault}" for fault in faults[:_SHOWN])
+    more = f"\n  and {len(faults) - _SHOWN} more differences" if len(faults) > _SHOWN else ""
     return JournalConflictError(
-        f"Orders came again under a known key, but changed; nothing of this batch was planned. Known to {where}:\n"
+        f"Some orders have a key that {where} has already, with another content; nothing of this batch was added:\n"
         f"{shown}{more}\nGive a changed order another reference, or use another journal.",
         faults=tuple(faults),
     )
@@ -120,14 +116,14 @@ def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
         yield keys[start : start + CHUNK]
 
 
-# Made once: SQLAlchemy compiles each of them once per database. The names of parameters must not be column names.
+# Made once, because SQLAlchemy then compiles each once per database. Parameters must not have names of columns.
 
 _keys: sa.BindParameter[Any] = sa.bindparam("the_keys", expanding=True)
 _step: sa.BindParameter[str] = sa.bindparam("the_step")
 
 #: THE claim. PostgreSQL locks the rows in the order of their keys, so that two processes that claim the same rows
-#: wait for each other instead of deadlocking; the outer condition holds for the row as it is after that wait. The
-#: CASE keeps SQLite from finding rows by step and state, of which there may be a million, instead of by their keys.
+#: wait for each other instead of deadlocking; the outer condition is checked on the row as it is after that wait. The
+#: CASE makes SQLite find rows by their keys, and not by step and state, which a million rows may share.
 _CLAIM = (
     sa.update(steps)
     .where(
@@ -178,6 +174,9 @@ _OUTCOME = (
     )
 )
 
+#: What an outcome brings besides its state.
+_REPORTED = ("order_id", "action_id", "status", "message", "body_excerpt", "attempts")
+
 _STANDING = (
     sa.select(steps, orders.c.fingerprint)
     .join(orders, orders.c.key == steps.c.key)
@@ -187,7 +186,7 @@ _STANDING = (
 
 @attrs.frozen(kw_only=True)
 class Transaction:
-    """Writes on one connection, inside one transaction, on behalf of one run."""
+    """The changes that one run makes on one connection, inside one transaction."""
 
     #: The connection, in a transaction.
     connection: sa.Connection
@@ -198,16 +197,16 @@ class Transaction:
     #: UTC epoch in seconds.
     now: float
 
-    def plan(self, fresh: Mapping[str, Entry]) -> dict[str, Entry]:
-        """Insert the orders that are missing and return where each stands, by key."""
-        # In one sequence in every process, so that two that plan the same orders do not deadlock
+    def add(self, fresh: Mapping[str, JournalEntry]) -> dict[str, JournalEntry]:
+        """Insert the orders that are missing; return the entries that the journal has now, by key."""
+        # Every process inserts in the same order, so that two that add the same orders do not deadlock
         keys = sorted(fresh)
         rows = [attrs.asdict(fresh[key]) for key in keys]
         for table in (orders, steps):
             names = table.c.keys()
             insert = insert_missing(table, self.connection.dialect.name)
             self.connection.execute(insert, [{name: row[name] for name in names} for row in rows])
-        known: dict[str, Entry] = {}
+        known: dict[str, JournalEntry] = {}
         changed = []
         for chunk in _chunks(keys):
             for row in self.connection.execute(_STANDING, {"the_keys": chunk}):
@@ -215,7 +214,7 @@ class Transaction:
                 if row.fingerprint != given.fingerprint:
                     changed.append(row.key)
                     continue
-                # Equal fingerprints, equal bodies: what is long need not be read back
+                # Equal fingerprints mean equal bodies, so the long columns need not be read back
                 values = {name: getattr(row, name) for name in steps.c.keys()}  # noqa: SIM118 - no mapping
                 known[row.key] = attrs.evolve(given, **values | _typed(row))
         if changed:
@@ -223,7 +222,7 @@ class Transaction:
             raise conflict([(read_entry(row), fresh[row.key]) for row in stored], where=f"the journal {self.journal}")
         return known
 
-    def plan_processing(self, keys: Sequence[str] | None) -> int:
+    def add_processing(self, keys: Sequence[str] | None) -> int:
         """Insert the `process` step of accepted drafts that have none; return how many."""
         done = steps.alias("done")
         values: dict[str, Any] = {
@@ -260,16 +259,16 @@ class Transaction:
         return count
 
     def claim(self, keys: Iterable[str], step: Step, *, epoch: int) -> dict[str, Claim]:
-        """Take the rows among `keys` that may be sent; return the claims by key."""
+        """Claim those of the steps that may be sent; return the claims by key."""
         token = uuid.uuid4().hex
         values = {"the_keys": sorted(keys), "the_step": step.value, "the_run": self.run_id, "the_token": token}
         taken = self.connection.execute(_CLAIM, values | {"now": self.now})
         claims = {row.key: Claim(key=row.key, step=step, token=token, at=self.now, epoch=epoch) for row in taken}
-        self.tell([self.event(key, step, StepState.SENT, reason="claimed", token=token) for key in claims])
+        self.append_events([self.event(key, step, StepState.SENT, reason="claimed", token=token) for key in claims])
         return claims
 
-    def record(self, outcomes: Sequence[Outcome]) -> list[bool]:
-        """Write outcomes down; return for each whether it counts. What comes too late goes to the history only."""
+    def record(self, outcomes: Sequence[StepOutcome]) -> list[bool]:
+        """Write outcomes; return for each whether it counts. One that comes too late goes to the history only."""
         keys = sorted({outcome.claim.key for outcome in outcomes})
         standing: dict[tuple[str, str], tuple[str | None, StepState, bool, Verdict | None]] = {
             (row.key, row.step): (row.token, StepState(row.state), row.recovered, _typed(row)["verdict"])
@@ -286,39 +285,20 @@ class Transaction:
             answers.append(counts or repeated)
             if counts:
                 standing[place] = (token, state, False, None)
-                updates.append(
-                    {
-                        "the_key": claim.key,
-                        "the_step": claim.step.value,
-                        "the_state": state.value,
-                        "the_order_id": outcome.order_id,
-                        "the_action_id": outcome.action_id,
-                        "the_status": outcome.status,
-                        "the_message": outcome.message,
-                        "the_body_excerpt": outcome.body_excerpt,
-                        "the_attempts": outcome.attempts,
-                        "now": self.now,
-                    }
-                )
+                reported = {f"the_{name}": getattr(outcome, name) for name in _REPORTED}
+                step = {"the_key": claim.key, "the_step": claim.step.value, "the_state": state.value}
+                updates.append({**step, **reported, "now": self.now})
             if not repeated:
                 change = state.value if counts else f"late:{state.value}"
-                changes.append(
-                    self.event(
-                        claim.key,
-                        claim.step,
-                        change,
-                        reason=outcome.message,
-                        token=claim.token,
-                        order_id=outcome.order_id,
-                    )
-                )
+                event = self.event(claim.key, claim.step, change, reason=outcome.message, token=claim.token)
+                changes.append(event | {"order_id": outcome.order_id})
         if updates:
             self.connection.execute(_OUTCOME, updates)
-        self.tell(changes)
+        self.append_events(changes)
         return answers
 
-    def recover(self, clock: sa.ColumnElement[float], is_dead: Callable[[Run, float], bool]) -> int:
-        """Turn what other runs sent and cannot answer for any more into `unknown`; return how many."""
+    def recover(self, clock: sa.ColumnElement[float], is_dead: Callable[[RunRecord, float], bool]) -> int:
+        """Mark what dead runs had claimed as `unknown`; return how many steps."""
         owners = sa.select(steps.c.run_id).where(
             # Named one by one so that the index by step and state serves it
             steps.c.step.in_([step.value for step in Step]),
@@ -327,14 +307,14 @@ class Transaction:
         found = self.connection.execute(
             sa.select(runs, clock.label("now")).where(runs.c.id.in_(owners), runs.c.id != self.run_id)
         )
-        names = [field.name for field in attrs.fields(Run)]
-        read = [(Run(**{name: getattr(row, name) for name in names}), float(row.now)) for row in found]
+        names = [field.name for field in attrs.fields(RunRecord)]
+        read = [(RunRecord(**{name: getattr(row, name) for name in names}), float(row.now)) for row in found]
         dead = [run.id for run, now in read if is_dead(run, now)]
-        return self.give_up(dead) if dead else 0
+        return self.mark_unknown(dead) if dead else 0
 
-    def give_up(self, run_ids: Sequence[str]) -> int:
-        """Turn what these runs sent into `unknown`; return how many."""
-        given_up = self.connection.execute(
+    def mark_unknown(self, run_ids: Sequence[str]) -> int:
+        """Mark what these runs claimed, and wrote no outcome of, as `unknown`; return how many steps."""
+        marked = self.connection.execute(
             sa.update(steps)
             .where(
                 steps.c.step.in_([step.value for step in Step]),
@@ -344,36 +324,40 @@ class Transaction:
             .values(state=StepState.UNKNOWN.value, recovered=True, message=_DIED, ended_at=self.now)
             .returning(steps.c.key, steps.c.step, steps.c.token)
         )
-        changes = [self.event(row.key, row.step, StepState.UNKNOWN, reason=_DIED, token=row.token) for row in given_up]
-        self.tell(changes)
+        changes = [self.event(row.key, row.step, StepState.UNKNOWN, reason=_DIED, token=row.token) for row in marked]
+        self.append_events(changes)
         return len(changes)
 
-    def judge(self, key: str, step: Step, verdict: Verdict, evidence: str, order_id: str | None) -> None:
-        """Write the verdict on an `unknown` step down."""
+    def write_verdict(
+        self, key: str, step: Step, verdict: Verdict, evidence: str, order_id: str | None
+    ) -> JournalEntry:
+        """Write the verdict on an `unknown` step; return its entry."""
         self._expect(key, step, StepState.UNKNOWN)
         values: dict[str, Any] = {"verdict": verdict.value, "evidence": evidence, "verdict_at": self.now}
         if order_id is not None:
             values["order_id"] = order_id
         self.connection.execute(sa.update(steps).where(*at(key, step)).values(**values))
-        self.tell([self.event(key, step, f"verdict:{verdict.value}", reason=evidence, order_id=order_id)])
+        self.append_events([self.event(key, step, f"verdict:{verdict.value}", reason=evidence, order_id=order_id)])
+        return self._entry(key, step)
 
-    def plan_again(self, key: str, step: Step, reason: str) -> None:
-        """Make a step `planned` again that certainly bought nothing."""
+    def resubmit(self, key: str, step: Step, reason: str) -> JournalEntry:
+        """Make a step `planned` again, provided that it certainly bought nothing; return its entry."""
         row = self._expect(key, step, StepState.UNKNOWN, StepState.REJECTED)
         if row.state == StepState.UNKNOWN and row.verdict != Verdict.ABSENT:
             found = f"the verdict is {row.verdict}" if row.verdict else "there is no verdict yet"
             raise JournalError(
-                f"{key} may have been placed, and {found}: it can be planned again only when the evidence says that "
-                "it is absent. Run `cmr orders reconcile` first."
+                f"{key} may have been placed, and {found}. It can be planned again only after the verdict absent. Run "
+                "`cmr orders reconcile` first."
             )
-        # The token stays: should the former owner come back with an order id, the journal still believes it
+        # The token stays, so that an order id which the former owner reports late still counts
         cleared = {"recovered": False, "verdict": None, "evidence": "", "verdict_at": None, "message": ""}
         self.connection.execute(sa.update(steps).where(*at(key, step)).values(state=StepState.PLANNED.value, **cleared))
-        self.tell([self.event(key, step, StepState.PLANNED, reason=reason)])
+        self.append_events([self.event(key, step, StepState.PLANNED, reason=reason)])
+        return self._entry(key, step)
 
     def _expect(self, key: str, step: Step, *states: StepState) -> Any:
         query = sa.select(steps.c.state, steps.c.verdict).where(*at(key, step)).with_for_update()
-        row = (self.connection.execute(query)).one_or_none()
+        row = self.connection.execute(query).one_or_none()
         if row is None:
             raise JournalError(f"The journal {self.journal} has no {step.value} step of {key}.")
         if row.state not in states:
@@ -381,15 +365,11 @@ class Transaction:
             raise JournalError(f"{key} is {row.state}, not {wanted}: nothing was changed.")
         return row
 
+    def _entry(self, key: str, step: Step) -> JournalEntry:
+        return read_entry(self.connection.execute(entries().where(*at(key, step))).one())
+
     def event(
-        self,
-        key: str,
-        step: str,
-        change: str,
-        *,
-        reason: str,
-        token: str | None = None,
-        order_id: str | None = None,
+        self, key: str, step: str, change: str, *, reason: str, token: str | None = None, order_id: str | None = None
     ) -> dict[str, Any]:
         """Return a row of the history."""
         return {
@@ -403,7 +383,7 @@ class Transaction:
             "order_id": order_id,
         }
 
-    def tell(self, changes: Sequence[dict[str, Any]]) -> None:
+    def append_events(self, changes: Sequence[dict[str, Any]]) -> None:
         """Append to the history."""
         if changes:
             self.connection.execute(sa.insert(events), changes)

@@ -1,7 +1,7 @@
-"""A thread that does one piece of work after the other, so that a database never holds the event loop up.
+"""A thread that does one job after the other, so that a database never blocks the event loop.
 
-Not an executor: those take no work once the interpreter is about to exit, and that is when the blocking client still
-writes down how its last orders ended.
+It is no executor, because executors refuse work while the interpreter exits, which is when the blocking client still
+writes how its last orders ended.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _Job = tuple[asyncio.Future[Any], Callable[[], Any]]
 
 
 class WorkThread:
-    """Runs what it is given in the order in which it came; the thread starts with the first piece of work."""
+    """Runs jobs in the order in which they come; the thread starts with the first one."""
 
     def __init__(self, name: str) -> None:
         """Give the thread its name."""
@@ -30,13 +30,13 @@ class WorkThread:
         self._thread: Thread | None = None
 
     async def run(self, work: Callable[[], _T]) -> _T:
-        """Return what the work returns, or raise what it raises. Work that has been given is always done."""
+        """Return what the work returns, or raise what it raises. It is done even if the caller is cancelled."""
         if self._thread is None:
-            # It is a daemon: a program whose journal was not closed may end, as one that is killed does
+            # A daemon, so that a program whose journal was not closed can end, just as a killed one does
             thread = Thread(target=_serve, args=(self._jobs,), name=self._name, daemon=True)
             try:
                 thread.start()
-            except RuntimeError:  # since Python 3.12 none starts while the interpreter exits
+            except RuntimeError:  # since Python 3.12 no thread starts while the interpreter exits
                 return work()
             self._thread = thread
         future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
@@ -44,7 +44,7 @@ class WorkThread:
         return await future
 
     def stop(self) -> None:
-        """Let the thread end after the work it has; later work gets another thread."""
+        """Let the thread end after the jobs it has; later jobs get another thread."""
         if self._thread is not None:
             self._thread = None
             self._jobs.put(None)
@@ -61,11 +61,11 @@ def _serve(jobs: SimpleQueue[_Job | None]) -> None:
             error = raised
         loop = future.get_loop()
         with suppress(RuntimeError):  # the loop is closed, and nobody waits
-            loop.call_soon_threadsafe(_tell, future, result, error)
+            loop.call_soon_threadsafe(_deliver, future, result, error)
         del job, future, work, result, error, loop
 
 
-def _tell(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+def _deliver(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
     if future.done():  # the caller was cancelled
         return
     if error is None:

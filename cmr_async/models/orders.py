@@ -1,4 +1,4 @@
-"""Orders: what `POST /orders/json` takes and answers,.
+"""Orders: what `POST /orders/json` takes and answers.
 
 Source: the page "Creates order json" (reference, section 2). Field names are the page's in snake_case; the wire
 uses the page's own. `None` is left out of a request, everything else is sent as given.
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
+from immutabledict import immutabledict
 
 from .common import BillingCycle, Envelope, ServiceProvider
 
@@ -20,8 +21,8 @@ def _domains(value: Iterable[DomainRegistration]) -> tuple[DomainRegistration, .
     return tuple(value)
 
 
-def _mailboxes(value: Mapping[str, Iterable[Mailbox]]) -> dict[str, tuple[Mailbox, ...]]:
-    return {domain: tuple(boxes) for domain, boxes in value.items()}
+def _mailboxes(value: Mapping[str, Iterable[Mailbox]]) -> immutabledict[str, tuple[Mailbox, ...]]:
+    return immutabledict({domain: tuple(boxes) for domain, boxes in value.items()})
 
 
 @attrs.frozen(kw_only=True)
@@ -56,8 +57,8 @@ class Mailbox:
 class GoogleOAuth:
     """Google-specific OAuth configuration; a Google order needs one. Every field is optional on the page."""
 
-    #: The Google OAuth URL.
-    google_oauth_route: str | None = None
+    #: The Google OAuth URL; it is in no repr.
+    google_oauth_route: str | None = attrs.field(default=None, repr=False)
     #: Client id of your platform.
     client_id: str | None = None
     #: Name shown in the Google Admin Console after the client id is entered.
@@ -70,7 +71,7 @@ class Order:
 
     #: Domains to register.
     domains: tuple[DomainRegistration, ...] = attrs.field(default=(), converter=_domains)
-    #: Domain name to the mailboxes to create on it.
+    #: Domain name to the mailboxes to create on it. Kept as an immutable mapping, so that an order can be hashed.
     mailboxes: Mapping[str, tuple[Mailbox, ...]] = attrs.field(factory=dict, converter=_mailboxes)
     #: Billing cycle; `None` leaves it out (the API's default is not documented).
     billing_cycle: BillingCycle | str | None = None
@@ -78,8 +79,8 @@ class Order:
     confirm: bool = False
     #: Who hosts the mailboxes; `None` leaves it out.
     service_provider: ServiceProvider | str | None = None
-    #: OAuth route by which Microsoft mailboxes are exported; a Microsoft order needs it.
-    microsoft_oauth_route: str | None = None
+    #: OAuth route by which Microsoft mailboxes are exported; a Microsoft order needs it. It is in no repr.
+    microsoft_oauth_route: str | None = attrs.field(default=None, repr=False)
     #: Google OAuth configuration; a Google order needs it.
     google: GoogleOAuth | None = None
     #: Renew the MAILBOXES automatically (not the domains); `None` leaves it out.

@@ -1,4 +1,4 @@
-"""What goes into a bulk run and what comes out: requests, outcomes, the summary."""
+"""Input and output of a bulk run: requests, outcomes, and the summary."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class OrderState(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class OrderOutcome:
-    """How one order ended: a value, also when it failed."""
+    """How one order ended, also when it failed."""
 
     #: Position of the order in the input, from 0.
     index: int

@@ -16,9 +16,12 @@ import attrs
 import orjson
 
 from ..core.checked import CheckedOrder
+from ..core.wire import dump_order
 from ..errors import Fault, ValidationError
-from ..journal.records import CLAIMABLE, Step, StepState, Verdict, differences, fingerprint, order_key
-from ..journal.schema import has_tables, journal_errors, journal_url, orders, reading_engine, sa, steps
+from ..journal.engine import journal_errors, journal_url, reading_engine
+from ..journal.identity import differences, fingerprint_of, key_of
+from ..journal.records import CLAIMABLE, Step, StepState, Verdict
+from ..journal.schema import has_tables, orders, sa, steps
 from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
 from .file_check import FileOrder
 from .name_index import NameIndex
@@ -162,16 +165,17 @@ class JournalCheck:
             return connection.execute(query, values).all()
 
     def _is_same(self, known: str, checked: CheckedOrder) -> bool:
-        request, order = checked.request, checked.order
-        if known == fingerprint(request):
+        user_id, order = checked.request.user_id, checked.order
+        if known == fingerprint_of(user_id, checked.body):
             return True
-        other_kind = attrs.evolve(request, order=attrs.evolve(order, confirm=not order.confirm))
-        return not self._kind_matters and known == fingerprint(other_kind)
+        if self._kind_matters:
+            return False
+        return known == fingerprint_of(user_id, dump_order(attrs.evolve(order, confirm=not order.confirm)))
 
     def _changes(self, located: LocatedOrder, checked: CheckedOrder, known: Any) -> Iterator[InputFault]:
         """Yield each difference as a fault, because nobody can say which of the two orders was meant."""
         (stored,) = self._ask(_CONTENT, the_key=known.key)
-        given = (checked.request.user_id, checked.body.decode())
+        given = (checked.request.user_id, checked.body)
         where = f"({checked.request.reference or 'the order'}, {known.state} there)"
         for fault in differences(stored=(stored.user_id, stored.body), given=given):
             if fault.path != "confirm":
@@ -227,6 +231,6 @@ def _keyed(order: FileOrder) -> tuple[FileOrder, str]:
     if checked is None or isinstance(located, UnreadableOrder):
         return order, ""
     try:
-        return order, order_key(checked.request)
+        return order, key_of(checked)
     except ValidationError as error:
         return attrs.evolve(order, checked=None, faults=(*order.faults, *map(located.at, error.faults))), ""

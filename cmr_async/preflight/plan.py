@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from ..core.prices import PriceList
 from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
 from .file_check import FileOrder, check_file
 from .name_index import NameIndex
-from .prices import DEFAULT_PRICES, Budget, PriceTable
+from .prices import Budget
 
 if TYPE_CHECKING:
     from .journal_check import JournalCheck
@@ -56,7 +57,7 @@ class Plan:
     #: Estimate of what the orders to send take from the wallet, in US dollars.
     cost: Decimal = Decimal(0)
     #: The prices behind the estimate.
-    prices: PriceTable = DEFAULT_PRICES
+    prices: PriceList = attrs.field(factory=PriceList)
 
     @property
     def to_send(self) -> int:

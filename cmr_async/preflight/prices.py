@@ -1,11 +1,7 @@
-"""What orders will probably cost: an estimate from a table of prices, because the API quotes none.
-
-The defaults are the figures of the reference's section 12; domains and warmup have no published price.
-"""
+"""Limits of a run in orders and dollars, and the file in which users give their own prices."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -13,47 +9,10 @@ from typing import Any
 import attrs
 import orjson
 
+from ..core.prices import SAMPLE_DOMAIN_PRICE, PriceList
 from ..errors import ConfigurationError
-from ..models import Order
 
-__all__ = ["DEFAULT_PRICES", "Budget", "PriceTable", "read_prices"]
-
-
-@attrs.frozen(kw_only=True)
-class PriceTable:
-    """Prices in US dollars."""
-
-    #: One mailbox for the first month.
-    mailbox: Decimal = Decimal("3.00")
-    #: Warmup of one mailbox for the first month; `None`: not known, so it is missing in every estimate.
-    warmup: Decimal | None = None
-    #: One year of a domain whose ending is not in `endings`.
-    domain: Decimal = Decimal("15.88")
-    #: One year of a domain by its ending, `{"com": Decimal("14.50"), "co.uk": ...}`; the longest one counts.
-    endings: Mapping[str, Decimal] = attrs.field(factory=dict)
-    #: Where the figures are from, in words.
-    source: str = "an estimate; give your prices with --prices"
-
-    def domain_price(self, domain: str) -> Decimal:
-        """Price of one year of a domain."""
-        if not self.endings:
-            return self.domain
-        ending = domain
-        while "." in ending:
-            ending = ending.partition(".")[2]
-            if ending in self.endings:
-                return self.endings[ending]
-        return self.domain
-
-    def estimate(self, order: Order) -> Decimal:
-        """What an order takes from the wallet when it is placed, as far as prices are known."""
-        cost = self.mailbox * order.mailbox_count
-        for entry in order.domains:
-            price = self.domain_price(entry.domain)
-            cost += price if entry.years == 1 else price * entry.years
-        if self.warmup:
-            cost += self.warmup * sum(box.on_warmup is True for boxes in order.mailboxes.values() for box in boxes)
-        return cost
+__all__ = ["Budget", "read_prices"]
 
 
 @attrs.define(kw_only=True)
@@ -64,15 +23,15 @@ class Budget:
     max_orders: int | None = None
     #: Most dollars that the started orders cost when paid, by estimate; `None`: no limit.
     max_spend: Decimal | None = None
-    #: What the cost is estimated from.
-    prices: PriceTable = attrs.field(factory=PriceTable)
+    #: The prices of the estimate.
+    prices: PriceList = attrs.field(factory=PriceList)
     #: Orders so far.
     orders: int = 0
     #: Their cost so far.
     cost: Decimal = Decimal(0)
 
     def take(self, estimate: Decimal) -> str | None:
-        """Count in an order of this cost, or say which limit it would pass; then it is not counted."""
+        """Count an order of this cost; or return the limit that it would pass, and do not count it."""
         cost = self.cost + estimate
         if self.max_orders is not None and self.orders >= self.max_orders:
             return f"the limit of {self.max_orders:,} orders is reached"
@@ -83,12 +42,8 @@ class Budget:
         return None
 
 
-#: Mailbox: the help-centre's figure. Domain: the amount in a sample of the API's page, a rough guide only.
-DEFAULT_PRICES = PriceTable()
-
-
-def read_prices(path: str | Path) -> PriceTable:
-    """Read a table of prices from a JSON file.
+def read_prices(path: str | Path) -> PriceList:
+    """Read a list of prices from a JSON file.
 
     The file looks like `{"mailbox": 3, "warmup": 2.5, "domain": 15, "endings": {"com": 14.5}}`; every key
     is optional.
@@ -100,16 +55,19 @@ def read_prices(path: str | Path) -> PriceTable:
         plain = orjson.loads(Path(path).read_bytes())
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"The prices in {path} cannot be read: {error}") from None
-    if not isinstance(plain, dict) or (strange := set(plain) - {"mailbox", "warmup", "domain", "endings"}):
-        named = "" if not isinstance(plain, dict) else f", not {', '.join(sorted(strange))}"
-        raise ConfigurationError(f"{path} must be an object with mailbox, warmup, domain and endings{named}.")
+    wanted = f"{path} must be an object with mailbox, warmup, domain and endings"
+    if not isinstance(plain, dict):
+        raise ConfigurationError(f"{wanted}.")
+    if strange := set(plain) - {"mailbox", "warmup", "domain", "endings"}:
+        raise ConfigurationError(f"{wanted}, not {', '.join(sorted(strange))}.")
     endings = plain.pop("endings", {})
     if not isinstance(endings, dict):
         raise ConfigurationError(f'{path}: endings must be an object such as {{"com": 14.5}}.')
-    return PriceTable(
+    sample = "" if "domain" in plain else f"; domains not in it at {SAMPLE_DOMAIN_PRICE}"
+    return PriceList(
         **{name: _amount(path, name, value) for name, value in plain.items()},
         endings={name.lower().lstrip("."): _amount(path, name, value) for name, value in endings.items()},
-        source=f"an estimate from {path}",
+        source=f"an estimate from {path}{sample}",
     )
 
 

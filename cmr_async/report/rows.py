@@ -1,10 +1,10 @@
-"""What happened to each order, as a file: CSV for spreadsheets, JSON lines for programs, written at once."""
+"""Results of a run and the steps of a journal as rows of a file: CSV for spreadsheets, JSON lines for programs."""
 
 from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self, TextIO
@@ -13,30 +13,43 @@ import attrs
 import orjson
 
 from ..errors import ConfigurationError
+from ..journal.records import JOURNAL_COLUMNS, JournalEntry
 from ..models.requests import OrderOutcome
 
-__all__ = ["RESULT_COLUMNS", "ResultFormat", "ResultRow", "ResultWriter", "spreadsheet_safe"]
+__all__ = ["RESULT_COLUMNS", "ResultFormat", "ResultRow", "ResultWriter", "spreadsheet_safe", "write_entries"]
 
-#: First characters that make a spreadsheet run a cell as a formula.
+#: First characters that make a spreadsheet treat a cell as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class ResultFormat(StrEnum):
-    """How results are written."""
+    """How rows are written."""
 
-    #: For spreadsheets; cells that would be formulas get an apostrophe in front.
+    #: For spreadsheets; cells that would be formulas start with an apostrophe.
     CSV = "csv"
-    #: For programs; one object a line, values exactly as they were.
+    #: For programs; one object a line, with unchanged values.
     JSONL = "jsonl"
+
+    @classmethod
+    def of(cls, path: Path) -> ResultFormat:
+        """Return the format that a file's name stands for.
+
+        Raises:
+            ConfigurationError: The name has another ending.
+        """
+        try:
+            return cls(path.suffix.lower().lstrip("."))
+        except ValueError:
+            raise ConfigurationError(f"{path}: give the file a name that ends in .csv or .jsonl.") from None
 
 
 @attrs.frozen(kw_only=True)
 class ResultRow:
-    """What is written about one order. No secret is in it."""
+    """What is written about one order. It holds no secret."""
 
     #: Row or line of the input where the order begins.
     row: int
-    #: The order's reference, or what stands for it.
+    #: The order's reference; empty without one.
     reference: str
     #: Id of the user who owns it.
     user_id: str
@@ -59,7 +72,7 @@ class ResultRow:
 
     @classmethod
     def of(cls, outcome: OrderOutcome, *, row: int) -> ResultRow:
-        """Put an outcome into a row."""
+        """Return the row of an outcome."""
         request, created = outcome.request, outcome.created
         message = created.message if created else ""
         return cls(
@@ -82,15 +95,31 @@ RESULT_COLUMNS = tuple(field.name for field in attrs.fields(ResultRow))
 
 
 def spreadsheet_safe(text: str) -> str:
-    """The text of a cell that no spreadsheet takes for a formula."""
+    """Return a cell's text so that no spreadsheet treats it as a formula."""
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
+def write_entries(entries: Iterable[JournalEntry], file: TextIO, *, file_format: ResultFormat) -> int:
+    """Write the steps of a journal, one a line under `JOURNAL_COLUMNS`, and return how many there were.
+
+    Args:
+        entries: The steps.
+        file: A text file in UTF-8, opened with `newline=""`.
+        file_format: CSV, in which no cell is a formula, or JSON lines, with unchanged values.
+    """
+    write = _row_writer(file, file_format, JOURNAL_COLUMNS)
+    count = 0
+    for entry in entries:
+        write(entry.plain())
+        count += 1
+    return count
+
+
 class ResultWriter:
-    """Writes a row as each order ends, straight to the disk, so that a crash loses nothing that is known."""
+    """Writes a row as soon as an order ends and hands it to the system, so that a crash loses nothing known."""
 
     def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Open the file; its format follows its name.
+        """Open the file; its name decides the format.
 
         Args:
             path: `results.csv` or `results.jsonl`.
@@ -101,11 +130,7 @@ class ResultWriter:
         """
         self._path = Path(path)
         self._empty = True
-        suffix = self._path.suffix.lower().lstrip(".")
-        if suffix not in set(ResultFormat):
-            raise ConfigurationError(f"{self._path}: results are written as .csv or .jsonl; give the file such a name.")
-        #: What the file holds.
-        self.format: ResultFormat = ResultFormat(suffix)
+        file_format = ResultFormat.of(self._path)
         try:
             self._file: TextIO = self._path.open("w" if overwrite else "x", encoding="utf-8", newline="")
         except FileExistsError:
@@ -115,16 +140,16 @@ class ResultWriter:
             ) from None
         except OSError as error:
             raise ConfigurationError(f"{self._path} cannot be written: {error.strerror}") from None
-        self._write = self._csv_writer() if self.format is ResultFormat.CSV else self._write_line
+        self._write = _row_writer(self._file, file_format, RESULT_COLUMNS)
 
     def write(self, row: ResultRow) -> None:
-        """Write one row and hand it to the disk."""
+        """Write one row and hand it to the system."""
         self._write(attrs.asdict(row))
         self._file.flush()
         self._empty = False
 
     def close(self) -> None:
-        """Close the file; one without results is not left behind, where it would refuse the next run."""
+        """Close the file; one without results is removed, since it would make the next run stop."""
         self._file.close()
         if self._empty:
             self._path.unlink(missing_ok=True)
@@ -135,18 +160,26 @@ class ResultWriter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _csv_writer(self) -> Callable[[dict[str, Any]], None]:
-        writer = csv.writer(self._file)
-        writer.writerow(RESULT_COLUMNS)
 
-        def write(values: dict[str, Any]) -> None:
-            writer.writerow(spreadsheet_safe(_text(value)) for value in values.values())
+def _row_writer(file: TextIO, file_format: ResultFormat, columns: Iterable[str]) -> Callable[[Mapping[str, Any]], None]:
+    """Return what writes a row; a CSV file begins with the names of its columns."""
+    if file_format is ResultFormat.JSONL:
 
-        return write
+        def write_line(values: Mapping[str, Any]) -> None:
+            file.write(orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE).decode())
 
-    def _write_line(self, values: dict[str, Any]) -> None:
-        self._file.write(orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE).decode())
+        return write_line
+
+    writer = csv.writer(file)
+    writer.writerow(columns)
+
+    def write_cells(values: Mapping[str, Any]) -> None:
+        writer.writerow(spreadsheet_safe(_cell(value)) for value in values.values())
+
+    return write_cells
 
 
-def _text(value: Any) -> str:
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
     return str(value).lower() if isinstance(value, bool) else str(value)

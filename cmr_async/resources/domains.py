@@ -10,7 +10,7 @@ from ..pipeline import Pipeline
 __all__ = ["Domains"]
 
 
-@attrs.frozen
+@attrs.define(slots=False)  # neither frozen nor slotted: tests replace its methods
 class Domains:
     """Calls about domains: `client.domains`."""
 
@@ -31,7 +31,8 @@ class Domains:
         Raises:
             APIError: The API refused.
             TransportError: No answer within the client's time budget.
-            ServerError: The same, with a status.
+            ServerError: The API failed (5xx) until the time budget ended.
+            InvalidResponseError: What came was not an answer of the API.
             ClientStateError: The client is closed or belongs to another event loop.
 
         Source: reference, section 10.4, "Get Domains For User".

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import attrs
 import orjson
 
-from ..core.validation import check_order
-from ..core.wire import dump_order, read_order_created
+from ..core.checked import CheckedOrder, check_order
+from ..core.wire import read_order_created
 from ..models import Envelope, Order, OrderCreated
-from ..pipeline import Pipeline
+from ..pipeline import Pipeline, Veto
 
-__all__ = ["Orders"]
+__all__ = ["Orders", "describe", "process_order", "send_order"]
 
 _NAMED_DOMAINS = 3
 
 
-@attrs.frozen
+@attrs.define(slots=False)  # neither frozen nor slotted: tests replace its methods
 class Orders:
     """Calls about orders: `client.orders`."""
 
@@ -52,47 +51,9 @@ class Orders:
 
         Source: https://docs.coldmailreseller.com/creates-order-json-14632249e0
         """
-        checked = check_order(order, user_id=user_id)
-        return await self.send_checked(checked, user_id=user_id, timeout=timeout)
+        return await send_order(self._pipeline, check_order(order, user_id=user_id), timeout=timeout)
 
-    async def send_checked(
-        self,
-        order: Order,
-        *,
-        user_id: str,
-        timeout: float | None = None,
-        veto: Callable[[], str | None] | None = None,
-    ) -> OrderCreated:
-        """Send an order that `check_order` returned, without checking it again. Bulk runs use it.
-
-        Args:
-            order: An order that was checked.
-            user_id: Id of the user who will own it.
-            timeout: Seconds to wait for the answer.
-            veto: Asked right before each attempt; when it gives a reason, nothing more is sent.
-
-        Raises:
-            CMRError: As `create`, except `ValidationError`.
-        """
-        envelope = await self._pipeline.call(
-            "orders.create",
-            subject=partial(describe, order),
-            user_id=user_id,
-            body=dump_order(order),
-            pays=order.confirm,
-            timeout=timeout,
-            veto=veto,
-        )
-        return read_order_created(envelope)
-
-    async def process(
-        self,
-        order_id: str,
-        *,
-        user_id: str,
-        timeout: float | None = None,
-        veto: Callable[[], str | None] | None = None,
-    ) -> Envelope:
+    async def process(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
         """Process a draft: this spends money. Its path is not documented, so it must be set first.
 
         `userId` goes into the query, as in every documented order call, and `orderId` into the JSON body; no
@@ -102,7 +63,6 @@ class Orders:
             order_id: Id of an order that was created with `confirm=False`.
             user_id: Id of the user who owns it.
             timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
-            veto: Asked right before each attempt; when it gives a reason, nothing more is sent.
 
         Returns:
             The envelope with plain `data`.
@@ -114,15 +74,7 @@ class Orders:
 
         Source: reference, section 10.1, "Process the Order".
         """
-        return await self._pipeline.call(
-            "orders.process",
-            subject=f"The processing of order {order_id}".__str__,
-            user_id=user_id,
-            body=orjson.dumps({"orderId": order_id}),
-            pays=True,
-            timeout=timeout,
-            veto=veto,
-        )
+        return await process_order(self._pipeline, order_id, user_id=user_id, timeout=timeout)
 
     async def status(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
         """Look up an order. The shape of the answer is not documented, so it comes as plain `data`.
@@ -136,8 +88,10 @@ class Orders:
             The envelope with plain `data`.
 
         Raises:
-            APIError: The API refused, for example 404 for an id that it does not know.
+            APIError: The API refused.
             TransportError: No answer within the client's time budget.
+            ServerError: The API failed (5xx) until the time budget ended.
+            InvalidResponseError: What came was not an answer of the API.
             ClientStateError: The client is closed or belongs to another event loop.
 
         Source: reference, section 10.1, "Get Order Status".
@@ -149,6 +103,45 @@ class Orders:
             query={"orderId": order_id},
             timeout=timeout,
         )
+
+
+async def send_order(
+    pipeline: Pipeline, checked: CheckedOrder, *, timeout: float | None = None, veto: Veto | None = None
+) -> OrderCreated:
+    """Send an order that was checked and has no fault; single orders and bulk runs both come this way.
+
+    Raises:
+        CMRError: As `Orders.create`, except `ValidationError`.
+    """
+    envelope = await pipeline.call(
+        "orders.create",
+        subject=partial(describe, checked.order),
+        user_id=checked.request.user_id,
+        body=checked.body,
+        pays=checked.order.confirm,
+        timeout=timeout,
+        veto=veto,
+    )
+    return read_order_created(envelope)
+
+
+async def process_order(
+    pipeline: Pipeline, order_id: str, *, user_id: str, timeout: float | None = None, veto: Veto | None = None
+) -> Envelope:
+    """Send the processing of a draft; single drafts and bulk runs both come this way.
+
+    Raises:
+        CMRError: As `Orders.process`.
+    """
+    return await pipeline.call(
+        "orders.process",
+        subject=f"The processing of order {order_id}".__str__,
+        user_id=user_id,
+        body=orjson.dumps({"orderId": order_id}),
+        pays=True,
+        timeout=timeout,
+        veto=veto,
+    )
 
 
 def describe(order: Order) -> str:

@@ -10,7 +10,7 @@ from ..pipeline import Pipeline
 __all__ = ["Subscriptions"]
 
 
-@attrs.frozen
+@attrs.define(slots=False)  # neither frozen nor slotted: tests replace its methods
 class Subscriptions:
     """Calls about subscriptions: `client.subscriptions`."""
 
@@ -41,7 +41,8 @@ class Subscriptions:
         Raises:
             APIError: The API refused.
             TransportError: No answer within the client's time budget.
-            ServerError: The same, with a status.
+            ServerError: The API failed (5xx) until the time budget ended.
+            InvalidResponseError: What came was not an answer of the API.
             ClientStateError: The client is closed or belongs to another event loop.
 
         Source: https://docs.coldmailreseller.com/get-all-subscriptions-13454648e0

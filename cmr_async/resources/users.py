@@ -10,7 +10,7 @@ from ..pipeline import Pipeline
 __all__ = ["Users"]
 
 
-@attrs.frozen
+@attrs.define(slots=False)  # neither frozen nor slotted: tests replace its methods
 class Users:
     """Calls about users: `client.users`."""
 
@@ -29,7 +29,8 @@ class Users:
         Raises:
             APIError: The API refused, for example because there is no such user.
             TransportError: No answer within the client's time budget.
-            ServerError: The same, with a status.
+            ServerError: The API failed (5xx) until the time budget ended.
+            InvalidResponseError: What came was not an answer of the API.
             ClientStateError: The client is closed or belongs to another event loop.
 
         Source: reference, section 10.2, "Get User Details".

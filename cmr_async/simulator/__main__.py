@@ -1,4 +1,4 @@
-"""`python -m cmr_async.simulator`: the simulator on a port, for any client in any language."""
+"""The simulator from the command line, on a port, for any client in any language."""
 
 from __future__ import annotations
 
@@ -6,126 +6,130 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from typing import Any, get_args
 
-from cmr_async.simulator.server import Simulator, serve
-from cmr_async.simulator.settings import CONFIGURABLE_ENDPOINTS, DEMO_USERS
+import attrs
+
+from .server import Simulator
+from .settings import PROCESS_PATH, DuplicateDomains, Generation
 
 __all__ = ["main"]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the simulator until Ctrl-C.
+def main(argv: Sequence[str] | None = None, *, prog: str = "python -m cmr_async.simulator") -> int:
+    """Run a simulator until Ctrl-C.
 
     Args:
-        argv: command-line arguments without the program's name; those of the process when None.
+        argv: Arguments without the program's name; `None`: those of the process.
+        prog: How the program is called, for its help.
 
     Returns:
-        Exit code: 0 after Ctrl-C, 1 when the port is taken, 2 for a wrong argument.
+        Exit code: 0 after Ctrl-C, 1 when the port is taken. A wrong argument exits with 2.
     """
-    parser = _parser()
-    options = parser.parse_args(argv)
-    running = serve(
-        host=options.host,
-        port=options.port,
-        wallet=options.wallet,
-        api_key=options.api_key,
-        rate_limit=options.rate_limit or None,
-        seed=options.seed,
-        provision_seconds=tuple(options.provision_seconds),
-        time_scale=options.time_scale,
-        users=tuple(options.user or DEMO_USERS),
-        endpoints={"orders.process": options.process_path},
-        generation=options.generation,
-        duplicate_domains=options.duplicate_domains,
-        failing_domains=tuple(options.failing_domain or ()),
-        on_ready=_announce,
-    )
+    parser = _parser(prog)
     try:
-        asyncio.run(running)
-    except KeyboardInterrupt:
-        return 0
+        simulator = Simulator(**vars(parser.parse_args(argv)))
     except ValueError as error:
         parser.error(str(error))
+    try:
+        asyncio.run(_run(simulator))
+    except KeyboardInterrupt:
+        pass
     except OSError as error:
-        sys.stderr.write(f"cannot listen on {options.host}:{options.port}: {error.strerror}\n")
+        sys.stderr.write(f"cannot listen on {simulator.host}:{simulator.port}: {error.strerror}\n")
         return 1
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
+    # An option that is not given is left out, so that the setting's own default holds; `dest` is the setting's name.
     parser = argparse.ArgumentParser(
-        prog="python -m cmr_async.simulator",
+        prog=prog,
         description="A local server that behaves like the documented Cold Mail Reseller API.",
+        argument_default=argparse.SUPPRESS,
     )
+    default: dict[str, Any] = {field.name: field.default for field in attrs.fields(Simulator)}
     add = parser.add_argument
-    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    add("--port", type=int, default=8080, help="port to listen on, 0 for a free one (default: %(default)s)")
+    add("--host", help=f"address to listen on (default: {default['host']})")
+    add("--port", type=int, default=8080, help="port to listen on; 0 takes a free one (default: %(default)s)")
+    add("--wallet", metavar="DOLLARS", help=f"US dollars at the start (default: {default['wallet']})")
+    add("--api-key", metavar="KEY", help=f"key that requests must carry (default: {default['api_key']})")
     add(
-        "--wallet",
-        type=_dollars,
-        default=Decimal(1000),
-        help="US dollars at the start (default: %(default)s)",
+        "--rate-limit",
+        type=_limit,
+        metavar="N",
+        help=f"requests a second, 0 for no limit (default: {default['rate_limit']})",
     )
-    add("--api-key", default="simulator-key", help="key that requests must carry (default: %(default)s)")
-    add("--rate-limit", type=int, default=5, help="requests a second, 0 for no limit (default: %(default)s)")
-    add("--seed", type=int, default=0, help="seed of ids and provisioning times (default: %(default)s)")
+    add("--seed", type=int, help=f"seed of ids and provisioning times (default: {default['seed']})")
     add(
         "--provision-seconds",
         type=float,
         nargs=2,
-        default=(10.0, 90.0),
         metavar=("SHORTEST", "LONGEST"),
-        help="provisioning time in simulated seconds (default: 10 90)",
+        help="provisioning time in simulated seconds (default: {:g} {:g})".format(*default["provision_seconds"]),
     )
-    add("--time-scale", type=float, default=1.0, help="simulated seconds in one real second (default: 1)")
+    add(
+        "--time-scale",
+        type=float,
+        metavar="FACTOR",
+        help=f"simulated seconds in one real second (default: {default['time_scale']:g})",
+    )
     add(
         "--user",
+        dest="users",
         action="append",
         metavar="USER_ID",
-        help="a user that exists; repeatable (default: three demo users)",
+        help="id of a user that exists; repeatable (default: three demo users)",
     )
-    add("--generation", choices=("2026-06", "2026-02"), default="2026-06", help="shape of the order answer")
+    add(
+        "--generation",
+        choices=get_args(Generation),
+        help=f"shape of the order answer (default: {default['generation']})",
+    )
     add(
         "--duplicate-domains",
-        choices=("allow", "unavailable"),
-        default="allow",
-        help="what a second purchase does",
+        choices=get_args(DuplicateDomains),
+        help=f"what a second purchase of a domain does (default: {default['duplicate_domains']})",
     )
     add(
         "--failing-domain",
+        dest="failing_domains",
         action="append",
         metavar="DOMAIN",
-        help="a domain whose registration fails; repeatable",
+        help="domain whose registration fails; repeatable (default: none)",
     )
     add(
         "--process-path",
-        default=CONFIGURABLE_ENDPOINTS["orders.process"],
-        help="path of 'Process the Order', which the API does not document (default: %(default)s)",
+        dest="endpoints",
+        type=_process_path,
+        metavar="PATH",
+        help=f"path of 'Process the Order', which the API does not document (default: {PROCESS_PATH})",
     )
     return parser
 
 
-def _dollars(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        msg = f"{text!r} is not an amount"
-        raise argparse.ArgumentTypeError(msg) from None
+def _limit(text: str) -> int | None:
+    return int(text) or None
 
 
-def _announce(sim: Simulator) -> None:
-    users = "\n".join(f"  {user_id}" for user_id in sim.state.users)
-    sys.stdout.write(
-        f"CMR simulator at {sim.base_url}\n"
-        f"Users:\n{users}\n"
-        "Point the client at it:\n"
-        f"  export CMR_BASE_URL={sim.base_url}\n"
-        f"  export CMR_API_KEY={sim.api_key}\n"
-        f"Ledger: {sim.admin_url}/ledger   requests: {sim.admin_url}/requests\n"
-        "Stop with Ctrl-C.\n"
-    )
-    sys.stdout.flush()
+def _process_path(text: str) -> dict[str, str]:
+    return {"orders.process": text}
+
+
+async def _run(simulator: Simulator) -> None:
+    async with simulator:
+        users = "\n".join(f"  {user_id}" for user_id in simulator.users)
+        sys.stdout.write(
+            f"CMR simulator at {simulator.base_url}\n"
+            f"Users:\n{users}\n"
+            "Point the client at it:\n"
+            f"  export CMR_BASE_URL={simulator.base_url}\n"
+            f"  export CMR_API_KEY={simulator.api_key}\n"
+            f"Ledger: {simulator.admin_url}/ledger   requests: {simulator.admin_url}/requests\n"
+            "Stop with Ctrl-C.\n"
+        )
+        sys.stdout.flush()
+        await asyncio.Event().wait()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The `data` of each answer: records of the simulator turned into the shapes of the API.
+"""The shapes of the answers, made from the simulator's records.
 
-Shapes that `api/reference.md` calls UNKNOWN are the simulator's choice; each function says so.
+Where `api/reference.md` calls a shape UNKNOWN, the function says that it is the simulator's choice.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from cmr_async.simulator.prices import PriceList
-from cmr_async.simulator.records import LedgerEntry, Provision, RequestCounts, SimulatedOrder, SimulatedUser
+from ..core.prices import PriceList
+from .records import LedgerEntry, Provision, RequestCounts, SimulatedOrder, SimulatedUser
 
 __all__ = [
-    "domain",
+    "domain_item",
     "domain_status",
     "ledger_row",
     "order_created",
-    "order_status",
+    "order_status_data",
     "page_of",
     "request_counts",
-    "subscription",
-    "user",
+    "subscription_item",
+    "user_data",
 ]
 
-#: Messages of section 2.5, for drafts too: the page shows its one beside a request with `confirm: false`.
+#: Messages of section 2.5, for drafts too: the page shows one beside a request with `confirm: false`.
 _CREATED_2026_02 = "Order created and queued for processing, make sure to have enough balance in your wallet!"
 _CREATED_2026_06 = "Order created and queued for processing"
 _Item = TypeVar("_Item")
@@ -33,9 +33,9 @@ _YEAR = timedelta(days=365)
 
 
 def order_created(order: SimulatedOrder, generation: str) -> dict[str, Any]:
-    """Make the whole answer of `POST /orders/json` in one of its two documented shapes (section 2.5).
+    """Return the whole answer of `POST /orders/json` in one of its two documented shapes (section 2.5).
 
-    The id has 28 characters in both; the newer sample's `ord_...` is the help centre's invention (section 4).
+    The id has 28 characters in both; the `ord_...` of the newer sample is an illustration (section 4).
     """
     if generation == "2026-02":
         return {"status": 200, "message": _CREATED_2026_02, "data": {"orderId": order.order_id}}
@@ -47,8 +47,8 @@ def order_created(order: SimulatedOrder, generation: str) -> dict[str, Any]:
     }
 
 
-def order_status(order: SimulatedOrder, now: float) -> dict[str, Any]:
-    """Shape the `data` of `GET /orders/status`: the simulator's choice, the dashboard's words."""
+def order_status_data(order: SimulatedOrder, now: float) -> dict[str, Any]:
+    """Return the `data` of `GET /orders/status`: the simulator's choice, in the words of the dashboard."""
     provisions = order.purchase.provisions if order.purchase else ()
     domains = [
         {
@@ -84,14 +84,14 @@ def _mailbox_status(provision: Provision, now: float) -> str:
 
 
 def domain_status(provision: Provision, now: float) -> str:
-    """Tell `PENDING` or `ACTIVE` (section 13), or the simulator's own `FAILED`."""
+    """Return `PENDING` or `ACTIVE` (section 13), or the simulator's own `FAILED`."""
     if provision.registered_at > now:
         return "PENDING"
     return "FAILED" if provision.failed else "ACTIVE"
 
 
-def domain(order: SimulatedOrder, provision: Provision, now: float) -> dict[str, Any]:
-    """Shape one item of `GET /domains/by-user`: the simulator's choice, after the renewal-price page."""
+def domain_item(order: SimulatedOrder, provision: Provision, now: float) -> dict[str, Any]:
+    """Return one item of `GET /domains/by-user`: the simulator's choice, after the page about renewal prices."""
     return {
         "domainName": provision.domain,
         "domainId": provision.domain_id,
@@ -102,8 +102,8 @@ def domain(order: SimulatedOrder, provision: Provision, now: float) -> dict[str,
     }
 
 
-def subscription(order: SimulatedOrder, provision: Provision, prices: PriceList) -> dict[str, Any]:
-    """Shape one item of `GET /subscriptions`, as documented (section 10.9)."""
+def subscription_item(order: SimulatedOrder, provision: Provision, prices: PriceList) -> dict[str, Any]:
+    """Return one item of `GET /subscriptions`, as documented (section 10.9)."""
     return {
         "subscriptionId": provision.subscription_id,
         "subscriptionStatus": "ACTIVE",
@@ -119,15 +119,15 @@ def subscription(order: SimulatedOrder, provision: Provision, prices: PriceList)
     }
 
 
-def user(record: SimulatedUser) -> dict[str, Any]:
-    """Shape a user, as `GET /users` and `GET /users/list` show it: the simulator's choice."""
+def user_data(record: SimulatedUser) -> dict[str, Any]:
+    """Return a user as `GET /users` and `GET /users/list` show it: the simulator's choice."""
     return {"userId": record.user_id, **record.profile}
 
 
 def page_of(items: Sequence[_Item], page: int, limit: int) -> tuple[Sequence[_Item], dict[str, int]]:
-    """Cut one page out of a list, with the documented `pagination` object.
+    """Return one page of a list, and the documented `pagination` object.
 
-    `nextPage` is always `currentPage + 1`, past the end too, as in the documented sample (section 7).
+    `nextPage` is always `currentPage + 1`, even after the last page, as in the documented sample (section 7).
     """
     start = (page - 1) * limit
     pagination = {
@@ -140,7 +140,7 @@ def page_of(items: Sequence[_Item], page: int, limit: int) -> tuple[Sequence[_It
 
 
 def ledger_row(entry: LedgerEntry) -> dict[str, Any]:
-    """Shape one row of the simulator-only ledger."""
+    """Return one row of the ledger; simulator only."""
     return {
         "time": _iso(entry.time),
         "orderId": entry.order_id,
@@ -153,7 +153,7 @@ def ledger_row(entry: LedgerEntry) -> dict[str, Any]:
 
 
 def request_counts(counts: RequestCounts) -> Mapping[str, Any]:
-    """Shape the simulator-only request counts."""
+    """Return the request counts; simulator only."""
     return {
         "total": counts.total,
         "byEndpoint": dict(counts.by_endpoint),

@@ -1,7 +1,7 @@
-"""The web application: what every request passes through before and after its endpoint.
+"""The web application: what happens to every request before and after its endpoint.
 
-In this order: count it, let a fault strike, check the key, check the rate, run the endpoint, let a fault
-spoil the answer. Refusals and unknown paths leave as the API's error envelope.
+In this order: count the request, apply a fault, check the key, check the rate, run the endpoint, apply a fault to the
+answer. Refusals and unknown paths are answered with the API's error envelope.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from cmr_async.simulator.handlers import STATE, add_routes, json_answer
-from cmr_async.simulator.misbehave import misbehave
-from cmr_async.simulator.refusal import Refusal
-from cmr_async.simulator.state import SimulatorState
+from .faults import misbehave
+from .handlers import STATE, add_routes, json_answer
+from .records import Refusal
+from .state import SimulatorState
 
 __all__ = ["API_BASE", "API_KEY_HEADER", "application"]
 
@@ -22,7 +22,7 @@ API_BASE = "/api/v1/integration"
 #: Header that carries the partner's key (section 3).
 API_KEY_HEADER = "cmr-x-api-key"
 
-#: Size limits of the real server are UNKNOWN; this one only protects the machine.
+#: The size limit of the real server is UNKNOWN; this one only protects the machine.
 _LARGEST_BODY = 32 * 1024 * 1024
 _TOO_MANY_REQUESTS = 429
 _FIRST_ERROR = 400
@@ -31,14 +31,7 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def application(state: SimulatorState) -> web.Application:
-    """Make an application over a state.
-
-    Args:
-        state: users, orders and wallet; it may be shared by several applications in turn.
-
-    Returns:
-        An application for `aiohttp.web` runners and `aiohttp.test_utils.TestServer`.
-    """
+    """Return an application that serves a state; one state may be served by several applications in turn."""
     app = web.Application(middlewares=[_gate], client_max_size=_LARGEST_BODY)
     app[STATE] = state
     add_routes(app, API_BASE, state)
@@ -80,8 +73,7 @@ async def _answer(request: web.Request, handler: _Handler, guard: SimulatorState
         headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
         return _refused(error.status, error.reason, headers)
     if not isinstance(answer, web.Response):
-        msg = "endpoints answer with a whole response"
-        raise TypeError(msg)
+        raise TypeError("An endpoint must answer with a whole response.")
     return answer
 
 
@@ -90,7 +82,7 @@ def _refused(status: int, message: str, headers: dict[str, str]) -> web.Response
 
 
 def _counted(state: SimulatorState, request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
-    # After a close or a reset there is no answer to count; a cut one has sent its head and is counted.
+    # After a close or a reset there is no answer to count; a cut answer has sent its head and is counted.
     gone = request.transport is None or request.transport.is_closing()
     if not gone or answer.prepared:
         state.count_answer(answer.status)

@@ -1,4 +1,4 @@
-"""One function per endpoint: read the query and the body, ask the state, shape the answer."""
+"""The endpoints, one function each: read the query and the body, ask the state, make the answer."""
 
 from __future__ import annotations
 
@@ -7,11 +7,19 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from cmr_async.simulator import answers
-from cmr_async.simulator.order_body import read_order
-from cmr_async.simulator.refusal import Refusal
-from cmr_async.simulator.state import SimulatorState
-from cmr_async.simulator.user_body import read_profile
+from .answers import (
+    domain_item,
+    ledger_row,
+    order_created,
+    order_status_data,
+    page_of,
+    request_counts,
+    subscription_item,
+    user_data,
+)
+from .bodies import read_order, read_profile
+from .records import Refusal
+from .state import SimulatorState
 
 __all__ = ["STATE", "add_routes", "json_answer"]
 
@@ -27,7 +35,7 @@ def add_routes(app: web.Application, base: str, state: SimulatorState) -> None:
     """Serve the documented endpoints below `base`, and the simulator's own below `/_simulator`."""
     app.router.add_post(f"{base}/orders/json", create_order)
     app.router.add_get(f"{base}/orders/status", order_status, allow_head=False)
-    app.router.add_post(f"{base}{state.endpoints['orders.process']}", process_order)
+    app.router.add_post(f"{base}{state.settings.endpoints['orders.process']}", process_order)
     app.router.add_get(f"{base}/users/list", list_users, allow_head=False)
     app.router.add_get(f"{base}/users", user_details, allow_head=False)
     app.router.add_post(f"{base}/users", create_user)
@@ -43,39 +51,39 @@ async def create_order(request: web.Request) -> web.Response:
     user_id = _required(request, "userId")
     state.user(user_id)
     order = state.create_order(user_id, read_order(await _json_body(request)))
-    return json_answer(answers.order_created(order, state.generation))
+    return json_answer(order_created(order, state.settings.generation))
 
 
 async def process_order(request: web.Request) -> web.Response:
-    """Process the Order: path and parameters are UNKNOWN; ids come from the query, else from the body."""
+    """Process the Order: path and parameters are UNKNOWN; the ids are in the query, or else in the body."""
     state = request.app[STATE]
     body = await _json_body(request) if request.body_exists else {}
     fields = body if isinstance(body, dict) else {}
     user_id = _required(request, "userId", fields)
     order_id = _required(request, "orderId", fields)
     order = state.process_order(user_id, order_id)
-    return json_answer(answers.order_created(order, state.generation))
+    return json_answer(order_created(order, state.settings.generation))
 
 
 async def order_status(request: web.Request) -> web.Response:
     """Get Order Status: `GET /orders/status?userId=&orderId=`."""
     state = request.app[STATE]
     order = state.order(_required(request, "userId"), _required(request, "orderId"))
-    return _success("Order status fetched successfully", answers.order_status(order, state.now))
+    return _success("Order status fetched successfully", order_status_data(order, state.now))
 
 
 async def list_users(request: web.Request) -> web.Response:
     """Retrieve all users: `GET /users/list`; page parameters and shape are those of the subscriptions."""
     users = list(request.app[STATE].users.values())
-    page, pagination = answers.page_of(users, *_page(request, _USERS_LIMIT))
-    data = {"users": [answers.user(user) for user in page], "pagination": pagination}
+    page, pagination = page_of(users, *_page(request, _USERS_LIMIT))
+    data = {"users": [user_data(user) for user in page], "pagination": pagination}
     return _success("Users fetched successfully", data)
 
 
 async def user_details(request: web.Request) -> web.Response:
     """Get User Details: `GET /users?userId=`."""
     user = request.app[STATE].user(_required(request, "userId"))
-    return _success("User details fetched successfully", answers.user(user))
+    return _success("User details fetched successfully", user_data(user))
 
 
 async def create_user(request: web.Request) -> web.Response:
@@ -89,7 +97,7 @@ async def domains_by_user(request: web.Request) -> web.Response:
     state = request.app[STATE]
     user_id = _required(request, "userId")
     now = state.now
-    data = [answers.domain(order, provision, now) for order, provision in state.registrations(user_id)]
+    data = [domain_item(order, provision, now) for order, provision in state.registrations(user_id)]
     return _success("Domains fetched successfully", data)
 
 
@@ -99,7 +107,7 @@ async def subscriptions(request: web.Request) -> web.Response:
     status = request.query.get("status")
     wanted = request.query.get("componentSubscriptionId")
     rows = [
-        answers.subscription(order, provision, state.prices)
+        subscription_item(order, provision, state.settings.prices)
         for order, provision in state.subscriptions(request.query.get("domain") or None)
     ]
     rows = [
@@ -107,24 +115,24 @@ async def subscriptions(request: web.Request) -> web.Response:
         for row in rows
         if (not status or row["subscriptionStatus"] == status) and (not wanted or row["subscriptionId"] == wanted)
     ]
-    page, pagination = answers.page_of(rows, *_page(request, _SUBSCRIPTIONS_LIMIT))
+    page, pagination = page_of(rows, *_page(request, _SUBSCRIPTIONS_LIMIT))
     return _success("Subscriptions fetched successfully", {"subscriptions": page, "pagination": pagination})
 
 
 async def ledger(request: web.Request) -> web.Response:
-    """Every charge and what is left in the wallet; simulator only, for another process to audit a run."""
+    """Show every charge and the wallet; simulator only, so that another process can audit a run."""
     state = request.app[STATE]
-    rows = [answers.ledger_row(entry) for entry in state.ledger]
+    rows = [ledger_row(entry) for entry in state.ledger]
     return json_answer({"wallet": str(state.wallet), "orders": len(state.orders), "entries": rows})
 
 
 async def requests(request: web.Request) -> web.Response:
-    """How many requests came, and how densely; simulator only."""
-    return json_answer(answers.request_counts(request.app[STATE].requests))
+    """Show how many requests came, and how densely; simulator only."""
+    return json_answer(request_counts(request.app[STATE].requests))
 
 
 def json_answer(document: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    """Answer with a JSON document."""
+    """Return an answer with a JSON document."""
     return web.Response(status=status, body=orjson.dumps(document), content_type="application/json", headers=headers)
 
 
@@ -136,8 +144,7 @@ def _required(request: web.Request, name: str, fields: dict[str, Any] | None = N
     value = request.query.get(name) or (fields or {}).get(name)
     if not isinstance(value, str) or not value:
         article = "an" if name[0] in "aeio" else "a"
-        msg = f"Please provide {article} {name}"
-        raise Refusal(msg)
+        raise Refusal(f"Please provide {article} {name}")
     return value
 
 
@@ -145,8 +152,7 @@ async def _json_body(request: web.Request) -> object:
     try:
         return orjson.loads(await request.read())
     except orjson.JSONDecodeError:
-        msg = "The request body is not valid JSON"
-        raise Refusal(msg) from None
+        raise Refusal("The request body is not valid JSON") from None
 
 
 def _page(request: web.Request, default_limit: int) -> tuple[int, int]:
@@ -158,6 +164,5 @@ def _positive(request: web.Request, name: str, default: int, most: int | None) -
     if not text:
         return default
     if not text.isascii() or not text.isdigit() or int(text) < 1 or (most is not None and int(text) > most):
-        msg = f"{name} must be a number from 1" + (f" to {most}" if most else "")
-        raise Refusal(msg)
+        raise Refusal(f"{name} must be a number from 1" + (f" to {most}" if most else ""))
     return int(text)

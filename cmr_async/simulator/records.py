@@ -1,4 +1,4 @@
-"""The simulator's frozen records: what was ordered, bought and counted; only its state replaces them."""
+"""What the simulator keeps: users, orders, purchases, the ledger and request counts; and how it refuses a request."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ __all__ = [
     "OrderBody",
     "Provision",
     "Purchase",
+    "Refusal",
     "RequestCounts",
     "SimulatedOrder",
     "SimulatedUser",
@@ -25,20 +26,19 @@ __all__ = [
 
 
 def body_hash(body: Mapping[str, Any]) -> str:
-    """Name an order body, whatever the order of its keys, so that a ledger row can be tied to what was sent.
+    """Return the SHA-256 of an order's body, in hex, by which a row of the ledger is matched with what was sent.
+
+    The order of the keys does not matter: they are sorted.
 
     Args:
-        body: the JSON object of `POST /orders/json`, as plain data.
-
-    Returns:
-        SHA-256 of the body as compact JSON with sorted keys, in lower-case hex.
+        body: The JSON object of `POST /orders/json`, as plain data.
     """
     return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 @attrs.frozen(kw_only=True)
 class SimulatedUser:
-    """A customer of the partner."""
+    """A user: a customer of the partner."""
 
     #: 28 upper-case letters and digits.
     user_id: str
@@ -62,7 +62,7 @@ class MailboxLines:
 
     #: Domain name in lower case.
     domain: str
-    #: Local parts, in the order of the request; repeats are kept, as in the API's own sample.
+    #: Local parts, in the sequence of the request; repeats are kept, as in the API's own sample.
     usernames: tuple[str, ...]
     #: How many of them asked for warmup.
     on_warmup: int
@@ -70,13 +70,13 @@ class MailboxLines:
 
 @attrs.frozen(kw_only=True)
 class OrderBody:
-    """The body of `POST /orders/json`, checked and reduced to what the simulator acts on."""
+    """The part of an order's body that the simulator needs, checked."""
 
-    #: Domains to register, in the order of the request.
+    #: Domains to register, in the sequence of the request.
     domains: tuple[DomainLine, ...]
     #: Mailboxes by domain; the domain need not be in `domains`.
     mailboxes: tuple[MailboxLines, ...]
-    #: True when the order is to be processed, and so charged, at once.
+    #: Whether the order is to be processed, and so charged, at once.
     confirm: bool
     #: `GOOGLE` or `MICROSOFT`.
     service_provider: str
@@ -88,25 +88,25 @@ class OrderBody:
 
 @attrs.frozen(kw_only=True)
 class Provision:
-    """One domain of a purchased order on its way to being ready. Times are simulated epoch seconds."""
+    """One domain of a purchased order, with the simulated times, in epoch seconds, at which its parts are ready."""
 
     #: Domain name in lower case.
     domain: str
     #: 28 upper-case letters and digits.
     domain_id: str
-    #: True when the order registered the domain; False when it only put mailboxes on it.
+    #: Whether the order registered the domain; if not, it only added mailboxes to it.
     registered: bool
-    #: Length of the registration in years.
+    #: Length of the registration in years; 0 without one.
     years: int
-    #: When the registrar's answer is in.
+    #: When the registration succeeds or fails.
     registered_at: float
-    #: True when that answer is a failure; then no mailbox is ever provisioned.
+    #: Whether it fails; then the mailboxes are never ready.
     failed: bool
-    #: Id of the subscription of the domain's mailboxes, or None without mailboxes.
+    #: Id of the subscription of the domain's mailboxes; `None` without mailboxes.
     subscription_id: str | None
     #: Number of mailboxes.
     mailboxes: int
-    #: When the mailboxes are ready and the subscription begins.
+    #: When the mailboxes are ready and the subscription starts.
     provisioned_at: float
 
 
@@ -138,13 +138,13 @@ class SimulatedOrder:
     created_at: float
     #: Domains of the order that could not be bought when it was last looked at.
     unavailable_domains: tuple[str, ...]
-    #: The charge; None while the order is an unprocessed draft.
+    #: The charge; `None` while the order is a draft.
     purchase: Purchase | None
 
 
 @attrs.frozen(kw_only=True)
 class LedgerEntry:
-    """One movement of the wallet. A purchase made twice is two entries."""
+    """One charge. A purchase made twice is two entries."""
 
     #: Simulated epoch seconds.
     time: float
@@ -164,15 +164,25 @@ class LedgerEntry:
 
 @attrs.frozen(kw_only=True)
 class RequestCounts:
-    """What reached the API base since the start, refused, throttled and faulted requests included."""
+    """The requests to the API since the start, including refused, throttled and faulty ones."""
 
     #: Requests whose head was read.
     total: int
-    #: The same by endpoint, such as `POST /orders/json`; paths that no endpoint has are under `other`.
+    #: The same by endpoint, such as `POST /orders/json`; unknown paths and methods are counted as `other`.
     by_endpoint: Mapping[str, int]
-    #: Answers by HTTP status. A request that a fault left without an answer is in none.
+    #: Answers by HTTP status; a request that a fault left without an answer is not counted here.
     by_status: Mapping[int, int]
     #: Faults that fired, by kind.
     by_fault: Mapping[str, int]
     #: The most requests that arrived within any rolling second.
     most_in_one_second: int
+
+
+class Refusal(Exception):  # noqa: N818 - an expected answer of the API, not an error of the simulator
+    """A request is refused; the application answers with the error envelope of section 4."""
+
+    def __init__(self, message: str, *, status: int = 400) -> None:
+        """Refuse with this `message` of the envelope, and this HTTP status, which the envelope repeats."""
+        super().__init__(message)
+        self.message = message
+        self.status = status

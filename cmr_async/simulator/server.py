@@ -1,80 +1,84 @@
-"""Start and stop the simulator on a real port."""
+"""Start and stop a simulator on a port of its own."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from threading import Thread
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Self
 
+import attrs
 from aiohttp import web
 
-from cmr_async.simulator.app import API_BASE, application
-from cmr_async.simulator.faults import FaultScript
-from cmr_async.simulator.settings import Settings
-from cmr_async.simulator.state import SimulatorState
+from .app import API_BASE, application
+from .faults import FaultScript
+from .settings import Settings
+from .state import SimulatorState
 
-__all__ = ["Simulator", "serve"]
+__all__ = ["Simulator"]
 
-#: How long an answer under way may hold up the shutdown, in seconds; stalled ones would hold it up for ever.
+#: Seconds that an answer under way may hold up the shutdown; a stalled one would hold it up for ever.
 _SHUTDOWN_SECONDS = 0.05
 
 
-class Simulator:
+@attrs.define
+class _Listener:
+    """The part of a simulator that starting and closing it changes."""
+
+    #: What listens; `None`: nothing does.
+    runner: web.AppRunner | None = None
+    #: Base URL of the last start; empty before the first one.
+    base_url: str = ""
+    #: The loop and its thread, while a plain `with` block runs.
+    loop: asyncio.AbstractEventLoop | None = None
+    thread: Thread | None = None
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Simulator(Settings):
     """A simulator of the API on a port of its own.
 
+    Use it as `async with Simulator(wallet=1000) as sim:`, or, without an event loop, as `with Simulator() as sim:`;
+    `sim.base_url` and `sim.api_key` are what a client needs.
+
     Args:
-        host: address to listen on; loopback unless told otherwise, because nothing here is meant for others.
-        port: port to listen on; 0 takes a free one.
-        settings: see `cmr_async.simulator.Settings`.
+        host: Address to listen on; loopback by default, because the simulator is not made for other machines.
+        port: Port to listen on; 0 takes a free one.
+        settings: See `Settings`.
 
     Raises:
-        ValueError: a setting is out of range.
-
-    Example:
-        ```python
-        async with Simulator(wallet=1000) as sim:
-            print(sim.base_url, sim.api_key)
-        ```
+        ValueError: A setting is out of range.
     """
 
-    def __init__(self, *, host: str = "127.0.0.1", port: int = 0, **settings: Unpack[Settings]) -> None:
-        self._host = host
-        self._port = port
-        self._state = SimulatorState(**settings)
-        self._runner: web.AppRunner | None = None
-        self._base_url = ""
+    #: Address to listen on.
+    host: str = "127.0.0.1"
+    #: Port to listen on; 0 takes a free one.
+    port: int = 0
+    #: Users, orders, wallet, ledger and request counts as they are now.
+    state: SimulatorState = attrs.field(init=False, default=attrs.Factory(SimulatorState, takes_self=True))
+    _listener: _Listener = attrs.field(init=False, factory=_Listener)
 
     def __repr__(self) -> str:
-        """Name the address and nothing else: the key stays out."""
-        return f"<Simulator {self._base_url or 'not started'}>"
-
-    @property
-    def state(self) -> SimulatorState:
-        """Users, orders, wallet, ledger and request counts."""
-        return self._state
+        """Show the address and nothing else, so that the key stays out."""
+        return f"<Simulator {self._listener.base_url or 'not started'}>"
 
     @property
     def faults(self) -> FaultScript:
-        """Misbehaviour to come: `sim.faults.add(FaultRule(kind="reset"))`."""
-        return self._state.faults
-
-    @property
-    def api_key(self) -> str:
-        """The key that requests must carry."""
-        return self._state.api_key
+        """Faults to come: `sim.faults.add(FaultRule(kind="reset"))`."""
+        return self.state.faults
 
     @property
     def base_url(self) -> str:
         """Base URL of the API, such as `http://127.0.0.1:40123/api/v1/integration`.
 
         Raises:
-            RuntimeError: the simulator was not started.
+            RuntimeError: The simulator was not started.
         """
-        if not self._base_url:
-            msg = "the simulator was not started: use `async with Simulator() as sim` or `await sim.start()`"
-            raise RuntimeError(msg)
-        return self._base_url
+        if not self._listener.base_url:
+            raise RuntimeError(
+                "The simulator was not started: use `async with Simulator() as sim` or `await sim.start()`."
+            )
+        return self._listener.base_url
 
     @property
     def admin_url(self) -> str:
@@ -82,31 +86,30 @@ class Simulator:
         return self.base_url.removesuffix(API_BASE) + "/_simulator"
 
     async def start(self) -> None:
-        """Listen. A simulator that was closed may be started again and keeps its state.
+        """Listen. A simulator that was closed may be started again; it keeps its state.
 
         Raises:
-            RuntimeError: it is running already.
-            OSError: the port is taken.
+            RuntimeError: It is running already.
+            OSError: The port is taken.
         """
-        if self._runner is not None:
-            msg = "the simulator is running already"
-            raise RuntimeError(msg)
+        if self._listener.runner is not None:
+            raise RuntimeError("The simulator is running already.")
         # No access log: nothing that a request carries is written down.
-        runner = web.AppRunner(application(self._state), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+        runner = web.AppRunner(application(self.state), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
         try:
             await runner.setup()
-            await web.TCPSite(runner, self._host, self._port).start()
+            await web.TCPSite(runner, self.host, self.port).start()
         except BaseException:
             await runner.cleanup()
             raise
-        self._runner = runner
+        self._listener.runner = runner
         port = runner.addresses[0][1]
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        self._base_url = f"http://{host}:{port}{API_BASE}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        self._listener.base_url = f"http://{host}:{port}{API_BASE}"
 
     async def close(self) -> None:
         """Stop listening and drop open connections; harmless when it is not running."""
-        runner, self._runner = self._runner, None
+        runner, self._listener.runner = self._listener.runner, None
         if runner is not None:
             await runner.cleanup()
 
@@ -124,27 +127,33 @@ class Simulator:
         """Close."""
         await self.close()
 
+    def __enter__(self) -> Self:
+        """Start on an event loop in a thread of its own, for code that has none."""
+        loop = self._listener.loop = asyncio.new_event_loop()
+        thread = self._listener.thread = Thread(target=loop.run_forever, name="cmr-simulator", daemon=True)
+        thread.start()
+        try:
+            asyncio.run_coroutine_threadsafe(self.start(), loop).result()
+        except BaseException:
+            self._stop_thread()
+            raise
+        return self
 
-async def serve(
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    on_ready: Callable[[Simulator], object] | None = None,
-    **settings: Unpack[Settings],
-) -> None:
-    """Run a simulator until the task is cancelled; nothing is printed.
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close, and end the thread."""
+        if self._listener.loop is not None:
+            asyncio.run_coroutine_threadsafe(self.close(), self._listener.loop).result()
+        self._stop_thread()
 
-    Args:
-        host: address to listen on.
-        port: port to listen on; 0 takes a free one.
-        on_ready: called once with the simulator when it listens.
-        settings: see `cmr_async.simulator.Settings`.
-
-    Raises:
-        OSError: the port is taken.
-        ValueError: a setting is out of range.
-    """
-    async with Simulator(host=host, port=port, **settings) as sim:
-        if on_ready is not None:
-            on_ready(sim)
-        await asyncio.Event().wait()
+    def _stop_thread(self) -> None:
+        loop, thread = self._listener.loop, self._listener.thread
+        self._listener.loop = self._listener.thread = None
+        if loop is not None and thread is not None:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()

@@ -1,119 +1,109 @@
-"""What can be set on a simulator, with the defaults, and how each setting is read."""
+"""The settings of a simulator: names, types, defaults and limits, for programs and for the command line."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
-from typing import Literal, TypedDict
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal, get_args
 
-from cmr_async.simulator.prices import PriceList
-from cmr_async.simulator.records import SimulatedUser
+import attrs
+from attrs import validators
 
-__all__ = [
-    "CONFIGURABLE_ENDPOINTS",
-    "DEMO_USERS",
-    "Settings",
-    "dollars",
-    "endpoint_paths",
-    "lower_names",
-    "profiles",
-    "steady_clock",
-]
+from ..core.prices import PriceList
 
-#: Users that exist unless others are named; `examples/orders.csv` orders for them.
+__all__ = ["DEMO_USERS", "PROCESS_PATH", "DuplicateDomains", "Generation", "Settings"]
+
+Generation = Literal["2026-06", "2026-02"]
+DuplicateDomains = Literal["allow", "unavailable"]
+
+#: Users that exist by default; `examples/orders.csv` orders for them.
 DEMO_USERS = (
     "BVZGM5TE9BMP3PP0VWGW943RGV1B",
     "PWM7Y25RYZ450YNM8K8FX9GK5AHX",
     "HATSA7AB56M513Q6EBF005YFHDQT",
 )
-#: Endpoints whose path is not documented, with the path that the simulator serves them under by default.
-CONFIGURABLE_ENDPOINTS: Mapping[str, str] = {"orders.process": "/orders/process"}
+#: Default path of "Process the Order", the one endpoint served here whose path the API does not document.
+PROCESS_PATH = "/orders/process"
 
 
-class Settings(TypedDict, total=False):
-    """Keyword arguments of `SimulatorState`, shared by `Simulator` and `serve`."""
-
-    #: US dollars in the partner's wallet at the start; 1000 by default.
-    wallet: Decimal | int | str
-    #: The key that requests must carry; `simulator-key` by default.
-    api_key: str
-    #: Requests allowed in a rolling second of real time, 5 by default; None for no limit.
-    rate_limit: int | None
-    #: Seed of ids and provisioning times; 0 by default.
-    seed: int
-    #: Shortest and longest provisioning time in simulated seconds; (10, 90) by default (section 2.4).
-    provision_seconds: tuple[float, float]
-    #: Simulated seconds that pass in one real second; 1 by default.
-    time_scale: float
-    #: Ids of the users that exist; `DEMO_USERS` by default.
-    users: Iterable[str]
-    #: Paths of the endpoints whose path is not documented, below the API base.
-    endpoints: Mapping[str, str]
-    #: Shape of the order answer (section 2.5): of February 2026, or the newer one, which is the default.
-    generation: Literal["2026-06", "2026-02"]
-    #: `allow` (default) sells a domain again, and the ledger shows it; `unavailable` does not sell it.
-    duplicate_domains: Literal["allow", "unavailable"]
-    #: Domains whose registration fails after the charge; none by default.
-    failing_domains: Iterable[str]
-    #: What things cost.
-    prices: PriceList
-    #: Returns epoch seconds and never goes back; the machine's clock by default.
-    clock: Callable[[], float] | None
+def _dollars(amount: Decimal | int | str) -> Decimal:
+    try:
+        dollars = Decimal(amount)
+    except InvalidOperation:
+        dollars = Decimal("nan")
+    if not dollars.is_finite():
+        raise ValueError(f"wallet must be an amount of dollars: got {amount!r}.")
+    return dollars
 
 
-def steady_clock(clock: Callable[[], float] | None) -> Callable[[], float]:
-    """Give the machine's clock in place of None."""
+def _paths(paths: Mapping[str, str]) -> dict[str, str]:
+    all_paths = {"orders.process": PROCESS_PATH, **paths}
+    for name, path in all_paths.items():
+        if name != "orders.process":
+            raise ValueError(f"endpoints: the path of {name} cannot be set, only that of orders.process.")
+        if not path.startswith("/"):
+            raise ValueError(f"endpoints: the path of {name} must begin with a slash: got {path!r}.")
+    return all_paths
+
+
+def _names(domains: Iterable[str]) -> frozenset[str]:
+    return frozenset(domain.lower() for domain in domains)
+
+
+def _ids(user_ids: Iterable[str]) -> tuple[str, ...]:
+    return tuple(user_ids)
+
+
+def _check_limit(_settings: Settings, _attribute: attrs.Attribute[Any], limit: int | None) -> None:
+    if limit is not None and limit < 1:
+        raise ValueError(f"rate_limit must be at least 1, or None for no limit: got {limit}.")
+
+
+def _shortest_and_longest(seconds: Iterable[float]) -> tuple[float, float]:
+    shortest, longest = seconds
+    if not 0 <= shortest <= longest:
+        raise ValueError(f"provision_seconds must be (shortest, longest), from 0 on: got ({shortest}, {longest}).")
+    return shortest, longest
+
+
+def _steady_clock(clock: Callable[[], float] | None) -> Callable[[], float]:
     if clock is not None:
         return clock
-    # Epoch seconds for people, but steps of the wall clock must not reach the rate limit.
+    # Epoch seconds for readers, but on the monotonic clock: the rate limit must not see the wall clock jump.
     offset = time.time() - time.monotonic()
     return lambda: offset + time.monotonic()
 
 
-def dollars(amount: Decimal | int | str) -> Decimal:
-    """Take an amount as any exact number."""
-    return Decimal(amount)
+@attrs.frozen(kw_only=True, eq=False)
+class Settings:
+    """What can be set on a simulator, as keyword arguments of `Simulator` or of this class."""
 
-
-def profiles(user_ids: Iterable[str]) -> dict[str, SimulatedUser]:
-    """Make up a user for each id."""
-    return {
-        user_id: SimulatedUser(user_id=user_id, profile=_demo_profile(number))
-        for number, user_id in enumerate(user_ids, start=1)
-    }
-
-
-def _demo_profile(number: int) -> dict[str, str]:
-    return {
-        "email": f"user{number}@example.com",
-        "company": f"Example Company {number}",
-        "firstName": "Demo",
-        "lastName": f"User {number}",
-        "country": "US",
-        "city": "New York",
-        "addressLineOne": f"{number} Example Street",
-        "languagePreference": "en",
-        "postalCode": "10001",
-        "state": "New York",
-        "phoneCc": "1",
-        "phone": f"212555{number:04d}",
-    }
-
-
-def endpoint_paths(paths: Mapping[str, str]) -> dict[str, str]:
-    """Complete the paths that can be set, and refuse names that cannot."""
-    unknown = sorted(set(paths) - set(CONFIGURABLE_ENDPOINTS))
-    if unknown:
-        msg = f"endpoints: {', '.join(unknown)} cannot be set; known names: {', '.join(CONFIGURABLE_ENDPOINTS)}"
-        raise ValueError(msg)
-    for name, path in paths.items():
-        if not path.startswith("/"):
-            msg = f"endpoints: the path of {name} must begin with a slash"
-            raise ValueError(msg)
-    return {**CONFIGURABLE_ENDPOINTS, **paths}
-
-
-def lower_names(domains: Iterable[str]) -> frozenset[str]:
-    """Compare domains without regard to case."""
-    return frozenset(domain.lower() for domain in domains)
+    #: US dollars in the partner's wallet at the start.
+    wallet: Decimal = attrs.field(default=Decimal(1000), converter=_dollars)
+    #: The key that requests must carry.
+    api_key: str = attrs.field(default="simulator-key", repr=False)
+    #: Requests allowed in a rolling second of real time, at least 1; `None`: no limit.
+    rate_limit: int | None = attrs.field(default=5, validator=_check_limit)
+    #: Seed of ids and provisioning times.
+    seed: int = 0
+    #: Shortest and longest provisioning time, in simulated seconds (section 2.4).
+    provision_seconds: tuple[float, float] = attrs.field(default=(10.0, 90.0), converter=_shortest_and_longest)
+    #: Simulated seconds that pass in one real second, more than 0.
+    time_scale: float = attrs.field(default=1.0, validator=validators.gt(0))
+    #: Ids of the users that exist at the start.
+    users: tuple[str, ...] = attrs.field(default=DEMO_USERS, converter=_ids, repr=False)
+    #: Paths, below the API base, of endpoints whose path is not documented: `orders.process`.
+    endpoints: Mapping[str, str] = attrs.field(factory=dict, converter=_paths)
+    #: Shape of the order answer (section 2.5): the newer one, or that of February 2026.
+    generation: Generation = attrs.field(default="2026-06", validator=validators.in_(get_args(Generation)))
+    #: `allow` sells a domain again, and the ledger shows it; `unavailable` does not sell it.
+    duplicate_domains: DuplicateDomains = attrs.field(
+        default="allow", validator=validators.in_(get_args(DuplicateDomains))
+    )
+    #: Domains whose registration fails after the charge.
+    failing_domains: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
+    #: What things cost; where no price is known, nothing is charged.
+    prices: PriceList = attrs.field(factory=PriceList, repr=False)
+    #: Returns epoch seconds and never goes back; `None`: the machine's clock.
+    clock: Callable[[], float] = attrs.field(default=None, converter=_steady_clock, repr=False)

@@ -13,15 +13,13 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from ..bulk import BulkRun, BulkSummary, OrderOutcome, OrderRequest
+from ..bulk.feeds import Request, Requests
 from .iterator import BlockingIterator, Owner, _End, _Source
 from .portal import WAKE_EVERY, Call, Portal, current_portal
 
-__all__ = ["BlockingBulkRun", "Requests"]
+__all__ = ["BlockingBulkRun"]
 
 R = TypeVar("R")
-
-#: What a run takes: any iterable or async iterable of requests.
-Requests = Iterable[OrderRequest] | AsyncIterable[OrderRequest]
 
 
 class BlockingBulkRun(BlockingIterator[OrderOutcome]):
@@ -40,15 +38,19 @@ class BlockingBulkRun(BlockingIterator[OrderOutcome]):
         self._run = run = submit(requests if self._feed is None else self._feed.requests())
         super().__init__(lifetime, lambda: run)
 
-    def stop(self, reason: str = "stopped by the caller") -> None:
-        """Start no further order; those in flight finish and are still given out.
+    def close(self) -> None:
+        """Stop the run: drain what is in flight, start nothing more."""
+        super().close()
 
-        Orders that wait for their slot of the pace are not sent any more either: they end as `not_sent`.
+    def stop(self, reason: str = "stopped by the caller") -> None:
+        """Start no further order; those in flight finish and are still yielded.
+
+        Orders that still wait for their slot of the pace are not sent either: they end as `not_sent`.
         """
         self._tell(partial(self._run.stop, reason))
 
     def give_up(self) -> None:
-        """Wait no longer for the orders in flight: the iteration ends, and they are in `drained`, most as unknown."""
+        """Stop waiting for the orders in flight: the iteration ends, and they are in `drained`, mostly as unknown."""
         self._tell(self._run.give_up)
 
     @property
@@ -60,6 +62,11 @@ class BlockingBulkRun(BlockingIterator[OrderOutcome]):
     def summary(self) -> BulkSummary:
         """Counts so far."""
         return self._run.summary
+
+    @property
+    def paused_for(self) -> float:
+        """Seconds that the pause after a 429 still lasts in this process; 0 without one."""
+        return self._run.paused_for
 
     @property
     def drained(self) -> list[OrderOutcome]:
@@ -124,12 +131,12 @@ class _Step(Call[R]):
 class _Feed:
     """Carries items from a plain iterable, pulled in the caller's thread, to the run on the loop."""
 
-    def __init__(self, requests: Iterable[OrderRequest]) -> None:
-        self._items: Iterator[OrderRequest] = iter(requests)
+    def __init__(self, requests: Iterable[Request]) -> None:
+        self._items: Iterator[Request] = iter(requests)
         #: Pulls that wait for an item, and steps that have ended.
-        self._events: SimpleQueue[asyncio.Future[OrderRequest | None] | Call[Any]] = SimpleQueue()
+        self._events: SimpleQueue[asyncio.Future[Request | None] | Call[Any]] = SimpleQueue()
 
-    def requests(self) -> AsyncIterable[OrderRequest]:
+    def requests(self) -> AsyncIterable[Request]:
         """Return the side of the loop, which does not keep the iterable alive."""
         return _pulled(self._events)
 
@@ -149,7 +156,7 @@ class _Feed:
         """Say that a step has ended; runs on the loop's thread."""
         self._events.put(step)
 
-    def _supply(self, asked: asyncio.Future[OrderRequest | None]) -> None:
+    def _supply(self, asked: asyncio.Future[Request | None]) -> None:
         try:
             item = next(self._items, None)
         except Exception as error:  # noqa: BLE001 - it belongs to whoever iterates the run, by way of the run
@@ -158,10 +165,10 @@ class _Feed:
             asked.get_loop().call_soon_threadsafe(_settle, asked, item, None)
 
 
-async def _pulled(events: SimpleQueue[asyncio.Future[OrderRequest | None] | Call[Any]]) -> AsyncIterator[OrderRequest]:
+async def _pulled(events: SimpleQueue[asyncio.Future[Request | None] | Call[Any]]) -> AsyncIterator[Request]:
     loop = asyncio.get_running_loop()
     while True:
-        asked: asyncio.Future[OrderRequest | None] = loop.create_future()
+        asked: asyncio.Future[Request | None] = loop.create_future()
         events.put(asked)
         item = await asked
         if item is None:
@@ -169,7 +176,7 @@ async def _pulled(events: SimpleQueue[asyncio.Future[OrderRequest | None] | Call
         yield item
 
 
-def _settle(asked: asyncio.Future[OrderRequest | None], item: OrderRequest | None, error: Exception | None) -> None:
+def _settle(asked: asyncio.Future[Request | None], item: Request | None, error: Exception | None) -> None:
     if asked.done():  # the run was stopped meanwhile
         return
     if error is None:

@@ -7,15 +7,17 @@ method hands its arguments to the async method of the same name, so behaviour, e
 from __future__ import annotations
 
 import ssl as ssl_module
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ..bulk import Bulk as AsyncBulk
 from ..bulk.feeds import Requests
-from ..bulk.opening import JournalLike
+from ..bulk.reconcile import Finding
+from ..bulk.run import JournalLike
 from ..client import AsyncClient
-from ..core.pacing import DEFAULT_GAP, Pacer
+from ..core.pacing import DEFAULT_GAP
 from ..core.retry import RetryPolicy
+from ..journal.records import JournalEntry, Step
 from ..models import Envelope, Order, OrderCreated
 from ..resources.domains import Domains as AsyncDomains
 from ..resources.orders import Orders as AsyncOrders
@@ -24,87 +26,9 @@ from ..resources.users import Users as AsyncUsers
 from ..transport import Timeouts
 from .bulk import BlockingBulkRun
 from .iterator import BlockingIterator
-from .lifetime import BlockingClient, Lifetime, as_tuple
-
-if TYPE_CHECKING:
-    from ..bulk.reconcile import Finding
+from .lifetime import NO_LIFETIME, BlockingClient, Lifetime, as_tuple
 
 __all__ = ["Bulk", "Client", "Domains", "Orders", "Subscriptions", "Users"]
-
-
-class Client(BlockingClient):
-    """Blocking client of the Cold Mail Reseller API.
-
-    One client serves any number of threads, also inside a running event loop and on both sides of a fork. Every client
-    of a process with the same key shares one pace. Use it as `with Client() as cmr:` or call `close()`.
-    """
-
-    def __init__(
-        self,
-        api_key: str | None = None,
-        base_url: str | None = None,
-        *,
-        key_header: str | None = None,
-        gap: float = DEFAULT_GAP,
-        timeouts: Timeouts | None = None,
-        retry: RetryPolicy | None = None,
-        endpoints: Mapping[str, str] | None = None,
-        proxy: str | None = None,
-        ssl: ssl_module.SSLContext | bool = True,
-        trust_env: bool = False,
-        allow_plain_http: bool = False,
-    ) -> None:
-        """Make a client. Nothing is sent or opened before the first call.
-
-        Args:
-            api_key: Partner key; else the environment variable `CMR_API_KEY`.
-            base_url: Base URL of the API; else `CMR_BASE_URL`; else production.
-            key_header: Header that carries the key; else `CMR_KEY_HEADER`; else `cmr-x-api-key`. The sandbox
-                takes `cmr-x-sandbox-api-key`; its base URL is not documented.
-            gap: Seconds between two requests of this key, default 0.203 (98.5 % of 5 a second); 0 turns pacing
-                off. All clients of a process with this key wait for one another.
-            timeouts: Limits of each attempt.
-            retry: How long repeatable attempts are repeated.
-            endpoints: Paths of endpoints that are not documented, for example
-                `{"orders.process": "/orders/process"}`.
-            proxy: URL of an HTTP proxy.
-            ssl: An `ssl.SSLContext`, or `False` to skip the check of certificates.
-            trust_env: Take proxies from the environment (`HTTPS_PROXY`, ...).
-            allow_plain_http: Allow `http://` to other hosts than this one. The key is then readable on the way.
-
-        Raises:
-            ConfigurationError: A setting is missing or wrong; the message says which and how to set it.
-        """
-        super().__init__(
-            AsyncClient(
-                api_key,
-                base_url,
-                key_header=key_header,
-                gap=gap,
-                timeouts=timeouts,
-                retry=retry,
-                endpoints=endpoints,
-                proxy=proxy,
-                ssl=ssl,
-                trust_env=trust_env,
-                allow_plain_http=allow_plain_http,
-            )
-        )
-        #: Calls about orders.
-        self.orders: Orders = Orders(self._async.orders, self._lifetime)
-        #: Calls about users.
-        self.users: Users = Users(self._async.users, self._lifetime)
-        #: Calls about domains.
-        self.domains: Domains = Domains(self._async.domains, self._lifetime)
-        #: Calls about subscriptions.
-        self.subscriptions: Subscriptions = Subscriptions(self._async.subscriptions, self._lifetime)
-        #: Many orders at once.
-        self.bulk: Bulk = Bulk(self._async.bulk, self._lifetime)
-
-    @property
-    def pacer(self) -> Pacer:
-        """The pace that all clients of this process with this key share."""
-        return self._async.pacer
 
 
 class Orders:
@@ -144,25 +68,7 @@ class Orders:
         """
         return self._lifetime.call(self._async.create, order, user_id=user_id, timeout=timeout)
 
-    def send_checked(
-        self, order: Order, *, user_id: str, timeout: float | None = None, veto: Callable[[], str | None] | None = None
-    ) -> OrderCreated:
-        """Send an order that `check_order` returned, without checking it again. Bulk runs use it.
-
-        Args:
-            order: An order that was checked.
-            user_id: Id of the user who will own it.
-            timeout: Seconds to wait for the answer.
-            veto: Asked right before each attempt; when it gives a reason, nothing more is sent.
-
-        Raises:
-            CMRError: As `create`, except `ValidationError`.
-        """
-        return self._lifetime.call(self._async.send_checked, order, user_id=user_id, timeout=timeout, veto=veto)
-
-    def process(
-        self, order_id: str, *, user_id: str, timeout: float | None = None, veto: Callable[[], str | None] | None = None
-    ) -> Envelope:
+    def process(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
         """Process a draft: this spends money. Its path is not documented, so it must be set first.
 
         `userId` goes into the query, as in every documented order call, and `orderId` into the JSON body; no
@@ -172,7 +78,6 @@ class Orders:
             order_id: Id of an order that was created with `confirm=False`.
             user_id: Id of the user who owns it.
             timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
-            veto: Asked right before each attempt; when it gives a reason, nothing more is sent.
 
         Returns:
             The envelope with plain `data`.
@@ -184,7 +89,7 @@ class Orders:
 
         Source: reference, section 10.1, "Process the Order".
         """
-        return self._lifetime.call(self._async.process, order_id, user_id=user_id, timeout=timeout, veto=veto)
+        return self._lifetime.call(self._async.process, order_id, user_id=user_id, timeout=timeout)
 
     def status(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
         """Look up an order. The shape of the answer is not documented, so it comes as plain `data`.
@@ -198,8 +103,10 @@ class Orders:
             The envelope with plain `data`.
 
         Raises:
-            APIError: The API refused, for example 404 for an id that it does not know.
+            APIError: The API refused.
             TransportError: No answer within the client's time budget.
+            ServerError: The API failed (5xx) until the time budget ended.
+            InvalidResponseError: What came was not an answer of the API.
             ClientStateError: The client is closed, or this is its loop's own thread.
 
         Source: reference, section 10.1, "Get Order Status".
@@ -227,7 +134,8 @@ class Users:
         Raises:
             APIError: The API refused, for example because there is no such user.
             TransportError: No answer within the client's time budget.
-            ServerError: The same, with a status.
+            ServerError: The API failed (5xx) until the time budget ended.
+            InvalidResponseError: What came was not an answer of the API.
             ClientStateError: The client is closed, or this is its loop's own thread.
 
         Source: reference, section 10.2, "Get User Details".
@@ -257,7 +165,8 @@ class Domains:
         Raises:
             APIError: The API refused.
             TransportError: No answer within the client's time budget.
-            ServerError: The same, with a status.
+            ServerError: The API failed (5xx) until the time budget ended.
+            InvalidResponseError: What came was not an answer of the API.
             ClientStateError: The client is closed, or this is its loop's own thread.
 
         Source: reference, section 10.4, "Get Domains For User".
@@ -297,7 +206,8 @@ class Subscriptions:
         Raises:
             APIError: The API refused.
             TransportError: No answer within the client's time budget.
-            ServerError: The same, with a status.
+            ServerError: The API failed (5xx) until the time budget ended.
+            InvalidResponseError: What came was not an answer of the API.
             ClientStateError: The client is closed, or this is its loop's own thread.
 
         Source: https://docs.coldmailreseller.com/get-all-subscriptions-13454648e0
@@ -317,10 +227,10 @@ class Bulk:
     def submit(
         self, requests: Requests, *, journal: JournalLike = None, concurrency: int = 8, stop_after_unknown: int = 3
     ) -> BlockingBulkRun:
-        """Submit many orders and give out each outcome as it completes; a failed order is a value.
+        """Submit many orders and yield each outcome as it completes; failures are returned, not raised.
 
         With a journal the run may be killed at any instant and started again: an order that the journal knows as
-        accepted is skipped, an unknown one is given out as unknown and left alone, and nothing is sent twice. All
+        accepted is skipped, an unknown one is reported as unknown and left alone, and nothing is sent twice. All
         processes on one journal share one pace.
 
         Args:
@@ -384,10 +294,10 @@ class Bulk:
     def reconcile(
         self, journal: JournalLike, *, settle: float = 900.0, events: Iterable[Mapping[str, Any]] = ()
     ) -> BlockingIterator[Finding]:
-        """Look for what became of the unknown orders of a journal, and write each verdict into it.
+        """Find out what became of the unknown orders of a journal, and write each verdict into it.
 
-        It only reads from the API. `absent` makes an order eligible for `Journal.resubmit`, by name; nothing is sent
-        again by itself.
+        It only reads from the API. An order with the verdict `absent` may be resubmitted (`bulk.resubmit`); nothing is
+        sent again by itself.
 
         Args:
             journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
@@ -404,3 +314,106 @@ class Bulk:
             ClientStateError: The client is closed, or this is its loop's own thread.
         """
         return self._lifetime.iterate(self._async.reconcile, journal, settle=settle, events=as_tuple(events))
+
+    def resubmit(
+        self,
+        journal: JournalLike,
+        reference: str,
+        *,
+        step: Step = Step.CREATE,
+        reason: str = "asked for by its reference",
+    ) -> JournalEntry:
+        """Plan one order again, so that the next run on the journal sends it; this call sends nothing.
+
+        It must be an order that bought nothing: unknown with the verdict `absent`, or refused.
+
+        Args:
+            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
+            reference: The order's key in the journal: its reference, or the hash that stands for one.
+            step: Which step of the order: `create`, or the `process` step of a draft.
+            reason: Why, in words, for the history.
+
+        Returns:
+            The journal's entry, which is `planned` now.
+
+        Raises:
+            JournalError: There is no such order, or it may have been placed; run `reconcile` first.
+            ConfigurationError: There is no journal.
+        """
+        return self._lifetime.call(self._async.resubmit, journal, reference, step=step, reason=reason)
+
+
+class Client(BlockingClient):
+    """Blocking client of the Cold Mail Reseller API.
+
+    One client serves any number of threads, also inside a running event loop and on both sides of a fork. Every client
+    of a process with the same key shares one pace. Use it as `with Client() as cmr:` or call `close()`.
+    """
+
+    #: Calls about orders.
+    orders: Orders = Orders(AsyncClient.orders, NO_LIFETIME)
+    #: Calls about users.
+    users: Users = Users(AsyncClient.users, NO_LIFETIME)
+    #: Calls about domains.
+    domains: Domains = Domains(AsyncClient.domains, NO_LIFETIME)
+    #: Calls about subscriptions.
+    subscriptions: Subscriptions = Subscriptions(AsyncClient.subscriptions, NO_LIFETIME)
+    #: Many orders at once.
+    bulk: Bulk = Bulk(AsyncClient.bulk, NO_LIFETIME)
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        *,
+        key_header: str | None = None,
+        gap: float = DEFAULT_GAP,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        endpoints: Mapping[str, str] | None = None,
+        proxy: str | None = None,
+        ssl: ssl_module.SSLContext | bool = True,
+        trust_env: bool = False,
+        allow_plain_http: bool = False,
+    ) -> None:
+        """Make a client. Nothing is sent or opened before the first call.
+
+        Args:
+            api_key: Partner key; else the environment variable `CMR_API_KEY`.
+            base_url: Base URL of the API; else `CMR_BASE_URL`; else production.
+            key_header: Header that carries the key; else `CMR_KEY_HEADER`; else `cmr-x-api-key`. The sandbox
+                takes `cmr-x-sandbox-api-key`; its base URL is not documented.
+            gap: Seconds between two requests of this key, default 0.203 (98.5 % of 5 a second); 0 turns pacing
+                off. All clients of a process with this key wait for one another.
+            timeouts: Limits of each attempt.
+            retry: How long repeatable attempts are repeated.
+            endpoints: Paths of endpoints that are not documented, for example
+                `{"orders.process": "/orders/process"}`.
+            proxy: URL of an HTTP proxy.
+            ssl: An `ssl.SSLContext`, or `False` to skip the check of certificates.
+            trust_env: Take proxies from the environment (`HTTPS_PROXY`, ...).
+            allow_plain_http: Allow `http://` to other hosts than this one. The key is then readable on the way.
+
+        Raises:
+            ConfigurationError: A setting is missing or wrong; the message says which and how to set it.
+        """
+        super().__init__(
+            AsyncClient(
+                api_key,
+                base_url,
+                key_header=key_header,
+                gap=gap,
+                timeouts=timeouts,
+                retry=retry,
+                endpoints=endpoints,
+                proxy=proxy,
+                ssl=ssl,
+                trust_env=trust_env,
+                allow_plain_http=allow_plain_http,
+            )
+        )
+        self.orders = Orders(self._async.orders, self._lifetime)
+        self.users = Users(self._async.users, self._lifetime)
+        self.domains = Domains(self._async.domains, self._lifetime)
+        self.subscriptions = Subscriptions(self._async.subscriptions, self._lifetime)
+        self.bulk = Bulk(self._async.bulk, self._lifetime)

@@ -73,7 +73,9 @@ class _Source(Generic[R]):
         self.over = True
         if self._step is not None:
             await self._step.over()
-        if (close := getattr(self._items, "aclose", None)) is not None:
+        # A run has `close`, an async generator `aclose`
+        close = getattr(self._items, "aclose", None) or getattr(self._items, "close", None)
+        if close is not None:
             await close()
         self.end()
 

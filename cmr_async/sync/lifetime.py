@@ -5,16 +5,17 @@ from __future__ import annotations
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import Any, Concatenate, NoReturn, ParamSpec, Self, TypeVar, overload
+from typing import Any, Concatenate, NoReturn, ParamSpec, Self, TypeVar, cast, overload
 
 from ..bulk import BulkRun
+from ..bulk.feeds import Requests
 from ..client import AsyncClient
 from ..errors import ClientStateError
-from .bulk import BlockingBulkRun, Requests
+from .bulk import BlockingBulkRun
 from .iterator import BlockingIterator
 from .portal import Call, Portal, current_portal, running_portal
 
-__all__ = ["BlockingClient", "Lifetime", "as_tuple"]
+__all__ = ["NO_LIFETIME", "BlockingClient", "Lifetime", "as_tuple"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -123,6 +124,10 @@ def _close_later(client: AsyncClient) -> None:
     portal = current_portal()
     if portal is not None and client in portal.clients:
         Call(portal, lambda: portal.close(client)).start(background=True)
+
+
+#: For the groups of calls on the class `Client` itself, which belong to no client.
+NO_LIFETIME = cast("Lifetime", None)
 
 
 class BlockingClient:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, ca
 
 from ..core.exchange import CallCancelled
 from ..errors import ClientStateError, CMRError, ConfigurationError, OutcomeUnknownError
-from ..forks import leave_to_parent
+from ..forks import in_forked_child, leave_to_parent
 
 if TYPE_CHECKING:
     from ..client import AsyncClient
@@ -402,12 +402,9 @@ def _at_exit() -> None:
             portal.stop()
 
 
-def _after_fork_in_child() -> None:
+@in_forked_child
+def _leave_portal_to_parent() -> None:
     global _lock, _portal  # noqa: PLW0603
     _lock = threading.Lock()
     portal, _portal = _portal, None
     leave_to_parent(portal)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

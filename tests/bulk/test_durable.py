@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from cmr_async import AsyncClient, DomainRegistration, Mailbox, Order
 from cmr_async.bulk import OrderOutcome, OrderRequest, OrderState
 from cmr_async.errors import JournalConflictError, JournalError
 from cmr_async.journal.journal import Journal, Step, StepState, Verdict
-from cmr_async.journal.shared_pace import JournalPace
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 from cmr_async.transport import Timeouts
 from tests.loopback import Loopback, stall
@@ -54,7 +54,7 @@ def path(tmp_path: Path) -> str:
 
 
 async def states(path: str, *, step: Step = Step.CREATE) -> dict[str, StepState]:
-    async with Journal.open(path, create=False) as journal:
+    async with Journal(path, create=False) as journal:
         return {entry.key: entry.state async for entry in journal.entries(step=step)}
 
 
@@ -147,7 +147,7 @@ async def test_a_conflict_after_an_unknown_of_the_same_order_is_unknown(
 ) -> None:
     sim.faults.add(FaultRule(kind="reset"))
     await submit(cmr, path, "a")
-    async with Journal.open(path) as journal:
+    async with Journal(path) as journal:
         await journal.verdict("a", Verdict.ABSENT, "for the test")
         await journal.resubmit("a")
     sim.faults.add(FaultRule(kind="status", status=409))
@@ -159,7 +159,7 @@ async def test_two_runs_of_one_process_on_one_journal_send_every_order_once(
     sim: Simulator, cmr: AsyncClient, path: str
 ) -> None:
     names = [f"n{number}" for number in range(40)]
-    async with Journal.open(path) as journal:
+    async with Journal(path) as journal:
 
         async def run() -> int:
             outcomes = cmr.bulk.submit([a_request(name) for name in names], journal=journal)
@@ -198,7 +198,7 @@ async def test_what_the_drain_learns_after_a_cancellation_is_written_down(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    async with Journal.open(path) as journal:
+    async with Journal(path) as journal:
         entry = await journal.get("a")
     assert entry is not None
     assert (entry.state, entry.order_id) == (StepState.ACCEPTED, sim.state.ledger[0].order_id)
@@ -227,13 +227,13 @@ async def test_giving_up_ends_a_run_at_once_and_writes_down_what_is_in_flight(pa
 
 
 async def test_two_processes_on_one_journal_keep_one_pace(path: str) -> None:
-    async with Journal.open(path) as first, Journal.open(path) as second:
+    async with Journal(path) as first, Journal(path) as second:
         waits: list[float] = []
 
         async def sleep(seconds: float) -> None:
             waits.append(seconds)
 
-        paces = [JournalPace(journal=journal, name="key", gap=20.3, sleep=sleep) for journal in (first, second)]
+        paces = [attrs.evolve(journal.shared_pace("key", 20.3), sleep=sleep) for journal in (first, second)]
         for number in range(6):
             await paces[number % 2].wait()
     # The clock is the database's, so a few seconds of a slow machine are allowed for
@@ -268,7 +268,7 @@ async def test_a_draft_whose_processing_got_no_answer_is_left_alone(
 async def test_an_order_whose_claim_is_lost_before_its_turn_is_not_sent(
     sim: Simulator, cmr: AsyncClient, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with Journal.open(path) as journal:
+    async with Journal(path) as journal:
         monkeypatch.setattr(journal, "holds", lambda claim: claim.key != "a")
         run = cmr.bulk.submit([a_request("a"), a_request("b")], journal=journal)
         outcomes = {outcome.request.reference: outcome async for outcome in run}
@@ -283,7 +283,7 @@ async def test_an_order_whose_claim_is_lost_before_its_turn_is_not_sent(
 async def test_a_journal_that_is_closed_in_the_middle_stops_the_run_before_anything_unclaimed_is_sent(
     sim: Simulator, cmr: AsyncClient, path: str
 ) -> None:
-    journal = Journal.open(path)
+    journal = Journal(path)
     await journal.start()
     run = cmr.bulk.submit([a_request(f"n{number}") for number in range(20)], journal=journal, concurrency=1)
     assert (await anext(run)).state is OrderState.ACCEPTED

@@ -62,7 +62,7 @@ async def test_an_endless_source_is_pulled_only_as_there_is_room(concurrency: in
         assert pulled - given_out < 2 * concurrency
         if given_out == 40:
             break
-    await run.aclose()
+    await run.close()
 
 
 @pytest.mark.parametrize("junk", [None, "x.com", {"user_id": USER}, Order()], ids=["None", "text", "dict", "order"])

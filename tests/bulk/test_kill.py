@@ -196,7 +196,7 @@ async def agreement(storm: Storm) -> Agreement:
     rows: dict[str, tuple[StepState, str | None]] = {}
     verdicts: Counter[Verdict] = Counter()
     async with (
-        Journal.open(storm.journal, create=False) as journal,
+        Journal(storm.journal, create=False) as journal,
         AsyncClient(sim.api_key, sim.base_url, gap=0) as cmr,
     ):
         judged = {finding.entry.key: finding async for finding in cmr.bulk.reconcile(journal, settle=0)}

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from cmr_async import AsyncClient, DomainRegistration, Mailbox, Order
 from cmr_async.bulk import OrderRequest, OrderState
 from cmr_async.bulk.reconcile import Evidence, Finding, weigh
-from cmr_async.journal.journal import Entry, Journal, Step, StepState, Verdict, fingerprint
-from cmr_async.journal.records import body_of
+from cmr_async.core.wire import dump_order
+from cmr_async.journal.identity import fingerprint
+from cmr_async.journal.journal import Journal, JournalEntry, Step, StepState, Verdict
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 
 SENT_AT = 1_800_000_000.0
@@ -27,7 +28,7 @@ def a_request(reference: str = "a", *, domain: str = "a.com", user_id: str = USE
     return OrderRequest(user_id=user_id, reference=reference, order=order)
 
 
-def an_entry(**changes: Any) -> Entry:
+def an_entry(**changes: Any) -> JournalEntry:
     request = a_request()
     values: dict[str, Any] = {
         "key": "a",
@@ -35,14 +36,14 @@ def an_entry(**changes: Any) -> Entry:
         "position": 0,
         "user_id": USER,
         "reference": "a",
-        "body": body_of(request.order).decode(),
+        "body": dump_order(request.order).decode(),
         "fingerprint": fingerprint(request),
         "confirm": True,
         "state": StepState.UNKNOWN,
         "planned_at": SENT_AT,
         "sent_at": SENT_AT,
     }
-    return Entry(**values | changes)
+    return JournalEntry(**values | changes)
 
 
 NOTHING: dict[str, Any] = {"user_exists": True, "listed": frozenset(), "subscriptions": {"a.com": ()}}
@@ -138,7 +139,7 @@ async def cmr(sim: Simulator) -> AsyncIterator[AsyncClient]:
 
 @pytest.fixture
 async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
-    async with Journal.open(tmp_path / "run.db") as opened:
+    async with Journal(tmp_path / "run.db") as opened:
         yield opened
 
 

@@ -124,7 +124,7 @@ async def test_nothing_is_pulled_before_the_first_outcome_is_asked_for() -> None
     run = Api().run(request(next(pulled)) for _ in range(5))
     await asyncio.sleep(0)
     assert next(pulled) == 0
-    await run.aclose()
+    await run.close()
 
 
 async def test_an_infinite_input_is_never_pulled_further_than_the_free_places() -> None:
@@ -139,7 +139,7 @@ async def test_an_infinite_input_is_never_pulled_further_than_the_free_places() 
     for given in range(1, 30):
         await anext(run)
         assert len(pulled) <= given + 4
-    await run.aclose()
+    await run.close()
     assert run.summary.stopped is None or run.summary.stopped == "left early"
 
 

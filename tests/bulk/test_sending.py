@@ -12,11 +12,11 @@ from cmr_async import (
     ClientStateError,
     CMRError,
     ConfigurationError,
+    InvalidResponseError,
     NotSentError,
     OrderState,
     OutcomeUnknownError,
     RateLimitError,
-    ResponseDecodeError,
     ServerError,
     TransportError,
     UnprocessableError,
@@ -24,17 +24,17 @@ from cmr_async import (
 )
 from cmr_async.bulk.sending import OrderSender, check
 from cmr_async.core.exchange import CallCancelled
-from cmr_async.resources.orders import Orders
+from cmr_async.pipeline import Pipeline
 from tests.wire import LOST, request
 
 
 class Misbehaving:
-    """Orders whose call ends with an error that nobody foresaw."""
+    """A pipeline whose call ends with an error that nobody foresaw."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
-    async def send_checked(self, *_: object, **__: object) -> None:
+    async def call(self, *_: object, **__: object) -> None:
         raise self.error
 
 
@@ -48,7 +48,7 @@ def cancelled(learned: CallCancelled) -> asyncio.CancelledError:
     ("error", "state"),
     [
         (CMRError("?"), OrderState.UNKNOWN),
-        (ResponseDecodeError("?"), OrderState.UNKNOWN),
+        (InvalidResponseError("?"), OrderState.UNKNOWN),
         (TransportError("?"), OrderState.UNKNOWN),
         (ServerError("?", status=500), OrderState.UNKNOWN),
         (OutcomeUnknownError("?"), OrderState.UNKNOWN),
@@ -66,7 +66,7 @@ def cancelled(learned: CallCancelled) -> asyncio.CancelledError:
     ids=repr,
 )
 async def test_no_error_names_an_outcome_better_than_it_proves(error: BaseException, state: OrderState) -> None:
-    outcome = await OrderSender(orders=cast("Orders", Misbehaving(error))).place(check(0, request(0)))
+    outcome = await OrderSender(pipeline=cast("Pipeline", Misbehaving(error))).send(check(0, request(0)))
     assert outcome.state is state
     assert outcome.error is not None
     assert outcome.order_id is None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,34 +15,13 @@ from cmr_async.simulator import Simulator
 Start = Callable[..., Simulator]
 
 
-class _Running:
-    """A simulator that runs from entering to leaving."""
-
-    def __init__(self, settings: dict[str, Any]) -> None:
-        self._settings = settings
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-
-    def __enter__(self) -> Simulator:
-        self._thread.start()
-        self._simulator = Simulator(**self._settings)
-        asyncio.run_coroutine_threadsafe(self._simulator.start(), self._loop).result(5)
-        return self._simulator
-
-    def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._simulator.close(), self._loop).result(5)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-        self._loop.close()
-
-
 @pytest.fixture
 def start_simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Start a simulator and point the environment at it."""
     with ExitStack() as stack:
 
         def start(**settings: Any) -> Simulator:
-            simulator = stack.enter_context(_Running(settings))
+            simulator = stack.enter_context(Simulator(**settings))
             monkeypatch.setenv("CMR_API_KEY", simulator.api_key)
             monkeypatch.setenv("CMR_BASE_URL", simulator.base_url)
             return simulator

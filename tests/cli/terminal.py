@@ -34,7 +34,7 @@ class Terminal:
         self._descriptor = descriptor
         self.text = ""
 
-    def read_until(self, part: str, seconds: float = 20) -> None:
+    def read_until(self, part: str, seconds: float = 60) -> None:
         """Read until a text was seen, or until the end for a part that never comes."""
         limit = time.monotonic() + seconds
         while part not in self.text and (left := limit - time.monotonic()) > 0:
@@ -55,7 +55,7 @@ class Terminal:
     def end(self) -> int:
         """Read to the end and return the exit code."""
         self.read_until("\0")
-        return self.process.wait(10)
+        return self.process.wait(60)
 
 
 @contextmanager
@@ -76,5 +76,5 @@ def on_terminal(*arguments: str | Path) -> Iterator[Terminal]:
     finally:
         with suppress(ProcessLookupError):
             process.kill()
-        process.wait(10)
+        process.wait(60)
         os.close(ours)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
-from types import SimpleNamespace
-from typing import Any, cast
+import re
+from typing import Any
 
 import attrs
 import pytest
 from rich.console import Console
 
-from cmr_async.cli import run as running
-from cmr_async.cli.display import Progress
-from cmr_async.core.pacing import Pacer
+from cmr_async.cli.progress import Progress
 from cmr_async.models.requests import BulkSummary
 from cmr_async.report.rows import ResultRow
 
@@ -102,7 +99,7 @@ def test_long_times_are_told_in_minutes_and_hours(
 def test_the_bar_shows_the_same(clock: Clock) -> None:
     drawn = io.StringIO()
     console = Console(file=drawn, force_terminal=True, width=200)
-    with Progress(10, lines=False, clock=clock, console=console) as progress:
+    with Progress(10, lines=False, clock=clock, screen=console) as progress:
         ended(progress, 4, BulkSummary(accepted=3, unknown=1))
         clock.now += 2
         progress.tick(paused=1.5)
@@ -111,15 +108,20 @@ def test_the_bar_shows_the_same(clock: Clock) -> None:
     assert "2.0 a second, 3 s left: 3 accepted, 1 unknown; paused 1.5 s after a 429" in text
 
 
-async def test_the_pause_is_that_of_the_clients_pace(
-    clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_on_a_terminal_lines_do_not_break_the_bar(clock: Clock) -> None:
+    drawn = io.StringIO()
+    console = Console(file=drawn, force_terminal=True, width=200, highlight=False)
+    with Progress(10, lines=True, clock=clock, screen=console) as progress:
+        ended(progress, 1, BulkSummary(accepted=1))
+        progress.note("Stopping: [bold]waiting[/bold].")
+    assert re.search(r"accepted +O +U +a\.com +0 +-", drawn.getvalue())
+    assert "Stopping: [bold]waiting[/bold]." in drawn.getvalue()
+
+
+def test_in_a_pipe_orders_are_lines_of_the_output_and_notes_are_not(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pacer = Pacer()
-    pacer.pause(clock.now, 7.0)
-    monkeypatch.setattr(running, "monotonic", lambda: clock.now + 4.0)
-    monkeypatch.setattr(Progress, "EVERY", 0.0)
-    run = cast("running.Run", SimpleNamespace(_progress=Progress(3, lines=False, clock=clock)))
-    ticking = asyncio.ensure_future(running.Run._tick(run, cast("Any", SimpleNamespace(pacer=pacer))))
-    await asyncio.sleep(0)
-    ticking.cancel()
-    assert capsys.readouterr().err.endswith("; paused 3.0 s after a 429\n")
+    with Progress(10, lines=True, clock=clock) as progress:
+        ended(progress, 1, BulkSummary(accepted=1))
+        progress.note("Stopping.")
+    assert capsys.readouterr() == ("accepted\tO\tU\ta.com\t0\t-\n", "Stopping.\n")

@@ -1,25 +1,18 @@
-"""The table of endpoints: what spends is never repeated, and no path is invented."""
+"""The table of endpoints: what spends money is never repeated, and no path is invented."""
 
 from __future__ import annotations
 
 import pytest
 
-from cmr_async.core.endpoints import DEFAULT_BASE_URL, ENDPOINTS, Endpoint, Evidence, UserIdIn, require_path, resolve
+from cmr_async.core.endpoints import DEFAULT_BASE_URL, ENDPOINTS, Endpoint, UserIdIn, require_path, resolve
 from cmr_async.errors import ConfigurationError, EndpointNotConfiguredError
 
 ROWS = pytest.mark.parametrize("row", ENDPOINTS.values(), ids=ENDPOINTS.keys())
 
 
 @ROWS
-def test_what_spends_is_never_repeatable(row: Endpoint) -> None:
-    assert not (row.spends and row.repeatable)
-
-
-@ROWS
-def test_what_only_reads_is_repeatable_and_spends_nothing(row: Endpoint) -> None:
-    if row.method == "GET":
-        assert row.repeatable
-        assert not row.spends
+def test_only_what_reads_may_be_repeated(row: Endpoint) -> None:
+    assert row.repeatable is (row.method == "GET")
 
 
 @ROWS
@@ -29,7 +22,7 @@ def test_a_path_is_relative_to_the_base_url(row: Endpoint) -> None:
 
 @ROWS
 def test_a_path_that_no_source_states_is_not_invented(row: Endpoint) -> None:
-    assert (row.path is None) is (row.evidence is Evidence.UNVERIFIED)
+    assert (row.path is None) is (row.name == "orders.process")
 
 
 @ROWS
@@ -43,10 +36,8 @@ def test_orders_are_created_where_the_page_says() -> None:
         method="POST",
         path="/orders/json",
         user_id_in=UserIdIn.QUERY,
-        spends=True,
         repeatable=False,
         proof="orderId",
-        evidence=Evidence.DOC,
     )
     assert DEFAULT_BASE_URL == "https://customers.coldmailreseller.com/api/v1/integration"
 
@@ -79,7 +70,6 @@ def test_a_path_that_is_missing_says_how_to_set_it() -> None:
 def test_a_path_of_the_callers_own_changes_its_row_only() -> None:
     table = resolve({"orders.process": "/orders/process"})
     assert require_path(table["orders.process"]) == "/orders/process"
-    assert table["orders.process"].spends
     assert not table["orders.process"].repeatable
     assert {name for name in table if table[name] is not ENDPOINTS[name]} == {"orders.process"}
     assert ENDPOINTS["orders.process"].path is None

@@ -23,6 +23,7 @@ from cmr_async.errors import (
     BadRequestError,
     ConflictError,
     InsufficientBalanceError,
+    InvalidResponseError,
     NotFoundError,
     NotSentError,
     OutcomeUnknownError,
@@ -383,11 +384,25 @@ def test_processing_a_draft_is_judged_like_an_order() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 403, 408, 500, 503, 520, 700])
-def test_a_read_with_a_useless_answer_is_a_server_error(status: int) -> None:
+def test_what_answers_a_read_outside_the_envelope_is_not_the_api(status: int) -> None:
     judgement = judge(READ, answer(status, b"<html>"))
     assert judgement.outcome is Outcome.UNKNOWN
+    assert type(judgement.error) is InvalidResponseError
+    assert (judgement.error.status, judgement.error.body_excerpt) == (status, "<html>")
+
+
+def test_a_login_page_with_status_200_is_not_the_api() -> None:
+    error = judge(READ, answer(200, b"<html>Please log in</html>")).error
+    assert type(error) is InvalidResponseError
+    assert error.message.endswith("got no usable answer: HTTP 200 without the API's envelope. Is the base URL right?")
+
+
+@pytest.mark.parametrize("status", [500, 503, 599])
+def test_a_read_that_the_api_fails_on_is_a_server_error_with_its_words(status: int) -> None:
+    judgement = judge(READ, answer(status, {"status": status, "message": "Oops.", "data": None}))
+    assert judgement.outcome is Outcome.UNKNOWN
     assert type(judgement.error) is ServerError
-    assert judgement.error.status == status
+    assert (judgement.error.status, judgement.error.api_message) == (status, "Oops.")
 
 
 def test_a_read_without_an_answer_is_a_transport_error() -> None:

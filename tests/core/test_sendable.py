@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from cmr_async import DomainRegistration, GoogleOAuth, Mailbox, Order, OrderRequest, ValidationError
 from cmr_async.bulk.sending import check
-from cmr_async.core.validation import check_order, inspect_order
+from cmr_async.core.checked import check_order
+from cmr_async.core.validation import inspect_order
 from cmr_async.core.wire import dump_order
 
 

@@ -78,6 +78,16 @@ async def test_a_stopped_thread_ends_after_its_work_and_can_be_used_again(thread
     assert second is not first
 
 
+async def test_work_is_done_where_it_is_asked_for_when_no_thread_can_start(
+    thread: WorkThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr("cmr_async.journal.work_thread.Thread.start", refuse)
+    assert await thread.run(threading.current_thread) is threading.current_thread()
+
+
 @pytest.mark.parametrize("before", ["", "asyncio.run(thread.run(str))"], ids=["its first work", "further work"])
 def test_work_is_still_done_while_the_interpreter_exits(before: str) -> None:
     code = f"""

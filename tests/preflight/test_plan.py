@@ -7,13 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from cmr_async.errors import ConfigurationError
-from cmr_async.models import DomainRegistration, Mailbox, Order
 from cmr_async.orderfiles.file import OrderFile
 from cmr_async.preflight.plan import Plan, make_plan
-from cmr_async.preflight.prices import DEFAULT_PRICES, PriceTable, read_prices
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 HEADER = "user_id,reference,domain,username,first_name,last_name\n"
@@ -100,45 +95,3 @@ def test_the_same_order_twice_in_a_json_file_is_a_fault(tmp_path: Path) -> None:
     path.write_text(f"{line}\n{line}\n")
     _, faults, _ = plan_of(path)
     assert faults == ["row 2, reference: the same order is at row 1 already"]
-
-
-def test_the_estimate_takes_years_endings_and_warmup_into_account() -> None:
-    prices = PriceTable(
-        mailbox=Decimal(3),
-        warmup=Decimal("2.50"),
-        domain=Decimal(20),
-        endings={"com": Decimal(10), "co.uk": Decimal(7), "uk": Decimal(99)},
-    )
-    boxes = tuple(Mailbox(username=f"m{n}", first_name="A", last_name="B", on_warmup=n == 0) for n in range(2))
-    order = Order(
-        domains=[
-            DomainRegistration(domain="a.com", years=2),
-            DomainRegistration(domain="b.co.uk"),
-            DomainRegistration(domain="c.org"),
-        ],
-        mailboxes={"a.com": boxes},
-    )
-    assert prices.estimate(order) == Decimal("55.50")  # 2 x 10 + 7 + 20, 2 x 3, 1 x 2.50
-    assert DEFAULT_PRICES.estimate(order) == Decimal("69.52")
-
-
-def test_prices_come_from_a_file_and_every_mistake_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "prices.json"
-    path.write_text('{"mailbox": 2.5, "endings": {".COM": "9.99"}}')
-    table = read_prices(path)
-    assert (table.mailbox, table.domain_price("x.com"), table.warmup) == (
-        Decimal("2.5"),
-        Decimal("9.99"),
-        None,
-    )
-    for text, part in (
-        ('{"mailboxes": 1}', "not mailboxes"),
-        ('{"mailbox": -1}', "mailbox must be"),
-        ('{"mailbox": true}', "mailbox must be"),
-        ('{"endings": {"com": "x"}}', "com must be"),
-        ("[]", "must be an object"),
-        ("{", "cannot be read"),
-    ):
-        path.write_text(text)
-        with pytest.raises(ConfigurationError, match=part):
-            read_prices(path)

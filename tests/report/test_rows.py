@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
+import attrs
 import orjson
 import pytest
 
+from cmr_async.core.checked import check_request
 from cmr_async.errors import ConfigurationError, UnprocessableError
+from cmr_async.journal.records import JOURNAL_COLUMNS, JournalEntry, StepState
+from cmr_async.journal.statements import planned
 from cmr_async.models import DomainRegistration, Order, OrderCreated
 from cmr_async.models.requests import OrderOutcome, OrderRequest, OrderState
-from cmr_async.report.rows import RESULT_COLUMNS, ResultRow, ResultWriter, spreadsheet_safe
+from cmr_async.report.rows import RESULT_COLUMNS, ResultFormat, ResultRow, ResultWriter, spreadsheet_safe, write_entries
 
 REQUEST = OrderRequest(user_id="U", order=Order(domains=[DomainRegistration(domain="one.com")]), reference="=1+1")
 ACCEPTED = OrderOutcome(
@@ -80,3 +86,23 @@ def test_the_name_decides_the_format(tmp_path: Path) -> None:
         ResultWriter(tmp_path / "r.xlsx")
     with pytest.raises(ConfigurationError, match="cannot be written"):
         ResultWriter(tmp_path / "absent" / "r.csv")
+
+
+def step(message: str) -> JournalEntry:
+    return attrs.evolve(planned(check_request(REQUEST), position=0, now=1e9), state=StepState.REJECTED, message=message)
+
+
+@pytest.mark.parametrize("message", ["=1+1", "+1", "@x", "\t=1"])
+def test_no_cell_of_an_exported_journal_is_a_formula(message: str) -> None:
+    file = io.StringIO(newline="")
+    assert write_entries([step(message)], file, file_format=ResultFormat.CSV) == 1
+    header, row = csv.reader(io.StringIO(file.getvalue(), newline=""))
+    assert tuple(header) == JOURNAL_COLUMNS
+    assert row[JOURNAL_COLUMNS.index("message")] == f"'{message}"
+
+
+def test_the_json_lines_of_a_journal_hold_unchanged_values() -> None:
+    file = io.StringIO()
+    written = step("=1+1")
+    write_entries([written], file, file_format=ResultFormat.JSONL)
+    assert orjson.loads(file.getvalue()) == written.plain()

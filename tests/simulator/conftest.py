@@ -16,6 +16,21 @@ from cmr_async.simulator import DEMO_USERS, Simulator
 
 #: The user who orders unless a test names another.
 USER = DEMO_USERS[0]
+#: A body that creates a user.
+USER_FIELDS = {
+    "email": "jane@example.com",
+    "company": "Jane Co.",
+    "firstName": "Jane",
+    "lastName": "Doe",
+    "country": "US",
+    "city": "New York",
+    "addressLineOne": "1 Main Street #2",
+    "languagePreference": "en",
+    "postalCode": "10001",
+    "state": "New York",
+    "phoneCc": "1",
+    "phone": "2125550100",
+}
 
 
 @attrs.define
@@ -104,7 +119,7 @@ async def start(clock: HandClock) -> AsyncIterator[Start]:
 
 
 def order_body(domain: str = "example.com", **changes: Any) -> dict[str, Any]:
-    """An order of one domain with two mailboxes: 12 + 2 x 3 dollars."""
+    """An order of one domain with two mailboxes: 15.88 + 2 x 3.00 dollars."""
     mailbox = {"firstName": "John", "lastName": "Doe"}
     body: dict[str, Any] = {
         "domains": [{"domain": domain, "years": 1, "forwardTo": "coldmailreseller.com"}],

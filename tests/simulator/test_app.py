@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from aiohttp import ClientSession
+from aiohttp.test_utils import TestServer
 
-from cmr_async.simulator import DEMO_USERS
+from cmr_async.simulator import DEMO_USERS, SimulatorState
+from cmr_async.simulator.app import API_BASE, application
 
 from .conftest import USER, HandClock, Start, order_body
 
@@ -100,3 +103,11 @@ async def test_the_simulators_own_routes_are_outside_the_limit_and_the_counts(st
         await caller.admin("ledger")
     assert caller.sim.state.requests.total == 0
     assert (await caller.get("/users/list")).status == 200
+
+
+async def test_the_application_runs_without_a_simulator() -> None:
+    state = SimulatorState()
+    async with TestServer(application(state)) as server, ClientSession() as session:
+        headers = {"cmr-x-api-key": state.settings.api_key}
+        async with session.get(server.make_url(f"{API_BASE}/users/list"), headers=headers) as answer:
+            assert answer.status == 200

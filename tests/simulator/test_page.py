@@ -30,4 +30,4 @@ async def test_the_examples_of_the_page_run(capsys: pytest.CaptureFixture[str]) 
         result = FunctionType(code, names)()
         if inspect.iscoroutine(result):
             await result
-    assert capsys.readouterr().out.splitlines()[-1] == "88.00 1"
+    assert capsys.readouterr().out.splitlines()[-1] == "84.12 1"

@@ -1,15 +1,15 @@
-"""Starting, stopping, and running from a command line."""
+"""Starting, stopping and starting again."""
 
 from __future__ import annotations
 
-import asyncio
+import json
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 from aiohttp import ClientConnectorError, ClientSession
-from aiohttp.test_utils import TestServer
 
-from cmr_async.simulator import API_BASE, DEMO_USERS, Simulator, SimulatorState, application, serve
-from cmr_async.simulator.__main__ import main
+from cmr_async.simulator import Simulator
 
 
 async def test_it_listens_on_loopback_at_a_free_port() -> None:
@@ -40,49 +40,47 @@ async def test_a_taken_port_is_an_os_error() -> None:
             await Simulator(port=port).start()
 
 
-async def test_serve_runs_until_it_is_cancelled() -> None:
-    ready: asyncio.Future[Simulator] = asyncio.get_running_loop().create_future()
-    running = asyncio.ensure_future(serve(wallet=5, on_ready=ready.set_result))
-    sim = await ready
-    async with ClientSession(headers={"cmr-x-api-key": sim.api_key}) as session:
+async def test_nothing_listens_after_the_close() -> None:
+    async with Simulator() as sim, ClientSession(headers={"cmr-x-api-key": sim.api_key}) as session:
         async with session.get(f"{sim.base_url}/users/list") as answer:
             assert answer.status == 200
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
+        await sim.close()
         with pytest.raises(ClientConnectorError):
             await session.get(f"{sim.base_url}/users/list")
 
 
-async def test_the_application_can_be_mounted_without_a_simulator() -> None:
-    state = SimulatorState()
-    async with TestServer(application(state)) as server, ClientSession() as session:
-        headers = {"cmr-x-api-key": state.api_key}
-        async with session.get(server.make_url(f"{API_BASE}/users/list"), headers=headers) as answer:
-            assert answer.status == 200
+def test_plain_code_runs_it_in_a_thread_that_ends_with_the_block() -> None:
+    with Simulator() as sim:
+        with urlopen(f"{sim.admin_url}/ledger") as answer:
+            assert json.load(answer)["orders"] == 0
+        thread = sim._listener.thread
+        assert thread is not None
+        assert thread.is_alive()
+    with pytest.raises(URLError):
+        urlopen(f"{sim.admin_url}/ledger")
+    assert not thread.is_alive()
 
 
-def test_the_command_says_how_to_point_a_client_at_it(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def interrupted(**settings: object) -> None:
-        on_ready = settings.pop("on_ready")
-        assert callable(on_ready)
-        async with Simulator(**settings) as sim:  # type: ignore[arg-type]
-            on_ready(sim)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("cmr_async.simulator.__main__.serve", interrupted)
-    assert main(["--port", "0", "--wallet", "25.50", "--rate-limit", "0", "--api-key", "k"]) == 0
-    told = capsys.readouterr().out
-    assert "export CMR_BASE_URL=http://127.0.0.1:" in told
-    assert "export CMR_API_KEY=k\n" in told
-    assert all(user_id in told for user_id in DEMO_USERS)
+def test_plain_code_is_told_of_a_taken_port_and_left_without_a_thread() -> None:
+    with Simulator() as sim:
+        port = int(sim.base_url.split(":")[2].partition("/")[0])
+        second = Simulator(port=port)
+        with pytest.raises(OSError, match=str(port)), second:
+            raise AssertionError("it must not start")
+        assert second._listener.thread is None
 
 
-def test_a_wrong_argument_ends_with_code_2(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["--wallet", "much"], ["--provision-seconds", "9", "1"], ["--time-scale", "0"]):
-        with pytest.raises(SystemExit) as caught:
-            main(["--port", "0", *arguments])
-        assert caught.value.code == 2
-    assert "much" in capsys.readouterr().err
+def test_two_simulators_are_never_equal_and_show_their_address_only() -> None:
+    first, second = Simulator(api_key="a-secret-key"), Simulator(api_key="a-secret-key")
+    assert len({first, second}) == 2
+    assert repr(first) == "<Simulator not started>"
+
+
+async def test_an_address_of_ip_version_6_stands_in_brackets() -> None:
+    sim = Simulator(host="::1")
+    try:
+        await sim.start()
+    except OSError:
+        pytest.skip("this machine has no loopback of IP version 6")
+    assert sim.base_url.startswith("http://[::1]:")
+    await sim.close()

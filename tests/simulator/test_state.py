@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from cmr_async.simulator import DEMO_USERS, PriceList, SimulatorState, body_hash
-from cmr_async.simulator.order_body import read_order
-from cmr_async.simulator.refusal import Refusal
+from cmr_async.simulator import DEMO_USERS, PriceList, Settings, SimulatorState, body_hash
+from cmr_async.simulator.bodies import read_order
+from cmr_async.simulator.records import Refusal
 
 from .conftest import USER, HandClock, order_body
 
 
 def state_with(clock: HandClock, **settings: Any) -> SimulatorState:
-    return SimulatorState(**{"clock": clock, **settings})
+    return SimulatorState(Settings(**{"clock": clock, **settings}))
 
 
 def test_a_draft_costs_nothing(clock: HandClock) -> None:
@@ -30,13 +30,13 @@ def test_a_confirmed_order_is_charged_once_with_a_full_ledger_row(clock: HandClo
     body = order_body(confirm=True)
     order = state.create_order(USER, read_order(body))
     (row,) = state.ledger
-    assert state.wallet == Decimal("982.00")
+    assert state.wallet == Decimal("978.12")
     assert (row.time, row.order_id, row.user_id, row.kind) == (clock.now, order.order_id, USER, "confirmed")
-    assert (row.amount, row.domains, row.body_hash) == (Decimal("18.00"), ("example.com",), body_hash(body))
+    assert (row.amount, row.domains, row.body_hash) == (Decimal("21.88"), ("example.com",), body_hash(body))
 
 
 def test_years_mailboxes_and_warmups_add_up(clock: HandClock) -> None:
-    state = state_with(clock, prices=PriceList(warmup=Decimal("2.50")))
+    state = state_with(clock, prices=PriceList(warmup=Decimal("2.50"), endings={"io": Decimal(38)}))
     person = {"username": "a", "firstName": "A", "lastName": "B"}
     body = order_body(
         confirm=True,
@@ -44,11 +44,18 @@ def test_years_mailboxes_and_warmups_add_up(clock: HandClock) -> None:
         mailboxes={"a.io": [person, {**person, "onWarmup": True}]},
     )
     state.create_order(USER, read_order(body))
-    assert Decimal(1000) - state.wallet == 2 * Decimal(38) + Decimal(15) + 2 * Decimal(3) + Decimal("2.50")
+    assert Decimal(1000) - state.wallet == 2 * Decimal(38) + Decimal("15.88") + 2 * Decimal(3) + Decimal("2.50")
+
+
+def test_warmup_without_a_known_price_is_free(clock: HandClock) -> None:
+    state = state_with(clock)
+    warmed = {"username": "a", "firstName": "A", "lastName": "B", "onWarmup": True}
+    state.create_order(USER, read_order(order_body(confirm=True, domains=[], mailboxes={"a.com": [warmed]})))
+    assert state.wallet == Decimal("997.00")
 
 
 def test_a_wallet_that_is_too_low_fails_the_creation_of_a_confirmed_order(clock: HandClock) -> None:
-    state = state_with(clock, wallet="17.99")
+    state = state_with(clock, wallet="21.87")
     with pytest.raises(Refusal, match="Insufficient wallet balance") as caught:
         state.create_order(USER, read_order(order_body(confirm=True)))
     assert (caught.value.status, state.orders, state.ledger) == (402, {}, [])
@@ -57,7 +64,7 @@ def test_a_wallet_that_is_too_low_fails_the_creation_of_a_confirmed_order(clock:
 
 
 def test_a_wallet_that_is_just_enough_is_enough(clock: HandClock) -> None:
-    state = state_with(clock, wallet=18)
+    state = state_with(clock, wallet="21.88")
     state.create_order(USER, read_order(order_body(confirm=True)))
     assert state.wallet == 0
 
@@ -74,7 +81,7 @@ def test_a_domain_that_is_listed_twice_in_one_order_is_bought_twice(clock: HandC
     state = state_with(clock)
     twice = [{"domain": "example.com", "years": 1}] * 2
     state.create_order(USER, read_order(order_body(confirm=True, domains=twice)))
-    assert (state.purchases("example.com"), state.wallet) == (2, Decimal(1000) - 2 * 12 - 2 * 3)
+    assert (state.purchases("example.com"), state.wallet) == (2, Decimal(1000) - 2 * Decimal("15.88") - 2 * 3)
 
 
 def test_a_domain_that_is_taken_can_be_unavailable_instead(clock: HandClock) -> None:
@@ -82,7 +89,7 @@ def test_a_domain_that_is_taken_can_be_unavailable_instead(clock: HandClock) -> 
     state.create_order(USER, read_order(order_body(confirm=True)))
     again = state.create_order(DEMO_USERS[1], read_order(order_body(confirm=True)))
     assert again.unavailable_domains == ("example.com",)
-    assert (state.purchases("example.com"), state.wallet) == (1, Decimal(982))
+    assert (state.purchases("example.com"), state.wallet) == (1, Decimal("978.12"))
     assert list(state.registrations(DEMO_USERS[1])) == []
 
 
@@ -95,7 +102,7 @@ def test_a_draft_is_processed_once(clock: HandClock) -> None:
         state.process_order(USER, draft.order_id)
     assert caught.value.status == 409
     assert [(row.kind, row.order_id, row.time) for row in state.ledger] == [("processed", draft.order_id, clock.now)]
-    assert state.wallet == Decimal(982)
+    assert state.wallet == Decimal("978.12")
 
 
 def test_a_confirmed_order_cannot_be_processed_again(clock: HandClock) -> None:
@@ -123,7 +130,7 @@ def test_another_users_order_is_forbidden(clock: HandClock) -> None:
 
 
 def test_provisioning_takes_ten_to_ninety_simulated_seconds(clock: HandClock) -> None:
-    state = state_with(clock)
+    state = state_with(clock, wallet=10_000)
     for number in range(50):
         state.create_order(USER, read_order(order_body(f"example{number}.xyz", confirm=True)))
     took = [p.provisioned_at - clock.now for o in state.orders.values() if o.purchase for p in o.purchase.provisions]
@@ -177,18 +184,25 @@ def test_one_seed_gives_one_history(clock: HandClock) -> None:
     assert history(7) != history(8)
 
 
-@pytest.mark.parametrize(
-    ("settings", "named"),
-    [
-        ({"rate_limit": 0}, "rate_limit"),
-        ({"time_scale": 0}, "time_scale"),
-        ({"provision_seconds": (9, 1)}, "provision_seconds"),
-        ({"generation": "2027-01"}, "generation"),
-        ({"duplicate_domains": "maybe"}, "duplicate_domains"),
-        ({"endpoints": {"orders.details": "/orders/details"}}, "orders.details"),
-        ({"endpoints": {"orders.process": "orders/process"}}, "slash"),
-    ],
-)
-def test_a_wrong_setting_is_refused(settings: dict[str, Any], named: str) -> None:
-    with pytest.raises(ValueError, match=named):
-        SimulatorState(**settings)
+def test_an_unknown_order_or_user_is_refused(clock: HandClock) -> None:
+    state = state_with(clock)
+    for user_id, order_id, words in ((USER, "X", "order does not exist"), ("NOBODY", "X", "user does not exist")):
+        with pytest.raises(Refusal, match=words) as caught:
+            state.order(user_id, order_id)
+        assert caught.value.status == 404
+
+
+def test_subscriptions_of_one_domain_leave_out_the_other_domains_of_its_order(clock: HandClock) -> None:
+    state = state_with(clock)
+    person = {"username": "a", "firstName": "A", "lastName": "B"}
+    body = order_body(confirm=True, domains=[], mailboxes={"a.com": [person], "b.com": [person, person]})
+    state.create_order(USER, read_order(body))
+    clock.now += 100
+    assert [provision.domain for _, provision in state.subscriptions("B.com")] == ["b.com"]
+    assert [provision.domain for _, provision in state.subscriptions()] == ["a.com", "b.com"]
+
+
+def test_the_users_that_were_set_exist_with_profiles_of_their_own(clock: HandClock) -> None:
+    state = state_with(clock, users=["U1", "U2"])
+    assert list(state.users) == ["U1", "U2"]
+    assert [user.profile["email"] for user in state.users.values()] == ["user1@example.com", "user2@example.com"]

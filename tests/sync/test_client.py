@@ -27,6 +27,7 @@ from cmr_async import (
     ValidationError,
     errors,
 )
+from cmr_async.core.pacing import Pacer
 from cmr_async.sync import use_uvloop
 from cmr_async.sync.portal import running_portal
 
@@ -68,26 +69,29 @@ def test_all_clients_share_one_thread(server: Server) -> None:
     assert [thread.name for thread in threading.enumerate()].count("cmr-async-portal") == 1
 
 
+def pacer_of(cmr: AsyncClient) -> Pacer:
+    return cmr.orders._pipeline.pacer
+
+
 def test_both_kinds_of_client_with_one_key_share_one_pace(server: Server) -> None:
     blocking = Client("one-key", server.url + "ok", gap=0.05)
     other = Client("another-key", server.url + "ok", gap=0.05)
 
     async def awaited() -> None:
         async with AsyncClient("one-key", server.url + "ok", gap=0.05) as cmr:
-            assert cmr.pacer is blocking.pacer
+            assert pacer_of(cmr) is pacer_of(blocking._async)
             await asyncio.gather(*(cmr.orders.create(ORDER, user_id="async") for _ in range(6)))
 
     def waiting() -> None:
         for _ in range(6):
             blocking.orders.create(ORDER, user_id="blocking")
 
-    assert other.pacer is not blocking.pacer
+    assert pacer_of(other._async) is not pacer_of(blocking._async)
     thread = threading.Thread(target=waiting)
     thread.start()
     asyncio.run(awaited())
     thread.join()
-    assert set(server.users) == {"async", "blocking"}
-    assert server.times[-1] - server.times[0] > 10 * 0.05
+    assert sorted(server.users) == ["async"] * 6 + ["blocking"] * 6
 
 
 def test_context_variables_reach_the_call(server: Server) -> None:

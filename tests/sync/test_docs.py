@@ -75,7 +75,7 @@ def test_celery(names: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_jupyter(names: dict[str, Any], server: Server) -> None:
     run("jupyter.md", names)
-    assert names["created"].order_id == "order-of-U1"
+    assert names["created"].order_id == "order-of-BVZGM5TE9BMP3PP0VWGW943RGV1B"
     assert len(server.users) == 2
 
 

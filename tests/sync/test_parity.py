@@ -19,7 +19,7 @@ PAIRS = [
     (BulkRun, BlockingBulkRun),
 ]
 #: The names of the two protocols, and pickling, which is refused.
-TRANSLATED = {"__aenter__", "__aexit__", "__aiter__", "__anext__", "aclose"}
+TRANSLATED = {"__aenter__", "__aexit__", "__aiter__", "__anext__"}
 ADDED = {"__enter__", "__exit__", "__iter__", "__next__", "close", "__reduce__"}
 
 
@@ -38,7 +38,7 @@ def members() -> list[tuple[str, object, object]]:
         (f"{pair[0].__name__}.{name}", member, getattr(pair[1], name, None))
         for pair in PAIRS
         for name, member in public(pair[0]).items()
-        if name not in TRANSLATED
+        if name not in TRANSLATED and (callable(member) or isinstance(member, property))
     ]
 
 

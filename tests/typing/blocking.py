@@ -10,7 +10,7 @@ from typing import Generic, TypeVar, assert_type
 
 from cmr_async import AsyncClient, BulkSummary, Client, Envelope, Order, OrderCreated, OrderOutcome, OrderRequest
 from cmr_async.bulk.reconcile import Finding
-from cmr_async.core.pacing import Pacer
+from cmr_async.journal.records import JournalEntry
 from cmr_async.sync import BlockingBulkRun, BlockingIterator
 
 T = TypeVar("T")
@@ -29,9 +29,6 @@ async def orders(waiting: AsyncClient, blocking: Client, order: Order) -> None:
     created = blocking.orders.create(order, user_id="u", timeout=1.0)
     assert_type(created, OrderCreated)
     Exactly(await waiting.orders.create(order, user_id="u", timeout=1.0)).same(Exactly(created))
-    sent = blocking.orders.send_checked(order, user_id="u")
-    assert_type(sent, OrderCreated)
-    Exactly(await waiting.orders.send_checked(order, user_id="u")).same(Exactly(sent))
     processed = blocking.orders.process("o", user_id="u")
     assert_type(processed, Envelope)
     Exactly(await waiting.orders.process("o", user_id="u")).same(Exactly(processed))
@@ -65,6 +62,12 @@ async def runs(waiting: AsyncClient, blocking: Client, requests: list[OrderReque
     assert_type(blocking.bulk.process("run.db", references=["a"]), BlockingBulkRun)
 
 
+async def resubmission(waiting: AsyncClient, blocking: Client) -> None:
+    entry = blocking.bulk.resubmit("run.db", "a", reason="it never arrived")
+    assert_type(entry, JournalEntry)
+    Exactly(await waiting.bulk.resubmit("run.db", "a")).same(Exactly(entry))
+
+
 async def iterators(waiting: AsyncClient, blocking: Client) -> None:
     findings = blocking.bulk.reconcile("run.db")
     assert_type(findings, BlockingIterator[Finding])
@@ -77,7 +80,6 @@ async def iterators(waiting: AsyncClient, blocking: Client) -> None:
 def the_client_itself() -> None:
     with Client("key", gap=0) as cmr:
         assert_type(cmr, Client)
-        assert_type(cmr.pacer, Pacer)
         assert_type(cmr.close(), None)
 
 

@@ -2,73 +2,72 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from ...client import AsyncClient
+from ...orderfiles.template import template_text
+from ...preflight.plan import Plan
+from ...report.rows import ResultWriter
+from ..display import complain, say, show_results
 from ..exit_codes import EXIT_CODES, ExitCode, exit_code, plain_errors
+from ..journal_choice import choose_journal, find_journal
+from ..order_input import OrderInput, open_order_input
+from ..report_page import RunPage
+from ..run import Submission
+from ..spending import Concurrency, MaxOrders, MaxSpend, Output, Prices, Yes, ask, read_budget, require_key
+from ..summary import show_summary
 
-if TYPE_CHECKING:
-    from ...client import AsyncClient
-    from ...preflight.plan import Plan
-    from ...report.rows import ResultWriter
-    from ..order_input import Intake
-    from ..run_page import RunPage
+__all__ = ["app"]
 
-__all__ = ["MaxOrders", "MaxSpend", "Prices", "app", "ask"]
-
-app: typer.Typer = typer.Typer(help="Create orders from files.", no_args_is_help=True, rich_markup_mode=None)
+app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
 _KEY_NOTE = (
     "The API key is read from the environment variable CMR_API_KEY only: on a command line it would end up "
     "in the shell's history and in every list of processes."
 )
+_NO_JOURNAL = (
+    "note: without a journal a run that is cut short cannot go on safely. To have one: "
+    'pip install "cmr-async[journal]"; to go without: --no-journal.'
+)
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="CSV, JSON, JSONL or XLSX, plain or gzipped; - is stdin.")]
 UserId = Annotated[
     str | None,
-    typer.Option("--user-id", help="Owner of the orders that name no user, as the API returned its id."),
+    typer.Option("--user-id", help="Id of the user for orders that name none, as the API returned it."),
 ]
 Format = Annotated[
-    str | None, typer.Option("--format", help="csv, json, jsonl or xlsx, when the file's name does not tell.")
+    str | None, typer.Option("--format", help="csv, json, jsonl or xlsx, if the file's name does not say.")
 ]
 DomainsPerOrder = Annotated[
     int,
     typer.Option(
-        "--domains-per-order", min=1, help="Domains of one user that rows without reference share an order for."
+        "--domains-per-order",
+        min=1,
+        help="How many domains of one user go into one order, for rows without a reference.",
     ),
-]
-Prices = Annotated[
-    Path | None, typer.Option("--prices", help="JSON file with your prices: mailbox, warmup, domain, endings.")
-]
-MaxOrders = Annotated[
-    int | None, typer.Option("--max-orders", min=1, help="Stop before starting more orders than this.")
-]
-MaxSpend = Annotated[
-    str | None,
-    typer.Option("--max-spend", metavar="DOLLARS", help="Stop before the orders cost more than this, by estimate."),
 ]
 JournalOption = Annotated[
     str | None,
     typer.Option(
         "--journal",
-        help="Write everything down in this file (SQLite) or database (postgresql://...), so that the same command "
-        "goes on where it was killed and nothing is placed twice. Paid orders have FILE.journal.db by default.",
+        help="Record the run in this file (SQLite) or database (postgresql://...), so that the same command can go on "
+        "after an interruption and nothing is placed twice. Paid orders use FILE.journal.db by default.",
     ),
 ]
 PlanJournal = Annotated[
     str | None,
     typer.Option(
         "--journal",
-        help="Look up in this journal which orders were dealt with before; by default in FILE.journal.db if there is "
-        "one. It is not changed.",
+        help="Look up in this journal what happened to the orders before; FILE.journal.db by default, if it exists. "
+        "It is not changed.",
     ),
 ]
-NoJournal = Annotated[bool, typer.Option("--no-journal", help="Go without a journal.")]
+NoJournal = Annotated[bool, typer.Option("--no-journal", help="Use no journal.")]
 SkipInvalid = Annotated[
     bool, typer.Option("--skip-invalid", help="Leave out orders with faults instead of sending nothing.")
 ]
@@ -79,17 +78,15 @@ def submit(  # noqa: PLR0917 - typer calls it by name
     file: File,
     user_id: UserId = None,
     confirm: Annotated[
-        bool, typer.Option("--confirm", help="Spend money: orders are paid and processed at once. Else: drafts.")
+        bool, typer.Option("--confirm", help="Spend money: pay for the orders at once. Without it they are drafts.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before spending money.")] = False,
+    yes: Yes = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file and show the plan; send nothing.")] = False,
     simulator: Annotated[
         bool, typer.Option("--simulator", help="Send to a simulator inside this command: no key, no money.")
     ] = False,
-    concurrency: Annotated[int, typer.Option("--concurrency", min=1, max=256, help="Orders under way at once.")] = 8,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write a result per order to this .csv or .jsonl file.")
-    ] = None,
+    concurrency: Concurrency = 8,
+    output: Output = None,
     report: Annotated[
         Path | None, typer.Option("--report", help="Write a page about the run to this .html file when it ends.")
     ] = None,
@@ -107,46 +104,39 @@ def submit(  # noqa: PLR0917 - typer calls it by name
 ) -> None:
     """Create the orders of FILE, after checking all of it.
 
-    Without --confirm the orders are drafts, whatever the file says: they cost nothing. With one fault
-    anywhere in the file nothing is sent at all, unless --skip-invalid.
+    Without --confirm the orders are drafts, whatever the file says: they cost nothing. If there is a fault
+    anywhere in the file, nothing is sent at all, unless you say --skip-invalid.
     """
-    from ..display import complain, say  # noqa: PLC0415 - fast help
-    from ..journal_choice import choose_journal  # noqa: PLC0415
-    from ..order_input import open_intake  # noqa: PLC0415
-
-    if not (dry_run or simulator) and not os.environ.get("CMR_API_KEY"):
-        complain("cmr: no API key: set CMR_API_KEY (Partner Dashboard, Settings, Integrations) or try --simulator.")
-        raise typer.Exit(ExitCode.USAGE)
     with plain_errors(), ExitStack() as stack:
-        page = _page(report, source=file, overwrite=overwrite) if report else None
+        if not (dry_run or simulator):
+            require_key(" or try --simulator.")
+        page = RunPage(report, source=file, overwrite=overwrite) if report else None
         pays = confirm and not simulator
         location = choose_journal(file, named=journal, without=no_journal, pays=pays)
-        intake = open_intake(
+        orders = open_order_input(
             file,
             format=format,
             user_id=user_id,
-            prices=prices,
+            limits=read_budget(max_orders, max_spend, prices),
             confirm=confirm,
             domains_per_order=domains_per_order,
             skip_invalid=skip_invalid,
-            max_orders=max_orders,
-            max_spend=max_spend,
             journal=location,
         )
-        stack.enter_context(intake)
-        plan = intake.plan(keep_users=simulator)
+        stack.enter_context(orders)
+        plan = orders.plan(keep_users=simulator)
         if dry_run:
             say("Dry run: nothing was sent.")
             return
         if pays and location is None and not no_journal:
-            _without_journal()
+            complain(_NO_JOURNAL)
         if pays and plan.to_send and not yes:
             ask(plan, can_answer=file != "-")
         if location is not None and journal is None:
-            say(f"Written down in {intake.journal}: the same command goes on there (--no-journal: without).")
-        writer = stack.enter_context(_writer(output, overwrite=overwrite)) if output else None
+            say(f"Written down in {orders.journal}: the same command goes on there (--no-journal: without).")
+        writer = stack.enter_context(ResultWriter(output, overwrite=overwrite)) if output else None
         code = _send(
-            intake,
+            orders,
             plan,
             simulator=simulator,
             concurrency=concurrency,
@@ -172,84 +162,34 @@ def plan(  # noqa: PLR0917 - typer calls it by name
     prices: Prices = None,
 ) -> None:
     """Check FILE and show what it would order and cost; send nothing."""
-    from ..journal_choice import find_journal  # noqa: PLC0415
-    from ..order_input import open_intake  # noqa: PLC0415 - fast help
-
     with plain_errors():
-        intake = open_intake(
+        orders = open_order_input(
             file,
             format=format,
             user_id=user_id,
-            prices=prices,
+            limits=read_budget(max_orders, max_spend, prices),
             domains_per_order=domains_per_order,
             skip_invalid=skip_invalid,
-            max_orders=max_orders,
-            max_spend=max_spend,
             journal=find_journal(file, named=journal, without=no_journal),
             kind_matters=False,
         )
-        with intake:
-            intake.plan()
+        with orders:
+            orders.plan()
 
 
 @app.command()
 def template(
-    format: Annotated[str, typer.Option("--format", help="csv, jsonl or json.")] = "csv",  # noqa: A002
+    format: Annotated[str, typer.Option("--format", help="csv, jsonl or json.")] = "csv",  # noqa: A002 - the option's name
 ) -> None:
     """Print a small order file to start from."""
-    from ...orderfiles.template import template_text  # noqa: PLC0415 - fast help
-
     try:
         sys.stdout.write(template_text(format))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--format") from None
 
 
-def ask(plan: Plan, *, can_answer: bool, noun: str = "order", asked_by: str = "--confirm") -> None:
-    """Ask before money is spent; whoever cannot answer must have said --yes."""
-    from ..display import complain, counted, say  # noqa: PLC0415 - fast help
-
-    what = ", ".join(
-        (
-            counted(plan.to_send, noun),
-            counted(plan.domains, "domain"),
-            counted(plan.mailboxes, "mailbox", "mailboxes"),
-        )
-    )
-    if not (can_answer and sys.stdin.isatty()):
-        complain(f"cmr: {asked_by} spends money on {what}, and nobody can be asked here: add --yes. Nothing sent.")
-        raise typer.Exit(ExitCode.USAGE)
-    if plan.affordable < plan.to_send:
-        what += f", at most the first {counted(plan.affordable, noun)}"
-    if not typer.confirm(f"Spend money on {what}, about ${plan.affordable_cost:,.2f}?"):
-        say("Nothing was sent.")
-        raise typer.Exit(ExitCode.USAGE)
-
-
-def _without_journal() -> None:
-    """Say what a paid run without a journal lacks, before it is too late to have one."""
-    from ..display import complain  # noqa: PLC0415 - fast help
-
-    complain(
-        "note: without a journal a run that is cut short cannot go on safely. To have one: "
-        'pip install "cmr-async[journal]"; to go without: --no-journal.'
-    )
-
-
-def _page(report: Path, *, source: str, overwrite: bool) -> RunPage:
-    from ..run_page import RunPage  # noqa: PLC0415 - fast help
-
-    return RunPage(report, source=source, overwrite=overwrite)
-
-
-def _writer(output: Path, *, overwrite: bool) -> ResultWriter:
-    from ...report.rows import ResultWriter  # noqa: PLC0415 - fast help
-
-    return ResultWriter(output, overwrite=overwrite)
-
-
 def _send(
-    intake: Intake,
+    orders: OrderInput,
     plan: Plan,
     *,
     simulator: bool,
@@ -259,22 +199,16 @@ def _send(
     journal: str | None,
     page: RunPage | None,
 ) -> ExitCode:
-    from ..display import show_results  # noqa: PLC0415 - fast help
-    from ..submission import Submission  # noqa: PLC0415
-    from ..summary import farewell  # noqa: PLC0415
-
     async def connect(opened: AsyncExitStack) -> AsyncClient:
-        from ...client import AsyncClient  # noqa: PLC0415
-
         if not simulator:
             return await opened.enter_async_context(AsyncClient())
-        from .simulator import embedded  # noqa: PLC0415
+        from .simulator import embedded  # noqa: PLC0415 - the server of aiohttp is needed here only
 
         place = await opened.enter_async_context(embedded(plan.user_ids))
         return await opened.enter_async_context(AsyncClient(api_key=place.api_key, base_url=place.base_url))
 
     submission = Submission(
-        intake,
+        orders,
         plan,
         concurrency=concurrency,
         writer=writer,
@@ -288,15 +222,15 @@ def _send(
         written = page is not None and page.write(journal=journal)
     if submission.has_table:
         show_results(report.rows)
-    farewell(
+    show_summary(
         report,
         plan,
-        source=intake.source.name,
-        confirm=intake.confirm,
+        source=orders.source.name,
+        confirm=orders.confirm,
         simulator=simulator,
         output=output,
         page=page.path if page is not None and written else None,
-        journal=intake.journal,
+        journal=orders.journal,
     )
     return exit_code(
         report.summary,

@@ -1,4 +1,4 @@
-"""`cmr journal` and `cmr orders reconcile`, `resubmit`: look into a journal, and find out about unknown orders."""
+"""`cmr orders reconcile` and `resubmit`: find out about unknown orders, and plan again what bought nothing."""
 
 from __future__ import annotations
 
@@ -9,80 +9,36 @@ from typing import Annotated, Any
 
 import typer
 
+from ...client import AsyncClient
 from ...errors import ConfigurationError
+from ...journal.journal import Journal
+from ...journal.records import Step, Verdict
+from ..display import printable, say
 from ..exit_codes import ExitCode, plain_errors
+from ..journal_reading import Location
 
-__all__ = ["app", "reconcile", "resubmit"]
+__all__ = ["app"]
 
-app: typer.Typer = typer.Typer(help="Look into the journal of a run.", no_args_is_help=True, rich_markup_mode=None)
-
-Location = Annotated[
-    str, typer.Argument(metavar="JOURNAL", help="A journal: a path (SQLite) or a URL (postgresql://...).")
-]
+app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
 
 @app.command()
-def show(
-    journal: Location,
-    state: Annotated[
-        str | None, typer.Option("--state", help="Only orders in this state: unknown, accepted, rejected, ...")
-    ] = None,
-    step: Annotated[
-        str | None,
-        typer.Option("--step", help="Only this step: create (orders and drafts) or process (drafts that are paid)."),
-    ] = None,
-) -> None:
-    """Show the orders of JOURNAL, one a line, and how many there are in each state.
-
-    A draft that is processed has a second line for that step, which has a state of its own.
-    """
-    with plain_errors():
-        asyncio.run(_show(journal, state, step))
-
-
-async def _show(location: str, state: str | None, step_name: str | None) -> None:
-    from ...journal.journal import Journal, Step, StepState  # noqa: PLC0415 - fast help, and an extra
-    from ..display import printable, say  # noqa: PLC0415
-
-    if state is not None and state not in set(StepState):
-        raise ConfigurationError(f"{state!r} is no state; the states are {', '.join(StepState)}.")
-    if step_name is not None and step_name not in set(Step):
-        raise ConfigurationError(f"{step_name!r} is no step; the steps are {', '.join(Step)}.")
-    wanted = None if state is None else StepState(state)
-    steps = list(Step) if step_name is None else [Step(step_name)]
-    async with Journal.open(location, create=False) as journal:
-        for step in steps:
-            counts = await journal.counts(step=step)
-            if any(counts.values()):
-                found = ", ".join(f"{count:,} {name.value}" for name, count in counts.items() if count)
-                say(f"{step.value}: {found}")
-        for step in steps:
-            async for entry in journal.entries(state=wanted, step=step):
-                verdict = f" ({entry.verdict.value})" if entry.verdict else ""
-                row = (
-                    f"{entry.state.value}{verdict}",
-                    step.value,
-                    entry.key,
-                    entry.order_id or "-",
-                    entry.user_id,
-                    " ".join(entry.domains),
-                    entry.message,
-                )
-                say("\t".join(map(printable, row)))
-
-
 def reconcile(
     journal: Location,
     events: Annotated[
         Path | None, typer.Option("--events", help="Webhook events as CMR delivered them, one JSON object a line.")
     ] = None,
     settle: Annotated[
-        float, typer.Option("--settle", min=0, help="Seconds after its send before an order can be called absent.")
+        float,
+        typer.Option(
+            "--settle", min=0, help="Seconds that must have passed since an order was sent before it is called absent."
+        ),
     ] = 900.0,
 ) -> None:
-    """Look for what became of the unknown orders of JOURNAL. It only reads from the API; nothing is sent again.
+    """Find out what became of the unknown orders of JOURNAL.
 
-    Each verdict is written into the journal: confirmed, absent, or conflict.
+    This only reads from the API; nothing is sent again. Each verdict is written to the journal: placed, absent,
+    or conflict.
     """
     with plain_errors():
         undecided = asyncio.run(_reconcile(journal, _events(events), settle))
@@ -91,12 +47,8 @@ def reconcile(
 
 
 async def _reconcile(location: str, events: list[dict[str, Any]], settle: float) -> int:
-    from ...client import AsyncClient  # noqa: PLC0415
-    from ...journal.journal import Journal, Verdict  # noqa: PLC0415 - fast help, and an extra
-    from ..display import printable, say  # noqa: PLC0415
-
     absent = undecided = 0
-    async with AsyncClient() as cmr, Journal.open(location, create=False) as journal:
+    async with AsyncClient() as cmr, Journal(location, create=False) as journal:
         async for finding in cmr.bulk.reconcile(journal, settle=settle, events=events):
             verdict = finding.verdict.value if finding.verdict else "undecided"
             row = (verdict, finding.entry.step.value, finding.entry.key, finding.evidence)
@@ -113,32 +65,32 @@ async def _reconcile(location: str, events: list[dict[str, Any]], settle: float)
     return undecided
 
 
+@app.command()
 def resubmit(
     journal: Location,
     reference: Annotated[
-        list[str], typer.Option("--reference", help="Key of an order with the verdict absent, or rejected; repeatable.")
+        list[str],
+        typer.Option("--reference", help="Key of an order that was rejected, or has the verdict absent; repeatable."),
     ],
     step: Annotated[
         str, typer.Option("--step", help="create: the order or draft; process: the processing of a draft.")
     ] = "create",
 ) -> None:
-    """Plan orders again, by name, that certainly bought nothing; the next run on JOURNAL sends them.
+    """Plan named orders again that certainly bought nothing.
 
-    It sends nothing itself: run the same `cmr orders submit ... --journal` or `cmr orders process` command again.
+    This sends nothing itself: the next run on JOURNAL does. Repeat the same `cmr orders submit ... --journal` or
+    `cmr orders process` command.
     """
     with plain_errors():
-        asyncio.run(_resubmit(journal, reference, step))
+        if step not in set(Step):
+            raise ConfigurationError(f"{step!r} is no step; the steps are {', '.join(Step)}.")
+        asyncio.run(_resubmit(journal, reference, Step(step)))
 
 
-async def _resubmit(location: str, references: list[str], step: str) -> None:
-    from ...journal.journal import Journal, Step  # noqa: PLC0415 - fast help, and an extra
-    from ..display import printable, say  # noqa: PLC0415
-
-    if step not in set(Step):
-        raise ConfigurationError(f"{step!r} is no step; the steps are {', '.join(Step)}.")
-    async with Journal.open(location, create=False) as journal:
+async def _resubmit(location: str, references: list[str], step: Step) -> None:
+    async with Journal(location, create=False) as journal:
         for reference in references:
-            entry = await journal.resubmit(reference, step=Step(step))
+            entry = await journal.resubmit(reference, step=step)
             say(printable(f"{entry.key} is planned again; the next run on this journal sends it."))
 
 

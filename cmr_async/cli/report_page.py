@@ -1,0 +1,105 @@
+"""The HTML report of `cmr`: written from a journal, or from the outcomes of a run that has none."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import CMRError, ConfigurationError
+from ..journal.records import Step
+from ..models.requests import OrderOutcome
+from ..report.page import ReportPage, entry_of
+from .display import complain, printable
+
+__all__ = ["RunPage", "check_page", "read_page", "unwritable", "write_page"]
+
+
+class RunPage:
+    """The page about one run."""
+
+    def __init__(self, path: Path, *, source: str, overwrite: bool, clock: Callable[[], float] = time.time) -> None:
+        """Prepare the page, and make sure before anything is sent that it can be written.
+
+        Args:
+            path: The `.html` file.
+            source: Name of the file of orders.
+            overwrite: Replace a file that exists.
+            clock: Seconds since the epoch.
+
+        Raises:
+            ConfigurationError: The name has another ending, the file exists, or its folder cannot be written.
+        """
+        check_page(path)
+        if path.exists() and not overwrite:
+            raise unwritable(path, FileExistsError())
+        if not os.access(path.parent, os.W_OK):
+            raise ConfigurationError(f"{path} cannot be written: its folder is missing or read-only.")
+        #: The file.
+        self.path: Path = path
+        self._overwrite = overwrite
+        self._clock = clock
+        self._page = ReportPage(title=source)
+
+    def add(self, outcome: OrderOutcome) -> None:
+        """Add an outcome of a run without a journal."""
+        self._page.add(entry_of(outcome, at=self._clock()))
+
+    def write(self, *, journal: str | None) -> bool:
+        """Write the page and return whether that worked; if it did not, say why.
+
+        Args:
+            journal: Where the run's journal is; `None`: the page shows the outcomes that were added.
+        """
+        try:
+            write_page(self.path, read_page(journal) if journal else self._page, overwrite=self._overwrite)
+        except CMRError as error:
+            complain(f"cmr: the report was not written: {printable(error.message)}")
+            return False
+        return True
+
+
+def check_page(output: Path) -> None:
+    """Check the name of a page.
+
+    Raises:
+        ConfigurationError: It does not end in `.html`.
+    """
+    if output.suffix.lower() not in {".html", ".htm"}:
+        raise ConfigurationError(f"{output}: a report is an HTML page; give the file a name that ends in .html.")
+
+
+def read_page(location: str) -> ReportPage:
+    """Return the page about a journal.
+
+    Raises:
+        JournalError: There is no such journal, or it cannot be read.
+    """
+    from .journal_reading import opened_journal  # noqa: PLC0415 - needs the extra `journal`
+
+    with opened_journal(location) as journal:
+        page = ReportPage(title=journal.name)
+        for entry in journal.entries(*Step):
+            page.add(entry)
+    return page
+
+
+def write_page(output: Path, page: ReportPage, *, overwrite: bool) -> None:
+    """Write an HTML page.
+
+    Raises:
+        ConfigurationError: The file exists, or cannot be written.
+    """
+    try:
+        with output.open("w" if overwrite else "x", encoding="utf-8") as file:
+            file.write(page.html(now=time.time()))
+    except OSError as error:
+        raise unwritable(output, error) from None
+
+
+def unwritable(output: Path, error: OSError) -> ConfigurationError:
+    """Return the error to raise for a file that could not be written."""
+    if isinstance(error, FileExistsError):
+        return ConfigurationError(f"{output} exists. Choose another name, or say --overwrite.")
+    return ConfigurationError(f"{output} cannot be written: {error.strerror}")

@@ -1,0 +1,91 @@
+"""Which order is which: the key of an order, the fingerprint of its content, the differences between two orders.
+
+Keys and fingerprints are stored in journals, so their values must never change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from ..core.checked import CheckedOrder
+from ..core.wire import dump_order, unstructure_order
+from ..errors import Fault, ValidationError
+from ..models.requests import OrderRequest
+from .records import storable
+
+__all__ = ["differences", "fingerprint", "fingerprint_of", "key_of", "order_key"]
+
+_HASHED = "sha256:"
+_MISSING = object()
+
+
+def key_of(checked: CheckedOrder) -> str:
+    """Return the key of an order in a journal: its reference, or a hash of user and order if it has none.
+
+    The hash leaves `confirm` out: a draft and the confirmed order of the same things are one purchase, and the
+    journal must notice when a run asks for the second after the first.
+
+    Raises:
+        ValidationError: The reference cannot be a key.
+    """
+    reference = checked.request.reference
+    if reference is None or not reference.strip():
+        plain = unstructure_order(checked.order)
+        plain.pop("confirm", None)
+        return _HASHED + fingerprint_of(checked.request.user_id, orjson.dumps(plain, option=orjson.OPT_SORT_KEYS))
+    if reference.startswith(_HASHED):
+        fault = Fault("reference", f"must not begin with {_HASHED}, which marks keys without a reference")
+        raise ValidationError(faults=(fault,))
+    if storable(reference) != reference:
+        raise ValidationError(faults=(Fault("reference", "holds characters that no database can keep"),))
+    return reference
+
+
+def order_key(request: OrderRequest) -> str:
+    """Return the key of a request that is known to be valid and normalised; see `key_of`."""
+    return key_of(CheckedOrder(request=request, order=request.order))
+
+
+def fingerprint_of(user_id: str, body: bytes) -> str:
+    """Return the SHA-256 of a user id and an order's body, hexadecimal; equal only if the same would be sent."""
+    digest = hashlib.sha256(orjson.dumps(user_id))
+    digest.update(b"\n")
+    digest.update(body)
+    return digest.hexdigest()
+
+
+def fingerprint(request: OrderRequest) -> str:
+    """Return the fingerprint of a request that is known to be valid and normalised; see `fingerprint_of`."""
+    return fingerprint_of(request.user_id, dump_order(request.order))
+
+
+def differences(*, stored: tuple[str, str | bytes], given: tuple[str, str | bytes]) -> tuple[Fault, ...]:
+    """Return the differences between two orders, each with its place in the body.
+
+    Args:
+        stored: User id and body of the order in the journal.
+        given: User id and body of the order that came now.
+    """
+    before, now = ({"user_id": user_id, "order": orjson.loads(body)} for user_id, body in (stored, given))
+    return tuple(Fault(path.removeprefix("order."), message) for path, message in _differences(before, now, ""))
+
+
+def _differences(stored: Any, given: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(stored, dict) and isinstance(given, dict):
+        for name in dict.fromkeys([*stored, *given]):
+            inner = f"{path}.{name}".lstrip(".") if name.isidentifier() else f'{path}["{name}"]'
+            yield from _differences(stored.get(name, _MISSING), given.get(name, _MISSING), inner)
+    elif isinstance(stored, list) and isinstance(given, list):
+        for index in range(max(len(stored), len(given))):
+            before, now = (side[index] if index < len(side) else _MISSING for side in (stored, given))
+            yield from _differences(before, now, f"{path}[{index}]")
+    elif type(stored) is not type(given) or stored != given:
+        yield path, f"the journal has {_shown(stored)}, now it is {_shown(given)}"
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is _MISSING else orjson.dumps(value).decode()

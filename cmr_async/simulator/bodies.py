@@ -1,0 +1,203 @@
+"""Check the bodies of `POST /orders/json` and `POST /users`, field by field, against the pages that document them.
+
+Sources: `api/reference.md` sections 2.3 and 10.2. What they leave open is accepted; a field that they do not name
+is refused, so that a client that invents fields is caught here and not on the real server.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .records import DomainLine, MailboxLines, OrderBody, Refusal, body_hash
+
+__all__ = ["read_order", "read_profile"]
+
+_TOP_LEVEL: Mapping[str, type] = {
+    "domains": list,
+    "mailboxes": dict,
+    "billingCycle": str,
+    "confirm": bool,
+    "serviceProvider": str,
+    "microsoftOauthRoute": str,
+    "google": dict,
+    "autoRenew": bool,
+}
+_DOMAIN: Mapping[str, type] = {"domain": str, "years": int, "forwardTo": str}
+_MAILBOX: Mapping[str, type] = {
+    "username": str,
+    "firstName": str,
+    "lastName": str,
+    "profilePicture": str,
+    "onWarmup": bool,
+}
+_GOOGLE: Mapping[str, type] = {"googleOauthRoute": str, "clientId": str, "appName": str}
+_PROVIDERS = ("GOOGLE", "MICROSOFT")
+_BILLING_CYCLES = ("MONTHLY",)
+_JSON_NAMES: Mapping[type, str] = {
+    bool: "a boolean",
+    dict: "an object",
+    int: "an integer",
+    list: "an array",
+    str: "a string",
+}
+_USER_REQUIRED = (
+    "email",
+    "company",
+    "firstName",
+    "lastName",
+    "country",
+    "city",
+    "addressLineOne",
+    "languagePreference",
+    "postalCode",
+    "state",
+    "phoneCc",
+    "phone",
+)
+_USER_OPTIONAL = ("addressLineTwo", "addressLineThree")
+#: Letters and digits of any script, spaces and the listed signs.
+_USER_TEXT = re.compile(r"(?:[^\W_]|[ .,'#&()/-])*")
+
+
+def read_order(body: object) -> OrderBody:
+    """Return what the simulator needs of an order, with domain names in lower case.
+
+    Args:
+        body: The decoded JSON of the request.
+
+    Raises:
+        Refusal: The body has faults: status 400 and one message that names each by its path.
+    """
+    if not isinstance(body, dict):
+        raise Refusal("The request body must be an object")
+    faults: list[str] = []
+    _check_fields(body, _TOP_LEVEL, (), "", faults)
+    domains = _read_domains(body.get("domains"), faults)
+    mailboxes = _read_mailboxes(body.get("mailboxes"), faults)
+    _check_choice(body, "billingCycle", _BILLING_CYCLES, faults)
+    _check_choice(body, "serviceProvider", _PROVIDERS, faults)
+    if isinstance(body.get("google"), dict):
+        _check_fields(body["google"], _GOOGLE, (), "google.", faults)
+    if mailboxes:
+        _check_provider_part(body, faults)
+    if faults:
+        raise Refusal("; ".join(faults))
+    return OrderBody(
+        domains=tuple(domains),
+        mailboxes=tuple(mailboxes),
+        confirm=body.get("confirm", False),
+        service_provider=body.get("serviceProvider", "GOOGLE"),
+        auto_renew=body.get("autoRenew", False),
+        digest=body_hash(body),
+    )
+
+
+def _check_fields(
+    value: Mapping[str, Any],
+    fields: Mapping[str, type],
+    required: tuple[str, ...],
+    path: str,
+    faults: list[str],
+) -> None:
+    for name, item in value.items():
+        kind = fields.get(name)
+        if kind is None:
+            faults.append(f"{path}{name} is not a field of this endpoint")
+        # `type(...) is` because a JSON true must not pass as the integer 1.
+        elif type(item) is not kind:
+            faults.append(f"{path}{name} must be {_JSON_NAMES[kind]}")
+        elif name in required and item == "":
+            faults.append(f"{path}{name} must not be empty")
+    faults.extend(f"{path}{name} is required" for name in required if name not in value)
+
+
+def _read_domains(value: object, faults: list[str]) -> list[DomainLine]:
+    lines: list[DomainLine] = []
+    if not isinstance(value, list):
+        return lines
+    for index, item in enumerate(value):
+        path = f"domains[{index}]"
+        if not isinstance(item, dict):
+            faults.append(f"{path} must be an object")
+            continue
+        before = len(faults)
+        _check_fields(item, _DOMAIN, ("domain", "years"), f"{path}.", faults)
+        # The range of years is UNKNOWN; below one there is nothing to charge for.
+        if len(faults) == before and item["years"] < 1:
+            faults.append(f"{path}.years must be at least 1")
+        if len(faults) == before:
+            lines.append(DomainLine(domain=item["domain"].lower(), years=item["years"]))
+    return lines
+
+
+def _read_mailboxes(value: object, faults: list[str]) -> list[MailboxLines]:
+    lines: list[MailboxLines] = []
+    if not isinstance(value, dict):
+        return lines
+    for domain, items in value.items():
+        path = f"mailboxes.{domain}"
+        if not isinstance(items, list):
+            faults.append(f"{path} must be an array")
+            continue
+        before = len(faults)
+        for index, item in enumerate(items):
+            if isinstance(item, dict):
+                required = ("username", "firstName", "lastName")
+                _check_fields(item, _MAILBOX, required, f"{path}[{index}].", faults)
+            else:
+                faults.append(f"{path}[{index}] must be an object")
+        if items and len(faults) == before:
+            lines.append(
+                MailboxLines(
+                    domain=domain.lower(),
+                    usernames=tuple(item["username"] for item in items),
+                    on_warmup=sum(item.get("onWarmup", False) for item in items),
+                )
+            )
+    return lines
+
+
+def _check_choice(body: Mapping[str, Any], name: str, allowed: tuple[str, ...], faults: list[str]) -> None:
+    value = body.get(name)
+    if isinstance(value, str) and value not in allowed:
+        faults.append(f"{name} must be one of {', '.join(allowed)}")
+
+
+def _check_provider_part(body: Mapping[str, Any], faults: list[str]) -> None:
+    # The help centre's samples have neither serviceProvider nor google, so only an order that names its provider
+    # needs the provider's part.
+    provider = body.get("serviceProvider")
+    if provider == "GOOGLE" and "google" not in body:
+        faults.append("google is required for Google mailboxes")
+    if provider == "MICROSOFT" and not body.get("microsoftOauthRoute"):
+        faults.append("microsoftOauthRoute is required for Microsoft mailboxes")
+
+
+def read_profile(body: object) -> dict[str, str]:
+    """Return the fields of a new user, with HTML entities decoded.
+
+    Args:
+        body: The decoded JSON of the request.
+
+    Raises:
+        Refusal: The body has faults: status 400 and one message that names each.
+    """
+    if not isinstance(body, dict):
+        raise Refusal("The request body must be an object")
+    faults = [f"{name} is required" for name in _USER_REQUIRED if body.get(name) in (None, "")]
+    profile: dict[str, str] = {}
+    for name, value in body.items():
+        if name not in _USER_REQUIRED and name not in _USER_OPTIONAL:
+            faults.append(f"{name} is not a field of this endpoint")
+        elif not isinstance(value, str):
+            faults.append(f"{name} must be a string")
+        elif name != "email" and not _USER_TEXT.fullmatch(html.unescape(value)):
+            faults.append(f"{name} has characters that are not accepted")
+        else:
+            profile[name] = html.unescape(value)
+    if faults:
+        raise Refusal("; ".join(faults))
+    return profile

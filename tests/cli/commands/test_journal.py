@@ -1,0 +1,81 @@
+"""`cmr journal`: what it shows, and the files that it writes."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from cmr_async import DomainRegistration, Order, OrderRequest
+from cmr_async.journal.journal import Journal
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    async def make() -> None:
+        async with Journal(tmp_path / "run.db") as opened:
+            names = ("a.com", "b.com")
+            orders = (Order(domains=[DomainRegistration(domain=name)]) for name in names)
+            await opened.add(
+                OrderRequest(user_id="U1", order=order, reference=name)
+                for name, order in zip(names, orders, strict=True)
+            )
+
+    asyncio.run(make())
+    return tmp_path / "run.db"
+
+
+def test_a_journal_is_exported_row_by_row(journal: Path, tmp_path: Path, cmr: Run) -> None:
+    result = cmr("journal", "export", journal, "--output", tmp_path / "run.csv")
+    assert result.exit_code == 0, result.output
+    with (tmp_path / "run.csv").open(newline="", encoding="utf-8") as file:
+        assert [(row["key"], row["state"]) for row in csv.DictReader(file)] == [
+            ("a.com", "planned"),
+            ("b.com", "planned"),
+        ]
+
+
+def test_a_report_is_one_page(journal: Path, tmp_path: Path, cmr: Run) -> None:
+    result = cmr("journal", "report", journal, "--output", tmp_path / "run.html")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "run.html").read_text("utf-8").count("<tr data-state=") == 2
+
+
+@pytest.mark.parametrize(("command", "name"), [("export", "run.csv"), ("report", "run.html")])
+def test_a_file_that_exists_is_kept_unless_told_otherwise(
+    command: str, name: str, journal: Path, tmp_path: Path, cmr: Run
+) -> None:
+    output = tmp_path / name
+    output.write_text("kept")
+    result = cmr("journal", command, journal, "--output", output)
+    assert (result.exit_code, output.read_text()) == (2, "kept")
+    assert cmr("journal", command, journal, "--output", output, "--overwrite").exit_code == 0
+    assert output.read_text() != "kept"
+
+
+@pytest.mark.parametrize("command", ["export", "report"])
+def test_another_ending_is_refused(command: str, journal: Path, tmp_path: Path, cmr: Run) -> None:
+    result = cmr("journal", command, journal, "--output", tmp_path / "run.txt")
+    assert result.exit_code == 2
+    assert not (tmp_path / "run.txt").exists()
+
+
+def test_what_is_no_state_is_refused_with_the_states(journal: Path, cmr: Run) -> None:
+    result = cmr("journal", "show", journal, "--state", "lost")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("cmr: 'lost' is no state; the states are planned, sent, accepted, rejected, ")
+
+
+@pytest.mark.parametrize(("command", "name"), [("export", "run.csv"), ("report", "run.html")])
+def test_a_file_that_cannot_be_written_is_an_error(
+    command: str, name: str, journal: Path, tmp_path: Path, cmr: Run
+) -> None:
+    output = tmp_path / "missing" / name
+    result = cmr("journal", command, journal, "--output", output)
+    assert (result.exit_code, result.stderr) == (2, f"cmr: {output} cannot be written: No such file or directory\n")

@@ -1,0 +1,130 @@
+"""`cmr orders reconcile` and `resubmit`: verdicts on unknown orders, and what may be planned again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from cmr_async.journal.records import Verdict
+from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
+
+Cmr = Callable[..., Result]
+Start = Callable[..., Simulator]
+
+DOMAINS = ("a-one.com", "b-two.com", "c-three.com", "d-four.com")
+
+
+@pytest.fixture
+def orders(tmp_path: Path) -> Path:
+    rows = (f"{DEMO_USERS[0]},{domain.partition('.')[0]},{domain}" for domain in DOMAINS)
+    path = tmp_path / "orders.csv"
+    path.write_text("user_id,reference,domain\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_the_same_command_goes_on_and_buys_nothing_twice(
+    orders: Path, tmp_path: Path, cmr: Cmr, start_simulator: Start
+) -> None:
+    journal = tmp_path / "run.db"
+    simulator = start_simulator(rate_limit=None, time_scale=1000)
+    simulator.faults.add(FaultRule(kind="reset", after_processing=True, method="POST", skip=1))
+    simulator.faults.add(FaultRule(kind="close_unread", method="POST", skip=2))
+    submit = ("orders", "submit", orders, "--confirm", "--yes", "--journal", journal)
+    first = cmr(*submit)
+    assert first.exit_code == 3
+    assert f"cmr orders reconcile {journal}" in first.stdout
+    assert len(simulator.state.ledger) == 3
+
+    again = cmr(*submit)
+    assert again.exit_code == 3
+    assert "2 skipped" in again.stdout
+    assert len(simulator.state.ledger) == 3
+
+    shown = cmr("journal", "show", journal, "--state", "unknown")
+    assert shown.exit_code == 0
+    assert shown.stdout.splitlines()[0] == "create: 2 accepted, 2 unknown"
+    assert len(shown.stdout.splitlines()) == 3
+
+    reconciled = cmr("orders", "reconcile", journal, "--settle", "0")
+    assert reconciled.exit_code == 0
+    cells = [line.split("\t") for line in reconciled.stdout.splitlines() if "\t" in line]
+    verdicts = {key: verdict for verdict, _, key, _ in cells}
+    assert sorted(verdicts.values()) == sorted([Verdict.ABSENT, Verdict.PLACED])
+    (absent,) = (key for key, verdict in verdicts.items() if verdict == "absent")
+
+    for key in verdicts:
+        result = cmr("orders", "resubmit", journal, "--reference", key)
+        assert result.exit_code == (0 if key == absent else 2)
+    cmr(*submit)
+    assert {domain: simulator.state.purchases(domain) for domain in DOMAINS} == dict.fromkeys(DOMAINS, 1)
+    assert cmr("orders", "reconcile", journal).stdout.splitlines()[-1] == "No order is in doubt."
+
+
+@pytest.fixture
+def unknown(orders: Path, tmp_path: Path, cmr: Cmr, start_simulator: Start) -> Path:
+    """A journal with one order in doubt, which was never placed."""
+    journal = tmp_path / "run.db"
+    simulator = start_simulator(rate_limit=None)
+    simulator.faults.add(FaultRule(kind="close_unread", method="POST", path="/orders/json"))
+    cmr("orders", "submit", orders, "--confirm", "--yes", "--journal", journal, "--concurrency", "1")
+    return journal
+
+
+def test_an_order_that_stays_in_doubt_makes_exit_code_three(unknown: Path, cmr: Cmr) -> None:
+    result = cmr("orders", "reconcile", unknown)  # it was sent too recently to be called absent
+    assert result.exit_code == 3
+    assert result.stdout.startswith("undecided\tcreate\ta-one\t")
+    assert result.stdout.endswith(
+        "1 undecided: look again later, or in the Partner Dashboard. Do not send them again.\n"
+    )
+
+
+def test_events_of_webhooks_are_evidence(unknown: Path, tmp_path: Path, cmr: Cmr) -> None:
+    events = tmp_path / "events.jsonl"
+    data = {"userId": DEMO_USERS[0], "domainName": DOMAINS[0], "orderId": "ORDER-1"}
+    events.write_text("\n" + json.dumps({"event": "domain.order.failed", "eventId": "E", "data": data}) + "\n")
+    result = cmr("orders", "reconcile", unknown, "--events", events)
+    assert result.exit_code == 0
+    assert f"{Verdict.PLACED}\tcreate\ta-one\tthe webhook event domain.order.failed names it" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (b'{"event": "a"}\n[]\n', ", line 2: an event is a JSON object."),
+        (b"{", " is no JSON Lines file in UTF-8: "),
+        (b"\xff", " is no JSON Lines file in UTF-8: "),
+        (None, " cannot be read: No such file or directory."),
+    ],
+    ids=["a list", "a piece", "no text", "no file"],
+)
+def test_events_that_cannot_be_read_are_refused(
+    text: bytes | None, fault: str, unknown: Path, tmp_path: Path, cmr: Cmr
+) -> None:
+    events = tmp_path / "events.jsonl"
+    if text is not None:
+        events.write_bytes(text)
+    result = cmr("orders", "reconcile", unknown, "--events", events)
+    assert result.exit_code == 2
+    assert f"cmr: {events}{fault}" in result.stderr
+
+
+def test_only_the_two_steps_can_be_named(unknown: Path, cmr: Cmr) -> None:
+    result = cmr("orders", "resubmit", unknown, "--reference", "a-one", "--step", "paid")
+    assert (result.exit_code, result.stderr) == (2, "cmr: 'paid' is no step; the steps are create, process.\n")
+
+
+@pytest.mark.parametrize("command", [("journal", "show"), ("orders", "reconcile"), ("orders", "resubmit")])
+def test_a_journal_that_is_not_there_is_not_made(
+    command: tuple[str, str], tmp_path: Path, cmr: Cmr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CMR_API_KEY", "key")
+    extra = ["--reference", "x"] if command[1] == "resubmit" else []
+    result = cmr(*command, tmp_path / "typo.db", *extra)
+    assert result.exit_code == 2
+    assert "There is no journal" in result.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,85 @@
+"""What commands print: escaped, grouped, and safe from readers that go away."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import attrs
+import pytest
+
+from cmr_async.cli.display import Cautions, complain, counted, printable, result_line, say, show_results
+from cmr_async.orderfiles.located import InputFault
+from cmr_async.report.rows import ResultRow
+
+ROW = ResultRow(
+    row=2, reference="ref", user_id="U", domains="a.com b.com", mailboxes=3, confirm=False, state="accepted",
+    order_id="ORDER", action_id="", message="queued", attempts=1,
+)  # fmt: skip
+REJECTED = attrs.evolve(ROW, row=3, state="rejected", order_id="", reference="", message="not\x1b[2J available")
+
+
+def test_control_characters_are_escaped_and_letters_of_all_languages_are_not() -> None:
+    assert printable("a\x1b[2J\tb\u202ec Zürich 東京") == "a\\x1b[2J\\tb\\u202ec Zürich 東京"
+
+
+def test_numbers_have_their_nouns() -> None:
+    assert (counted(1, "order"), counted(2, "order"), counted(1000, "mailbox", "mailboxes")) == (
+        "1 order",
+        "2 orders",
+        "1,000 mailboxes",
+    )
+
+
+@pytest.mark.parametrize(("write", "name"), [(say, "stdout"), (complain, "stderr")])
+def test_a_line_that_nobody_reads_any_more_goes_nowhere(
+    write: object, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert callable(write)
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w") as stream:  # noqa: PTH123 - a descriptor has no path
+        monkeypatch.setattr(sys, name, stream)
+        write("lost")
+        write("lost, too")
+        assert os.path.samestat(os.fstat(writing), Path(os.devnull).stat())
+
+
+def test_cautions_of_one_kind_are_three_lines_and_a_number(capsys: pytest.CaptureFixture[str]) -> None:
+    cautions = Cautions()
+    for row in range(2, 7):
+        cautions.add(InputFault(source="a.csv", row=row, column="domain", message=f"d{row}.com looks odd"))
+    cautions.add(InputFault(source="a.csv", row=9, column="years", message="is 11"))
+    cautions.show()
+    assert capsys.readouterr().err.splitlines() == [
+        "caution: a.csv, row 2, domain: d2.com looks odd",
+        "caution: a.csv, row 3, domain: d3.com looks odd",
+        "caution: a.csv, row 4, domain: d4.com looks odd",
+        "caution: ... and 2 more like it",
+        "caution: a.csv, row 9, years: is 11",
+    ]
+
+
+def test_cautions_of_very_many_kinds_take_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    cautions = Cautions()
+    for number in range(1000):
+        cautions.add(InputFault(source="a.csv", row=2, column="domain", message="odd" * number))
+    cautions.show()
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 100 + 3 + 1
+    assert lines[-1] == "caution: ... and 897 more like it"
+
+
+def test_a_result_in_a_pipe_is_cells_with_tabs_between_them() -> None:
+    assert result_line(ROW) == "accepted\tORDER\tU\ta.com b.com\t3\tref"
+    assert result_line(REJECTED) == "rejected\t-\tU\ta.com b.com\t3\t-\tnot\\x1b[2J available"
+
+
+def test_results_on_a_terminal_are_a_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    show_results([ROW, REJECTED])
+    heading, accepted, rejected = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert heading == ["row", "state", "order", "id", "domains", "mailboxes", "note"]
+    assert accepted == ["2", "accepted", "ORDER", "a.com", "b.com", "3"]
+    assert rejected == ["3", "rejected", "a.com", "b.com", "3", "not\\x1b[2J", "available"]

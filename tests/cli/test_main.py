@@ -1,0 +1,100 @@
+"""The entry point: `cmr` and `python -m cmr_async`, on a terminal, in a broken pipe, without its extra."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.abc import MetaPathFinder
+from pathlib import Path
+
+import pytest
+
+from cmr_async.cli import main
+from cmr_async.simulator import DEMO_USERS, Simulator
+from tests.cli.terminal import COMMAND, on_terminal
+
+Start = Callable[..., Simulator]
+
+
+def test_on_a_terminal_money_is_spent_only_after_a_yes(start_simulator: Start, tmp_path: Path) -> None:
+    simulator = start_simulator()
+    path = tmp_path / "one.csv"
+    path.write_text(f"user_id,domain\n{DEMO_USERS[0]},one.com\n")
+    with on_terminal("orders", "submit", path, "--confirm") as terminal:
+        terminal.read_until("[y/N]")
+        terminal.type("n\n")
+        assert terminal.end() == 2
+    assert "Spend money on 1 order, 1 domain, 0 mailboxes, about $15.88?" in terminal.text
+    assert "Nothing was sent." in terminal.text
+    assert not simulator.state.orders
+
+    with on_terminal("orders", "submit", path, "--confirm") as terminal:
+        terminal.read_until("[y/N]")
+        terminal.type("y\n")
+        assert terminal.end() == 0
+    (order,) = simulator.state.orders.values()
+    assert order.purchase is not None
+    assert order.order_id in terminal.text  # the table
+    assert "1/1" in terminal.text  # the bar
+    assert "1 paid order accepted of 1 order." in terminal.text
+
+
+def test_a_reader_that_goes_away_does_not_end_a_run(start_simulator: Start, tmp_path: Path) -> None:
+    simulator = start_simulator()
+    path = tmp_path / "orders.csv"
+    path.write_text("user_id,domain\n" + "".join(f"{DEMO_USERS[0]},domain-{n}.com\n" for n in range(4)))
+    process = subprocess.Popen(
+        [*COMMAND, "orders", "submit", str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.wait(60) == 0
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert len(simulator.state.orders) == 4
+
+
+def test_python_m_is_the_same_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["cmr", "orders", "template"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("cmr_async", run_name="__main__")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("user_id,reference,domain,years,forward_to,username,")
+
+
+def test_importing_the_module_of_the_command_runs_nothing() -> None:
+    assert runpy.run_module("cmr_async.__main__", run_name="cmr_async.__main__")["run"] is main.run
+
+
+@pytest.mark.parametrize("missing", ["typer", "rich"])
+def test_without_the_extra_a_line_says_what_to_install(
+    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without_the_command_tree(monkeypatch, missing)
+    with pytest.raises(SystemExit) as ended:
+        main.run()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == 'cmr needs its extra: pip install "cmr-async[cli]"\n'
+
+
+def test_a_module_that_is_missing_for_another_reason_is_not_blamed_on_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    without_the_command_tree(monkeypatch, "attrs")
+    with pytest.raises(ModuleNotFoundError, match="attrs"):
+        main.run()
+
+
+def without_the_command_tree(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    """Make the next import of the command tree fail for the module that is missing."""
+
+    class Finder(MetaPathFinder):
+        def find_spec(self, fullname: str, *_: object, **__: object) -> None:
+            if fullname == "cmr_async.cli.app":
+                raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+
+    monkeypatch.delitem(sys.modules, "cmr_async.cli.app", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])

@@ -1,0 +1,196 @@
+"""`cmr orders plan` and `submit` beside a journal that has dealt with some of the file's orders before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from cmr_async import DomainRegistration, Order, OrderRequest
+from cmr_async.cli import run
+from cmr_async.journal.journal import Journal, StepState
+from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
+
+Cmr = Callable[..., Result]
+Start = Callable[..., Simulator]
+
+
+@pytest.fixture
+def orders(tmp_path: Path) -> Path:
+    path = tmp_path / "orders.csv"
+    rows = [f"{DEMO_USERS[0]},ref-{n},domain-{n}.com,home.com\n" for n in (1, 2, 3)]
+    path.write_text("user_id,reference,domain,forward_to\n" + "".join(rows))
+    return path
+
+
+def state_of(journal: Path, key: str) -> StepState:
+    async def look() -> StepState:
+        async with Journal(journal, create=False) as opened:
+            entry = await opened.get(key)
+            assert entry is not None
+            return entry.state
+
+    return asyncio.run(look())
+
+
+def journal_line(result: Result) -> str:
+    (line,) = (line for line in result.stdout.splitlines() if line.startswith("  journal "))
+    return line.split(None, 1)[1]
+
+
+def test_a_plan_shows_what_was_dealt_with_before(
+    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
+) -> None:
+    journal = tmp_path / "run.db"
+    assert journal_line(cmr("orders", "plan", orders, "--journal", journal)) == f"{journal}: 3 orders to send"
+    assert not journal.exists()
+
+    simulator = start_simulator(rate_limit=None)
+    simulator.faults.add(FaultRule(kind="reset", after_processing=True, path="/orders/json", skip=1))
+    simulator.faults.add(FaultRule(kind="status", status=422, path="/orders/json", skip=2))
+    cmr("orders", "submit", orders, "--confirm", "--yes", "--journal", journal, "--concurrency", "1")
+    with orders.open("a") as file:
+        file.write(f"{DEMO_USERS[0]},ref-4,domain-4.com,home.com\n")
+    result = cmr("orders", "plan", orders, "--journal", journal)
+    assert result.exit_code == 0
+    assert journal_line(result) == (f"{journal}: 1 order to send; dealt with before: 1 accepted, 1 unknown, 1 rejected")
+    assert "domains    1 to register" in result.stdout
+    assert "cost       about $15.88 when paid" in result.stdout
+
+
+def test_limits_count_only_what_would_be_sent(cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path) -> None:
+    simulator = start_simulator(rate_limit=None)
+    journal = ("--journal", tmp_path / "run.db")
+    limited = ("orders", "submit", orders, "--confirm", "--yes", *journal, "--max-orders", "2")
+    assert "limit      stops after 2 orders" in cmr(*limited).stdout
+    again = cmr(*limited)
+    assert again.exit_code == 0
+    assert "limit " not in again.stdout
+    assert "1 paid order accepted of 3 orders." in again.stdout
+    assert len(simulator.state.ledger) == 3
+
+
+def test_nobody_is_asked_when_nothing_is_left_to_send(
+    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
+) -> None:
+    simulator = start_simulator(rate_limit=None)
+    submit = ("orders", "submit", orders, "--confirm", "--journal", tmp_path / "run.db")
+    assert cmr(*submit).exit_code == 2  # nobody can be asked here
+    assert cmr(*submit, "--yes").exit_code == 0
+    again = cmr(*submit)
+    assert again.exit_code == 0
+    assert "3 skipped" in again.stdout
+    assert len(simulator.state.ledger) == 3
+
+
+def test_changed_orders_are_all_shown_before_anything_is_sent(
+    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
+) -> None:
+    simulator = start_simulator(rate_limit=None)
+    journal = tmp_path / "run.db"
+    submit = ("orders", "submit", orders, "--confirm", "--yes", "--journal", journal)
+    cmr(*submit)
+    text = orders.read_text().replace("domain-1.com,home", "domain-1.com,away").replace("domain-3.com", "other-3.com")
+    orders.write_text(text + f"{DEMO_USERS[0]},ref-4,domain-4.com,home.com\n")
+
+    refused = cmr(*submit)
+    assert refused.exit_code == 2
+    assert refused.stderr.splitlines() == [
+        f'{orders}, row 2, forward_to: the journal has "home.com", now it is "away.com" (ref-1, accepted there)',
+        f'{orders}, row 4, domain: the journal has "domain-3.com", now it is "other-3.com" (ref-3, accepted there)',
+        f"cmr: 2 faults in {orders}; nothing was sent.",
+        (
+            f"2 orders changed since the journal {journal} was written. Put back what was there, or leave such "
+            "orders out with --skip-invalid. A new reference makes a changed order a new purchase."
+        ),
+    ]
+    assert len(simulator.state.ledger) == 3
+
+    rest = cmr(*submit, "--skip-invalid")
+    assert rest.exit_code == 1
+    assert "1 paid order accepted of 2 orders." in rest.stdout
+    assert "2 left out because of faults." in rest.stdout
+    assert len(simulator.state.ledger) == 4
+    assert simulator.state.purchases("other-3.com") == 0
+    assert state_of(journal, "ref-4") is StepState.ACCEPTED
+
+
+def test_a_domain_is_not_bought_again_under_another_reference(
+    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
+) -> None:
+    simulator = start_simulator(rate_limit=None)
+    submit = ("orders", "submit", orders, "--confirm", "--yes", "--journal", tmp_path / "run.db")
+    cmr(*submit)
+    orders.write_text(orders.read_text().replace("ref-2", "renamed"))
+    refused = cmr(*submit)
+    assert refused.exit_code == 2
+    assert f"{orders}, row 3, domain: domain-2.com is ordered by ref-2 (accepted) in the journal" in refused.stderr
+    assert len(simulator.state.ledger) == 3
+
+
+def test_drafts_are_not_ordered_again_as_paid_orders(
+    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
+) -> None:
+    simulator = start_simulator(rate_limit=None)
+    journal = ("--journal", tmp_path / "run.db")
+    assert cmr("orders", "submit", orders, *journal).exit_code == 0
+    refused = cmr("orders", "submit", orders, *journal, "--confirm", "--yes")
+    assert refused.exit_code == 2
+    assert refused.stderr.count("the journal has a draft, now it is to be paid") == 3
+    assert len(simulator.state.orders) == 3
+
+
+def between_plan_and_run(monkeypatch: pytest.MonkeyPatch, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    made = run.Submission.__init__
+
+    def work_first(*arguments: Any, **options: Any) -> None:
+        asyncio.run(work())
+        made(*arguments, **options)
+
+    monkeypatch.setattr(run.Submission, "__init__", work_first)
+
+
+def test_more_is_never_sent_than_the_plan_showed(
+    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between plan and run somebody plans a refused order again; nobody has said yes to that one."""
+    simulator = start_simulator(rate_limit=None)
+    journal = tmp_path / "run.db"
+    simulator.faults.add(FaultRule(kind="status", status=422, path="/orders/json", times=None))
+    submit = ("orders", "submit", orders, "--confirm", "--journal", journal)
+    cmr(*submit, "--yes")
+    simulator.faults.clear()
+
+    async def plan_again() -> None:
+        async with Journal(journal) as opened:
+            await opened.resubmit("ref-2")
+
+    between_plan_and_run(monkeypatch, plan_again)
+    result = cmr(*submit)
+    assert "more orders are to be sent than the plan showed" in result.stdout
+    assert result.exit_code == 1
+    assert not simulator.state.orders
+
+
+def test_an_order_that_contradicts_the_journal_only_now_ends_the_run_and_says_why(
+    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator = start_simulator(rate_limit=None)
+    journal = tmp_path / "run.db"
+    submit = ("orders", "submit", orders, "--confirm", "--yes", "--journal", journal)
+    cmr(*submit, "--max-orders", "1")
+
+    async def plan_another() -> None:
+        order = Order(domains=[DomainRegistration(domain="domain-3.com", forward_to="away.com")], confirm=True)
+        async with Journal(journal) as opened:
+            await opened.add([OrderRequest(user_id=DEMO_USERS[0], reference="ref-3", order=order)])
+
+    between_plan_and_run(monkeypatch, plan_another)
+    result = cmr(*submit)
+    assert result.exit_code == 1
+    assert f"this had no fault when the file was checked: {orders}, row 4, forward_to: the journal has" in result.stdout
+    assert len(simulator.state.ledger) == 2

@@ -1,0 +1,149 @@
+"""Connections and transactions: what fails, what is repeated, what outlives its caller."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import NoReturn
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from cmr_async.errors import JournalError
+from cmr_async.journal.database import Database
+from cmr_async.journal.journal import Journal
+from cmr_async.journal.records import StepState
+from cmr_async.journal.statements import Transaction
+from tests.journal.arrange import Clock, psycopg_url, some_requests
+
+
+async def test_groups_that_cross_each_other_end_without_harm(postgresql_location: str) -> None:
+    """Two handles free and claim the same rows in opposite order, again and again."""
+    keys = [f"R{n}" for n in range(30)]
+    async with Journal(postgresql_location) as one, Journal(postgresql_location) as two:
+        await one.add(some_requests(30))
+
+        async def work(journal: Journal, key: str) -> int:
+            sends = 0
+            while sends < 3 and (claim := await journal.claim(key)):
+                sends += 1
+                await journal.record(claim, StepState.NOT_SENT)
+            return sends
+
+        done = await asyncio.gather(*(work(one, key) for key in keys), *(work(two, key) for key in reversed(keys)))
+        counts = await one.counts()
+        sent = [event.change for key in keys for event in await one.history(key)].count("sent")
+    assert counts[StepState.NOT_SENT] == 30
+    assert sent == sum(done)
+
+
+async def test_a_lost_connection_is_said_and_replaced(postgresql_location: str) -> None:
+    async with Journal(postgresql_location) as journal:
+        await journal.add(some_requests(2))
+        with psycopg.connect(psycopg_url(postgresql_location), autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                "AND backend_type = 'client backend'"
+            )
+        with pytest.raises(JournalError, match="cannot be used"):
+            await journal.claim("R0")
+        assert await journal.claim("R1") is not None
+        entry = await journal.get("R0")
+    assert entry is not None
+    assert entry.state is StepState.PLANNED
+
+
+async def test_a_closed_journal_says_so(tmp_path: Path) -> None:
+    async with Journal(tmp_path / "run.db") as journal:
+        pass
+    await journal.close()
+    with pytest.raises(JournalError, match="is not open"):
+        await journal.claim("A")
+    with pytest.raises(JournalError, match="is not open"):
+        await journal.counts()
+
+
+def a_database(path: Path) -> Database:
+    return Database(path, run_id="run", clock=Clock(), create=True)
+
+
+@pytest.mark.parametrize("refusals", [0, 1, 4])
+async def test_a_transaction_that_stood_in_anothers_way_is_run_again(journal: Journal, refusals: int) -> None:
+    errors = iter([psycopg.errors.SerializationFailure(), psycopg.errors.DeadlockDetected()] * 2)
+    tries = 0
+
+    def work(transaction: Transaction) -> str:
+        nonlocal tries
+        tries += 1
+        if tries <= refusals:
+            raise sa.exc.OperationalError("UPDATE", {}, next(errors))
+        return transaction.journal
+
+    assert await journal._database.write(work) == journal.name
+    assert tries == refusals + 1
+
+
+@pytest.mark.parametrize(
+    ("error", "tries"), [(psycopg.errors.DeadlockDetected("again"), 5), (psycopg.errors.DiskFull("disk is full"), 1)]
+)
+async def test_what_fails_for_good_is_raised(journal: Journal, error: psycopg.Error, tries: int) -> None:
+    seen: list[Transaction] = []
+
+    def work(transaction: Transaction) -> NoReturn:
+        seen.append(transaction)
+        raise sa.exc.OperationalError("UPDATE", {}, error)
+
+    with pytest.raises(JournalError, match=str(error)):
+        await journal._database.write(work)
+    assert len(seen) == tries
+    assert (await journal.counts())[StepState.PLANNED] == 0
+
+
+async def test_a_transaction_that_fails_leaves_nothing(journal: Journal) -> None:
+    def work(transaction: Transaction) -> NoReturn:
+        transaction.append_events([transaction.event("A", "create", "sent", reason="")])
+        raise LookupError("in the middle")
+
+    with pytest.raises(LookupError, match="in the middle"):
+        await journal._database.write(work)
+    assert await journal.history("A") == []
+
+
+async def test_a_transaction_is_finished_although_its_caller_is_cancelled(journal: Journal) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def work(transaction: Transaction) -> None:
+        begun.set()
+        go.wait()
+        transaction.append_events([transaction.event("A", "create", "sent", reason="")])
+
+    caller = asyncio.create_task(journal._database.write(work))
+    await asyncio.to_thread(begun.wait)
+    caller.cancel()
+    await asyncio.wait([caller])
+    go.set()
+    await journal._database.finish()
+    assert caller.cancelled()
+    assert [event.change for event in await journal.history("A")] == ["sent"]
+
+
+async def test_a_database_that_cannot_be_opened_leaves_nothing_open(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("no database " * 100)
+    database = a_database(path)
+    with pytest.raises(JournalError, match="holds something else"):
+        await database.start()
+    assert (database.is_open, database._engine) == (False, None)
+    await database.let_go()  # once more does no harm
+
+
+async def test_a_database_is_open_between_start_and_the_end(tmp_path: Path) -> None:
+    database = a_database(tmp_path / "run.db")
+    assert (database.is_open, database.dialect, database.name) == (False, "sqlite", str(tmp_path / "run.db"))
+    await database.start()
+    assert database.is_open
+    await database.let_go()
+    with pytest.raises(JournalError, match="is not open"):
+        await database.write(lambda _: None)

@@ -1,0 +1,190 @@
+"""Where a journal may be, what its file is like, and what errors of the database say."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import sqlalchemy as sa
+
+from cmr_async.errors import ConfigurationError, JournalError
+from cmr_async.journal import engine as engines
+from cmr_async.journal.engine import journal_errors, journal_url, keep_readers_free, make_engine, reading_engine
+from cmr_async.journal.journal import Journal
+from tests.journal.arrange import PLANNED, a_request, claimed
+
+
+def modes_of(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+
+
+async def test_a_journal_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    async with Journal(tmp_path / "run.db") as journal:
+        await journal.add([a_request()])
+        modes = modes_of(tmp_path)
+    assert modes == {"run.db": 0o600, "run.db-wal": 0o600, "run.db-shm": 0o600}
+
+
+async def test_every_commit_of_a_sqlite_journal_is_on_disk(tmp_path: Path) -> None:
+    async with Journal(tmp_path / "run.db") as journal:
+        writer = journal._database._writer
+        assert writer is not None
+        values = [writer.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
+        writer.rollback()
+    assert values == ["wal", 2]
+
+
+async def test_a_server_that_answers_before_the_commit_is_on_disk_is_told_not_to(postgresql_location: str) -> None:
+    url = sa.make_url(postgresql_location)
+    options = f"{url.query['options']} -c synchronous_commit=off"
+    async with Journal(url.update_query_dict({"options": options}).render_as_string()) as journal:
+        writer = journal._database._writer
+        assert writer is not None
+        assert writer.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+        writer.rollback()
+
+
+async def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text("user_id,domain\n" * 100)
+    with pytest.raises(JournalError, match="holds something else"):
+        await Journal(path).start()
+    assert path.read_text() == "user_id,domain\n" * 100
+
+
+async def test_a_folder_is_no_journal(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="it is a folder"):
+        await Journal(tmp_path).start()
+    with pytest.raises(JournalError, match="cannot be made: No such file or directory"):
+        await Journal(tmp_path / "no" / "run.db").start()
+
+
+async def test_a_journal_is_not_made_when_it_should_be_there(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="There is no journal"):
+        await Journal(tmp_path / "typo.db", create=False).start()
+    assert modes_of(tmp_path) == {}
+
+
+async def test_a_full_disk_is_said_before_anything_is_sent(tmp_path: Path) -> None:
+    async with Journal(tmp_path / "run.db") as journal:
+        await journal.add([a_request("A")])
+        writer = journal._database._writer
+        assert writer is not None
+        pages = writer.exec_driver_sql("PRAGMA page_count").scalar()
+        writer.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        writer.rollback()
+        many = [a_request(f"R{n}", domain=f"d{n}.com") for n in range(500)]
+        with pytest.raises(JournalError, match="the disk is full"):
+            await journal.add(many)
+        await claimed(journal)
+        assert (await journal.counts())[PLANNED] == 0
+
+
+@pytest.mark.parametrize("location", ["", ":memory:", "sqlite://", "mysql://host/db", "://", "postgresql://h:port/x"])
+def test_what_is_no_place_for_a_journal_is_refused(location: str) -> None:
+    with pytest.raises(ConfigurationError):
+        Journal(location)
+
+
+def test_a_password_is_in_no_message() -> None:
+    assert Journal("postgresql://ada:secret@host/db").name == "postgresql+psycopg://ada:***@host/db"
+
+
+async def test_a_server_that_is_not_there_is_said_without_the_password() -> None:
+    with pytest.raises(JournalError) as caught:
+        await Journal("postgresql://ada:secret@127.0.0.1:1/db?connect_timeout=2").start()
+    assert "postgresql+psycopg://ada:***@127.0.0.1:1/db" in caught.value.message
+    assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("location", "url"),
+    [
+        ("run.db", "sqlite:///run.db"),
+        (Path("folder/run.db"), "sqlite:///folder/run.db"),
+        ("sqlite:///run.db", "sqlite:///run.db"),
+        ("sqlite+aiosqlite:///run.db", "sqlite:///run.db"),
+        ("postgres://host/db", "postgresql+psycopg://host/db"),
+        ("postgresql+asyncpg://host/db", "postgresql+psycopg://host/db"),
+    ],
+)
+def test_a_path_is_sqlite_and_a_url_says_which(location: str | Path, url: str) -> None:
+    assert journal_url(location).render_as_string() == url
+
+
+def test_a_missing_driver_is_named_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_driver(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("No module named 'psycopg'", name="psycopg")
+
+    monkeypatch.setattr(sa, "create_engine", no_driver)
+    url = journal_url("postgresql://host/db")
+    with pytest.raises(ConfigurationError, match=r'needs psycopg: pip install "cmr-async\[postgres\]"'):
+        make_engine(url, name="db", create=True)
+    with pytest.raises(ConfigurationError, match=r'needs psycopg: pip install "cmr-async\[postgres\]"'):
+        reading_engine(url)
+
+
+def test_a_file_is_made_also_where_folders_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("O_CREAT", "O_EXCL", "O_RDWR", "open", "close", "fspath")
+    monkeypatch.setattr(engines, "os", SimpleNamespace(**{name: getattr(os, name) for name in names}))
+    make_engine(journal_url(tmp_path / "run.db"), name="run.db", create=True).dispose()
+    assert modes_of(tmp_path) == {"run.db": 0o600}
+
+
+def test_what_is_not_there_is_not_read(tmp_path: Path) -> None:
+    assert reading_engine(journal_url(tmp_path / "run.db")) is None
+    assert modes_of(tmp_path) == {}
+
+
+async def test_a_reading_engine_cannot_write(location: str) -> None:
+    async with Journal(location) as journal:
+        await journal.add([a_request()])
+        engine = reading_engine(journal_url(location))
+        assert engine is not None
+        with engine.connect() as connection:
+            assert connection.scalar(sa.text("SELECT count(*) FROM cmr_orders")) == 1
+            with pytest.raises(sa.exc.DBAPIError, match=r"readonly|read-only"):
+                connection.execute(sa.text("DELETE FROM cmr_steps"))
+        engine.dispose()
+
+
+def test_a_file_that_somebody_holds_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(engines, "time", SimpleNamespace(sleep=waits.append))
+    path = tmp_path / "run.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("CREATE TABLE t (x)")
+        holder.execute("BEGIN EXCLUSIVE")
+        engine = sa.create_engine(journal_url(path), connect_args={"timeout": 0})
+        with engine.connect() as connection:
+            keep_readers_free(connection)
+            holder.execute("ROLLBACK")
+            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"
+        engine.dispose()
+    assert len(waits) == 100
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (sqlite3.DatabaseError("database disk image is malformed"), "is damaged. Keep the file"),
+        (sqlite3.OperationalError("attempt to write a readonly database"), "the file or its folder is read-only"),
+        (sqlite3.OperationalError("unable to open database file"), "Check that its folder exists and is writable"),
+        (sqlite3.OperationalError("database is locked"), "is in use by another process that is writing"),
+        (OSError("the cable is out\nand more"), "cannot be used: the cable is out"),
+        (OSError(), "cannot be used: no reason was given"),
+        (sa.exc.DBAPIError("SELECT 1", {}, Exception("database or disk is full")), "the disk is full"),
+        (sa.exc.ArgumentError("no such option"), "cannot be used: no such option"),
+    ],
+)
+def test_what_the_database_raises_says_what_to_do(error: Exception, words: str) -> None:
+    with pytest.raises(JournalError) as caught, journal_errors("run.db"):
+        raise error
+    assert caught.value.message.startswith("The journal run.db ")
+    assert words in caught.value.message
+    assert "\n" not in caught.value.message
+    assert caught.value.__cause__ is error

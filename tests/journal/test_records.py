@@ -1,0 +1,133 @@
+"""Entries, and the rules of what may follow what."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from cmr_async.core.checked import check_request
+from cmr_async.errors import ValidationError
+from cmr_async.journal.identity import fingerprint
+from cmr_async.journal.journal import Journal
+from cmr_async.journal.records import JOURNAL_COLUMNS, JournalEntry, Step, StepState, Verdict, may_follow, storable
+from tests.journal.arrange import (
+    ACCEPTED,
+    NOT_SENT,
+    PLANNED,
+    REJECTED,
+    SENT,
+    UNKNOWN,
+    a_request,
+    claimed,
+    run_python,
+    stored,
+)
+
+ABSENT, PLACED, CONFLICT = Verdict.ABSENT, Verdict.PLACED, Verdict.CONFLICT
+
+
+def an_entry(body: str = '{"confirm":false}') -> JournalEntry:
+    return JournalEntry(
+        key="A",
+        step=Step.CREATE,
+        position=0,
+        user_id="U1",
+        reference="A",
+        body=body,
+        fingerprint="f",
+        confirm=False,
+        state=PLANNED,
+        planned_at=0.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "states"),
+    [
+        (ACCEPTED, {PLANNED, SENT, UNKNOWN, NOT_SENT}),
+        (REJECTED, {SENT, UNKNOWN}),
+        (UNKNOWN, {SENT, NOT_SENT}),
+        (NOT_SENT, {SENT}),
+        (PLANNED, set()),
+        (SENT, set()),
+    ],
+)
+def test_what_the_owner_reports_follows_only_what_it_does_not_contradict(
+    outcome: StepState, states: set[StepState]
+) -> None:
+    found = {state for state in StepState if may_follow(outcome, state=state, recovered=False, verdict=None)}
+    assert found == states
+
+
+@pytest.mark.parametrize(
+    ("outcome", "verdicts"),
+    [
+        (ACCEPTED, {None, ABSENT, PLACED, CONFLICT}),
+        (REJECTED, {None, ABSENT, PLACED, CONFLICT}),
+        (UNKNOWN, {None, ABSENT, PLACED, CONFLICT}),
+        (NOT_SENT, {None, ABSENT}),
+    ],
+)
+def test_an_owner_that_was_taken_for_dead_may_still_speak(outcome: StepState, verdicts: set[Verdict | None]) -> None:
+    found = {
+        verdict for verdict in (None, *Verdict) if may_follow(outcome, state=UNKNOWN, recovered=True, verdict=verdict)
+    }
+    assert found == verdicts
+
+
+def test_an_entry_has_its_order_its_request_and_its_domains() -> None:
+    request = a_request()
+    entry = an_entry(check_request(request).body.decode())
+    assert (entry.order, entry.request, entry.domains) == (request.order, request, ("example.com",))
+
+
+def test_a_body_that_somebody_edited_is_no_order() -> None:
+    with pytest.raises(ValidationError, match="the API has no field colour here"):
+        _ = an_entry('{"confirm":false,"colour":"red"}').order
+
+
+def test_a_row_says_the_verdict_and_leaves_out_what_is_not_known() -> None:
+    row = attrs.evolve(an_entry(), state=UNKNOWN, verdict=PLACED).plain()
+    assert (row["verdict"], row["domains"], row["mailboxes"], row["sent_at"]) == ("placed", "", 0, None)
+
+
+def test_text_that_no_database_takes_is_replaced() -> None:
+    assert storable("a\0b\ud800c") == "a\N{REPLACEMENT CHARACTER}b?c"
+
+
+def test_records_need_no_database_library() -> None:
+    code = "import sys, cmr_async.journal.identity, cmr_async.journal.records; print('sqlalchemy' in sys.modules)"
+    assert run_python(code) == "False\n"
+
+
+async def test_an_entry_is_exported_as_one_flat_row(journal: Journal) -> None:
+    await journal.add([a_request()])
+    await journal.record(await claimed(journal), ACCEPTED, order_id="O1", status=201, message="ok", attempts=1)
+    row = (await stored(journal)).plain()
+    assert tuple(row) == JOURNAL_COLUMNS
+    assert row == {
+        "key": "A",
+        "step": "create",
+        "state": "accepted",
+        "verdict": None,
+        "reference": "A",
+        "position": 0,
+        "user_id": "U1",
+        "domains": "example.com",
+        "mailboxes": 1,
+        "confirm": False,
+        "order_id": "O1",
+        "action_id": None,
+        "status": 201,
+        "attempts": 1,
+        "message": "ok",
+        "evidence": "",
+        "body_excerpt": "",
+        "recovered": False,
+        "planned_at": "2027-01-15T08:00:00.000+00:00",
+        "sent_at": "2027-01-15T08:00:00.000+00:00",
+        "ended_at": "2027-01-15T08:00:00.000+00:00",
+        "verdict_at": None,
+        "fingerprint": fingerprint(a_request()),
+    }
+    assert {type(value) for value in row.values()} <= {str, int, bool, type(None)}

@@ -1,0 +1,243 @@
+"""The changes of a journal: claims, outcomes, verdicts, resubmission, the processing of drafts."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from cmr_async.errors import JournalConflictError, JournalError
+from cmr_async.journal.journal import Journal
+from cmr_async.journal.records import Step, StepState, Verdict
+from tests.journal.arrange import (
+    ACCEPTED,
+    NOT_SENT,
+    PLANNED,
+    REJECTED,
+    SENT,
+    UNKNOWN,
+    Clock,
+    a_request,
+    an_unknown,
+    changes,
+    claimed,
+    some_requests,
+    stored,
+)
+
+
+async def test_a_step_is_claimed_once(journal: Journal, clock: Clock) -> None:
+    await journal.add([a_request()])
+    clock.now += 5
+    claim = await claimed(journal)
+    entry = await stored(journal)
+    assert (entry.state, entry.token, entry.run_id, entry.sent_at) == (SENT, claim.token, journal.run_id, clock.now)
+    assert await journal.claim("A") is None
+
+
+async def test_what_is_not_planned_cannot_be_claimed(journal: Journal) -> None:
+    assert await journal.claim("nobody") is None
+    await journal.add([a_request()])
+    assert await journal.claim("A", step=Step.PROCESS) is None
+
+
+async def test_an_outcome_is_written_down_whole(journal: Journal, clock: Clock) -> None:
+    await journal.add([a_request()])
+    claim = await claimed(journal)
+    clock.now += 2
+    assert await journal.record(
+        claim,
+        UNKNOWN,
+        order_id="O1",
+        action_id="ACT_1",
+        status=502,
+        message="bad\0gateway",
+        body_excerpt="<html>",
+        attempts=2,
+    )
+    entry = await stored(journal)
+    assert (entry.state, entry.recovered, entry.order_id, entry.action_id) == (UNKNOWN, False, "O1", "ACT_1")
+    assert (entry.status, entry.message, entry.body_excerpt) == (502, "bad\N{REPLACEMENT CHARACTER}gateway", "<html>")
+    assert (entry.attempts, entry.ended_at) == (2, clock.now)
+    history = await journal.history("A")
+    assert [(event.change, event.token, event.order_id) for event in history] == [
+        ("sent", claim.token, None),
+        ("unknown", claim.token, "O1"),
+    ]
+
+
+@pytest.mark.parametrize("state", [ACCEPTED, REJECTED, UNKNOWN])
+async def test_what_was_sent_cannot_be_claimed_again(journal: Journal, state: StepState) -> None:
+    await journal.add([a_request()])
+    assert await journal.record(await claimed(journal), state)
+    assert await journal.claim("A") is None
+
+
+async def test_what_was_not_sent_may_be_claimed_again(journal: Journal) -> None:
+    await journal.add([a_request()])
+    first = await claimed(journal)
+    await journal.record(first, NOT_SENT, attempts=3)
+    second = await claimed(journal)
+    assert second.token != first.token
+    await journal.record(second, ACCEPTED, attempts=1)
+    assert (await stored(journal)).attempts == 4
+    assert not await journal.record(first, REJECTED, message="slow")
+    assert await changes(journal) == ["sent", "not_sent", "sent", "accepted", "late:rejected"]
+
+
+async def test_a_repeated_outcome_changes_nothing(journal: Journal) -> None:
+    await journal.add([a_request()])
+    claim = await claimed(journal)
+    assert await journal.record(claim, ACCEPTED, order_id="O1", attempts=1)
+    assert await journal.record(claim, ACCEPTED, order_id="O1", attempts=1)
+    assert (await stored(journal)).attempts == 1
+    assert await changes(journal) == ["sent", "accepted"]
+
+
+async def test_the_owner_may_learn_more_about_its_own_unknown(journal: Journal) -> None:
+    await journal.add([a_request()])
+    claim = await claimed(journal)
+    await journal.record(claim, UNKNOWN)
+    assert not await journal.record(claim, NOT_SENT)
+    assert await journal.record(claim, ACCEPTED, order_id="O1")
+    assert (await stored(journal)).state is ACCEPTED
+
+
+async def test_changed_input_under_a_known_reference_is_refused_with_the_difference(journal: Journal) -> None:
+    await journal.add([a_request("A")])
+    with pytest.raises(JournalConflictError, match="another reference") as caught:
+        await journal.add([a_request("B", domain="b.com"), a_request("A", domain="changed.com", confirm=True)])
+    assert [(fault.path, fault.message) for fault in caught.value.faults] == [
+        ("A: confirm", "the journal has false, now it is true"),
+        ("A: domains[0].domain", 'the journal has "example.com", now it is "changed.com"'),
+        (
+            'A: mailboxes["example.com"]',
+            'the journal has [{"firstName":"Ada","lastName":"Lovelace","username":"ada"}], now it is nothing',
+        ),
+        (
+            'A: mailboxes["changed.com"]',
+            'the journal has nothing, now it is [{"firstName":"Ada","lastName":"Lovelace","username":"ada"}]',
+        ),
+    ]
+    assert await journal.get("B") is None
+
+
+async def test_a_long_list_of_differences_is_cut(journal: Journal) -> None:
+    await journal.add(some_requests(9))
+    changed = [attrs.evolve(request, user_id="U2", order=a_request().order) for request in some_requests(9)]
+    with pytest.raises(JournalConflictError) as caught:
+        await journal.add(changed)
+    assert len(caught.value.faults) == 36
+    assert caught.value.message.count("\n  R") == 20
+    assert "and 16 more differences" in caught.value.message
+
+
+async def test_a_verdict_stands_beside_the_unknown(journal: Journal, clock: Clock) -> None:
+    await an_unknown(journal)
+    entry = await journal.verdict("A", Verdict.PLACED, "example.com is in the user's domains", order_id="O9")
+    assert (entry.state, entry.verdict, entry.evidence) == (
+        UNKNOWN,
+        Verdict.PLACED,
+        "example.com is in the user's domains",
+    )
+    assert (entry.order_id, entry.verdict_at) == ("O9", clock.now)
+    assert [entry.key async for entry in journal.entries(verdict=Verdict.PLACED)] == ["A"]
+    assert (await changes(journal))[-1] == "verdict:placed"
+
+
+async def test_only_an_unknown_gets_a_verdict(journal: Journal) -> None:
+    await journal.add([a_request()])
+    with pytest.raises(JournalError, match="A is planned, not unknown"):
+        await journal.verdict("A", Verdict.ABSENT, "")
+    with pytest.raises(JournalError, match="has no create step of B"):
+        await journal.verdict("B", Verdict.ABSENT, "")
+
+
+async def test_only_an_absent_order_is_planned_again(journal: Journal) -> None:
+    await an_unknown(journal)
+    with pytest.raises(JournalError, match="no verdict yet"):
+        await journal.resubmit("A")
+    for verdict in (Verdict.PLACED, Verdict.CONFLICT):
+        await journal.verdict("A", verdict, "seen")
+        with pytest.raises(JournalError, match=f"the verdict is {verdict.value}"):
+            await journal.resubmit("A")
+    await journal.verdict("A", Verdict.ABSENT, "not there after a day")
+    entry = await journal.resubmit("A", reason="asked for by Ada")
+    assert (entry.state, entry.verdict, entry.evidence) == (PLANNED, None, "")
+    last = (await journal.history("A"))[-1]
+    assert (last.change, last.reason) == ("planned", "asked for by Ada")
+    await claimed(journal)
+
+
+async def test_a_rejected_order_may_be_planned_again_by_name(journal: Journal) -> None:
+    await journal.add([a_request()])
+    await journal.record(await claimed(journal), REJECTED, status=402)
+    assert (await journal.resubmit("A")).state is PLANNED
+
+
+@pytest.mark.parametrize("state", [PLANNED, SENT, ACCEPTED, NOT_SENT])
+async def test_nothing_else_is_planned_again(journal: Journal, state: StepState) -> None:
+    await journal.add([a_request()])
+    if state is not PLANNED:
+        claim = await claimed(journal)
+        if state is not SENT:
+            await journal.record(claim, state)
+    with pytest.raises(JournalError, match=f"A is {state.value}, not unknown or rejected"):
+        await journal.resubmit("A")
+
+
+async def test_an_order_id_that_comes_after_the_resubmission_stops_the_second_send(journal: Journal) -> None:
+    claim = await an_unknown(journal)
+    await journal.verdict("A", Verdict.ABSENT, "not there")
+    await journal.resubmit("A")
+    assert await journal.record(claim, ACCEPTED, order_id="O1")
+    assert await journal.claim("A") is None
+
+
+async def test_what_comes_after_the_second_claim_is_kept_in_the_history(journal: Journal) -> None:
+    first = await an_unknown(journal)
+    await journal.verdict("A", Verdict.ABSENT, "not there")
+    await journal.resubmit("A")
+    await claimed(journal)
+    assert not await journal.record(first, ACCEPTED, order_id="O1")
+    last = (await journal.history("A"))[-1]
+    assert (last.change, last.order_id, last.token) == ("late:accepted", "O1", first.token)
+    assert (await stored(journal)).state is SENT
+
+
+@pytest.mark.parametrize("verdict", [Verdict.PLACED, Verdict.CONFLICT])
+async def test_not_sent_does_not_count_against_the_evidence(
+    journal: Journal, location: str, clock: Clock, verdict: Verdict
+) -> None:
+    await journal.add([a_request()])
+    claim = await claimed(journal)
+    clock.now += 31
+    async with Journal(location, clock=clock) as other:
+        await other.verdict("A", verdict, "seen")
+    assert not await journal.record(claim, NOT_SENT)
+    assert (await stored(journal)).state is UNKNOWN
+
+
+async def test_accepted_drafts_are_processed_by_the_same_rules(journal: Journal) -> None:
+    await journal.add(
+        [a_request("draft"), a_request("paid", domain="b.com", confirm=True), a_request("no", domain="c.com")]
+    )
+    for key in ("draft", "paid"):
+        await journal.record(await claimed(journal, key), ACCEPTED, order_id=f"O-{key}")
+    assert await journal.add_processing() == 1
+    assert await journal.add_processing() == 0
+    [entry] = [entry async for entry in journal.entries(step=Step.PROCESS)]
+    assert (entry.key, entry.state, entry.order_id, entry.position) == ("draft", PLANNED, "O-draft", 0)
+    claim = await claimed(journal, "draft", Step.PROCESS)
+    assert await journal.claim("draft", step=Step.PROCESS) is None
+    await journal.record(claim, UNKNOWN)
+    assert (await stored(journal, "draft")).state is ACCEPTED
+    assert (await stored(journal, "draft", Step.PROCESS)).order_id == "O-draft"
+    assert (await journal.counts(step=Step.PROCESS))[UNKNOWN] == 1
+
+
+async def test_drafts_may_be_chosen_by_key(journal: Journal) -> None:
+    for key in ("A", "B"):
+        await journal.add([a_request(key, domain=f"{key}.com")])
+        await journal.record(await claimed(journal, key), ACCEPTED, order_id=key)
+    assert await journal.add_processing(["B", "nobody"]) == 1
+    assert [entry.key async for entry in journal.entries(step=Step.PROCESS)] == ["B"]
