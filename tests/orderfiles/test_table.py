@@ -171,6 +171,12 @@ def test_unknown_and_double_columns_are_faults_with_a_suggestion(tmp_path: Path)
     ]
 
 
+def test_a_table_needs_the_column_of_the_domain(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("user_id,username\n")
+    assert faults(path) == ["row 1, domain: this column is missing"]
+
+
 def test_a_user_is_needed_from_the_row_or_from_the_caller(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("domain\none.com\n")

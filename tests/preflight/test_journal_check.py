@@ -174,6 +174,13 @@ async def test_a_reference_that_no_journal_can_keep_is_found_beforehand(location
     ]
 
 
+async def test_an_order_with_faults_is_left_as_it_is(location: str) -> None:
+    await write(location, request("one"))
+    bad, good = checked(location, request("-x-"), request("one"))
+    assert (bad.checked, bad.settled, bad.changed, len(bad.faults)) == (None, None, False, 1)
+    assert good.settled == "accepted"
+
+
 async def test_more_orders_than_one_statement_names(location: str) -> None:
     many = [request(f"d{n}") for n in range(1200)]
     async with Journal(location) as journal:
