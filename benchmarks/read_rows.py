@@ -66,9 +66,9 @@ def write(path: Path, rows: int, boxes: int, *, full: bool, people: int) -> None
 def with_cmr_async(path: Path) -> int:
     count = 0
     with OrderFile(path) as file:
-        for read in check_orders(file.orders()):
-            assert read.request is not None
-            for boxes in read.request.order.mailboxes.values():
+        for found in check_orders(file.orders()):
+            assert found.checked is not None
+            for boxes in found.checked.order.mailboxes.values():
                 count += len(boxes)
     return count
 

@@ -10,7 +10,8 @@ import attrs
 import typer
 
 from ..orderfiles.file import InputFormat, OrderFile
-from ..orderfiles.located import ReadOrder
+from ..orderfiles.located import LocatedOrder, UnreadableOrder
+from ..preflight.file_check import FileOrder
 from ..preflight.limits import uncertain_limit
 from ..preflight.plan import Plan, check_orders, make_plan
 from ..preflight.prices import Budget
@@ -57,11 +58,11 @@ class OrderInput:
         """Name of the run's journal, without a password."""
         return None if self.known is None else printable(self.known.name)
 
-    def orders(self) -> Iterator[ReadOrder]:
+    def orders(self) -> Iterator[LocatedOrder | UnreadableOrder]:
         """Return the file's orders, from its beginning."""
         return self.source.orders(user_id=self.user_id, confirm=self.confirm, domains_per_order=self.domains_per_order)
 
-    def checked(self) -> Iterator[ReadOrder]:
+    def checked(self) -> Iterator[FileOrder]:
         """Return the file's orders after every check, from its beginning."""
         return check_orders(self.orders(), known=self.known)
 

@@ -15,8 +15,9 @@ import attrs
 
 from ..bulk import BulkRun
 from ..client import AsyncClient
+from ..core.checked import CheckedOrder
 from ..errors import CMRError, OrderFileChangedError
-from ..models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
+from ..models.requests import BulkSummary, OrderOutcome, OrderState
 from ..preflight.limits import passed_limit
 from ..preflight.plan import Plan
 from ..report.rows import ResultRow, ResultWriter
@@ -230,7 +231,7 @@ class Submission(CommandRun):
 
     def begin(self, client: AsyncClient) -> BulkRun:
         """Return the engine's run over the file."""
-        return client.bulk.submit(self._requests(), journal=self._journal, concurrency=self._concurrency)
+        return client.bulk.submit(self._orders(), journal=self._journal, concurrency=self._concurrency)
 
     def row_of(self, outcome: OrderOutcome) -> ResultRow:
         """Return the outcome's row of the results."""
@@ -246,29 +247,29 @@ class Submission(CommandRun):
         report.next_row = min([*self._taken.values(), *filter(None, [report.next_row])], default=None)
         return report
 
-    def _requests(self) -> Iterator[OrderRequest]:
-        """Yield the orders to send; each was checked right before."""
+    def _orders(self) -> Iterator[CheckedOrder]:
+        """Yield the orders to send; each was checked right before, and the engine does not check it again."""
         index = 0
-        for checked in self._checked:
+        for found in self._checked:
             try:
                 self._source.raise_if_changed()
             except OrderFileChangedError as error:
-                self._end(checked.row, error.message)
+                self._end(found.row, error.message)
                 return
-            if checked.request is None:
+            if found.checked is None:
                 if self._skip_invalid:
                     continue
-                found = next(iter(map(str, checked.faults)), f"{self._source.name}, row {checked.row}")
-                self._end(checked.row, f"this had no fault when the file was checked: {found}")
+                fault = next(iter(map(str, found.faults)), f"{self._source.name}, row {found.row}")
+                self._end(found.row, f"this had no fault when the file was checked: {fault}")
                 return
             # What the journal has settled is not sent, so it costs nothing
-            if checked.settled is None and (
-                limit := passed_limit(checked.request.order, plan=self._plan, budget=self._budget)
+            if found.settled is None and (
+                limit := passed_limit(found.checked.order, plan=self._plan, budget=self._budget)
             ):
-                self._end(checked.row, limit)
+                self._end(found.row, limit)
                 return
-            self._taken[index] = checked.row
-            yield checked.request
+            self._taken[index] = found.row
+            yield found.checked
             index += 1
 
     def _end(self, row: int, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Order files: find out what a file is, open it, and read its orders as often as needed, as a stream.
+"""Open a file of orders, find out its format, and read its orders as a stream, as often as needed.
 
 A run reads its file twice: once to check all of it, then to send. So standard input is kept in a temporary
 file, and a file that changes in between is noticed.
@@ -25,7 +25,7 @@ import attrs
 
 from ..errors import OrderFileChangedError, OrderFileError
 from .json import orders_from_json, orders_from_lines
-from .located import InputFault, ReadOrder
+from .located import InputFault, LocatedOrder, UnreadableOrder
 from .table import COLUMNS, orders_from_rows, read_header
 
 __all__ = ["InputFormat", "OrderFile"]
@@ -113,7 +113,7 @@ class OrderFile:
 
     def orders(
         self, *, user_id: str | None = None, confirm: bool = False, domains_per_order: int = 1
-    ) -> Iterator[ReadOrder]:
+    ) -> Iterator[LocatedOrder | UnreadableOrder]:
         """Read the file's orders from its beginning, one at a time.
 
         Args:
@@ -122,7 +122,7 @@ class OrderFile:
             domains_per_order: For tables: how many domains of one user an order without reference may hold.
 
         Yields:
-            Each order; what cannot be read comes as an order without request, with its faults.
+            Each order; an `UnreadableOrder` with its faults stands in for a part that makes no order.
         """
         with self._open() as file:
             inner = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if self._zipped else file
@@ -152,7 +152,7 @@ class OrderFile:
             )
 
     def close(self) -> None:
-        """Drop the temporary copy, if there is one."""
+        """Delete the temporary copy, if there is one."""
         if self._temporary is not None:
             self._temporary.close()
             self._temporary = None
@@ -169,9 +169,9 @@ class OrderFile:
             return cast("BinaryIO", open(self._path, "rb", closefd=False))
         return cast("BinaryIO", Path(self._path).open("rb"))
 
-    def _broken(self, message: str) -> ReadOrder:
+    def _broken(self, message: str) -> UnreadableOrder:
         fault = InputFault(source=self.name, message=message)
-        return ReadOrder.unreadable(fault, ends_reading=True)
+        return UnreadableOrder.of(fault, ends_reading=True)
 
     def _guess(self, start: bytes) -> InputFormat:
         suffixes = [suffix.lower() for suffix in Path(self.name).suffixes if suffix.lower() != ".gz"]
@@ -196,7 +196,7 @@ class OrderFile:
 
     def _parse(
         self, file: BinaryIO, user_id: str | None, domains_per_order: int, *, confirm: bool
-    ) -> Iterator[ReadOrder]:
+    ) -> Iterator[LocatedOrder | UnreadableOrder]:
         if self.format is InputFormat.XLSX:
             yield from self._table(_sheet_rows(self.name, file), user_id, domains_per_order, confirm=confirm)
             return
@@ -215,16 +215,16 @@ class OrderFile:
 
     def _table(
         self, rows: Iterator[list[str]], user_id: str | None, domains_per_order: int, *, confirm: bool
-    ) -> Iterator[ReadOrder]:
+    ) -> Iterator[LocatedOrder | UnreadableOrder]:
         header = read_header(self.name, next(rows, []), user_id=user_id)
         if isinstance(header, tuple):
-            yield ReadOrder.unreadable(*header, ends_reading=True)
+            yield UnreadableOrder.of(*header, ends_reading=True)
             return
         yield from orders_from_rows(header, rows, user_id=user_id, confirm=confirm, domains_per_order=domains_per_order)
 
 
 def _delimiter(text: io.TextIOWrapper) -> str:
-    """Comma, semicolon (much of Europe) or tab: the one that splits the header into known columns."""
+    """Return comma, semicolon (common in Europe) or tab: whichever splits the header into the most known columns."""
     start = text.readline()
     text.seek(0)
     known = {mark: sum(cell.strip(' "\r\n').lower() in COLUMNS for cell in start.split(mark)) for mark in ",;\t"}
@@ -256,7 +256,7 @@ def _sheet_rows(name: str, file: BinaryIO) -> Iterator[list[str]]:
 
 
 def _cell(value: Any) -> str:
-    """The text of a spreadsheet's value, as a person sees it."""
+    """Return the text of a spreadsheet's value, as a person sees it."""
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():
@@ -267,7 +267,7 @@ def _cell(value: Any) -> str:
 
 
 def _spool(stream: BinaryIO) -> IO[bytes]:
-    """Keep standard input on disk: it can be read only once, and a run reads its orders twice."""
+    """Copy a stream to disk, because it can be read only once and a run reads its orders twice."""
     copy = tempfile.TemporaryFile(prefix="cmr-")  # noqa: SIM115 - lives as long as the OrderFile
     while chunk := stream.read(1 << 20):
         copy.write(chunk)

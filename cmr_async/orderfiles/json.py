@@ -1,7 +1,7 @@
-"""JSON into orders: one body as the API's page prints it, a list of bodies, or one document a line.
+"""Turn JSON into orders: one body as the API's page prints it, a list of bodies, or one document a line.
 
-An order may come with its user and reference: `{"user_id": ..., "reference": ..., "order": {...}}`. Lists are
-read element by element, so that the size of a file does not matter.
+An order may come with its user and reference: `{"user_id": ..., "reference": ..., "order": {...}}`. A JSON file is
+read whole, so its size has a bound; a file of JSON lines may be of any size.
 """
 
 from __future__ import annotations
@@ -18,15 +18,13 @@ from ..core.wire import structure_order
 from ..errors import Fault, ValidationError
 from ..models import Order
 from ..models.requests import OrderRequest
-from .located import InputFault, ReadOrder
-from .table import suggestion
+from .located import InputFault, LocatedOrder, UnreadableOrder, suggestion
 
 __all__ = ["order_from_document", "orders_from_json", "orders_from_lines"]
 
-_CHUNK = 1 << 20
-_MARK = re.compile(r"[^ \t\r\n]")
-#: No order has so many characters; without a bound one missing bracket would read a whole file at once.
-_LARGEST = 1 << 26
+#: Characters of a JSON file that is read whole; some hundred thousand orders.
+_MOST_CHARACTERS = 1 << 26
+_SPACE = re.compile(r"[ \t\r\n]*")
 _WRAPPER = ("user_id", "reference", "order")
 _BODY = (
     "domains",
@@ -40,25 +38,45 @@ _BODY = (
 )
 
 
-class _DuplicateKeyError(ValueError):
-    """An object names one key twice: JSON readers keep the last one and lose the mailboxes of the first."""
+def orders_from_lines(
+    lines: Iterable[str], *, source: str, user_id: str | None = None, confirm: bool = False
+) -> Iterator[LocatedOrder | UnreadableOrder]:
+    """Read one order a line (JSON lines); blank lines are skipped, a broken line is a fault of its own."""
+    for row, line in enumerate(lines, start=1):
+        text = line.strip()
+        if not text:
+            continue
+        try:
+            document, end = _decode(text, 0, row=row, first_line=row)
+            _expect_end(text, end, row, "more text after the order of this line")
+        except _JSONFaultError as error:
+            yield error.stand_in(source)
+        else:
+            yield order_from_document(document, source=source, row=row, user_id=user_id, confirm=confirm)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _DuplicateKeyError(f'"{twice}" stands twice in one object; join the two')
-    return result
-
-
-_decoder = json.JSONDecoder(object_pairs_hook=_unique)
+def orders_from_json(
+    file: TextIO, *, source: str, user_id: str | None = None, confirm: bool = False
+) -> Iterator[LocatedOrder | UnreadableOrder]:
+    """Read the order of a JSON file, or the orders of its list; text that is not JSON ends the reading."""
+    text = file.read(_MOST_CHARACTERS + 1)
+    if len(text) > _MOST_CHARACTERS:
+        message = (
+            f"holds more than {_MOST_CHARACTERS:,} characters; write one order a line, which may be any number of "
+            "lines, and read it as JSON lines: --format jsonl"
+        )
+        yield UnreadableOrder.of(InputFault(source=source, message=message), ends_reading=True)
+        return
+    try:
+        for row, document in _documents(text):
+            yield order_from_document(document, source=source, row=row, user_id=user_id, confirm=confirm)
+    except _JSONFaultError as error:
+        yield error.stand_in(source, ends_reading=True)
 
 
 def order_from_document(
     document: Any, *, source: str, row: int, user_id: str | None = None, confirm: bool = False
-) -> ReadOrder:
+) -> LocatedOrder | UnreadableOrder:
     """Read one order from a parsed document.
 
     Args:
@@ -83,24 +101,24 @@ def order_from_document(
         hint = 'no user: name one with --user-id, or write {"user_id": ..., "order": ...}'
         faults.append(Fault("user_id", hint))
     if faults or order is None or owner is None:
-        places = [InputFault(source=source, row=row, column=fault.path, message=fault.message) for fault in faults]
-        return ReadOrder.unreadable(*places)
+        return UnreadableOrder.of(
+            *(InputFault(source=source, row=row, column=fault.path, message=fault.message) for fault in faults)
+        )
     reference = document.get("reference") if wrapped else None
     asks_confirm = order.confirm
     if order.confirm != confirm:
         order = attrs.evolve(order, confirm=confirm)
-    return ReadOrder(
+    return LocatedOrder(
         source=source,
         row=row,
         key=reference or _fingerprint(owner, body),
         request=OrderRequest(user_id=owner, order=order, reference=reference),
-        faults=[],
         asks_confirm=asks_confirm,
     )
 
 
 def _wrapper_faults(document: dict[str, Any]) -> list[Fault]:
-    """What is wrong around an order."""
+    """Return the faults of the object around an order."""
     faults = [
         Fault(name, f'"{name}" is not known{suggestion(name, _WRAPPER)}') for name in document if name not in _WRAPPER
     ]
@@ -112,7 +130,7 @@ def _wrapper_faults(document: dict[str, Any]) -> list[Fault]:
 
 
 def _structured(body: dict[str, Any]) -> tuple[Order | None, Sequence[Fault]]:
-    """The order of a body, or its faults."""
+    """Return the order of a body, or its faults."""
     strange = [name for name in body if name not in _BODY]
     if strange:
         return None, [Fault(name, f'the API has no field "{name}"{_near(name)}') for name in strange]
@@ -123,140 +141,121 @@ def _structured(body: dict[str, Any]) -> tuple[Order | None, Sequence[Fault]]:
 
 
 def _fingerprint(user_id: str, body: dict[str, Any]) -> str:
-    """A name for an order without reference: equal orders of one user have equal ones."""
+    """Return a key for an order without a reference; equal orders of one user have the same key."""
     plain = {name: value for name, value in body.items() if name != "confirm"}
     text = json.dumps([user_id, plain], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _near(name: str) -> str:
-    """A hint that also catches snake_case and other letter cases of the API's names."""
+    """Return a hint that also catches snake_case and other letter cases of the API's names."""
     plain = {known.lower(): known for known in _BODY}
     known = plain.get(name.replace("_", "").lower())
     return f'; did you mean "{known}"?' if known else suggestion(name, _BODY)
 
 
-def orders_from_lines(
-    lines: Iterable[str], *, source: str, user_id: str | None = None, confirm: bool = False
-) -> Iterator[ReadOrder]:
-    """Read one order a line (JSON lines); blank lines are skipped, a broken line is a fault of its own."""
-    for row, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            document = _decoder.decode(line.strip())
-        except ValueError as error:
-            yield _unreadable(source, row, error)
-            continue
-        yield order_from_document(document, source=source, row=row, user_id=user_id, confirm=confirm)
+class _JSONFaultError(Exception):
+    """Text that is not the JSON of an order, with the line where the broken part begins."""
 
-
-def orders_from_json(
-    file: TextIO, *, source: str, user_id: str | None = None, confirm: bool = False
-) -> Iterator[ReadOrder]:
-    """Read the order of a JSON file, or the orders of its list, one element at a time."""
-    try:
-        for row, document in _elements(file):
-            yield order_from_document(document, source=source, row=row, user_id=user_id, confirm=confirm)
-    except _ElementError as error:
-        yield _unreadable(source, error.row, error.cause, ends_reading=True)
-
-
-def _unreadable(source: str, row: int, error: ValueError, *, ends_reading: bool = False) -> ReadOrder:
-    message = str(error)
-    if isinstance(error, json.JSONDecodeError):
-        message = f"is not JSON: {error.msg} at character {error.colno} of line {row + error.lineno - 1}"
-    fault = InputFault(source=source, row=row, message=message)
-    return ReadOrder.unreadable(fault, ends_reading=ends_reading)
-
-
-class _ElementError(Exception):
-    def __init__(self, row: int, cause: ValueError) -> None:
-        super().__init__(str(cause))
+    def __init__(self, row: int, message: str) -> None:
+        super().__init__(message)
         self.row = row
-        self.cause = cause
+        self.message = message
+
+    def stand_in(self, source: str, *, ends_reading: bool = False) -> UnreadableOrder:
+        fault = InputFault(source=source, row=self.row, message=self.message)
+        return UnreadableOrder.of(fault, ends_reading=ends_reading)
 
 
-class _Window:
-    """The part of a JSON text that is being looked at."""
-
-    def __init__(self, file: TextIO) -> None:
-        self.file = file
-        self.text = ""
-        self.at = 0
-        self.row = 1
-
-    def more(self) -> bool:
-        """Read on; what was taken is dropped. `False` at the end of the file."""
-        rest = self.text[self.at :]
-        chunk = self.file.read(max(_CHUNK, len(rest)))
-        self.text, self.at = rest + chunk, 0
-        return bool(chunk)
-
-    def take(self, end: int) -> None:
-        self.row += self.text.count("\n", self.at, end)
-        self.at = end
-
-    def next_mark(self) -> str:
-        """The next character that is no white space, without taking it; empty at the end."""
-        while True:
-            found = _MARK.search(self.text, self.at)
-            if found:
-                self.take(found.start())
-                return found[0]
-            self.take(len(self.text))
-            if not self.more():
-                return ""
-
-    def element(self) -> Any:
-        """Take the next value."""
-        while True:
-            try:
-                value, end = _decoder.raw_decode(self.text, self.at)
-            except _DuplicateKeyError as error:
-                raise _ElementError(self.row, error) from None
-            except json.JSONDecodeError as error:
-                # A value that is cut at the window's edge looks broken until the rest is there.
-                if len(self.text) - self.at > _LARGEST or not self.more():
-                    raise _ElementError(self.row, _placed(error, self.text, self.at)) from None
-                continue
-            except RecursionError:
-                raise _ElementError(self.row, ValueError("is nested too deeply for an order")) from None
-            self.take(end)
-            return value
+class _DuplicateKeyError(ValueError):
+    """An object names one key twice."""
 
 
-def _placed(error: json.JSONDecodeError, text: str, start: int) -> json.JSONDecodeError:
-    """The same error, counted from where its element begins."""
-    return json.JSONDecodeError(error.msg, text[start : error.pos + 1], max(0, error.pos - start))
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object that names a key twice: JSON readers keep the last one and lose the mailboxes of the first."""
+    result: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in result:
+            raise _DuplicateKeyError(f'"{name}" occurs twice in one object; merge the two')
+        result[name] = value
+    return result
 
 
-def _elements(file: TextIO) -> Iterator[tuple[int, Any]]:
-    window = _Window(file)
-    mark = window.next_mark()
-    if not mark:
+_decoder = json.JSONDecoder(object_pairs_hook=_unique)
+
+
+def _decode(text: str, start: int, *, row: int, first_line: int = 1) -> tuple[Any, int]:
+    """Return the value that begins at a position of the text, and the position behind it.
+
+    Args:
+        text: The text.
+        start: Where the value begins.
+        row: Line of the file where the value begins.
+        first_line: Line of the file where the text begins.
+
+    Raises:
+        _JSONFaultError: There is no value, or none that an order may hold.
+    """
+    try:
+        return _decoder.raw_decode(text, start)
+    except json.JSONDecodeError as error:
+        where = f"character {error.colno} of line {first_line + error.lineno - 1}"
+        raise _JSONFaultError(row, f"is not JSON: {error.msg.removesuffix(' at')} at {where}") from None
+    except RecursionError:
+        raise _JSONFaultError(row, "is nested too deeply for an order") from None
+    except _DuplicateKeyError as error:
+        raise _JSONFaultError(row, str(error)) from None
+    except ValueError:  # Python's limit for the digits of a number
+        raise _JSONFaultError(row, "holds a number of too many digits") from None
+
+
+def _expect_end(text: str, at: int, row: int, message: str) -> None:
+    """Make sure that only white space follows."""
+    if _skip_space(text, at) < len(text):
+        raise _JSONFaultError(row, message)
+
+
+def _skip_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return at if found is None else found.end()
+
+
+def _documents(text: str) -> Iterator[tuple[int, Any]]:
+    """Yield the only value of a text, or each element of its list, with the line where it begins.
+
+    Raises:
+        _JSONFaultError: The text is not JSON from here on.
+    """
+    row, counted = 1, 0
+
+    def advance(to: int) -> int:
+        """Skip the white space at a position and note the line of what follows."""
+        nonlocal row, counted
+        at = _skip_space(text, to)
+        row += text.count("\n", counted, at)
+        counted = at
+        return at
+
+    at = advance(0)
+    if at == len(text):
         return
-    if mark != "[":
-        row = window.row
-        yield row, window.element()
-        if window.next_mark():
-            hint = "more text after the first order; one order a line is JSON lines: --format jsonl"
-            raise _ElementError(window.row, ValueError(hint))
+    if text[at] != "[":
+        document, end = _decode(text, at, row=row)
+        yield row, document
+        at = advance(end)
+        _expect_end(text, at, row, "more text after the first order; one order a line is JSON lines: --format jsonl")
         return
-    window.take(window.at + 1)
-    if window.next_mark() == "]":
-        window.take(window.at + 1)
-    else:
-        while True:
-            window.next_mark()
-            row = window.row
-            yield row, window.element()
-            mark = window.next_mark()
-            window.take(window.at + 1)
-            if mark == "]":
-                break
-            if mark != ",":
-                found = f'"{mark}"' if mark else "the end of the file"
-                raise _ElementError(window.row, ValueError(f"is not JSON: a comma or ] is expected, not {found}"))
-    if window.next_mark():
-        raise _ElementError(window.row, ValueError("more text after the list of orders"))
+    at = advance(at + 1)
+    mark = text[at : at + 1]
+    while mark != "]":
+        document, end = _decode(text, at, row=row)
+        yield row, document
+        at = advance(end)
+        mark = text[at : at + 1]
+        if mark == ",":
+            at = advance(at + 1)
+        elif mark != "]":
+            found = f'"{mark}"' if mark else "the end of the file"
+            raise _JSONFaultError(row, f"is not JSON: a comma or ] is expected, not {found}")
+    at = advance(at + 1)
+    _expect_end(text, at, row, "more text after the list of orders")

@@ -1,18 +1,17 @@
-"""What a file held and where: an order as it was read, its faults, the way from a path to row and column."""
+"""Orders as they were read from a file, their faults, and the row and column of each value."""
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping, Sequence
-from typing import Self
+from collections.abc import Iterable, Mapping
 
 import attrs
 
 from ..errors import Fault
-from ..models import Mailbox
 from ..models.requests import OrderRequest
 
-__all__ = ["DomainRows", "InputFault", "Place", "ReadOrder"]
+__all__ = ["DomainRows", "InputFault", "LocatedOrder", "Position", "UnreadableOrder", "suggestion"]
 
 _MAILBOX_PATH = re.compile(r'mailboxes\["(?P<domain>.*?)"\](?:\[(?P<index>\d+)\])?(?:\.(?P<field>\w+))?')
 _DOMAIN_PATH = re.compile(r"domains\[(?P<index>\d+)\](?:\.(?P<field>\w+))?")
@@ -28,9 +27,15 @@ _COLUMNS = {
 }
 
 
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean "username"?`, or nothing when no known name is near."""
+    near = difflib.get_close_matches(name.lower().replace(" ", "_"), list(known), n=1)
+    return f'; did you mean "{near[0]}"?' if near else ""
+
+
 @attrs.frozen(kw_only=True)
 class InputFault:
-    """One thing that is wrong with an input file, or worth a look, with its place."""
+    """One thing that is wrong with an input file, or worth a look, with its position."""
 
     #: The file's name as the user gave it; `<stdin>` for standard input.
     source: str
@@ -42,45 +47,37 @@ class InputFault:
     message: str
 
     def __str__(self) -> str:
-        place = self.source
+        position = self.source
         if self.row:
-            place += f", row {self.row}"
+            position += f", row {self.row}"
         if self.column:
-            place += f", {self.column}"
-        return f"{place}: {self.message}"
+            position += f", {self.column}"
+        return f"{position}: {self.message}"
 
 
 @attrs.frozen
-class Place:
-    """Row and column of a value."""
+class Position:
+    """Where a value is in a file."""
 
+    #: Row of a table (the header is row 1) or line of a JSON file.
     row: int
+    #: Column of a table, or path in a JSON order.
     column: str
 
 
-@attrs.define
+@attrs.frozen
 class DomainRows:
-    """What the rows of a table say of one domain of one order."""
+    """The rows of a table that are about one domain of one order."""
 
-    #: The domain as it is written where it stands first.
-    domain: str
-    #: The cells `years` and `forward_to`, stripped; the first that are not empty.
-    years: str
-    forward_to: str
     #: Row that names the domain first.
     first: int
-    #: Its mailboxes.
-    mailboxes: list[Mailbox] = attrs.field(factory=list)
     #: Row of each mailbox, in the order of the mailboxes.
-    rows: list[int] = attrs.field(factory=list)
+    mailboxes: tuple[int, ...]
 
 
-@attrs.define(kw_only=True, eq=False)
-class ReadOrder:
-    """One order as it was read from a file; the check that follows adds what it finds.
-
-    Not frozen, because there is one per order of a file of any size and a frozen one takes three times as long.
-    """
+@attrs.frozen(kw_only=True)
+class LocatedOrder:
+    """One order as it was read from a file, with its position; whether it may be sent is not checked yet."""
 
     #: Name of the file, for messages.
     source: str
@@ -88,54 +85,61 @@ class ReadOrder:
     row: int
     #: What no other order of the file may have: the reference, or what stands for it.
     key: str
-    #: The order as it will be sent; `None` when it has faults.
-    request: OrderRequest | None
-    #: What forbids sending it.
-    faults: list[InputFault]
-    #: What deserves a look.
-    cautions: Sequence[InputFault] = ()
-    #: The file could not be read on from here: what follows is not known.
-    ends_reading: bool = False
+    #: The order with its user.
+    request: OrderRequest
     #: The file says `confirm: true` of this order (JSON only). The caller decides, never the file.
     asks_confirm: bool = False
-    #: The state that a journal has it in, when a run on the journal would not send it for that; else `None`.
-    settled: str | None = None
-    #: A journal has another order under its key; the differences are among the faults.
-    changed: bool = False
-    #: The rows of an order of a table, by domain in lower case; `None` for JSON, where the path is the place.
+    #: The rows of an order of a table, by domain in lower case; `None` for JSON, where a path is position enough.
     rows: Mapping[str, DomainRows] | None = None
 
-    @classmethod
-    def unreadable(cls, *faults: InputFault, ends_reading: bool = False) -> Self:
-        """What stands in for a part of a file that makes no order."""
-        first = faults[0]
-        return cls(
-            source=first.source,
-            row=first.row,
-            key="",
-            request=None,
-            faults=list(faults),
-            ends_reading=ends_reading,
-        )
+    def position(self, path: str) -> Position:
+        """Return row and column of a path such as `mailboxes["x.com"][1].username`.
 
-    def place(self, path: str) -> Place:
-        """Row and column of a path such as `mailboxes["x.com"][1].username`."""
+        Args:
+            path: A path in the order; the fields may have their names on the wire, such as `firstName`.
+        """
         if self.rows is None:
-            return Place(self.row, path)
+            return Position(self.row, path)
         if match := _MAILBOX_PATH.fullmatch(path):
             rows = self.rows.get(match["domain"].lower())
-            index = int(match["index"]) if match["index"] else None
+            if rows is not None and match["index"] is None:
+                return Position(rows.first, "domain")
             if rows is not None:
-                if index is not None and index < len(rows.rows):
-                    return Place(rows.rows[index], match["field"] or "username")
-                return Place(rows.first, "domain" if index is None else match["field"] or "username")
+                index, column = int(match["index"]), _snake_case(match["field"] or "username")
+                return Position(rows.mailboxes[index] if index < len(rows.mailboxes) else rows.first, column)
         elif match := _DOMAIN_PATH.fullmatch(path):
             entries = list(self.rows.values())
             if int(match["index"]) < len(entries):
-                return Place(entries[int(match["index"])].first, match["field"] or "domain")
-        return Place(self.row, _COLUMNS.get(path, path))
+                return Position(entries[int(match["index"])].first, _snake_case(match["field"] or "domain"))
+        else:
+            path = _snake_case(path)
+        return Position(self.row, _COLUMNS.get(path, path))
 
     def at(self, fault: Fault) -> InputFault:
-        """The fault of an order, at its place in the file."""
-        place = self.place(fault.path)
-        return InputFault(source=self.source, row=place.row, column=place.column, message=fault.message)
+        """Return a fault of the order with its position in the file."""
+        position = self.position(fault.path)
+        return InputFault(source=self.source, row=position.row, column=position.column, message=fault.message)
+
+
+@attrs.frozen(kw_only=True)
+class UnreadableOrder:
+    """Stands in for a part of a file that makes no order, with its faults."""
+
+    #: Row or line where the part begins; 0: the file as a whole.
+    row: int
+    #: Key of the order that it would be; empty when there is none to tell.
+    key: str = ""
+    #: What is wrong; never empty.
+    faults: tuple[InputFault, ...]
+    #: The file could not be read on from here: what follows is not known.
+    ends_reading: bool = False
+
+    @classmethod
+    def of(cls, *faults: InputFault, ends_reading: bool = False) -> UnreadableOrder:
+        """Return the stand-in for the part of a file that has these faults, the first one where it begins."""
+        return cls(row=faults[0].row, faults=faults, ends_reading=ends_reading)
+
+
+def _snake_case(path: str) -> str:
+    """Return a path of the wire in the words of a table: `first_name` where JSON has `firstName`."""
+    return re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", path)

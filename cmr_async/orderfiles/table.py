@@ -1,56 +1,46 @@
-"""Rows of a table into orders: a row is a mailbox, rows of one reference or user and domain are an order.
-
-This is the hot loop of a big file, so it takes plain lists of cells, looks closer only when something besides
-the mailbox changed since the row before, and builds equal mailboxes once.
-"""
+"""Turn the rows of a table into orders: a row is a mailbox; rows of one reference, or user and domain, are an order."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from operator import itemgetter
+from typing import Any, NamedTuple
 
 import attrs
 
-from ..models import DomainRegistration, Mailbox, Order
+from ..models import BillingCycle, DomainRegistration, GoogleOAuth, Mailbox, Order, ServiceProvider
 from ..models.requests import OrderRequest
-from .builders import builder
-from .cells import KEPT, SETTINGS, OrderSettings, SettingsReader, truth, whole_years
-from .located import DomainRows, InputFault, ReadOrder
+from .located import DomainRows, InputFault, LocatedOrder, UnreadableOrder, suggestion
 
-__all__ = ["COLUMNS", "TableHeader", "orders_from_rows", "read_header", "suggestion"]
+__all__ = ["COLUMNS", "TableHeader", "orders_from_rows", "read_header"]
 
-_NAMES = ("reference", "user_id", "domain")
-_DETAILS = ("years", "forward_to", *SETTINGS)
+_NAMES = ("user_id", "reference", "domain", "years", "forward_to")
+
 _MAILBOX = ("username", "first_name", "last_name", "profile_picture", "on_warmup")
 
-#: The columns of a table of orders, in the order in which a template shows them.
-COLUMNS = (
-    "user_id",
-    "reference",
-    "domain",
-    "years",
-    "forward_to",
-    *_MAILBOX,
-    *SETTINGS,
+#: Columns of an order as a whole: an empty cell takes the order's value, another value is a fault.
+_SETTINGS = (
+    "service_provider",
+    "billing_cycle",
+    "auto_renew",
+    "google_oauth_route",
+    "google_client_id",
+    "google_app_name",
+    "microsoft_oauth_route",
 )
 
+_AUTO_RENEW = _SETTINGS.index("auto_renew")
 
-_mailbox = builder(Mailbox)
-_registration = builder(DomainRegistration)
-_order = builder(Order)
-_request = builder(OrderRequest)
+#: The columns of a table of orders, in the order in which a template shows them.
+COLUMNS = (*_NAMES, *_MAILBOX, *_SETTINGS)
 
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """`; did you mean "username"?`, or nothing when no known name is near."""
-    near = difflib.get_close_matches(name.lower().replace(" ", "_"), list(known), n=1)
-    return f'; did you mean "{near[0]}"?' if near else ""
+_BOOLEANS = {"": None, "true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 @attrs.frozen(kw_only=True)
 class TableHeader:
-    """Where each column of a table stands."""
+    """Where each column of a table is."""
 
     #: Name of the file, for messages.
     source: str
@@ -59,10 +49,10 @@ class TableHeader:
     #: Column name to position.
     positions: dict[str, int]
 
-    def cells(self, names: Sequence[str]) -> Callable[[list[str]], tuple[str, ...]]:
-        """A getter of these columns from a row with an empty cell appended: absent columns read as empty."""
-        first, second, *rest = (self.positions.get(name, self.width) for name in names)
-        return itemgetter(first, second, *rest)
+    def pick(self, columns: Sequence[str]) -> Callable[[list[str]], tuple[str, ...]]:
+        """Return a getter of columns from a row with an empty cell behind its last, which absent columns read."""
+        first, second, *more = (self.positions.get(name, self.width) for name in columns)
+        return itemgetter(first, second, *more)
 
 
 def read_header(source: str, cells: Sequence[str], *, user_id: str | None) -> TableHeader | tuple[InputFault, ...]:
@@ -87,7 +77,7 @@ def read_header(source: str, cells: Sequence[str], *, user_id: str | None) -> Ta
             hint = suggestion(name, COLUMNS)
             faults.append(InputFault(source=source, row=1, column=name, message=f"{label} is not known{hint}"))
         elif name in names[:position]:
-            faults.append(InputFault(source=source, row=1, column=name, message="this column stands twice"))
+            faults.append(InputFault(source=source, row=1, column=name, message="this column occurs twice"))
     if "domain" not in names:
         faults.append(InputFault(source=source, row=1, column="domain", message="this column is missing"))
     if "user_id" not in names and not user_id:
@@ -98,126 +88,14 @@ def read_header(source: str, cells: Sequence[str], *, user_id: str | None) -> Ta
     return TableHeader(source=source, width=len(names), positions={name: at for at, name in enumerate(names)})
 
 
-@attrs.define(eq=False)
-class _OpenOrder:
-    """The order whose rows are being read."""
-
-    source: str
-    row: int
-    reference: str
-    user_id: str
-    default_user: str
-    key: str
-    settings: OrderSettings
-    domains: dict[str, DomainRows] = attrs.field(factory=dict)
-    faults: list[InputFault] = attrs.field(factory=list)
-
-    def fault(self, row: int, column: str, message: str) -> None:
-        self.faults.append(InputFault(source=self.source, row=row, column=column, message=message))
-
-    def contradiction(self, row: int, column: str, new: str, old: str) -> None:
-        self.fault(row, column, f'"{new}" contradicts "{old}" of the same order, which begins at row {self.row}')
-
-    def continues(self, user_id: str, domain: str, settings: OrderSettings, domains_per_order: int) -> bool:
-        """Whether a row with these values and without reference belongs to this order without reference."""
-        if (user_id or self.default_user) != (self.user_id or self.default_user):
-            return False
-        if domain.lower() in self.domains:
-            return True
-        return len(self.domains) < domains_per_order and settings.cells == self.settings.cells
-
-    def take_user(self, row: int, user_id: str) -> None:
-        """Take a row's user, which is not the order's."""
-        if self.user_id:
-            self.contradiction(row, "user_id", user_id, self.user_id)
-        else:
-            self.user_id = user_id
-
-    def take_settings(self, row: int, settings: OrderSettings, reader: SettingsReader) -> None:
-        """Take a row's settings, which are not the order's."""
-        joined = list(self.settings.cells)
-        for at, (new, old) in enumerate(zip(settings.cells, self.settings.cells, strict=True)):
-            if new and old and new != old:
-                self.contradiction(row, SETTINGS[at], new, old)
-            joined[at] = old or new
-        for column, message in settings.faults:
-            if (column, message) not in self.settings.faults:
-                self.fault(row, column, message)
-        self.settings = settings if self.settings.empty else reader.read(tuple(joined))
-
-    def rows_of(self, row: int, domain: str, years: str, forward_to: str) -> DomainRows:
-        """The rows of a row's domain so far."""
-        entry = self.domains.get(domain.lower())
-        if entry is None:
-            if not domain:
-                self.fault(row, "domain", "is empty")
-            entry = self.domains[domain.lower()] = DomainRows(domain, years, forward_to, row)
-            return entry
-        for column, new, old in (("years", years, entry.years), ("forward_to", forward_to, entry.forward_to)):
-            if new and old and new != old:
-                self.contradiction(row, column, new, old)
-        entry.years = entry.years or years
-        entry.forward_to = entry.forward_to or forward_to
-        return entry
-
-    def mailbox(self, row: int, cells: Sequence[str]) -> Mailbox | None:
-        """The mailbox of a row's cells, in the sequence of `_MAILBOX`; `None` when the row describes none."""
-        username, first_name, last_name, picture, warmup = map(str.strip, cells)
-        if not username:
-            if first_name or last_name or picture or warmup:
-                message = "is empty, but the row describes a mailbox; a row that only registers a domain has no names"
-                self.fault(row, "username", message)
-            return None
-        on_warmup = None
-        try:
-            on_warmup = truth(warmup)
-        except ValueError as error:
-            self.fault(row, "on_warmup", str(error))
-        return _mailbox(username, first_name, last_name, picture or None, on_warmup)
-
-    def close(self, *, confirm: bool) -> ReadOrder:
-        """The order, complete."""
-        registrations = []
-        mailboxes = {}
-        for entry in self.domains.values():
-            years = 1
-            try:
-                years = whole_years(entry.years)
-            except ValueError as error:
-                self.fault(entry.first, "years", str(error))
-            registrations.append(_registration(entry.domain, years, entry.forward_to or None))
-            if entry.mailboxes:
-                mailboxes[entry.domain] = tuple(entry.mailboxes)
-        user_id = self.user_id or self.default_user
-        if not user_id:
-            self.fault(self.row, "user_id", "is empty; fill it in, or name the user of such rows with --user-id")
-        request = None
-        if not self.faults:
-            settings = self.settings
-            order = _order(
-                tuple(registrations),
-                mailboxes,
-                settings.billing_cycle,
-                confirm,
-                settings.service_provider,
-                settings.microsoft_oauth_route,
-                settings.google,
-                settings.auto_renew,
-            )
-            request = _request(user_id, order, self.key)
-        return ReadOrder(
-            source=self.source, row=self.row, key=self.key, request=request, faults=self.faults, rows=self.domains
-        )
-
-
-def orders_from_rows(  # noqa: C901, PLR0912, PLR0915 - one loop without calls is what makes it fast
+def orders_from_rows(
     header: TableHeader,
     rows: Iterable[list[str]],
     *,
     user_id: str | None = None,
     confirm: bool = False,
     domains_per_order: int = 1,
-) -> Iterator[ReadOrder]:
+) -> Iterator[LocatedOrder | UnreadableOrder]:
     """Read orders from the rows of a table, one at a time, so that memory does not grow with the file.
 
     Args:
@@ -229,85 +107,260 @@ def orders_from_rows(  # noqa: C901, PLR0912, PLR0915 - one loop without calls i
             have no reference.
 
     Yields:
-        Each order when its last row was read. A row that cannot be placed comes as an order without request.
+        Each order when its last row was read. A row of another width that belongs to no order comes by itself.
     """
-    width, source = header.width, header.source
-    name_cells, detail_cells, box_cells = map(header.cells, (_NAMES, _DETAILS, _MAILBOX))
-    padded = len(header.positions) < len(COLUMNS)
-    blank = ("",) * len(_DETAILS)
-    reader = SettingsReader()
-    nothing = reader.read(blank[: len(SETTINGS)])
-    last_names: Sequence[str] | None = None
-    last_details: Sequence[str] = blank
-    # The same people get mailboxes on domain after domain.
-    known: dict[Sequence[str], Mailbox] = {}
-    current: _OpenOrder | None = None
+    order: _OpenOrder | None = None
     # A row that cannot be read may belong to the order before it or to the one after it: neither is whole.
-    torn = 0
-    boxes: list[Mailbox] = []
-    box_rows: list[int] = []
+    torn: InputFault | None = None
+    for row in _read_rows(header, rows):
+        if isinstance(row, InputFault):
+            torn = row
+            if order is None:
+                yield UnreadableOrder.of(torn)
+            else:
+                order.faults.append(torn)
+            continue
+        if order is None or not order.includes(row, domains_per_order):
+            if order is not None:
+                yield order.finish(confirm=confirm)
+            order = _OpenOrder.begin(header.source, row, user_id or "")
+            if torn is not None:
+                order.add_fault(row.number, "", f"row {torn.row}, which cannot be read, may belong to this order")
+        torn = None
+        order.add(row)
+    if order is not None:
+        yield order.finish(confirm=confirm)
+
+
+class _Row(NamedTuple):
+    """The cells of a row, stripped; a tuple, because one is made for every row of a file of any size."""
+
+    #: Number of the row in the table; the header is row 1.
+    number: int
+    user_id: str
+    reference: str
+    domain: str
+    years: str
+    forward_to: str
+    #: The cells of `_MAILBOX`.
+    mailbox: tuple[str, ...]
+    #: The cells of `_SETTINGS`.
+    settings: tuple[str, ...]
+
+
+def _read_rows(header: TableHeader, rows: Iterable[list[str]]) -> Iterator[_Row | InputFault]:
+    """Yield each row that is not blank; one of another width than the header is a fault."""
+    width = header.width
+    names, mailbox, settings = map(header.pick, (_NAMES, _MAILBOX, _SETTINGS))
     for number, row in enumerate(rows, start=2):
-        if len(row) != width:
-            if not any(map(str.strip, row)):
-                continue
-            if len(row) < width or any(map(str.strip, row[width:])):
-                message = f"has {len(row)} cells, the header has {width}; is a comma in a cell without quotes?"
-                fault = InputFault(source=source, row=number, message=message)
-                if current is not None:
-                    current.faults.append(fault)
-                else:
-                    yield ReadOrder.unreadable(fault)
-                torn, last_names = number, None
-                continue
-            del row[width:]
-        if padded:
-            row.append("")
-        names, details = name_cells(row), detail_cells(row)
-        # A row that only repeats what is known, or leaves it out, adds nothing but its mailbox.
-        if names != last_names or details not in (last_details, blank):
-            reference, user, domain = map(str.strip, names)
-            if not domain and not any(map(str.strip, row)):
-                continue
-            found = reader.read(details[2:])
-            if current is None or not (
-                reference == current.reference
-                if reference or current.reference
-                else current.continues(user, domain, found, domains_per_order)
-            ):
-                if current is not None:
-                    yield current.close(confirm=confirm)
-                owner = user or user_id or ""
-                # Without a reference of the user's, user and domain name the order: a second run with one
-                # more mailbox in the file must meet the same name, not make a second order.
-                key = reference or f"{owner}:{domain.lower()}"
-                current = _OpenOrder(source, number, reference, user, user_id or "", key, nothing)
-                if torn:
-                    current.fault(number, "", f"row {torn}, which cannot be read, may belong to this order")
-            torn = 0
-            if user and user != current.user_id:
-                current.take_user(number, user)
-            if found is not current.settings and not found.empty:
-                if current.settings is nothing and not found.faults:
-                    current.settings = found
-                else:
-                    current.take_settings(number, found, reader)
-            rows_here = current.rows_of(number, domain, details[0].strip(), details[1].strip())
-            boxes, box_rows = rows_here.mailboxes, rows_here.rows
-            # Of an order with a fault every row is looked at: each may have the fault too.
-            last_names, last_details = None if current.faults else names, details
-        assert current is not None  # noqa: S101 - the first row is never like the one before it
-        cells = box_cells(row)
-        box = known.get(cells)
-        if box is None:
-            faults = len(current.faults)
-            box = current.mailbox(number, cells)
-            if box is None:
-                continue
-            if len(current.faults) == faults:
-                if len(known) >= KEPT:
-                    known.clear()
-                known[cells] = box
-        boxes.append(box)
-        box_rows.append(number)
-    if current is not None:
-        yield current.close(confirm=confirm)
+        cells = [*map(str.strip, row), ""]
+        if not any(cells):
+            continue
+        if len(row) != width and (len(row) < width or any(cells[width:])):
+            message = f"has {len(row)} cells, the header has {width}; is a comma in a cell without quotes?"
+            yield InputFault(source=header.source, row=number, message=message)
+            continue
+        yield _Row._make((number, *names(cells), mailbox(cells), settings(cells)))
+
+
+@attrs.define
+class _OpenDomain:
+    """A domain of an order whose rows are being read."""
+
+    name: str
+    #: Row that names the domain first.
+    first: int
+    #: The first cells that are not empty.
+    years: str
+    forward_to: str
+    mailboxes: list[Mailbox] = attrs.field(factory=list)
+    #: Row of each mailbox.
+    rows: list[int] = attrs.field(factory=list)
+
+
+@attrs.define(eq=False)
+class _OpenOrder:
+    """The order whose rows are being read."""
+
+    source: str
+    #: Row where it begins.
+    row: int
+    reference: str
+    #: The first cell that is not empty.
+    user_id: str
+    #: The user of rows that name none; empty: there is none.
+    default_user: str
+    key: str
+    #: The cells of `_SETTINGS`; of each column the first one that is not empty.
+    settings: tuple[str, ...]
+    #: By name in lower case.
+    domains: dict[str, _OpenDomain] = attrs.field(factory=dict)
+    faults: list[InputFault] = attrs.field(factory=list)
+
+    @classmethod
+    def begin(cls, source: str, row: _Row, default_user: str) -> _OpenOrder:
+        """Return the order that a row begins; the row itself is still to be added."""
+        # Without a reference of the user's, user and domain name the order: a second run with one
+        # more mailbox in the file must meet the same name, not make a second order.
+        key = row.reference or f"{row.user_id or default_user}:{row.domain.lower()}"
+        nothing = ("",) * len(_SETTINGS)
+        return cls(source, row.number, row.reference, row.user_id, default_user, key, nothing)
+
+    def includes(self, row: _Row, domains_per_order: int) -> bool:
+        """Whether the next row belongs to this order."""
+        if row.reference or self.reference:
+            return row.reference == self.reference
+        if (row.user_id or self.default_user) != (self.user_id or self.default_user):
+            return False
+        if row.domain.lower() in self.domains:
+            return True
+        return len(self.domains) < domains_per_order and row.settings == self.settings
+
+    def add(self, row: _Row) -> None:
+        """Take the next row of the order, and find its faults."""
+        if row.user_id != self.user_id:
+            self.user_id = self._merge(row.number, "user_id", self.user_id, row.user_id)
+        if row.settings != self.settings and any(row.settings):
+            self._add_settings(row)
+        domain = self.domains.get(row.domain.lower()) or self._begin_domain(row)
+        if row.years or row.forward_to:
+            domain.years = self._merge(row.number, "years", domain.years, row.years)
+            domain.forward_to = self._merge(row.number, "forward_to", domain.forward_to, row.forward_to)
+        try:
+            mailbox = _parse_mailbox(row.mailbox)
+        except _CellError as error:
+            self.add_fault(row.number, error.column, error.message)
+        else:
+            if mailbox is not None:
+                domain.mailboxes.append(mailbox)
+                domain.rows.append(row.number)
+
+    def add_fault(self, row: int, column: str, message: str) -> None:
+        """Add a fault of a cell, or of a row as a whole."""
+        self.faults.append(InputFault(source=self.source, row=row, column=column, message=message))
+
+    def finish(self, *, confirm: bool) -> LocatedOrder | UnreadableOrder:
+        """Return the order, complete."""
+        registrations, mailboxes, rows = [], {}, {}
+        for name, domain in self.domains.items():
+            registrations.append(self._registration(domain))
+            rows[name] = DomainRows(domain.first, tuple(domain.rows))
+            if domain.mailboxes:
+                mailboxes[domain.name] = domain.mailboxes
+        user_id = self.user_id or self.default_user
+        if not user_id:
+            self.add_fault(self.row, "user_id", "is empty; fill it in, or name the user of such rows with --user-id")
+        if self.faults:
+            return UnreadableOrder(row=self.row, key=self.key, faults=tuple(self.faults))
+        order = Order(domains=registrations, mailboxes=mailboxes, confirm=confirm, **_order_settings(self.settings))
+        request = OrderRequest(user_id=user_id, order=order, reference=self.key)
+        return LocatedOrder(source=self.source, row=self.row, key=self.key, request=request, rows=rows)
+
+    def _merge(self, row: int, column: str, old: str, new: str) -> str:
+        """Return the order's value of a column; another value than before is a fault."""
+        if old and new and new != old:
+            message = f'"{new}" contradicts "{old}" of the same order, which begins at row {self.row}'
+            self.add_fault(row, column, message)
+        return old or new
+
+    def _add_settings(self, row: _Row) -> None:
+        before, self.settings = self.settings, row.settings
+        if any(before):
+            columns = zip(_SETTINGS, before, row.settings, strict=True)
+            self.settings = tuple(self._merge(row.number, *column) for column in columns)
+        renew = row.settings[_AUTO_RENEW]
+        if renew != before[_AUTO_RENEW]:
+            try:
+                _parse_boolean("auto_renew", renew)
+            except _CellError as error:
+                self.add_fault(row.number, error.column, error.message)
+
+    def _begin_domain(self, row: _Row) -> _OpenDomain:
+        if not row.domain:
+            self.add_fault(row.number, "domain", "is empty")
+        domain = self.domains[row.domain.lower()] = _OpenDomain(row.domain, row.number, row.years, row.forward_to)
+        return domain
+
+    def _registration(self, domain: _OpenDomain) -> DomainRegistration:
+        years = 1
+        try:
+            years = _parse_years(domain.years)
+        except _CellError as error:
+            self.add_fault(domain.first, error.column, error.message)
+        return DomainRegistration(domain=domain.name, years=years, forward_to=domain.forward_to or None)
+
+
+class _CellError(ValueError):
+    """A cell that cannot be read."""
+
+    def __init__(self, column: str, message: str) -> None:
+        super().__init__(column, message)
+        self.column = column
+        self.message = message
+
+
+def _parse_boolean(column: str, text: str) -> bool | None:
+    """Parse a boolean; empty means unset.
+
+    Raises:
+        _CellError: The text is neither true nor false.
+    """
+    try:
+        return _BOOLEANS[text.lower()]
+    except KeyError:
+        raise _CellError(column, f'"{text}" is neither true nor false') from None
+
+
+def _parse_years(text: str) -> int:
+    """Parse the years of a registration; empty means one year.
+
+    Raises:
+        _CellError: The text is no whole number.
+    """
+    if not text:
+        return 1
+    if text.isascii() and text.isdigit():
+        return int(text[:9])  # more digits are no number of years either, and Python refuses to read very many
+    raise _CellError("years", f'"{text}" is not a whole number')
+
+
+@lru_cache(maxsize=1024)
+def _parse_mailbox(cells: tuple[str, ...]) -> Mailbox | None:
+    """Parse the cells of `_MAILBOX`; files give the same people mailboxes on domain after domain.
+
+    Returns:
+        The mailbox; `None`: the row describes none.
+
+    Raises:
+        _CellError: A cell cannot be read.
+    """
+    username, first_name, last_name, picture, warmup = cells
+    if username:
+        return Mailbox(
+            username=username,
+            first_name=first_name,
+            last_name=last_name,
+            profile_picture=picture or None,
+            on_warmup=_parse_boolean("on_warmup", warmup),
+        )
+    if any(cells):
+        message = "is empty, but the row describes a mailbox; a row that only registers a domain has no names"
+        raise _CellError("username", message)
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _order_settings(cells: tuple[str, ...]) -> dict[str, Any]:
+    """Return the settings in the cells of `_SETTINGS` as fields of an order; a file repeats a few sets of them."""
+    provider, cycle, renew, route, client_id, app_name, microsoft_route = cells
+    google = None
+    if route or client_id or app_name:
+        google = GoogleOAuth(google_oauth_route=route or None, client_id=client_id or None, app_name=app_name or None)
+    return {
+        # Any case of letters will do; text that is no member stays, for the check to judge.
+        "service_provider": ServiceProvider.__members__.get(provider.upper(), provider) or None,
+        "billing_cycle": BillingCycle.__members__.get(cycle.upper(), cycle) or None,
+        "auto_renew": _parse_boolean("auto_renew", renew),
+        "google": google,
+        "microsoft_oauth_route": microsoft_route or None,
+    }

@@ -10,8 +10,8 @@ import attrs
 
 from ..errors import ConfigurationError
 from ..journal.records import CLAIMABLE, JournalEntry, StepState
-from ..orderfiles.located import InputFault, ReadOrder
-from .plan import Plan, make_plan
+from ..orderfiles.located import InputFault, LocatedOrder
+from .plan import Plan, check_orders, count_orders
 from .prices import Budget
 
 __all__ = ["Drafts", "plan_drafts"]
@@ -69,22 +69,16 @@ def plan_drafts(
     states = {entry.key: entry.state.value for entry in processed if entry.state not in CLAIMABLE}
     numbers: dict[str, int] = {}
 
-    def orders() -> Iterator[ReadOrder]:
+    def orders() -> Iterator[LocatedOrder]:
         drafts = (entry for entry in accepted if not entry.confirm and entry.order_id is not None)
         for number, entry in enumerate(drafts, 1):
             if references and entry.key not in references:
                 continue
             numbers[entry.key] = number
-            yield ReadOrder(
-                source=journal,
-                row=number,
-                key=entry.key,
-                request=entry.request,
-                faults=[],
-                settled=states.get(entry.key),
-            )
+            yield LocatedOrder(source=journal, row=number, key=entry.key, request=entry.request)
 
-    plan = make_plan(orders(), budget=budget, on_fault=on_fault)
+    checked = (attrs.evolve(order, settled=states.get(order.located.key)) for order in check_orders(orders()))
+    plan = count_orders(checked, budget=budget, on_fault=on_fault)
     if missing := sorted(set(references) - numbers.keys()):
         raise ConfigurationError(f"{journal} holds no accepted draft {', '.join(missing)}. Nothing was sent.")
     return Drafts(plan=plan, numbers=numbers, settled={key: states[key] for key in numbers if key in states})

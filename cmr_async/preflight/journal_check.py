@@ -1,13 +1,13 @@
-"""What a journal says about the orders of a file, looked up beforehand and without changing the journal.
+"""Look up what a journal says about the orders of a file, before a run and without changing the journal.
 
-It is asked for some hundred orders at a time, so that neither its size nor the file's fills the memory. What is found
-here shows, counts and refuses. Whether an order may be sent is decided later, by the journal's claim alone.
+Some hundred orders are looked up at a time, so that memory depends neither on the size of the journal nor on that of
+the file. The result is shown and counted, and it can refuse an order; that an order may be sent is decided later, by
+the journal's claim alone.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Self
@@ -15,14 +15,15 @@ from typing import Any, Self
 import attrs
 import orjson
 
+from ..core.checked import CheckedOrder
 from ..core.wire import dump_order
 from ..errors import Fault, ValidationError
 from ..journal.engine import journal_errors, journal_url, reading_engine
-from ..journal.identity import differences, fingerprint, order_key
+from ..journal.identity import differences, fingerprint_of, key_of
 from ..journal.records import CLAIMABLE, Step, StepState, Verdict
 from ..journal.schema import has_tables, orders, sa, steps
-from ..models.requests import OrderRequest
-from ..orderfiles.located import ReadOrder
+from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
+from .file_check import FileOrder
 from .name_index import NameIndex
 
 __all__ = ["JournalCheck"]
@@ -54,7 +55,10 @@ _BOUGHT = (
 
 
 class JournalCheck:
-    """The orders of a journal; one that is not there yet knows none. A context manager: it may hold a connection."""
+    """Compares orders with those of a journal; a journal that does not exist yet has none.
+
+    Use it as a context manager: it may hold a connection.
+    """
 
     def __init__(self, location: str | os.PathLike[str], *, kind_matters: bool = True) -> None:
         """Prepare to look into a journal; nothing is opened yet.
@@ -74,8 +78,8 @@ class JournalCheck:
         )
         self._engine: sa.Engine | None = None
         self._opened = False
-        # Domain -> twice the position of the order, plus two, plus one when that order registers it. A domain that is
-        # taken for another by chance gives a fault too many, never one too few.
+        # Positions of the orders by their domains. A domain that is taken for another by chance gives a fault too many,
+        # never one too few.
         self._ordered = NameIndex()
 
     def __enter__(self) -> Self:
@@ -90,14 +94,14 @@ class JournalCheck:
         if engine is not None:
             engine.dispose()
 
-    def compare(self, checked: Iterable[ReadOrder]) -> Iterator[ReadOrder]:
-        """Mark the orders that the journal has settled, and find fault with those that contradict it.
+    def compare(self, checked: Iterable[FileOrder]) -> Iterator[FileOrder]:
+        """Find which orders the journal has settled, and which contradict it.
 
         Args:
             checked: Orders after every other check.
 
         Yields:
-            The same orders, in the same sequence.
+            The same orders with what the journal says about them, in the same sequence.
 
         Raises:
             JournalError: The journal cannot be read, or is none.
@@ -107,8 +111,8 @@ class JournalCheck:
         ahead = iter(checked)
         while some := list(islice(ahead, _AT_ONCE)):
             with journal_errors(self.name):
-                self._compare(some)
-            yield from some
+                compared = self._compare(some)
+            yield from compared
 
     def _open(self) -> None:
         if self._opened:
@@ -120,37 +124,39 @@ class JournalCheck:
         with self._engine.connect() as connection:
             made = has_tables(connection, name=self.name)
             for row in connection.execution_options(yield_per=_AT_ONCE).execute(_BOUGHT) if made else ():
-                self._remember(orjson.loads(row.body), row.position * 2 + 2)
+                self._remember(orjson.loads(row.body), row.position)
         if not made:
             engine, self._engine = self._engine, None
             engine.dispose()
 
-    def _remember(self, body: dict[str, Any], mentioned: int) -> None:
+    def _remember(self, body: dict[str, Any], position: int) -> None:
         for entry in body.get("domains", ()):
-            known = self._ordered.add(entry["domain"], mentioned + 1)
-            if known and not known & 1:
-                self._ordered.mark(entry["domain"], mentioned + 1)
+            self._ordered.add(entry["domain"], position, registers=True)
         for domain in body.get("mailboxes", ()):
-            self._ordered.add(domain, mentioned)
+            self._ordered.add(domain, position)
 
-    def _compare(self, some: Sequence[ReadOrder]) -> None:
-        keyed: list[tuple[str, ReadOrder, OrderRequest]] = []
-        for read in some:
-            if read.request is not None:
-                try:
-                    keyed.append((order_key(read.request), read, read.request))
-                except ValidationError as error:
-                    _refuse(read, error.faults)
-        found = self._ask(_STANDING, the_keys=[key for key, _, _ in keyed])
+    def _compare(self, some: Sequence[FileOrder]) -> list[FileOrder]:
+        keyed = list(map(_keyed, some))
+        found = self._ask(_STANDING, the_keys=[key for _, key in keyed if key])
         standing = {row.key: row for row in found if row.step == Step.CREATE}
-        for key, read, request in keyed:
-            known = standing.get(key)
-            if known is not None and not self._is_same(known.fingerprint, request):
-                self._refuse_changed(read, request, key, known.state)
-            elif known is None or known.state in CLAIMABLE:
-                self._check_domains(read, request)
-            else:
-                read.settled = known.state
+        return [self._compare_one(order, standing.get(key)) for order, key in keyed]
+
+    def _compare_one(self, order: FileOrder, known: Any) -> FileOrder:
+        """Add what the journal says about an order.
+
+        Args:
+            order: The order.
+            known: What `_STANDING` found under its key; `None`: nothing.
+        """
+        checked, located = order.checked, order.located
+        if checked is None or isinstance(located, UnreadableOrder):
+            return order
+        if known is not None and not self._is_same(known.fingerprint, checked):
+            faults = self._changes(located, checked, known)
+            return attrs.evolve(order, checked=None, changed=True, faults=(*order.faults, *faults))
+        if known is None or known.state in CLAIMABLE:
+            return self._check_domains(order, located, checked)
+        return attrs.evolve(order, settled=known.state)
 
     def _ask(self, query: sa.Select[Any], **values: Any) -> Sequence[Any]:
         if self._engine is None:
@@ -158,44 +164,59 @@ class JournalCheck:
         with self._engine.connect() as connection:
             return connection.execute(query, values).all()
 
-    def _is_same(self, known: str, request: OrderRequest) -> bool:
-        if known == fingerprint(request):
+    def _is_same(self, known: str, checked: CheckedOrder) -> bool:
+        user_id, order = checked.request.user_id, checked.order
+        if known == fingerprint_of(user_id, checked.body):
             return True
-        order = request.order
-        other_kind = attrs.evolve(request, order=attrs.evolve(order, confirm=not order.confirm))
-        return not self._kind_matters and known == fingerprint(other_kind)
+        if self._kind_matters:
+            return False
+        return known == fingerprint_of(user_id, dump_order(attrs.evolve(order, confirm=not order.confirm)))
 
-    def _refuse_changed(self, read: ReadOrder, request: OrderRequest, key: str, state: str) -> None:
-        """Show what is different; nobody can say which of the two orders was meant."""
-        (stored,) = self._ask(_CONTENT, the_key=key)
-        found = differences(stored=(stored.user_id, stored.body), given=(request.user_id, dump_order(request.order)))
-        where = f"({request.reference or 'the order'}, {state} there)"
-        read.changed = True
-        told = [fault for fault in found if self._kind_matters or fault.path != "confirm"]
-        _refuse(read, [_worded(read, fault, request, where) for fault in told])
+    def _changes(self, located: LocatedOrder, checked: CheckedOrder, known: Any) -> Iterator[InputFault]:
+        """Yield each difference as a fault, because nobody can say which of the two orders was meant."""
+        (stored,) = self._ask(_CONTENT, the_key=known.key)
+        given = (checked.request.user_id, checked.body)
+        where = f"({checked.request.reference or 'the order'}, {known.state} there)"
+        for fault in differences(stored=(stored.user_id, stored.body), given=given):
+            if fault.path != "confirm":
+                message = f"{fault.message} {where}"
+            elif not self._kind_matters:
+                continue
+            elif checked.order.confirm:
+                message = f"the journal has a draft, now it is to be paid {where}: process the draft instead"
+            else:
+                message = f"the journal has a paid order, now it is a draft {where}: say --confirm, as before"
+            yield located.at(Fault(fault.path, message))
 
-    def _check_domains(self, read: ReadOrder, request: OrderRequest) -> None:
-        """A domain can be bought once, by whichever order; mailboxes may be added to it, but none twice."""
+    def _check_domains(self, order: FileOrder, located: LocatedOrder, checked: CheckedOrder) -> FileOrder:
+        """Check that each domain is bought once, by whichever order; mailboxes may be added to it, but none twice."""
         faults = []
-        for index, entry in enumerate(request.order.domains):
+        for index, entry in enumerate(checked.order.domains):
             known = self._ordered.get(entry.domain)
-            if known & 1:
-                buyer = self._buyer(entry.domain, known // 2 - 1)
+            if known is not None and known.registers:
+                buyer = self._buyer(entry.domain, known.row)
                 message = (
                     f"{entry.domain} is ordered by {buyer} in the journal {self.name} already; it can be bought once"
                 )
-                faults.append(Fault(f"domains[{index}].domain", message))
+                faults.append(located.at(Fault(f"domains[{index}].domain", message)))
         cautions = [
-            Fault(
-                f'mailboxes["{domain}"]',
-                f"an order of the journal {self.name} is for {domain} too; no mailbox should be in both",
+            located.at(
+                Fault(
+                    f'mailboxes["{domain}"]',
+                    f"an order of the journal {self.name} is for {domain} too; no mailbox should be in both",
+                )
             )
-            for domain in request.order.mailboxes
-            if self._ordered.get(domain)
+            for domain in checked.order.mailboxes
+            if self._ordered.get(domain) is not None
         ]
-        if cautions:
-            read.cautions = [*read.cautions, *map(read.at, cautions)]
-        _refuse(read, faults)
+        if not faults and not cautions:
+            return order
+        return attrs.evolve(
+            order,
+            checked=None if faults else checked,
+            faults=(*order.faults, *faults),
+            cautions=(*order.cautions, *cautions),
+        )
 
     def _buyer(self, domain: str, position: int) -> str:
         for row in self._ask(_BOUGHT.where(steps.c.position == position)):
@@ -204,21 +225,12 @@ class JournalCheck:
         return "another order"
 
 
-def _refuse(read: ReadOrder, faults: Iterable[Fault]) -> None:
-    found = [read.at(fault) for fault in faults]
-    if found:
-        read.faults.extend(found)
-        read.request = None
-
-
-def _worded(read: ReadOrder, fault: Fault, request: OrderRequest, where: str) -> Fault:
-    if fault.path != "confirm":
-        return Fault(_as_here(read, fault.path), f"{fault.message} {where}")
-    if request.order.confirm:
-        return Fault("confirm", f"the journal has a draft, now it is to be paid {where}: process the draft instead")
-    return Fault("confirm", f"the journal has a paid order, now it is a draft {where}: say --confirm, as before")
-
-
-def _as_here(read: ReadOrder, path: str) -> str:
-    """The path in the words of the file: tables have `first_name` where JSON has `firstName`."""
-    return path if read.rows is None else re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", path)
+def _keyed(order: FileOrder) -> tuple[FileOrder, str]:
+    """Return an order with its key in a journal; the key of an order with faults is empty."""
+    checked, located = order.checked, order.located
+    if checked is None or isinstance(located, UnreadableOrder):
+        return order, ""
+    try:
+        return order, key_of(checked)
+    except ValidationError as error:
+        return attrs.evolve(order, checked=None, faults=(*order.faults, *map(located.at, error.faults))), ""

@@ -1,82 +1,98 @@
-"""A set of names that stays small: a million names in 24 MiB, each with the row where it was met first.
+"""An index of names that stays small: a million names in 25 MiB, each with the row that mentions it first.
 
-Python's own set of strings would take several times that. Names are kept as 64-bit hashes; among a million
-names the chance that any two share one is below one in ten million.
+A dictionary of strings takes four times that. Names are kept as 64-bit hashes, so two names may be taken for one;
+among a million names the chance that any two share a hash is below one in ten million.
 """
 
 from __future__ import annotations
 
 from array import array
 
-__all__ = ["NameIndex"]
+import attrs
 
-_ROOM_AT_FIRST = 1 << 16
+__all__ = ["Mention", "NameIndex"]
+
+_INITIAL_SIZE = 1 << 16
+#: Stands for the hash 0, which marks a free slot.
+_HASH_OF_ZERO = 1
+
+
+@attrs.frozen
+class Mention:
+    """What an index knows about a name."""
+
+    #: Where the name is mentioned: a row, or any other number from 0 to 2**31 - 1.
+    row: int
+    #: The order at that row registers the name; else it only mentions it.
+    registers: bool
 
 
 class NameIndex:
-    """Remembers names by their hash, with open addressing in two plain arrays."""
+    """Remembers names by their hashes, with open addressing in two plain arrays."""
 
     def __init__(self) -> None:
-        """Make an empty set."""
-        self._hashes = array("q", [0]) * _ROOM_AT_FIRST
-        self._rows = array("I", [0]) * _ROOM_AT_FIRST
-        self._last = _ROOM_AT_FIRST - 1
+        """Make an empty index."""
         self._count = 0
-        self._most = _ROOM_AT_FIRST * 2 // 3
+        self._allocate(_INITIAL_SIZE)
 
     def __len__(self) -> int:
         return self._count
 
-    def get(self, name: str) -> int:
-        """Return the row of a name, 0 when it is not there."""
-        return self._rows[self._place(hash(name) or 1)]
+    def get(self, name: str) -> Mention | None:
+        """Return what is known about a name; `None`: it was never added."""
+        slot = self._slot(hash(name) or _HASH_OF_ZERO)
+        return self._unpack(slot) if self._hashes[slot] else None
 
-    def mark(self, name: str, row: int) -> None:
-        """Change the row of a name that is there."""
-        self._rows[self._place(hash(name) or 1)] = row
-
-    def add(self, name: str, row: int) -> int:
-        """Remember a name.
+    def add(self, name: str, row: int, *, registers: bool = False) -> Mention | None:
+        """Remember the first mention of a name, or the first one that registers it.
 
         Args:
             name: The name.
-            row: Where it was met, from 1 to 2**32 - 1.
+            row: Where it is mentioned.
+            registers: It is registered there. This replaces a mention that only mentions the name.
 
         Returns:
-            0 when the name is new, else the row where it was met first.
+            What was known about the name before; `None`: it is new.
         """
-        mark = hash(name) or 1  # 0 means a free place
-        at = mark & self._last
-        if self._hashes[at]:
-            at = self._place(mark)
-            if self._hashes[at]:
-                return self._rows[at]
-        self._hashes[at] = mark
-        self._rows[at] = row
+        hashed = hash(name) or _HASH_OF_ZERO
+        slot = self._slot(hashed)
+        if self._hashes[slot]:
+            known = self._unpack(slot)
+            if registers and not known.registers:
+                self._mentions[slot] = row * 2 + 1
+            return known
+        self._hashes[slot] = hashed
+        self._mentions[slot] = row * 2 + registers
         self._count += 1
         if self._count > self._most:
             self._grow()
-        return 0
+        return None
 
-    def _place(self, mark: int) -> int:
-        """Where a hash stands, or the free place where it belongs."""
+    def _unpack(self, slot: int) -> Mention:
+        packed = self._mentions[slot]
+        return Mention(packed // 2, bool(packed % 2))
+
+    def _slot(self, hashed: int) -> int:
+        """Return where a hash is, or the free slot where it belongs."""
         hashes, last = self._hashes, self._last
-        at = mark & last
-        while (found := hashes[at]) and found != mark:
-            at = (at + 1) & last
-        return at
+        slot = hashed & last
+        while (found := hashes[slot]) and found != hashed:
+            slot = (slot + 1) & last
+        return slot
+
+    def _allocate(self, size: int) -> None:
+        """Make room; the size is a power of two, and a third of it stays free."""
+        self._hashes = array("q", [0]) * size
+        #: Of each hash twice the row, plus one if the name is registered there.
+        self._mentions = array("I", [0]) * size
+        self._last = size - 1
+        self._most = size * 2 // 3
 
     def _grow(self) -> None:
-        old_hashes, old_rows = self._hashes, self._rows
-        size = 2 * len(old_hashes)
-        hashes = self._hashes = array("q", [0]) * size
-        rows = self._rows = array("I", [0]) * size
-        last = self._last = size - 1
-        self._most = size * 2 // 3
-        for mark, row in zip(old_hashes, old_rows, strict=True):
-            if mark:
-                at = mark & last
-                while hashes[at]:
-                    at = (at + 1) & last
-                hashes[at] = mark
-                rows[at] = row
+        known = zip(self._hashes, self._mentions, strict=True)
+        self._allocate(2 * len(self._hashes))
+        for hashed, mention in known:
+            if hashed:
+                slot = self._slot(hashed)
+                self._hashes[slot] = hashed
+                self._mentions[slot] = mention

@@ -1,25 +1,23 @@
-"""The plan of a run: what a file would order, every fault of it, what occurs twice, and what it may cost."""
+"""The plan of a run: what a file would order, how many faults it has, and what it may cost."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import attrs
 
 from ..core.prices import PriceList
-from ..core.validation import inspect_order, is_sound
-from ..errors import Fault
-from ..models import Order
-from ..orderfiles.located import InputFault, ReadOrder
+from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
+from .file_check import FileOrder, check_file
 from .name_index import NameIndex
 from .prices import Budget
 
 if TYPE_CHECKING:
     from .journal_check import JournalCheck
 
-__all__ = ["Plan", "check_orders", "make_plan"]
+__all__ = ["Plan", "check_orders", "count_orders", "make_plan"]
 
 
 @attrs.frozen(kw_only=True)
@@ -72,7 +70,9 @@ class Plan:
         return self.warmups == 0 or self.prices.warmup is not None
 
 
-def check_orders(orders: Iterable[ReadOrder], *, known: JournalCheck | None = None) -> Iterator[ReadOrder]:
+def check_orders(
+    orders: Iterable[LocatedOrder | UnreadableOrder], *, known: JournalCheck | None = None
+) -> Iterator[FileOrder]:
     """Check each order, and that no order or domain occurs twice in file and journal; memory stays small.
 
     Args:
@@ -80,80 +80,14 @@ def check_orders(orders: Iterable[ReadOrder], *, known: JournalCheck | None = No
         known: What a journal holds; `None`: there is no journal.
 
     Returns:
-        The same orders, in the same sequence, with everything that was found.
+        Each order with everything that was found about it, in the same sequence. Its body is not serialised yet.
     """
-    checked = _check_file(orders)
+    checked = check_file(orders)
     return checked if known is None else known.compare(checked)
 
 
-def _check_file(orders: Iterable[ReadOrder]) -> Iterator[ReadOrder]:
-    keys, domains = NameIndex(), NameIndex()
-    for read in orders:
-        request = read.request
-        if request is None:
-            if read.key:
-                keys.add(read.key, read.row)
-            yield read
-            continue
-        if earlier := keys.add(read.key, read.row):
-            read.faults.append(_duplicate_order(read, earlier))
-        order = request.order
-        if not is_sound(order):
-            findings = inspect_order(order)
-            order = findings.order
-            read.cautions = list(map(read.at, findings.cautions))
-            read.faults.extend(map(read.at, findings.faults))
-            if findings.faults:
-                read.request = None
-                yield read
-                continue
-        _check_domains(read, order, domains)
-        if read.faults:
-            read.request = None
-        elif order is not request.order:
-            read.request = attrs.evolve(request, order=order)
-        yield read
-
-
-def _duplicate_order(read: ReadOrder, earlier: int) -> InputFault:
-    if read.rows is None:
-        what = f'the reference "{read.key}"' if read.request and read.request.reference else "the same order"
-        return read.at(Fault("reference", f"{what} stands at row {earlier} already"))
-    message = (
-        f'an order "{read.key}" stands at row {earlier} already; put the rows of one order next to '
-        "each other, or give two orders two references"
-    )
-    return read.at(Fault("reference", message))
-
-
-def _check_domains(read: ReadOrder, order: Order, domains: NameIndex) -> None:
-    """A domain can be bought once; one that comes again without being bought deserves a look."""
-    # Twice the row, plus one when that order buys the domain.
-    bought, mentioned = read.row * 2 + 1, read.row * 2
-    cautions = []
-    ours = set()
-    for index, entry in enumerate(order.domains):
-        mark = domains.add(entry.domain, bought)
-        if not mark:
-            ours.add(entry.domain)
-        elif mark & 1:
-            message = f"{entry.domain} is registered by the order at row {mark // 2} already; it can be bought once"
-            read.faults.append(read.at(Fault(f"domains[{index}].domain", message)))
-        else:
-            domains.mark(entry.domain, bought)
-            message = f"the order at row {mark // 2} has mailboxes on {entry.domain}; they cannot wait for this order"
-            cautions.append(Fault(f"domains[{index}].domain", message))
-    for domain in order.mailboxes:
-        mark = 0 if domain in ours else domains.add(domain, mentioned)
-        if mark and mark != bought:
-            message = f"the order at row {mark // 2} is for {domain} too; no mailbox should be in both"
-            cautions.append(Fault(f'mailboxes["{domain}"]', message))
-    if cautions:
-        read.cautions = [*read.cautions, *map(read.at, cautions)]
-
-
 def make_plan(
-    orders: Iterable[ReadOrder],
+    orders: Iterable[LocatedOrder | UnreadableOrder],
     *,
     budget: Budget | None = None,
     known: JournalCheck | None = None,
@@ -165,8 +99,29 @@ def make_plan(
 
     Args:
         orders: The orders of one file, as they were read.
+        budget: As in `count_orders`.
+        known: What a journal holds; `None`: there is no journal.
+        keep_users: As in `count_orders`.
+        on_fault: As in `count_orders`.
+        on_caution: As in `count_orders`.
+    """
+    checked = check_orders(orders, known=known)
+    return count_orders(checked, budget=budget, keep_users=keep_users, on_fault=on_fault, on_caution=on_caution)
+
+
+def count_orders(
+    checked: Iterable[FileOrder],
+    *,
+    budget: Budget | None = None,
+    keep_users: bool = False,
+    on_fault: Callable[[InputFault], None] = lambda _: None,
+    on_caution: Callable[[InputFault], None] = lambda _: None,
+) -> Plan:
+    """Count what the orders of a file would order, after every check.
+
+    Args:
+        checked: The orders; those that a journal has settled are counted apart and cost nothing more.
         budget: The prices of the estimate, and limits; `None`: default prices, no limit. It is used up.
-        known: What a journal holds; its settled orders are counted apart and cost nothing more.
         keep_users: Collect the ids of all users; costs memory when there are very many.
         on_fault: Called with every fault as it is found.
         on_caution: Called with everything else that deserves a look.
@@ -178,34 +133,30 @@ def make_plan(
     settled: dict[str, int] = {}
     prices, user_id = budget.prices, ""
     users, user_ids = NameIndex(), set()
-    for checked in check_orders(orders, known=known):
-        for fault in checked.faults:
-            faults += 1
-            on_fault(fault)
-        for caution in checked.cautions:
-            cautions += 1
-            on_caution(caution)
-        whole = whole and not checked.ends_reading
-        if checked.request is None:
+    for found in checked:
+        faults += _report(found.faults, on_fault)
+        cautions += _report(found.cautions, on_caution)
+        if found.checked is None or isinstance(found.located, UnreadableOrder):
             invalid += 1
-            changed += checked.changed
+            changed += found.changed
+            whole = whole and not found.ends_reading
             continue
-        order = checked.request.order
+        order = found.checked.order
         counted += 1
-        if checked.request.user_id != user_id:
-            user_id = checked.request.user_id
-            users.add(user_id, 1)
+        if found.checked.request.user_id != user_id:
+            user_id = found.checked.request.user_id
+            users.add(user_id, found.row)
             if keep_users:
                 user_ids.add(user_id)
-        if checked.settled is not None:
-            settled[checked.settled] = settled.get(checked.settled, 0) + 1
+        if found.settled is not None:
+            settled[found.settled] = settled.get(found.settled, 0) + 1
             continue
         domains += len(order.domains)
         for boxes in order.mailboxes.values():
             mailboxes += len(boxes)
             for box in boxes:
                 warmups += box.on_warmup is True
-        asking += checked.asks_confirm
+        asking += found.located.asks_confirm
         estimate = prices.estimate(order)
         cost += estimate
         within = within and budget.take(estimate) is None
@@ -228,3 +179,9 @@ def make_plan(
         affordable=budget.orders,
         affordable_cost=budget.cost,
     )
+
+
+def _report(findings: Sequence[InputFault], report: Callable[[InputFault], None]) -> int:
+    for finding in findings:
+        report(finding)
+    return len(findings)

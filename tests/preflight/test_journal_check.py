@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from cmr_async import DomainRegistration, Mailbox, Order, OrderRequest
 from cmr_async.errors import JournalError, JournalVersionError
 from cmr_async.journal.journal import Journal, StepState, Verdict
-from cmr_async.orderfiles.located import ReadOrder
+from cmr_async.orderfiles.located import LocatedOrder
+from cmr_async.preflight.file_check import FileOrder, check_file
 from cmr_async.preflight.journal_check import JournalCheck
 from cmr_async.preflight.plan import Plan, check_orders, make_plan
 
@@ -24,16 +25,16 @@ def request(name: str, *, reference: str | None = None, forward_to: str | None =
     return OrderRequest(user_id="U1", reference=reference or name, order=order)
 
 
-def read_orders(*requests: OrderRequest) -> list[ReadOrder]:
+def located(*requests: OrderRequest) -> list[LocatedOrder]:
     return [
-        ReadOrder(source="a.jsonl", row=row, key=given.reference or str(row), request=given, faults=[])
+        LocatedOrder(source="a.jsonl", row=row, key=given.reference or str(row), request=given)
         for row, given in enumerate(requests, 1)
     ]
 
 
-def checked(location: str, *requests: OrderRequest, kind_matters: bool = True) -> list[ReadOrder]:
+def checked(location: str, *requests: OrderRequest, kind_matters: bool = True) -> list[FileOrder]:
     with JournalCheck(location, kind_matters=kind_matters) as known:
-        return list(check_orders(read_orders(*requests), known=known))
+        return list(check_orders(located(*requests), known=known))
 
 
 def faults(location: str, *requests: OrderRequest, kind_matters: bool = True) -> list[str]:
@@ -58,7 +59,7 @@ async def test_what_a_run_would_not_send_is_settled(location: str) -> None:
     given = ("accepted", "rejected", "unknown", "not-sent", "planned", "new")
     found = checked(location, *map(request, given))
     assert [read.settled for read in found] == ["accepted", "rejected", "unknown", None, None, None]
-    assert all(read.request is not None for read in found)
+    assert all(read.checked is not None for read in found)
 
 
 async def test_a_claim_without_an_outcome_is_settled(location: str) -> None:
@@ -72,7 +73,7 @@ async def test_settled_orders_cost_nothing_and_are_counted_by_state(location: st
     await write(location, request("one"), request("two"))
     await write(location, request("three"), state=StepState.UNKNOWN)
     with JournalCheck(location) as known:
-        plan = make_plan(read_orders(*map(request, ("one", "two", "three", "four"))), known=known)
+        plan = make_plan(located(*map(request, ("one", "two", "three", "four"))), known=known)
     assert plan.settled == {"accepted": 2, "unknown": 1}
     assert (plan.orders, plan.to_send, plan.domains, plan.affordable) == (4, 1, 1, 1)
     assert plan.cost == plan.affordable_cost == Plan().prices.domain
@@ -84,7 +85,7 @@ async def test_another_order_under_a_known_key_is_a_fault_that_shows_the_differe
 ) -> None:
     await write(location, request("one", forward_to="a.com"), state=state)
     (read,) = checked(location, request("one", forward_to="b.com"))
-    assert (read.request, read.changed) == (None, True)
+    assert (read.checked, read.changed) == (None, True)
     (fault,) = map(str, read.faults)
     difference = 'a.jsonl, row 1, domains[0].forwardTo: the journal has "a.com", now it is "b.com"'
     assert fault == f"{difference} (one, {state or 'planned'} there)"
@@ -98,7 +99,7 @@ async def test_a_difference_in_a_table_is_named_by_row_and_column(location: str,
         "user_id,reference,domain,username,first_name,last_name\nU1,A,a.com,ann,Ann,Lee\nU1,A,a.com,b,B,C\n"
     )
     with OrderFile(path) as file:
-        await write(location, *(read.request for read in file.orders() if read.request is not None))
+        await write(location, *(read.request for read in file.orders() if isinstance(read, LocatedOrder)))
     path.write_text(path.read_text().replace("b,B,C", "b,D,C").replace("U1", "U2"))
     with OrderFile(path) as file, JournalCheck(location) as known:
         (read,) = check_orders(file.orders(), known=known)
@@ -147,7 +148,9 @@ async def test_mailboxes_on_a_domain_that_was_ordered_before_deserve_a_look(loca
     boxes = {f"{name}.com": [box] for name in ("one", "two", "three")}
     more = OrderRequest(user_id="U1", reference="more", order=Order(mailboxes=boxes))
     (read,) = checked(location, more)
-    assert (read.faults, read.request) == ([], more)
+    assert read.faults == ()
+    assert read.checked is not None
+    assert read.checked.request == more
     looked_at = [str(caution) for caution in read.cautions if "an order of the journal" in caution.message]
     assert [caution.partition(" is for ")[2] for caution in looked_at] == [
         f"{name}.com too; no mailbox should be in both" for name in ("one", "two")
@@ -171,6 +174,13 @@ async def test_a_reference_that_no_journal_can_keep_is_found_beforehand(location
     ]
 
 
+async def test_an_order_with_faults_is_left_as_it_is(location: str) -> None:
+    await write(location, request("one"))
+    bad, good = checked(location, request("-x-"), request("one"))
+    assert (bad.checked, bad.settled, bad.changed, len(bad.faults)) == (None, None, False, 1)
+    assert good.settled == "accepted"
+
+
 async def test_more_orders_than_one_statement_names(location: str) -> None:
     many = [request(f"d{n}") for n in range(1200)]
     async with Journal(location) as journal:
@@ -180,8 +190,8 @@ async def test_more_orders_than_one_statement_names(location: str) -> None:
             assert claim is not None
             await journal.record(claim, StepState.ACCEPTED)
     found = checked(location, *many)
-    assert [read.key for read in found] == [given.reference for given in many]
-    assert [read.key for read in found if read.settled] == ["d3", "d700"]
+    assert [read.located.key for read in found] == [given.reference for given in many]
+    assert [read.located.key for read in found if read.settled] == ["d3", "d700"]
 
 
 async def test_orders_are_found_by_their_keys_however_many_the_journal_has(tmp_path: Path) -> None:
@@ -189,13 +199,13 @@ async def test_orders_are_found_by_their_keys_however_many_the_journal_has(tmp_p
     location = str(tmp_path / "run.db")
     await write(location, request("one"))
     with JournalCheck(location) as known:
-        list(known.compare(read_orders(request("one"))))
+        list(known.compare(check_file(located(request("one")))))
         assert known._engine is not None
         asked: list[tuple[str, Any]] = []
         sa.event.listen(
             known._engine, "before_cursor_execute", lambda _, __, query, values, *___: asked.append((query, values))
         )
-        list(known.compare(read_orders(*(request(f"key{number}") for number in range(500)))))
+        list(known.compare(check_file(located(*(request(f"key{number}") for number in range(500))))))
     ((query, values),) = asked
     with closing(sqlite3.connect(location)) as connection:
         steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", values)]

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from cmr_async.orderfiles.file import OrderFile
-from cmr_async.preflight.name_index import NameIndex
 from cmr_async.preflight.plan import Plan, make_plan
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -56,9 +55,9 @@ def test_an_order_that_comes_back_later_is_a_fault_that_names_both_rows(tmp_path
     path.write_text(HEADER + "U,,one.com,ann,Ann,Lee\nU,A,two.com,,,\nU,,ONE.com,bob,Bob,Lee\nU,A,six.com,,,\n")
     plan, faults, _ = plan_of(path)
     assert [fault.partition(" already")[0] for fault in faults] == [
-        'row 4, reference: an order "U:one.com" stands at row 2',
+        'row 4, reference: an order "U:one.com" is at row 2',
         "row 4, domain: one.com is registered by the order at row 2",
-        'row 5, reference: an order "A" stands at row 3',
+        'row 5, reference: an order "A" is at row 3',
     ]
     assert (plan.orders, plan.invalid) == (2, 2)
 
@@ -95,12 +94,4 @@ def test_the_same_order_twice_in_a_json_file_is_a_fault(tmp_path: Path) -> None:
     line = json.dumps({"mailboxes": {"one.com": [{"username": "a", "firstName": "A", "lastName": "B"}]}})
     path.write_text(f"{line}\n{line}\n")
     _, faults, _ = plan_of(path)
-    assert faults == ["row 2, reference: the same order stands at row 1 already"]
-
-
-def test_seen_names_remember_where_each_was_first() -> None:
-    seen = NameIndex()
-    assert [seen.add(f"name-{n}", n) for n in range(1, 5001)] == [0] * 5000
-    assert [seen.add(f"name-{n}", 9) for n in range(1, 5001)] == list(range(1, 5001))
-    assert len(seen) == 5000
-    assert [seen.get(name) for name in ("name-1", "name-5000", "name-5001")] == [1, 5000, 0]
+    assert faults == ["row 2, reference: the same order is at row 1 already"]

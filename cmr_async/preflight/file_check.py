@@ -1,0 +1,110 @@
+"""Check the orders of a file, each by itself and against the others: faults, cautions, and what occurs twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import attrs
+
+from ..core.checked import CheckedOrder, check_request
+from ..errors import Fault
+from ..models import Order
+from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
+from .name_index import NameIndex
+
+__all__ = ["FileOrder", "check_file"]
+
+
+@attrs.frozen(kw_only=True)
+class FileOrder:
+    """One order of a file with everything that was found about it."""
+
+    #: The order as it was read, or what stands in for it.
+    located: LocatedOrder | UnreadableOrder
+    #: The order as it will be sent; `None` when it has faults.
+    checked: CheckedOrder | None = None
+    #: What forbids sending it.
+    faults: tuple[InputFault, ...] = ()
+    #: What deserves a look.
+    cautions: tuple[InputFault, ...] = ()
+    #: The state that a journal has it in, when a run on the journal would not send it for that; else `None`.
+    settled: str | None = None
+    #: A journal has another order under its key; the differences are among the faults.
+    changed: bool = False
+
+    @property
+    def row(self) -> int:
+        """Row or line where the order begins."""
+        return self.located.row
+
+    @property
+    def ends_reading(self) -> bool:
+        """The file could not be read on from here: what follows is not known."""
+        return isinstance(self.located, UnreadableOrder) and self.located.ends_reading
+
+
+def check_file(orders: Iterable[LocatedOrder | UnreadableOrder]) -> Iterator[FileOrder]:
+    """Check each order, and that no order or domain occurs twice in the file; memory stays small.
+
+    Args:
+        orders: The orders of one file, as they were read.
+
+    Yields:
+        Each order with its faults and cautions, in the same sequence.
+    """
+    keys, domains = NameIndex(), NameIndex()
+    for located in orders:
+        if isinstance(located, UnreadableOrder):
+            if located.key:
+                keys.add(located.key, located.row)
+            yield FileOrder(located=located, faults=located.faults)
+            continue
+        checked = check_request(located.request)
+        faults, cautions = list(checked.faults), list(checked.cautions)
+        if earlier := keys.add(located.key, located.row):
+            faults.insert(0, _duplicate_order(located, earlier.row))
+        if not checked.faults:
+            _check_domains(checked.order, located.row, domains, faults, cautions)
+        yield FileOrder(
+            located=located,
+            checked=None if faults else _as_sent(checked),
+            faults=tuple(map(located.at, faults)),
+            cautions=tuple(map(located.at, cautions)),
+        )
+
+
+def _as_sent(checked: CheckedOrder) -> CheckedOrder:
+    """Return the order with a request that has the domain names that are sent, as results and journal show them."""
+    if checked.order is checked.request.order:
+        return checked
+    return attrs.evolve(checked, request=attrs.evolve(checked.request, order=checked.order))
+
+
+def _duplicate_order(located: LocatedOrder, earlier: int) -> Fault:
+    if located.rows is None:
+        what = f'the reference "{located.key}"' if located.request.reference else "the same order"
+        return Fault("reference", f"{what} is at row {earlier} already")
+    message = (
+        f'an order "{located.key}" is at row {earlier} already; put the rows of one order next to '
+        "each other, or give two orders two references"
+    )
+    return Fault("reference", message)
+
+
+def _check_domains(order: Order, row: int, domains: NameIndex, faults: list[Fault], cautions: list[Fault]) -> None:
+    """Find domains that an earlier order buys, which are faults, or only mentions, which are cautions."""
+    registered = set()
+    for index, entry in enumerate(order.domains):
+        earlier = domains.add(entry.domain, row, registers=True)
+        if earlier is not None and earlier.registers:
+            message = f"{entry.domain} is registered by the order at row {earlier.row} already; it can be bought once"
+            faults.append(Fault(f"domains[{index}].domain", message))
+            continue
+        registered.add(entry.domain)
+        if earlier is not None:
+            message = f"the order at row {earlier.row} has mailboxes on {entry.domain}; they cannot wait for this order"
+            cautions.append(Fault(f"domains[{index}].domain", message))
+    for domain in order.mailboxes:
+        if domain not in registered and (earlier := domains.add(domain, row)):
+            message = f"the order at row {earlier.row} is for {domain} too; no mailbox should be in both"
+            cautions.append(Fault(f'mailboxes["{domain}"]', message))
