@@ -64,9 +64,5 @@ class PriceList:
         return self.cost(
             domains=[(entry.domain, entry.years) for entry in order.domains],
             mailboxes=order.mailbox_count,
-            warmups=_warmups(order) if self.warmup else 0,
+            warmups=order.warmup_count if self.warmup else 0,
         )
-
-
-def _warmups(order: Order) -> int:
-    return sum(box.on_warmup is True for boxes in order.mailboxes.values() for box in boxes)

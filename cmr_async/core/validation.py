@@ -7,10 +7,10 @@ page leaves open (its own sample has two mailboxes with one user name); the orde
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from operator import is_not
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 import idna
@@ -33,9 +33,8 @@ _USUAL_YEARS = 10
 _MOST_YEARS = 9999
 
 
-@attrs.frozen(kw_only=True)
-class Findings:
-    """What the inspection of an order found."""
+class Findings(NamedTuple):
+    """What the inspection of an order found; a tuple, because one is made for every order of a file of any size."""
 
     #: The order as it will be sent: domain names in lower case and punycode.
     order: Order
@@ -63,9 +62,9 @@ def inspect_order(order: Order) -> Findings:
     registered: set[str] = set()
     domains = _inspect_domains(order, faults, cautions, registered)
     mailboxes = _inspect_mailboxes(order, faults, cautions, registered)
-    faults.extend(_scalar_faults(order))
-    faults.extend(_provider_faults(order))
-    if not faults and (any(map(is_not, domains, order.domains)) or any(map(is_not, mailboxes, order.mailboxes))):
+    _inspect_scalars(order, faults)
+    _inspect_provider(order, faults)
+    if not faults and (domains != order.domains or any(map(is_not, mailboxes, order.mailboxes))):
         order = attrs.evolve(order, domains=domains, mailboxes=mailboxes)
     return Findings(order=order, faults=tuple(faults), cautions=tuple(cautions))
 
@@ -166,7 +165,7 @@ def _mailbox_faults(box: Mailbox) -> Sequence[tuple[str, str]]:
     for field, name in (("first_name", box.first_name), ("last_name", box.last_name)):
         if not isinstance(name, str) or not name.strip():
             found.append((field, f"must not be empty: {name!r}"))
-        elif not _is_text(name):
+        elif not name.isascii() and not _is_encodable(name):
             found.append((field, f"must be text that UTF-8 can carry, not {name!r}"))
     if box.profile_picture is not None and not _is_url(box.profile_picture):
         found.append(("profile_picture", f"must be an http(s) URL, not {box.profile_picture!r}"))
@@ -175,37 +174,38 @@ def _mailbox_faults(box: Mailbox) -> Sequence[tuple[str, str]]:
     return found
 
 
-def _scalar_faults(order: Order) -> Iterator[Fault]:
+def _inspect_scalars(order: Order, faults: list[Fault]) -> None:
     if not isinstance(order.confirm, bool):
-        yield Fault("confirm", f"must be true or false, not {order.confirm!r}")
+        faults.append(Fault("confirm", f"must be true or false, not {order.confirm!r}"))
     if order.auto_renew is not None and not isinstance(order.auto_renew, bool):
-        yield Fault("auto_renew", f"must be true or false, not {order.auto_renew!r}")
+        faults.append(Fault("auto_renew", f"must be true or false, not {order.auto_renew!r}"))
     if order.billing_cycle is not None and (not _is_text(order.billing_cycle) or not order.billing_cycle):
-        yield Fault("billing_cycle", f"must be text, not {order.billing_cycle!r}")
+        faults.append(Fault("billing_cycle", f"must be text, not {order.billing_cycle!r}"))
 
 
-def _provider_faults(order: Order) -> Iterator[Fault]:
+def _inspect_provider(order: Order, faults: list[Fault]) -> None:
     google, route = order.google, order.microsoft_oauth_route
     if order.service_provider is not None and order.service_provider not in _PROVIDERS:
-        yield Fault("service_provider", f"must be GOOGLE or MICROSOFT, not {order.service_provider!r}")
+        faults.append(Fault("service_provider", f"must be GOOGLE or MICROSOFT, not {order.service_provider!r}"))
     if order.service_provider == _GOOGLE and google is None:
-        yield Fault("google", "a Google order needs it")
+        faults.append(Fault("google", "a Google order needs it"))
     if order.service_provider == _MICROSOFT and not route:
-        yield Fault("microsoft_oauth_route", "a Microsoft order needs it")
+        faults.append(Fault("microsoft_oauth_route", "a Microsoft order needs it"))
     if not _is_route(route):
-        yield Fault("microsoft_oauth_route", f"must be an http(s) URL, not {route!r}")
+        faults.append(Fault("microsoft_oauth_route", f"must be an http(s) URL, not {route!r}"))
     if google is not None and not isinstance(google, GoogleOAuth):
-        yield Fault("google", f"must be a GoogleOAuth, not {type(google).__name__}")
+        faults.append(Fault("google", f"must be a GoogleOAuth, not {type(google).__name__}"))
     elif google is not None:
-        yield from _google_faults(google)
+        _inspect_google(google, faults)
 
 
-def _google_faults(google: GoogleOAuth) -> Iterator[Fault]:
-    if not _is_route(google.google_oauth_route):
-        yield Fault("google.google_oauth_route", f"must be an http(s) URL, not {google.google_oauth_route!r}")
+def _inspect_google(google: GoogleOAuth, faults: list[Fault]) -> None:
+    route = google.google_oauth_route
+    if not _is_route(route):
+        faults.append(Fault("google.google_oauth_route", f"must be an http(s) URL, not {route!r}"))
     for field, value in (("client_id", google.client_id), ("app_name", google.app_name)):
         if value is not None and not _is_text(value):
-            yield Fault(f"google.{field}", f"must be text, not {value!r}")
+            faults.append(Fault(f"google.{field}", f"must be text, not {value!r}"))
 
 
 def _is_text(value: Any) -> bool:

@@ -96,6 +96,11 @@ class Order:
         """How many mailboxes the order creates."""
         return sum(map(len, self.mailboxes.values()))
 
+    @property
+    def warmup_count(self) -> int:
+        """How many of the mailboxes start warmup."""
+        return sum([box.on_warmup is True for boxes in self.mailboxes.values() for box in boxes])
+
 
 @attrs.frozen(kw_only=True)
 class OrderCreated:

@@ -31,6 +31,7 @@ _SETTINGS = (
 )
 
 _AUTO_RENEW = _SETTINGS.index("auto_renew")
+_NO_SETTINGS = ("",) * len(_SETTINGS)
 
 #: The columns of a table of orders, in the order in which a template shows them.
 COLUMNS = (*_NAMES, *_MAILBOX, *_SETTINGS)
@@ -137,11 +138,8 @@ class _Row(NamedTuple):
 
     #: Number of the row in the table; the header is row 1.
     number: int
-    user_id: str
-    reference: str
-    domain: str
-    years: str
-    forward_to: str
+    #: The cells of `_NAMES`.
+    names: tuple[str, ...]
     #: The cells of `_MAILBOX`.
     mailbox: tuple[str, ...]
     #: The cells of `_SETTINGS`.
@@ -160,7 +158,7 @@ def _read_rows(header: TableHeader, rows: Iterable[list[str]]) -> Iterator[_Row 
             message = f"has {len(row)} cells, the header has {width}; is a comma in a cell without quotes?"
             yield InputFault(source=header.source, row=number, message=message)
             continue
-        yield _Row._make((number, *names(cells), mailbox(cells), settings(cells)))
+        yield _Row(number, names(cells), mailbox(cells), settings(cells))
 
 
 @attrs.define
@@ -202,30 +200,36 @@ class _OpenOrder:
         """Return the order that a row begins; the row itself is still to be added."""
         # Without a reference of the user's, user and domain name the order: a second run with one
         # more mailbox in the file must meet the same name, not make a second order.
-        key = row.reference or f"{row.user_id or default_user}:{row.domain.lower()}"
-        nothing = ("",) * len(_SETTINGS)
-        return cls(source, row.number, row.reference, row.user_id, default_user, key, nothing)
+        user_id, reference, domain, _, _ = row.names
+        key = reference or f"{user_id or default_user}:{domain.lower()}"
+        return cls(source, row.number, reference, user_id, default_user, key, _NO_SETTINGS)
 
     def includes(self, row: _Row, domains_per_order: int) -> bool:
         """Whether the next row belongs to this order."""
-        if row.reference or self.reference:
-            return row.reference == self.reference
-        if (row.user_id or self.default_user) != (self.user_id or self.default_user):
+        user_id, reference, domain, _, _ = row.names
+        if reference or self.reference:
+            return reference == self.reference
+        if (user_id or self.default_user) != (self.user_id or self.default_user):
             return False
-        if row.domain.lower() in self.domains:
+        if domain.lower() in self.domains:
             return True
         return len(self.domains) < domains_per_order and row.settings == self.settings
 
     def add(self, row: _Row) -> None:
         """Take the next row of the order, and find its faults."""
-        if row.user_id != self.user_id:
-            self.user_id = self._merge(row.number, "user_id", self.user_id, row.user_id)
-        if row.settings != self.settings and any(row.settings):
+        user_id, _, name, years, forward_to = row.names
+        if user_id != self.user_id:
+            self.user_id = self._merge(row.number, "user_id", self.user_id, user_id)
+        if row.settings not in (self.settings, _NO_SETTINGS):
             self._add_settings(row)
-        domain = self.domains.get(row.domain.lower()) or self._begin_domain(row)
-        if row.years or row.forward_to:
-            domain.years = self._merge(row.number, "years", domain.years, row.years)
-            domain.forward_to = self._merge(row.number, "forward_to", domain.forward_to, row.forward_to)
+        domain = self.domains.get(name.lower())
+        if domain is None:
+            if not name:
+                self.add_fault(row.number, "domain", "is empty")
+            domain = self.domains[name.lower()] = _OpenDomain(name, row.number, years, forward_to)
+        elif years or forward_to:
+            domain.years = self._merge(row.number, "years", domain.years, years)
+            domain.forward_to = self._merge(row.number, "forward_to", domain.forward_to, forward_to)
         try:
             mailbox = _parse_mailbox(row.mailbox)
         except _CellError as error:
@@ -265,7 +269,7 @@ class _OpenOrder:
 
     def _add_settings(self, row: _Row) -> None:
         before, self.settings = self.settings, row.settings
-        if any(before):
+        if before != _NO_SETTINGS:
             columns = zip(_SETTINGS, before, row.settings, strict=True)
             self.settings = tuple(self._merge(row.number, *column) for column in columns)
         renew = row.settings[_AUTO_RENEW]
@@ -274,12 +278,6 @@ class _OpenOrder:
                 _parse_boolean("auto_renew", renew)
             except _CellError as error:
                 self.add_fault(row.number, error.column, error.message)
-
-    def _begin_domain(self, row: _Row) -> _OpenDomain:
-        if not row.domain:
-            self.add_fault(row.number, "domain", "is empty")
-        domain = self.domains[row.domain.lower()] = _OpenDomain(row.domain, row.number, row.years, row.forward_to)
-        return domain
 
     def _registration(self, domain: _OpenDomain) -> DomainRegistration:
         years = 1

@@ -65,6 +65,9 @@ def check_file(orders: Iterable[LocatedOrder | UnreadableOrder]) -> Iterator[Fil
             faults.insert(0, _duplicate_order(located, earlier.row))
         if not checked.faults:
             _check_domains(checked.order, located.row, domains, faults, cautions)
+        if not faults and not cautions:
+            yield FileOrder(located=located, checked=_as_sent(checked))
+            continue
         yield FileOrder(
             located=located,
             checked=None if faults else _as_sent(checked),

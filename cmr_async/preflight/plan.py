@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -134,8 +134,12 @@ def count_orders(
     prices, user_id = budget.prices, ""
     users, user_ids = NameIndex(), set()
     for found in checked:
-        faults += _report(found.faults, on_fault)
-        cautions += _report(found.cautions, on_caution)
+        for fault in found.faults:
+            on_fault(fault)
+        for caution in found.cautions:
+            on_caution(caution)
+        faults += len(found.faults)
+        cautions += len(found.cautions)
         if found.checked is None or isinstance(found.located, UnreadableOrder):
             invalid += 1
             changed += found.changed
@@ -152,10 +156,8 @@ def count_orders(
             settled[found.settled] = settled.get(found.settled, 0) + 1
             continue
         domains += len(order.domains)
-        for boxes in order.mailboxes.values():
-            mailboxes += len(boxes)
-            for box in boxes:
-                warmups += box.on_warmup is True
+        mailboxes += order.mailbox_count
+        warmups += order.warmup_count
         asking += found.located.asks_confirm
         estimate = prices.estimate(order)
         cost += estimate
@@ -179,9 +181,3 @@ def count_orders(
         affordable=budget.orders,
         affordable_cost=budget.cost,
     )
-
-
-def _report(findings: Sequence[InputFault], report: Callable[[InputFault], None]) -> int:
-    for finding in findings:
-        report(finding)
-    return len(findings)

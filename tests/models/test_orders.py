@@ -66,3 +66,9 @@ def test_an_order_names_every_domain_once() -> None:
     made = order(mailboxes={"a.com": [JANE], "c.com": [JANE, JOHN]})
     assert made.domain_names == ("a.com", "b.com", "c.com")
     assert made.mailbox_count == 3
+
+
+def test_an_order_counts_the_mailboxes_that_start_warmup() -> None:
+    warm, cold = attrs.evolve(JANE, on_warmup=True), attrs.evolve(JOHN, on_warmup=False)
+    assert order(mailboxes={"a.com": [warm, cold], "b.com": [warm]}).warmup_count == 2
+    assert order().warmup_count == 0
