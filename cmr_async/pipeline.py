@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from random import Random
 from time import monotonic
 from typing import Protocol
@@ -108,7 +108,7 @@ class Pipeline:
         return await self._attempts(request, veto)
 
     async def _attempts(self, request: Request, veto: Veto | None) -> Envelope:
-        waits = self.retry.waits(self.rng)
+        waits: Iterator[float] | None = None
         attempts = 0
         await self._wait_for_slot()
         started = self.clock()
@@ -131,6 +131,7 @@ class Pipeline:
             error.attempts = attempts
             if not may_repeat(judgement.outcome, request.endpoint):
                 raise error
+            waits = waits or self.retry.waits(self.rng)
             wait = await self._wait_before_repeat(judgement.outcome, error, next(waits))
             if not self.retry.allows(self.clock() - started, wait):
                 raise error

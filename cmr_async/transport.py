@@ -48,11 +48,13 @@ class Timeouts:
 class _Attempt:
     """The one mutable record of an attempt. It is pessimistic: only a watched wait for a connection is `NOT_SENT`."""
 
-    __slots__ = ("_connected", "_secret", "body", "limit", "phase", "response", "timeout")
+    __slots__ = ("_connected", "_secret", "body", "headers", "limit", "phase", "status", "timeout")
 
     def __init__(self, limit: float, secret: bytes) -> None:
         self.phase = Phase.NOT_SENT
-        self.response: aiohttp.ClientResponse | None = None
+        # Not the response: it holds the trace, which holds this attempt, and only the garbage collector ends a circle
+        self.status: int | None = None
+        self.headers: Mapping[str, str] = {}
         self.body = bytearray()
         #: Seconds to wait for the answer once the head is out.
         self.limit = limit
@@ -75,13 +77,13 @@ class _Attempt:
 
     def exchange(self, failure: str | None) -> Exchange:
         """Return what is known by now."""
-        response, body = self.response, bytes(self.body)
+        body = bytes(self.body)
         if self._secret and self._secret in body:  # a debug page; answers end up in errors and journals
             body = body.replace(self._secret, b"***")
         return Exchange(
             phase=self.phase,
-            status=None if response is None else response.status,
-            headers={} if response is None else response.headers,
+            status=self.status,
+            headers=self.headers,
             body=body,
             failure=None if self.phase is Phase.COMPLETE else failure,
         )
@@ -298,7 +300,7 @@ class Transport:
                 ) as response,
             ):
                 attempt.phase = Phase.STATUS_SEEN
-                attempt.response = response
+                attempt.status, attempt.headers = response.status, response.headers
                 failure = await _read_body(response, attempt.body, self._max_body)
                 if failure is None:
                     attempt.phase = Phase.COMPLETE

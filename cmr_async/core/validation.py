@@ -66,11 +66,13 @@ def inspect_order(order: Order) -> Findings:
     _inspect_provider(order, faults)
     if not faults and (domains != order.domains or any(map(is_not, mailboxes, order.mailboxes))):
         order = attrs.evolve(order, domains=domains, mailboxes=mailboxes)
-    return Findings(order=order, faults=tuple(faults), cautions=tuple(cautions))
+    return Findings(order, tuple(faults), tuple(cautions))
 
 
 def normalise_domain(name: str) -> str | None:
     """Return a domain name in lower case and punycode; `None` when it is none."""
+    if _DOMAIN.fullmatch(name):
+        return str(name)
     name = name.strip().rstrip(".").lower()
     if not name.isascii():
         return _punycode(name)
@@ -93,26 +95,25 @@ def _inspect_domains(
     """Return the registrations as they will be sent; one that needs no change is the order's own."""
     result = []
     for index, entry in enumerate(order.domains):
-        path = f"domains[{index}]"
         if not isinstance(entry, DomainRegistration):
-            faults.append(Fault(path, f"must be a DomainRegistration, not {type(entry).__name__}"))
+            faults.append(Fault(f"domains[{index}]", f"must be a DomainRegistration, not {type(entry).__name__}"))
             continue
-        name = normalise_domain(entry.domain) if isinstance(entry.domain, str) else None
-        if name is None:
-            faults.append(Fault(f"{path}.domain", f"is no domain name: {entry.domain!r}"))
-        elif name in registered:
-            faults.append(Fault(f"{path}.domain", f"{name} is already in this order"))
+        name, years, forward_to = entry.domain, entry.years, entry.forward_to
+        normalised = normalise_domain(name) if isinstance(name, str) else None
+        if normalised is None:
+            faults.append(Fault(f"domains[{index}].domain", f"is no domain name: {name!r}"))
+        elif normalised in registered:
+            faults.append(Fault(f"domains[{index}].domain", f"{normalised} is already in this order"))
         else:
-            registered.add(name)
-            result.append(entry if name == entry.domain else attrs.evolve(entry, domain=name))
-        if type(entry.years) is not int or not 1 <= entry.years <= _MOST_YEARS:
-            faults.append(Fault(f"{path}.years", f"must be a whole number of 1 or more, not {entry.years!r}"))
-        elif entry.years > _USUAL_YEARS:
-            cautions.append(Fault(f"{path}.years", f"{entry.years} years is more than registries usually sell"))
-        if entry.forward_to is not None and not _is_destination(entry.forward_to):
-            faults.append(
-                Fault(f"{path}.forward_to", f"must be a host name or an http(s) URL, not {entry.forward_to!r}")
-            )
+            registered.add(normalised)
+            result.append(entry if normalised == name else attrs.evolve(entry, domain=normalised))
+        if type(years) is not int or not 1 <= years <= _MOST_YEARS:
+            faults.append(Fault(f"domains[{index}].years", f"must be a whole number of 1 or more, not {years!r}"))
+        elif years > _USUAL_YEARS:
+            cautions.append(Fault(f"domains[{index}].years", f"{years} years is more than registries usually sell"))
+        if forward_to is not None and not _is_destination(forward_to):
+            message = f"must be a host name or an http(s) URL, not {forward_to!r}"
+            faults.append(Fault(f"domains[{index}].forward_to", message))
     return tuple(result)
 
 
