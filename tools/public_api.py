@@ -19,7 +19,7 @@ if __name__ == "__main__":
 __all__ = ["PUBLIC_MODULES", "describe"]
 
 #: Everything else may change without notice.
-PUBLIC_MODULES = ("cmr_async", "cmr_async.errors", "cmr_async.simulator")
+PUBLIC_MODULES = ("cmr_async", "cmr_async.errors", "cmr_async.orderfiles", "cmr_async.simulator")
 
 #: Nobody else makes these, so their constructors are not public: the runs and iterators, and the groups of calls.
 _MADE_BY_CALLS = frozenset(
