@@ -69,11 +69,11 @@ app: typer.Typer = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group, line in {
+for _group, _line in {
     "orders": "Create orders, pay for drafts, and resolve unknown outcomes.",
     "journal": "Look into the journal of a run.",
 }.items():
-    app.add_typer(typer.Typer(cls=LazyGroup, no_args_is_help=True), name=group, help=line)
+    app.add_typer(typer.Typer(cls=LazyGroup, no_args_is_help=True), name=_group, help=_line)
 
 
 def _version(wanted: bool) -> None:
