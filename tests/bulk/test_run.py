@@ -1,4 +1,4 @@
-"""A run of orders: pulled as there is room, given out as they complete, stopped before harm is done."""
+"""A run of orders: pulled as there is room, yielded as they complete, stopped before harm is done."""
 
 from __future__ import annotations
 
