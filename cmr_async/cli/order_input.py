@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -65,6 +66,16 @@ class OrderInput:
     def checked(self) -> Iterator[FileOrder]:
         """Return the file's orders after every check, from its beginning."""
         return check_orders(self.orders(), known=self.known)
+
+    def known_to(self, journal: str) -> Mapping[str, int]:
+        """Return how many of the orders another journal has settled, by the state that it has them in.
+
+        Raises:
+            JournalError: The journal cannot be read.
+        """
+        with _known(journal, kind_matters=False) as known:
+            states = (found.settled for found in check_orders(self.orders(), known=known))
+            return Counter(state for state in states if state is not None)
 
     def budget(self) -> Budget:
         """Return limits and prices to use up."""
