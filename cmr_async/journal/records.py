@@ -27,6 +27,7 @@ __all__ = [
     "Step",
     "StepState",
     "Verdict",
+    "may_be_replaced",
     "may_follow",
     "storable",
 ]
@@ -90,6 +91,17 @@ def may_follow(outcome: StepState, *, state: StepState, recovered: bool, verdict
             return state is StepState.SENT or (state is StepState.UNKNOWN and harmless)
         case _:
             return False
+
+
+def may_be_replaced(state: StepState, *, was_unknown: bool) -> bool:
+    """Tell whether another order may take the place of one under the same key: only if that certainly bought nothing.
+
+    Args:
+        state: The state of its `create` step.
+        was_unknown: The step was unknown at any time. What its owner reports late must still meet the order that was
+            sent, so it stays as it is.
+    """
+    return state in {*CLAIMABLE, StepState.REJECTED} and not was_unknown
 
 
 @attrs.frozen(kw_only=True)
