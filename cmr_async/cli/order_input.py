@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 import attrs
 import typer
 
+from ..journal.records import StepState
 from ..orderfiles.file import InputFormat, OrderFile
 from ..orderfiles.located import LocatedOrder, UnreadableOrder
 from ..preflight.file_check import FileOrder
@@ -73,9 +74,12 @@ class OrderInput:
         Raises:
             JournalError: The journal cannot be read.
         """
-        with _known(journal, kind_matters=False) as known:
-            states = (found.settled for found in check_orders(self.orders(), known=known))
-            return Counter(state for state in states if state is not None)
+        with _known(journal) as known:
+            states = (
+                found.settled or (found.draft and StepState.ACCEPTED.value)
+                for found in check_orders(self.orders(), known=known)
+            )
+            return Counter(filter(None, states))
 
     def budget(self) -> Budget:
         """Return limits and prices to use up."""
@@ -129,12 +133,11 @@ def open_order_input(
     skip_invalid: bool,
     journal: str | None,
     confirm: bool = False,
-    kind_matters: bool = True,
+    retry_rejected: bool = False,
 ) -> OrderInput:
     """Open a file as the options say.
 
-    With a journal its orders are looked up there; with `kind_matters=False` a draft and the paid order of the same
-    things are the same order.
+    With a journal its orders are looked up there; with `retry_rejected` those that were refused are sent again.
 
     Raises:
         CMRError: The file cannot be read.
@@ -148,12 +151,12 @@ def open_order_input(
         domains_per_order=domains_per_order,
         skip_invalid=skip_invalid,
         limits=limits,
-        known=None if journal is None else _known(journal, kind_matters=kind_matters),
+        known=None if journal is None else _known(journal, retry_rejected=retry_rejected),
         source=OrderFile(file, format=format),
     )
 
 
-def _known(journal: str, *, kind_matters: bool) -> JournalCheck:
+def _known(journal: str, *, retry_rejected: bool = False) -> JournalCheck:
     from ..preflight.journal_check import JournalCheck  # noqa: PLC0415 - needs the extra `journal`
 
-    return JournalCheck(journal, kind_matters=kind_matters)
+    return JournalCheck(journal, retry_rejected=retry_rejected)

@@ -15,7 +15,7 @@ import attrs
 from ..core.checked import CheckedOrder
 from ..errors import Fault, JournalConflictError
 from .identity import content_of, differences, fingerprint_of, is_made_up, key_of, normal_reference
-from .records import CLAIMABLE, JournalEntry, Step, StepState, may_be_replaced, storable
+from .records import CLAIMABLE, REPLACEABLE, JournalEntry, Step, StepState, may_be_replaced, storable
 from .schema import events, insert_missing, orders, sa, steps
 from .statements import Transaction, chunks, entries, read_entry, typed
 
@@ -216,7 +216,7 @@ def _standing(transaction: Transaction, known: Mapping[str, tuple[Any, JournalEn
         same = before.content == given.content
         if may_be_replaced(before.state, was_unknown=stored_key in doubted):
             standing[key] = stored[stored_key] = _replace(transaction, before, given, again=not same)
-        elif same and before.state not in CLAIMABLE:
+        elif same and before.state not in REPLACEABLE:
             standing[key] = before  # a draft and its payment: the caller sees that `confirm` differs
         else:
             conflicts.append((before, given))

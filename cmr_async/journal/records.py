@@ -21,6 +21,7 @@ __all__ = [
     "CLAIMABLE",
     "JOURNAL_COLUMNS",
     "OUTCOMES",
+    "REPLACEABLE",
     "Claim",
     "JournalEntry",
     "JournalEvent",
@@ -62,6 +63,9 @@ class StepState(StrEnum):
 #: States that a claim may take a step from.
 CLAIMABLE = (StepState.PLANNED, StepState.NOT_SENT)
 
+#: States of a step that bought nothing, so that another order may take its place.
+REPLACEABLE = (*CLAIMABLE, StepState.REJECTED)
+
 #: States that the owner of a claim may report.
 OUTCOMES = (StepState.ACCEPTED, StepState.REJECTED, StepState.UNKNOWN, StepState.NOT_SENT)
 
@@ -101,7 +105,7 @@ def may_be_replaced(state: StepState, *, was_unknown: bool) -> bool:
         was_unknown: The step was unknown at any time. What its owner reports late must still meet the order that was
             sent, so it stays as it is.
     """
-    return state in {*CLAIMABLE, StepState.REJECTED} and not was_unknown
+    return state in REPLACEABLE and not was_unknown
 
 
 @attrs.frozen(kw_only=True)

@@ -187,7 +187,6 @@ def plan(  # noqa: PLR0917 - typer calls it by name
             domains_per_order=domains_per_order,
             skip_invalid=skip_invalid,
             journal=find_journal(file, named=journal, without=no_journal),
-            kind_matters=False,
         )
         with orders:
             orders.plan()
