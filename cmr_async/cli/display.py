@@ -136,6 +136,9 @@ def show_plan(plan: Plan, *, file: str, confirm: bool, journal: str | None = Non
     for name, value in rows:
         if value:
             say(f"  {name:<10} {value}")
+    if plan.drafts:
+        new = counted(plan.to_send - plan.drafts, f"new {noun}")
+        say(f"  drafts     {counted(plan.drafts, 'draft')} will be paid, {new}")
     if plan.invalid:
         say(f"  left out   {counted(plan.invalid, 'order')} with faults (--skip-invalid)")
     if journal is not None:
@@ -150,7 +153,11 @@ def show_plan(plan: Plan, *, file: str, confirm: bool, journal: str | None = Non
 
 
 #: States of a journal that need more words.
-_BEFORE = {"sent": "sent without an outcome yet"}
+_BEFORE = {
+    "sent": "sent without an outcome yet",
+    "placed": "found placed",
+    "absent": "found absent",
+}
 
 
 def show_results(rows: Iterable[ResultRow]) -> None:
@@ -162,8 +169,7 @@ def show_results(rows: Iterable[ResultRow]) -> None:
     for name, options in _TABLE_COLUMNS.items():
         table.add_column(name, **options)
     for row in rows:
-        note = row.message if row.state != OrderState.ACCEPTED else ""
-        cells = (str(row.row), row.state, row.order_id, row.domains, str(row.mailboxes), note)
+        cells = (str(row.row), row.state, row.order_id, row.domains, str(row.mailboxes), row.note)
         table.add_row(
             *(Text(printable(cell), style=_STYLES[row.state] if at == 1 else "") for at, cell in enumerate(cells))
         )
@@ -190,6 +196,6 @@ def result_line(row: ResultRow) -> str:
         str(row.mailboxes),
         row.reference or "-",
     ]
-    if row.state != OrderState.ACCEPTED:
-        cells.append(row.message)
+    if row.note or row.state != OrderState.ACCEPTED:
+        cells.append(row.note)
     return "\t".join(map(printable, cells))

@@ -274,9 +274,4 @@ def _send(
         page=page.path if page is not None and written else None,
         journal=orders.journal,
     )
-    return exit_code(
-        report.summary,
-        planned=plan.orders + plan.invalid,
-        left_alone=report.left_alone,
-        interrupted=report.interrupted,
-    )
+    return exit_code(report, planned=plan.orders + plan.invalid)

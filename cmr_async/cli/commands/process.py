@@ -25,7 +25,8 @@ from ...report.rows import ResultRow, ResultWriter
 from ..display import complain, counted, printable, say, show_plan, show_results
 from ..exit_codes import EXIT_CODES, ExitCode, exit_code, plain_errors
 from ..journal_reading import opened_journal
-from ..run import CommandRun, Connect, RunReport
+from ..run import CommandRun, Connect
+from ..run_report import RunReport
 from ..spending import Concurrency, MaxOrders, MaxSpend, Output, Prices, Yes, ask, read_budget, require_key
 from ..summary import show_summary
 
@@ -190,7 +191,7 @@ def _send(
         journal=printable(name),
         processed=True,
     )
-    return exit_code(report.summary, planned=plan.orders, left_alone=report.left_alone, interrupted=report.interrupted)
+    return exit_code(report, planned=plan.orders)
 
 
 def _with_processed(report: RunReport, drafts: Drafts) -> RunReport:
