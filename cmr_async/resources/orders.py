@@ -10,7 +10,7 @@ import orjson
 from ..core.checked import CheckedOrder, check_order
 from ..core.wire import read_order_created
 from ..models import Envelope, Order, OrderCreated
-from ..pipeline import Pipeline, Veto
+from ..pipeline import Guard, Pipeline
 
 __all__ = ["Orders", "describe", "process_order", "send_order"]
 
@@ -106,7 +106,7 @@ class Orders:
 
 
 async def send_order(
-    pipeline: Pipeline, checked: CheckedOrder, *, timeout: float | None = None, veto: Veto | None = None
+    pipeline: Pipeline, checked: CheckedOrder, *, timeout: float | None = None, send_within: float | None = None, guard: Guard | None = None
 ) -> OrderCreated:
     """Send an order that was checked and has no fault; single orders and bulk runs both come this way.
 
@@ -120,13 +120,14 @@ async def send_order(
         body=checked.body,
         pays=checked.order.confirm,
         timeout=timeout,
-        veto=veto,
+        send_within=send_within,
+        guard=guard,
     )
     return read_order_created(envelope)
 
 
 async def process_order(
-    pipeline: Pipeline, order_id: str, *, user_id: str, timeout: float | None = None, veto: Veto | None = None
+    pipeline: Pipeline, order_id: str, *, user_id: str, timeout: float | None = None, send_within: float | None = None, guard: Guard | None = None
 ) -> Envelope:
     """Send the processing of a draft; single drafts and bulk runs both come this way.
 
@@ -140,7 +141,8 @@ async def process_order(
         body=orjson.dumps({"orderId": order_id}),
         pays=True,
         timeout=timeout,
-        veto=veto,
+        send_within=send_within,
+        guard=guard,
     )
 
 
