@@ -94,9 +94,7 @@ class Reconciler:
             evidence = await self._gather(entry, known_ids=known_ids, shared=shared)
             finding = weigh(entry, evidence, now=now, settle=self.settle, shared=shared)
             if finding.verdict is not None:
-                written = await journal.verdict(
-                    entry.key, finding.verdict, finding.evidence, step=entry.step, order_id=finding.order_id
-                )
+                written = await journal.verdict(entry, finding.verdict, finding.evidence, order_id=finding.order_id)
                 finding = attrs.evolve(finding, entry=written)
             yield finding
 

@@ -17,7 +17,7 @@ from ..errors import Fault, ValidationError
 from ..models.requests import OrderRequest
 from .records import storable
 
-__all__ = ["differences", "fingerprint", "fingerprint_of", "key_of", "order_key"]
+__all__ = ["content_of", "content_of_body", "differences", "fingerprint", "fingerprint_of", "key_of", "order_key"]
 
 _HASHED = "sha256:"
 _MISSING = object()
@@ -34,15 +34,28 @@ def key_of(checked: CheckedOrder) -> str:
     """
     reference = checked.request.reference
     if reference is None or not reference.strip():
-        plain = unstructure_order(checked.order)
-        plain.pop("confirm", None)
-        return _HASHED + fingerprint_of(checked.request.user_id, orjson.dumps(plain, option=orjson.OPT_SORT_KEYS))
+        return _HASHED + content_of(checked)
     if reference.startswith(_HASHED):
         fault = Fault("reference", f"must not begin with {_HASHED}, which marks keys without a reference")
         raise ValidationError(faults=(fault,))
     if storable(reference) != reference:
         raise ValidationError(faults=(Fault("reference", "holds characters that no database can keep"),))
     return reference
+
+
+def content_of(checked: CheckedOrder) -> str:
+    """Return the hash of user and order without `confirm`, hexadecimal: what is bought, however it is called."""
+    return _content(checked.request.user_id, unstructure_order(checked.order))
+
+
+def content_of_body(user_id: str, body: str) -> str:
+    """Return what `content_of` returns, from a user id and an order's body as the journal keeps them."""
+    return _content(user_id, orjson.loads(body))
+
+
+def _content(user_id: str, plain: dict[str, Any]) -> str:
+    plain.pop("confirm", None)
+    return fingerprint_of(user_id, orjson.dumps(plain, option=orjson.OPT_SORT_KEYS))
 
 
 def order_key(request: OrderRequest) -> str:

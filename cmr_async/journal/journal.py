@@ -17,6 +17,7 @@ from typing import Self
 
 import attrs
 
+from ..core.account import Account
 from ..core.checked import CheckedOrder, check_request
 from ..errors import Fault, JournalError, ValidationError
 from ..models.requests import OrderRequest
@@ -63,7 +64,7 @@ class Journal:
         self._now = clock or time.time
         self._own_clock = clock is not None
         self._lease = lease
-        self._me = liveness.this_process(now=self._now())
+        self._me = liveness.this_process(now=self._now(), lease=lease)
         self._beaten_at = self._me.heartbeat
         self._epoch = 0
         self._closing = False
@@ -80,6 +81,11 @@ class Journal:
     def run_id(self) -> str:
         """Id of this run: each opening of a journal is a run of its own."""
         return self._me.id
+
+    @property
+    def lease(self) -> float:
+        """Seconds without a heartbeat after which this run counts as dead on other machines."""
+        return self._lease
 
     async def __aenter__(self) -> Self:
         """Open the journal."""
@@ -267,6 +273,7 @@ class Journal:
         *,
         order_id: str | None = None,
         action_id: str | None = None,
+        unavailable: Iterable[str] = (),
         status: int | None = None,
         message: str = "",
         body_excerpt: str = "",
@@ -279,6 +286,7 @@ class Journal:
             state: `accepted`, `rejected`, `unknown` or `not_sent`.
             order_id: The order's id; `None` keeps the one that is known.
             action_id: Id of the asynchronous action.
+            unavailable: Domains that the API named as unavailable.
             status: HTTP status of the answer.
             message: What the API or the SDK said.
             body_excerpt: First bytes of the answer, as text: the evidence of an `unknown`.
@@ -300,6 +308,7 @@ class Journal:
                 state=StepState(state),
                 order_id=order_id,
                 action_id=action_id,
+                unavailable=tuple(unavailable),
                 status=status,
                 message=message,
                 body_excerpt=body_excerpt,
@@ -308,28 +317,39 @@ class Journal:
         )
 
     async def verdict(
-        self, key: str, verdict: Verdict, evidence: str, *, step: Step = Step.CREATE, order_id: str | None = None
+        self, entry: JournalEntry, verdict: Verdict, evidence: str, *, order_id: str | None = None
     ) -> JournalEntry:
         """Write what the evidence says about an `unknown` step. A later verdict replaces an earlier one.
 
         Args:
-            key: Key of the order.
+            entry: The entry that was looked at. The verdict belongs to its attempt, never to a later one.
             verdict: `placed`, `absent` or `conflict`.
             evidence: Why, in words.
-            step: Which step of it.
             order_id: The order's id, if the evidence gave one.
 
         Returns:
             The entry with the verdict.
 
         Raises:
-            JournalError: There is no such step, or it is not `unknown`. Nothing was changed.
+            JournalError: There is no such step, it is not `unknown`, or it was sent again after it was looked at.
+                Nothing was changed.
         """
         given, words = Verdict(verdict), storable(evidence)
         known_as = None if order_id is None else storable(order_id)
-        return await self._database.write(
-            lambda transaction: transaction.write_verdict(key, step, given, words, known_as)
-        )
+        return await self._database.write(lambda transaction: transaction.write_verdict(entry, given, words, known_as))
+
+    async def bind(self, account: Account) -> None:
+        """Bind the journal to an account, or make sure that it is the one that the journal belongs to.
+
+        What was bought with one account says nothing about another. Call this before anything is sent or looked up.
+
+        Args:
+            account: The account of the client.
+
+        Raises:
+            JournalError: The journal belongs to another account or another API. Nothing was changed.
+        """
+        await self._database.write(lambda transaction: transaction.bind(account))
 
     async def resubmit(self, key: str, *, step: Step = Step.CREATE, reason: str = "asked for by name") -> JournalEntry:
         """Make a step `planned` again, so that the next run sends it; the history keeps what was before.

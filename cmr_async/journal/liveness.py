@@ -40,9 +40,11 @@ class RunRecord:
     heartbeat: float
     #: When it closed the journal; `None`: it has not.
     ended: float | None = None
+    #: Seconds without a heartbeat after which it counts as dead on other machines.
+    lease: float = LEASE
 
 
-def this_process(*, now: float) -> RunRecord:
+def this_process(*, now: float, lease: float = LEASE) -> RunRecord:
     """Return a new run of this process."""
     host = socket.gethostname()
     try:
@@ -57,6 +59,7 @@ def this_process(*, now: float) -> RunRecord:
         pid=pid,
         born=_birth(pid) or "",
         heartbeat=now,
+        lease=lease,
     )
 
 

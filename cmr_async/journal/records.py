@@ -15,7 +15,7 @@ import orjson
 
 from ..core.wire import structure_order
 from ..models import Order
-from ..models.requests import OrderRequest
+from ..models.requests import OrderRequest, Verdict
 
 __all__ = [
     "CLAIMABLE",
@@ -56,17 +56,6 @@ class StepState(StrEnum):
     UNKNOWN = "unknown"
     #: It provably did not reach the API. It may be sent again.
     NOT_SENT = "not_sent"
-
-
-class Verdict(StrEnum):
-    """What the evidence says about an unknown step."""
-
-    #: It happened.
-    PLACED = "placed"
-    #: It did not happen. Only then may it be planned again, by name.
-    ABSENT = "absent"
-    #: The evidence contradicts itself. A person has to look.
-    CONFLICT = "conflict"
 
 
 #: States that a claim may take a step from.
@@ -163,6 +152,8 @@ class JournalEntry:
     confirm: bool
     #: Where the step stands.
     state: StepState
+    #: SHA-256 of user id and order without `confirm`, hexadecimal: a draft and its payment have the same.
+    content: str = ""
     #: `True`: the step is `unknown` because its owner died, not because the owner said so.
     recovered: bool = False
     #: What the evidence says about an `unknown`; `None` without a verdict.
@@ -179,6 +170,8 @@ class JournalEntry:
     order_id: str | None = None
     #: `ACT_...` id of the asynchronous action; `None` without one.
     action_id: str | None = None
+    #: Domains that the API named as unavailable when it accepted the order.
+    unavailable: tuple[str, ...] = ()
     #: HTTP status of the answer; `None` without an answer.
     status: int | None = None
     #: What the API or the SDK said.
@@ -222,7 +215,7 @@ class JournalEntry:
         row |= {name: _iso(row[name]) for name in ("planned_at", "sent_at", "ended_at", "verdict_at")}
         row |= {name: str(row[name]) for name in ("step", "state")}
         row["verdict"] = str(self.verdict) if self.verdict else None
-        row["domains"] = " ".join(self.domains)
+        row["domains"], row["unavailable"] = " ".join(self.domains), " ".join(self.unavailable)
         row["mailboxes"] = sum(map(len, body.get("mailboxes", {}).values()))
         return {name: row[name] for name in JOURNAL_COLUMNS}
 
@@ -242,6 +235,7 @@ JOURNAL_COLUMNS = (
     "confirm",
     "order_id",
     "action_id",
+    "unavailable",
     "status",
     "attempts",
     "message",

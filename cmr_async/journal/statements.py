@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
+import orjson
 
+from ..core.account import Account
 from ..core.checked import CheckedOrder
 from ..errors import Fault, JournalConflictError, JournalError
-from .identity import differences, fingerprint_of, key_of
+from .identity import content_of, differences, fingerprint_of, key_of
 from .liveness import RunRecord
 from .records import CLAIMABLE, Claim, JournalEntry, Step, StepState, Verdict, may_follow, storable
-from .schema import events, insert_missing, orders, runs, sa, steps
+from .schema import events, insert_missing, meta, orders, runs, sa, steps
 
 __all__ = ["CHUNK", "StepOutcome", "Transaction", "at", "conflict", "entries", "planned", "read_entry"]
 
@@ -42,6 +44,8 @@ class StepOutcome:
     order_id: str | None = attrs.field(default=None, converter=attrs.converters.optional(storable))
     #: Id of the asynchronous action.
     action_id: str | None = attrs.field(default=None, converter=attrs.converters.optional(storable))
+    #: Domains that the API named as unavailable.
+    unavailable: tuple[str, ...] = ()
     #: HTTP status of the answer.
     status: int | None = None
     #: What the API or the SDK said.
@@ -70,8 +74,16 @@ def read_entry(row: Any) -> JournalEntry:
 
 
 def _typed(row: Any) -> dict[str, Any]:
-    verdict = None if row.verdict is None else Verdict(row.verdict)
-    return {"step": Step(row.step), "state": StepState(row.state), "verdict": verdict}
+    return {
+        "step": Step(row.step),
+        "state": StepState(row.state),
+        "verdict": _verdict(row),
+        "unavailable": tuple(orjson.loads(row.unavailable)),
+    }
+
+
+def _verdict(row: Any) -> Verdict | None:
+    return None if row.verdict is None else Verdict(row.verdict)
 
 
 def planned(checked: CheckedOrder, *, position: int, now: float) -> JournalEntry:
@@ -89,6 +101,7 @@ def planned(checked: CheckedOrder, *, position: int, now: float) -> JournalEntry
         reference=request.reference,
         body=checked.body.decode(),
         fingerprint=fingerprint_of(request.user_id, checked.body),
+        content=content_of(checked),
         confirm=checked.order.confirm,
         state=StepState.PLANNED,
         planned_at=now,
@@ -166,6 +179,7 @@ _OUTCOME = (
         verdict_at=None,
         order_id=sa.func.coalesce(sa.bindparam("the_order_id", type_=sa.Text), steps.c.order_id),
         action_id=sa.bindparam("the_action_id"),
+        unavailable=sa.bindparam("the_unavailable"),
         status=sa.bindparam("the_status"),
         message=sa.bindparam("the_message"),
         body_excerpt=sa.bindparam("the_body_excerpt"),
@@ -175,7 +189,7 @@ _OUTCOME = (
 )
 
 #: What an outcome brings besides its state.
-_REPORTED = ("order_id", "action_id", "status", "message", "body_excerpt", "attempts")
+_REPORTED = ("order_id", "action_id", "unavailable", "status", "message", "body_excerpt", "attempts")
 
 _STANDING = (
     sa.select(steps, orders.c.fingerprint)
@@ -201,7 +215,7 @@ class Transaction:
         """Insert the orders that are missing; return the entries that the journal has now, by key."""
         # Every process inserts in the same order, so that two that add the same orders do not deadlock
         keys = sorted(fresh)
-        rows = [attrs.asdict(fresh[key]) for key in keys]
+        rows = [attrs.asdict(fresh[key]) | {"unavailable": "[]"} for key in keys]
         for table in (orders, steps):
             names = table.c.keys()
             insert = insert_missing(table, self.connection.dialect.name)
@@ -234,6 +248,7 @@ class Transaction:
             "planned_at": sa.literal(self.now, sa.Double),
             "recovered": sa.false(),
             "attempts": sa.literal(0),
+            "unavailable": sa.literal("[]"),
             **{name: sa.literal("") for name in ("evidence", "message", "body_excerpt")},
         }
         drafts = (
@@ -271,7 +286,7 @@ class Transaction:
         """Write outcomes; return for each whether it counts. One that comes too late goes to the history only."""
         keys = sorted({outcome.claim.key for outcome in outcomes})
         standing: dict[tuple[str, str], tuple[str | None, StepState, bool, Verdict | None]] = {
-            (row.key, row.step): (row.token, StepState(row.state), row.recovered, _typed(row)["verdict"])
+            (row.key, row.step): (row.token, StepState(row.state), row.recovered, _verdict(row))
             for row in self.connection.execute(_OWNERS, {"the_keys": keys})
         }
         updates, changes, answers = [], [], []
@@ -286,6 +301,7 @@ class Transaction:
             if counts:
                 standing[place] = (token, state, False, None)
                 reported = {f"the_{name}": getattr(outcome, name) for name in _REPORTED}
+                reported["the_unavailable"] = orjson.dumps(tuple(map(storable, outcome.unavailable))).decode()
                 step = {"the_key": claim.key, "the_step": claim.step.value, "the_state": state.value}
                 updates.append({**step, **reported, "now": self.now})
             if not repeated:
@@ -328,11 +344,15 @@ class Transaction:
         self.append_events(changes)
         return len(changes)
 
-    def write_verdict(
-        self, key: str, step: Step, verdict: Verdict, evidence: str, order_id: str | None
-    ) -> JournalEntry:
-        """Write the verdict on an `unknown` step; return its entry."""
-        self._expect(key, step, StepState.UNKNOWN)
+    def write_verdict(self, seen: JournalEntry, verdict: Verdict, evidence: str, order_id: str | None) -> JournalEntry:
+        """Write the verdict on the attempt that was looked at, provided that it is still the newest."""
+        key, step = seen.key, seen.step
+        row = self._expect(key, step, StepState.UNKNOWN)
+        if row.token != seen.token:
+            raise JournalError(
+                f"{key} was sent again after it was looked at, so the verdict on the former attempt was not written. "
+                "Look again."
+            )
         values: dict[str, Any] = {"verdict": verdict.value, "evidence": evidence, "verdict_at": self.now}
         if order_id is not None:
             values["order_id"] = order_id
@@ -355,8 +375,26 @@ class Transaction:
         self.append_events([self.event(key, step, StepState.PLANNED, reason=reason)])
         return self._entry(key, step)
 
+    def bind(self, account: Account) -> None:
+        """Write which account the journal belongs to, or compare it."""
+        given = {"origin": account.origin, "account": account.fingerprint}
+        insert = insert_missing(meta, self.connection.dialect.name)
+        self.connection.execute(insert, [{"name": name, "value": value} for name, value in given.items()])
+        rows = self.connection.execute(sa.select(meta).where(meta.c.name.in_(given)))
+        known = {row.name: row.value for row in rows}
+        if known == given:
+            return
+        whose = f"another account of {known['origin']}"
+        if known["origin"] != account.origin:
+            whose = f"{known['origin']}, and this client works with {account.origin}"
+        raise JournalError(
+            f"The journal {self.journal} belongs to {whose}: it says nothing about what this account bought. Use "
+            f"another journal for this account. If it is the same account with a new key or address, say so with "
+            f"`cmr journal adopt {self.journal}`."
+        )
+
     def _expect(self, key: str, step: Step, *states: StepState) -> Any:
-        query = sa.select(steps.c.state, steps.c.verdict).where(*at(key, step)).with_for_update()
+        query = sa.select(steps.c.state, steps.c.verdict, steps.c.token).where(*at(key, step)).with_for_update()
         row = self.connection.execute(query).one_or_none()
         if row is None:
             raise JournalError(f"The journal {self.journal} has no {step.value} step of {key}.")

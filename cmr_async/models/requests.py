@@ -9,7 +9,7 @@ import attrs
 from ..errors import CMRError, Fault
 from . import Order, OrderCreated
 
-__all__ = ["BulkSummary", "OrderOutcome", "OrderRequest", "OrderState"]
+__all__ = ["BulkSummary", "OrderOutcome", "OrderRequest", "OrderState", "Verdict"]
 
 
 @attrs.frozen(kw_only=True)
@@ -37,6 +37,17 @@ class OrderState(StrEnum):
     NOT_SENT = "not_sent"
     #: The journal says that this order was dealt with before.
     SKIPPED = "skipped"
+
+
+class Verdict(StrEnum):
+    """What the evidence says about an unknown order."""
+
+    #: It happened.
+    PLACED = "placed"
+    #: It did not happen. Only then may it be planned again, by name.
+    ABSENT = "absent"
+    #: The evidence contradicts itself. A person has to look.
+    CONFLICT = "conflict"
 
 
 @attrs.frozen(kw_only=True)

@@ -17,6 +17,7 @@ from cmr_async.journal.journal import Journal, Step, StepState, Verdict
 from cmr_async.simulator import FaultRule, Simulator
 from cmr_async.transport import Timeouts
 from tests.fakes import make_request
+from tests.journal.arrange import stored
 from tests.loopback import ACCEPTED, Loopback, answer_after, stall
 
 
@@ -148,7 +149,7 @@ async def test_a_conflict_after_an_unknown_of_the_same_order_is_unknown(
     sim.faults.add(FaultRule(kind="reset"))
     await submit(cmr, path, "a")
     async with Journal(path) as journal:
-        await journal.verdict("a", Verdict.ABSENT, "for the test")
+        await journal.verdict(await stored(journal, "a"), Verdict.ABSENT, "for the test")
         await journal.resubmit("a")
     sim.faults.add(FaultRule(kind="status", status=409))
     assert (await submit(cmr, path, "a"))["a"].state is OrderState.UNKNOWN

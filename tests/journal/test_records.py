@@ -118,6 +118,7 @@ async def test_an_entry_is_exported_as_one_flat_row(journal: Journal) -> None:
         "confirm": False,
         "order_id": "O1",
         "action_id": None,
+        "unavailable": "",
         "status": 201,
         "attempts": 1,
         "message": "ok",

@@ -228,13 +228,15 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(side=SIDES, name=KEYS, step=STEPS, verdict=st.sampled_from(list(Verdict)))
     def give_a_verdict(self, side: int, name: str, step: Step, verdict: Verdict) -> None:
         key = self.key(name)
-        before = self.state((key, step))
+        seen = self.do(self.handles[side].get(key, step=step))
+        if seen is None:
+            return
         try:
-            self.do(self.handles[side].verdict(key, verdict, "seen", step=step))
+            self.do(self.handles[side].verdict(seen, verdict, "seen"))
         except JournalError:
-            assert before is not StepState.UNKNOWN
+            assert seen.state is not StepState.UNKNOWN
         else:
-            assert before is StepState.UNKNOWN
+            assert seen.state is StepState.UNKNOWN
 
     @rule(side=SIDES, name=KEYS, step=STEPS)
     def resubmit(self, side: int, name: str, step: Step) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
+from cmr_async.core.account import Account
 from cmr_async.errors import JournalConflictError, JournalError
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.records import Step, StepState, Verdict
@@ -133,7 +134,9 @@ async def test_a_long_list_of_differences_is_cut(journal: Journal) -> None:
 
 async def test_a_verdict_stands_beside_the_unknown(journal: Journal, clock: Clock) -> None:
     await an_unknown(journal)
-    entry = await journal.verdict("A", Verdict.PLACED, "example.com is in the user's domains", order_id="O9")
+    entry = await journal.verdict(
+        await stored(journal), Verdict.PLACED, "example.com is in the user's domains", order_id="O9"
+    )
     assert (entry.state, entry.verdict, entry.evidence) == (
         UNKNOWN,
         Verdict.PLACED,
@@ -147,9 +150,50 @@ async def test_a_verdict_stands_beside_the_unknown(journal: Journal, clock: Cloc
 async def test_only_an_unknown_gets_a_verdict(journal: Journal) -> None:
     await journal.add([a_request()])
     with pytest.raises(JournalError, match="A is planned, not unknown"):
-        await journal.verdict("A", Verdict.ABSENT, "")
+        await journal.verdict(await stored(journal), Verdict.ABSENT, "")
     with pytest.raises(JournalError, match="has no create step of B"):
-        await journal.verdict("B", Verdict.ABSENT, "")
+        await journal.verdict(attrs.evolve(await stored(journal), key="B"), Verdict.ABSENT, "")
+
+
+async def test_a_verdict_belongs_to_the_attempt_that_was_looked_at(journal: Journal, clock: Clock) -> None:
+    await an_unknown(journal)
+    seen = await stored(journal)
+    await journal.verdict(seen, Verdict.ABSENT, "not there")
+    await journal.resubmit("A")
+    clock.now += 900
+    await journal.record(await claimed(journal), UNKNOWN)
+    before = await stored(journal)
+    with pytest.raises(JournalError, match=r"A was sent again after it was looked at, .* Look again"):
+        await journal.verdict(seen, Verdict.ABSENT, "not there, 900 s after the send", order_id="O1")
+    assert await stored(journal) == before
+    assert (await changes(journal))[-1] == "unknown"
+
+
+async def test_the_domains_that_the_api_named_as_unavailable_are_kept(journal: Journal) -> None:
+    [entry] = await journal.add([a_request()])
+    assert entry.unavailable == ()
+    await journal.record(await claimed(journal), ACCEPTED, order_id="O1", unavailable=["example.com", "b\0.com"])
+    entry = await stored(journal)
+    assert entry.unavailable == ("example.com", "b\N{REPLACEMENT CHARACTER}.com")
+    assert entry.plain()["unavailable"] == "example.com b\N{REPLACEMENT CHARACTER}.com"
+    assert await journal.add_processing() == 1
+    assert (await stored(journal, step=Step.PROCESS)).unavailable == ()
+
+
+async def test_a_journal_belongs_to_the_account_that_first_used_it(location: str) -> None:
+    account = Account.of("https://api.example.com/v1", "secret-key")
+    async with Journal(location) as journal:
+        await journal.bind(account)
+    async with Journal(location) as journal:
+        await journal.bind(account)
+        with pytest.raises(JournalError, match=r"another account of https://api\.example\.com") as caught:
+            await journal.bind(Account.of("https://api.example.com", "other-key"))
+        assert f"`cmr journal adopt {journal.name}`" in caught.value.message
+        with pytest.raises(
+            JournalError, match=r"belongs to https://api\.example\.com, and .* with http://127\.0\.0\.1"
+        ):
+            await journal.bind(Account.of("http://127.0.0.1:8080", "secret-key"))
+        await journal.bind(account)
 
 
 async def test_only_an_absent_order_is_planned_again(journal: Journal) -> None:
@@ -157,10 +201,10 @@ async def test_only_an_absent_order_is_planned_again(journal: Journal) -> None:
     with pytest.raises(JournalError, match="no verdict yet"):
         await journal.resubmit("A")
     for verdict in (Verdict.PLACED, Verdict.CONFLICT):
-        await journal.verdict("A", verdict, "seen")
+        await journal.verdict(await stored(journal), verdict, "seen")
         with pytest.raises(JournalError, match=f"the verdict is {verdict.value}"):
             await journal.resubmit("A")
-    await journal.verdict("A", Verdict.ABSENT, "not there after a day")
+    await journal.verdict(await stored(journal), Verdict.ABSENT, "not there after a day")
     entry = await journal.resubmit("A", reason="asked for by Ada")
     assert (entry.state, entry.verdict, entry.evidence) == (PLANNED, None, "")
     last = (await journal.history("A"))[-1]
@@ -187,7 +231,7 @@ async def test_nothing_else_is_planned_again(journal: Journal, state: StepState)
 
 async def test_an_order_id_that_comes_after_the_resubmission_stops_the_second_send(journal: Journal) -> None:
     claim = await an_unknown(journal)
-    await journal.verdict("A", Verdict.ABSENT, "not there")
+    await journal.verdict(await stored(journal), Verdict.ABSENT, "not there")
     await journal.resubmit("A")
     assert await journal.record(claim, ACCEPTED, order_id="O1")
     assert await journal.claim("A") is None
@@ -195,7 +239,7 @@ async def test_an_order_id_that_comes_after_the_resubmission_stops_the_second_se
 
 async def test_what_comes_after_the_second_claim_is_kept_in_the_history(journal: Journal) -> None:
     first = await an_unknown(journal)
-    await journal.verdict("A", Verdict.ABSENT, "not there")
+    await journal.verdict(await stored(journal), Verdict.ABSENT, "not there")
     await journal.resubmit("A")
     await claimed(journal)
     assert not await journal.record(first, ACCEPTED, order_id="O1")
@@ -212,7 +256,7 @@ async def test_not_sent_does_not_count_against_the_evidence(
     claim = await claimed(journal)
     clock.now += 31
     async with Journal(location, clock=clock) as other:
-        await other.verdict("A", verdict, "seen")
+        await other.verdict(await stored(other), verdict, "seen")
     assert not await journal.record(claim, NOT_SENT)
     assert (await stored(journal)).state is UNKNOWN
 

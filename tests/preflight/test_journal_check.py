@@ -18,6 +18,7 @@ from cmr_async.orderfiles.located import LocatedOrder
 from cmr_async.preflight.file_check import FileOrder, check_file
 from cmr_async.preflight.journal_check import JournalCheck
 from cmr_async.preflight.plan import Plan, check_orders, make_plan
+from tests.journal.arrange import stored
 
 
 def request(name: str, *, reference: str | None = None, forward_to: str | None = None) -> OrderRequest:
@@ -137,7 +138,7 @@ async def test_a_domain_that_was_certainly_not_bought_may_be_ordered_under_anoth
     await write(location, request("two", reference="B"), state=None)
     await write(location, request("three", reference="C"), state=StepState.UNKNOWN)
     async with Journal(location) as journal:
-        await journal.verdict("C", Verdict.ABSENT, "not there")
+        await journal.verdict(await stored(journal, "C"), Verdict.ABSENT, "not there")
     assert faults(location, *(request(name, reference=name) for name in ("one", "two", "three"))) == []
 
 
