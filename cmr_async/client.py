@@ -12,6 +12,8 @@ from yarl import URL
 
 from ._version import __version__
 from .bulk import Bulk
+from .bulk.single import create_once
+from .core.account import Account
 from .core.endpoints import DEFAULT_BASE_URL, resolve
 from .core.pacing import DEFAULT_GAP, pace_name, shared_pacer
 from .core.retry import RetryPolicy
@@ -137,9 +139,12 @@ class AsyncClient:
             pacer=shared_pacer(name),
             gap=gap,
             retry=retry or RetryPolicy(),
+            timeouts=timeouts or Timeouts(),
             pace_name=name,
+            account=Account.of(origin, key),
         )
-        self.orders = Orders(pipeline)
+        self._pipeline = pipeline
+        self.orders = Orders(pipeline, create_once)
         self.users = Users(pipeline)
         self.domains = Domains(pipeline)
         self.subscriptions = Subscriptions(pipeline)
@@ -165,10 +170,13 @@ class AsyncClient:
     async def close(self) -> None:
         """Close the connections that the client owns; calls after it raise `ClientStateError`.
 
-        Orders with `confirm=True` that are under way get their answers first, for at most
-        `Timeouts.drain` (15 s).
+        Orders that are under way get their answers first, for at most `Timeouts.drain` (15 s).
         """
-        await self._transport.close()
+        self._transport.refuse_more()
+        try:
+            await self._pipeline.background.finish(within=self._pipeline.timeouts.drain)
+        finally:
+            await self._transport.close()
 
 
 def _check_key(key: str) -> None:

@@ -143,12 +143,9 @@ class Background:
             ) from None
 
 
-def _learned(
-    task: asyncio.Task[_T], subject: Callable[[], str], order_id: Callable[[_T], str | None]
-) -> BaseException:
+def _learned(task: asyncio.Task[_T], subject: Callable[[], str], order_id: Callable[[_T], str | None]) -> BaseException:
     """Return as an error what became of a call whose caller was cancelled."""
-    error = task.exception()
-    if error is not None:
+    if (error := task.exception()) is not None:
         return error
     known = order_id(task.result())
     return OrderPlacedError(

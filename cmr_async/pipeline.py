@@ -18,13 +18,7 @@ from .core.judge import Judgement, Outcome, judge
 from .core.pacing import Pacer, renew_locks
 from .core.retry import RetryPolicy, may_repeat
 from .drain import Background, Guard
-from .errors import (
-    APIError,
-    CMRError,
-    ConfigurationError,
-    NotSentError,
-    RateLimitError,
-)
+from .errors import APIError, CMRError, ConfigurationError, NotSentError, RateLimitError
 from .forks import in_forked_child
 from .models import Envelope
 from .transport import Timeouts, Transport
@@ -132,34 +126,24 @@ class Pipeline:
     async def _within(self, seconds: float | None, request: Request, guard: Guard) -> Envelope:
         """Make the attempts; end them if no request has left in time."""
         if seconds is None:
-            return await self._attempts(request, guard, None)
+            return await self._attempts(request, _Departure(request, guard))
         try:
             async with asyncio.timeout(seconds) as limit:
-                return await self._attempts(request, guard, limit)
+                return await self._attempts(request, _Departure(request, guard, limit))
         except TimeoutError:
             late = NotSentError(f"{request.subject()} was not sent: it could not leave within {seconds:g} s.")
             raise late from None
 
-    async def _attempts(self, request: Request, guard: Guard, limit: asyncio.Timeout | None) -> Envelope:
+    async def _attempts(self, request: Request, departure: _Departure) -> Envelope:
+        guard = departure.guard
         waits: Iterator[float] | None = None
         attempts = 0
-        latest = None if limit is None else limit.when()
-
-        def leaving() -> None:
-            if reason := guard.veto():
-                raise NotSentError(f"{request.subject()} was not sent: {reason}")
-            if limit is not None:
-                if limit.expired():
-                    raise NotSentError(f"{request.subject()} was not sent: its time was over.")
-                limit.reschedule(None)
-            guard.leaves()
-
         await self._wait_for_slot()
         started = self.clock()
         while True:
             await guard.claim()
             try:
-                exchange = await self.transport.send(request, leaving=leaving)
+                exchange = await self.transport.send(request, leaving=departure.allow)
             except NotSentError as held:
                 held.attempts = attempts
                 raise
@@ -173,8 +157,7 @@ class Pipeline:
             error.attempts = attempts
             if guard.abandoned or not may_repeat(judgement.outcome, request.endpoint):
                 raise error
-            if limit is not None:
-                limit.reschedule(latest)
+            departure.start_again()
             waits = waits or self.retry.waits(self.rng)
             wait = await self._wait_before_repeat(judgement.outcome, error, next(waits))
             if not self.retry.allows(self.clock() - started, wait):
@@ -227,6 +210,38 @@ class Pipeline:
                 judgement.outcome.value,
                 exchange.failure,
             )
+
+
+class _Departure:
+    """Decides as the head of a request is about to go out whether it may, and ends a call that leaves too late."""
+
+    __slots__ = ("_latest", "_limit", "_request", "guard")
+
+    def __init__(self, request: Request, guard: Guard, limit: asyncio.Timeout | None = None) -> None:
+        """Prepare a call; `limit` ends it unless a request leaves before."""
+        self.guard = guard
+        self._request = request
+        self._limit = limit
+        self._latest = None if limit is None else limit.when()
+
+    def allow(self) -> None:
+        """Let the head go out.
+
+        Raises:
+            NotSentError: It must not, and no byte of it has left.
+        """
+        if reason := self.guard.veto():
+            raise NotSentError(f"{self._request.subject()} was not sent: {reason}")
+        if self._limit is not None:
+            if self._limit.expired():
+                raise NotSentError(f"{self._request.subject()} was not sent: its time was over.")
+            self._limit.reschedule(None)
+        self.guard.leaves()
+
+    def start_again(self) -> None:
+        """Apply the limit again after an attempt that will be repeated."""
+        if self._limit is not None:
+            self._limit.reschedule(self._latest)
 
 
 def check_duration(name: str, seconds: float | None) -> None:

@@ -37,12 +37,14 @@ class Bulk:
         journal: JournalLike = None,
         concurrency: int = 8,
         stop_after_unknown: int = 3,
+        retry_rejected: bool = False,
     ) -> BulkRun:
         """Submit many orders and yield each outcome as it completes; failures are returned, not raised.
 
         With a journal the run may be killed at any instant and started again: an order that the journal knows as
         accepted is skipped, an unknown one is reported as unknown and left alone, and nothing is sent twice. All
-        processes on one journal share one pace.
+        processes on one journal share one pace. A confirmed order whose draft the journal knows is no second order:
+        its draft is processed, for which the path of `orders.process` must be set.
 
         Args:
             requests: Any iterable or async iterable of `OrderRequest`; pulled as there is room. Each order's own
@@ -51,7 +53,10 @@ class Bulk:
                 `journal`. `None`: nothing is written down.
             concurrency: Orders under way at once, at least 1. The pace of the key holds for all of them together.
             stop_after_unknown: Start no further order after so many outcomes in a row that were unknown or could
-                not be sent. A 401, 402 or 403 stops the run at once.
+                not be sent. A 401 or 402 stops the run at once, the same refusal of the first three orders as
+                well; after three 403 in a row of one user, that user's further orders are not sent.
+            retry_rejected: Send orders again that the API refused in earlier runs. A corrected order is sent in any
+                case.
 
         Returns:
             The run: iterate it with `async for`; `summary` has the counts, `stop()` ends it early.
@@ -60,7 +65,7 @@ class Bulk:
             ConfigurationError: A number is out of range. Errors of single orders are in their outcomes.
             JournalError: While iterating: the journal cannot be used; orders in flight are drained first.
         """
-        return self._run(partial(RequestFeed, requests), journal, concurrency, stop_after_unknown)
+        return self._run(partial(RequestFeed, requests), journal, concurrency, stop_after_unknown, retry_rejected)
 
     def process(
         self,
@@ -160,9 +165,15 @@ class Bulk:
         journal: JournalLike,
         concurrency: int,
         stop_after_unknown: int,
+        retry_rejected: bool = False,  # noqa: FBT001, FBT002 - passed on
     ) -> BulkRun:
         if concurrency < 1 or stop_after_unknown < 1:
             raise ConfigurationError("concurrency and stop_after_unknown must be 1 or more.")
         return BulkRun(
-            self._pipeline, feed, journal=journal, concurrency=concurrency, stop_after_unknown=stop_after_unknown
+            self._pipeline,
+            feed,
+            journal=journal,
+            concurrency=concurrency,
+            stop_after_unknown=stop_after_unknown,
+            retry_rejected=retry_rejected,
         )

@@ -26,7 +26,7 @@ from .stopping import StopRules
 if TYPE_CHECKING:
     from ..journal.journal import Journal
 
-__all__ = ["BulkRun", "JournalLike", "opened"]
+__all__ = ["BulkRun", "JournalLike", "opened", "with_shared_pace"]
 
 #: A path (SQLite), a URL (PostgreSQL), an open journal, or none.
 JournalLike = Union[str, PathLike[str], "Journal", None]
@@ -134,10 +134,8 @@ class BulkRun:
         try:
             journal = await stack.enter_async_context(opened(self._journal, pipeline=self._pipeline))
             sender = OrderSender(
-                pipeline=_with_shared_pace(self._pipeline, journal),
+                pipeline=with_shared_pace(self._pipeline, journal),
                 journal=journal,
-                veto=self._rules.veto,
-                departed=self._departed,
                 retry_rejected=self._retry_rejected,
             )
             feed = self._feed(journal)
@@ -159,7 +157,7 @@ class BulkRun:
             while not giving_up.done():
                 while ready and self._rules.stopped is None and len(self._running) < self._concurrency:
                     item = ready.popleft()
-                    guard = sender.guard(item)
+                    guard = OrderGuard(item, veto=self._rules.veto, departed=self._departed)
                     self._running[loop.create_task(sender.send(item, guard))] = guard
                 room = self._concurrency - len(self._running)
                 wanted = not ready and room and self._rules.stopped is None and not feed.ended
@@ -280,7 +278,7 @@ async def opened(journal: JournalLike, *, pipeline: Pipeline | None = None) -> A
         yield journal
 
 
-def _with_shared_pace(pipeline: Pipeline, journal: Journal | None) -> Pipeline:
+def with_shared_pace(pipeline: Pipeline, journal: Journal | None) -> Pipeline:
     """Return a pipeline that keeps the pace together with every process on the journal."""
     if journal is None or pipeline.gap == 0:
         return pipeline

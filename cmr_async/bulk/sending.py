@@ -96,18 +96,22 @@ class OrderGuard(Guard):
         self,
         item: Item,
         *,
-        journal: Journal | None = None,
         veto: Callable[[OrderRequest], str | None] = lambda _: None,
         departed: Callable[[Item], None] = lambda _: None,
     ) -> None:
-        """Guard one order; the arguments are those of `OrderSender`."""
+        """Guard one order.
+
+        Args:
+            item: The order.
+            veto: Asked before the order is claimed and as its head goes out: why it is not sent.
+            departed: Called as its head goes out.
+        """
         super().__init__()
         self._item = item
-        self._journal = journal
         self._veto = veto
         self._departed = departed
-        #: The step to claim; `None`: there is no journal.
-        self.entry: JournalEntry | None = item.entry
+        #: Journal and step under whose claim the order goes; `None`: there is no journal.
+        self.step: tuple[Journal, JournalEntry] | None = None
         #: The claim under which the order is being sent.
         self.held: Claim | None = None
         #: Requests that the journal has counted.
@@ -117,14 +121,15 @@ class OrderGuard(Guard):
         """Claim the step, unless the run has stopped."""
         if reason := super().veto() or self._veto(self._item.checked.request):
             raise NotSentError(f"This order was not sent: {reason}")
-        if self._journal is not None and self.entry is not None and self.held is None:
-            self.held = await self._journal.claim(self.entry.key, step=self.entry.step)
+        if self.step is not None and self.held is None:
+            journal, entry = self.step
+            self.held = await journal.claim(entry.key, step=entry.step)
             if self.held is None:
                 raise _TakenError
 
     def veto(self) -> str | None:
         """Return why the order may not leave: the run stopped, or the claim was lost on the way to the wire."""
-        if self._journal is not None and self.held is not None and not self._journal.holds(self.held):
+        if self.step is not None and self.held is not None and not self.step[0].holds(self.held):
             return _CLAIM_LOST
         return super().veto() or self._veto(self._item.checked.request)
 
@@ -135,10 +140,10 @@ class OrderGuard(Guard):
 
     async def give_back(self, error: CMRError) -> None:
         """Record that an attempt did nothing: another run may send the order while this one waits."""
-        if self._journal is not None and self.held is not None:
+        if self.step is not None and self.held is not None:
             held, self.held = self.held, None
             attempts, self.counted = error.attempts - self.counted, error.attempts
-            await self._journal.record(held, StepState.NOT_SENT, message=str(error), attempts=attempts)
+            await self.step[0].record(held, StepState.NOT_SENT, message=str(error), attempts=attempts)
 
 
 @attrs.frozen(kw_only=True)
@@ -147,16 +152,12 @@ class OrderSender:
 
     pipeline: Pipeline
     journal: Journal | None = None
-    #: Asked about each order before it is claimed and as its head goes out: why it is not sent.
-    veto: Callable[[OrderRequest], str | None] = lambda _: None
-    #: Called with each order as its head goes out.
-    departed: Callable[[Item], None] = lambda _: None
     #: Send orders again that were refused in earlier runs.
     retry_rejected: bool = False
-
-    def guard(self, item: Item) -> OrderGuard:
-        """Return the guard of one order, to be given to `send`."""
-        return OrderGuard(item, journal=self.journal, veto=self.veto, departed=self.departed)
+    #: Seconds to wait for each answer; `None`: the client's setting.
+    timeout: float | None = None
+    #: Seconds within which each request must leave; `None`: no limit.
+    send_within: float | None = None
 
     async def send(self, item: Item, guard: OrderGuard) -> Ended:
         """Send one order and return how it ended. Run it in a task of its own, which `guard.abandon` may end."""
@@ -166,18 +167,18 @@ class OrderSender:
             if self.journal is not None and item.entry is not None:
                 return await self._send_once(item, guard, self.journal, item.entry)
             created, error = await self._result(item, guard)
-        except JournalError as error:
-            return Ended(outcome=_outcome(item, OrderState.NOT_SENT, error=error), journal_error=error)
+        except JournalError as broken:
+            return Ended(outcome=_outcome(item, OrderState.NOT_SENT, error=broken), journal_error=broken)
+        except ConfigurationError as unset:
+            return Ended(outcome=_outcome(item, OrderState.NOT_SENT, error=unset))
         return Ended(outcome=_outcome(item, _state(error), created=created, error=error))
 
     async def _send_once(self, item: Item, guard: OrderGuard, journal: Journal, entry: JournalEntry) -> Ended:
         """Claim, send, record: whoever gets the claim owns the only send."""
-        try:
-            guard.entry = entry = await self._step_to_send(item, journal, entry)
-        except ConfigurationError as error:
-            return Ended(outcome=_outcome(item, OrderState.NOT_SENT, error=error))
+        entry = await self.step_to_send(item.checked, journal, entry)
         if entry.state not in CLAIMABLE:
             return Ended(outcome=settled_outcome(item.index, item.checked, entry, journal))
+        guard.step = (journal, entry)
         created, error = await self._result(item, guard)
         if isinstance(error, _TakenError):
             now = await journal.get(entry.key, step=entry.step)
@@ -188,9 +189,13 @@ class OrderSender:
         failure = None if guard.held is None else await _record(journal, guard, guard.held, outcome)
         return Ended(outcome=outcome, entry=entry, journal_error=failure)
 
-    async def _step_to_send(self, item: Item, journal: Journal, entry: JournalEntry) -> JournalEntry:
-        """Return the step that this order is about now: for a paid order whose draft exists, its processing."""
-        if entry.step is Step.CREATE and item.checked.order.confirm and not entry.confirm and _is_draft(entry):
+    async def step_to_send(self, checked: CheckedOrder, journal: Journal, entry: JournalEntry) -> JournalEntry:
+        """Return the step that an order is about now: for a paid order whose draft exists, its processing.
+
+        Raises:
+            EndpointNotConfiguredError: The draft exists, and the path to process it is not set.
+        """
+        if entry.step is Step.CREATE and checked.order.confirm and not entry.confirm and _is_draft(entry):
             require_path(self.pipeline.endpoints["orders.process"])
             await journal.add_processing([entry.key])
             entry = await journal.get(entry.key, step=Step.PROCESS) or entry
@@ -210,12 +215,14 @@ class OrderSender:
             return None, NotSentError("The run was left before this order was sent. Sending it again is safe.")
 
     async def _call(self, item: Item, guard: OrderGuard) -> OrderCreated:
-        entry, user_id = guard.entry, item.checked.request.user_id
+        entry = guard.step[1] if guard.step is not None else None
+        limits = {"timeout": self.timeout, "send_within": self.send_within}
         if entry is None or entry.step is Step.CREATE:
-            return await send_order(self.pipeline, item.checked, guard=guard)
+            return await send_order(self.pipeline, item.checked, guard=guard, **limits)
         if entry.order_id is None:
             raise NotSentError(f"{entry.key} has no order id, so its draft cannot be processed.")
-        envelope = await process_order(self.pipeline, entry.order_id, user_id=user_id, guard=guard)
+        user_id = item.checked.request.user_id
+        envelope = await process_order(self.pipeline, entry.order_id, user_id=user_id, guard=guard, **limits)
         return processed(entry.order_id, envelope)
 
 
@@ -241,9 +248,7 @@ async def _doubt_conflict(journal: Journal, entry: JournalEntry, error: APIError
     return doubtful
 
 
-async def _record(
-    journal: Journal, guard: OrderGuard, claim: Claim, outcome: OrderOutcome
-) -> JournalError | None:
+async def _record(journal: Journal, guard: OrderGuard, claim: Claim, outcome: OrderOutcome) -> JournalError | None:
     """Write the outcome of a claim into the journal; return why it could not be written."""
     created, error = outcome.created, outcome.error
     status = error.status if isinstance(error, APIError | OutcomeUnknownError) else None
@@ -268,7 +273,7 @@ async def _record(
             f"{claim.key} ended as {ended}, but this could not be written down: {failure.message} The journal will "
             "show it as unknown."
         )
-        logger.error("%s", message)
+        logger.error("%s", message)  # noqa: TRY400 - the traceback of a full disk says nothing more
         unrecorded = JournalError(message)
         unrecorded.__cause__ = failure
         return unrecorded

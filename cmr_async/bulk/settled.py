@@ -16,7 +16,7 @@ from ..models.requests import OrderOutcome, OrderState, Verdict
 if TYPE_CHECKING:
     from ..journal.journal import Journal
 
-__all__ = ["processed", "settled_outcome", "unavailable_names"]
+__all__ = ["processed", "settled_outcome", "still_unknown", "unavailable_names"]
 
 #: Characters of an unavailable domain whose name cannot be told.
 _SHOWN = 200
@@ -49,14 +49,15 @@ def _settled(entry: JournalEntry, journal: Journal) -> tuple[OrderState, CMRErro
                 f"`cmr orders resubmit {journal.name} --reference {entry.key}`, then this run again."
             )
         case StepState.UNKNOWN, _:
-            return OrderState.UNKNOWN, _still_unknown(entry, journal)
+            return OrderState.UNKNOWN, still_unknown(entry, journal)
         case _ if entry.run_id == journal.run_id:
             return OrderState.SKIPPED, CMRError(f"{entry.key} is in this input twice; it is being sent already.")
         case _:
             return OrderState.SKIPPED, CMRError(f"{entry.key} is being sent by another run.")
 
 
-def _still_unknown(entry: JournalEntry, journal: Journal) -> OutcomeUnknownError:
+def still_unknown(entry: JournalEntry, journal: Journal) -> OutcomeUnknownError:
+    """Return the error for an order that is in doubt since an earlier run."""
     verdict = f" The evidence contradicts itself: {entry.evidence}." if entry.verdict else ""
     return OutcomeUnknownError(
         f"{entry.key} may have been placed in an earlier run.{verdict} Do not send it again; "

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import attrs
 import orjson
 
 from ..core.checked import CheckedOrder, check_order
 from ..core.wire import read_order_created
+from ..errors import ConfigurationError
 from ..models import Envelope, Order, OrderCreated
 from ..pipeline import Guard, Pipeline
+
+if TYPE_CHECKING:
+    from ..bulk.run import JournalLike
 
 __all__ = ["Orders", "describe", "process_order", "send_order"]
 
@@ -22,8 +28,19 @@ class Orders:
     """Calls about orders: `client.orders`."""
 
     _pipeline: Pipeline
+    #: Sends an order under the claim of a journal, which this room does not know.
+    _create_once: Callable[..., Awaitable[OrderCreated]] | None = None
 
-    async def create(self, order: Order, *, user_id: str, timeout: float | None = None) -> OrderCreated:
+    async def create(
+        self,
+        order: Order,
+        *,
+        user_id: str,
+        reference: str | None = None,
+        journal: JournalLike = None,
+        timeout: float | None = None,
+        send_within: float | None = None,
+    ) -> OrderCreated:
         """Create an order. It spends money only with `Order(confirm=True)`; otherwise it makes a draft.
 
         It is sent at most once: a refusal (429) and a request that could not leave are repeated within the
@@ -32,8 +49,14 @@ class Orders:
         Args:
             order: Domains to register and mailboxes to create. Checked before anything is sent.
             user_id: Id of the user who will own them, as the API returned it.
+            reference: Your own name for the order in the journal; `None`: a hash of user and order.
+            journal: A path (`orders.db`, SQLite), a URL (`postgresql://...`), or an open `Journal`. With it, an order
+                that is asked for several times, also at once and from several processes, is sent once, and everybody
+                gets its outcome. In a service, open one `Journal` for the life of the client.
             timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120). A short one
                 turns slow answers into unknown outcomes.
+            send_within: Seconds within which the request must leave, waits for the pace included, else
+                `NotSentError`; `None`: no limit. It never makes an order unknown.
 
         Returns:
             The order's id and what the API said. Accepted means queued, provisioning results come later.
@@ -44,6 +67,9 @@ class Orders:
             NotSentError: It could not leave this machine; sending it again is safe.
             RateLimitError: Refused with 429 until the time budget ended; sending it again is safe.
             OutcomeUnknownError: It may have been placed. Do not send it again.
+            OrderPlacedError: The call was cancelled (`asyncio.timeout`, `wait_for`, Ctrl-C, ...) after the order had
+                gone out, and it was placed. `OutcomeUnknownError` if that is not known.
+            JournalError: The journal cannot be used; nothing was sent.
             ClientStateError: The client is closed or belongs to another event loop.
 
         Warns:
@@ -51,9 +77,18 @@ class Orders:
 
         Source: https://docs.coldmailreseller.com/creates-order-json-14632249e0
         """
-        return await send_order(self._pipeline, check_order(order, user_id=user_id), timeout=timeout)
+        checked = check_order(order, user_id=user_id, reference=reference)
+        if journal is not None and self._create_once is not None:
+            return await self._create_once(
+                self._pipeline, checked, journal, timeout=timeout, send_within=send_within
+            )
+        if reference is not None:
+            raise ConfigurationError("A reference names the order in a journal: pass journal=... as well.")
+        return await send_order(self._pipeline, checked, timeout=timeout, send_within=send_within)
 
-    async def process(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
+    async def process(
+        self, order_id: str, *, user_id: str, timeout: float | None = None, send_within: float | None = None
+    ) -> Envelope:
         """Process a draft: this spends money. Its path is not documented, so it must be set first.
 
         `userId` goes into the query, as in every documented order call, and `orderId` into the JSON body; no
@@ -63,6 +98,7 @@ class Orders:
             order_id: Id of an order that was created with `confirm=False`.
             user_id: Id of the user who owns it.
             timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
+            send_within: As in `create`.
 
         Returns:
             The envelope with plain `data`.
@@ -74,7 +110,7 @@ class Orders:
 
         Source: reference, section 10.1, "Process the Order".
         """
-        return await process_order(self._pipeline, order_id, user_id=user_id, timeout=timeout)
+        return await process_order(self._pipeline, order_id, user_id=user_id, timeout=timeout, send_within=send_within)
 
     async def status(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
         """Look up an order. The shape of the answer is not documented, so it comes as plain `data`.
@@ -106,7 +142,12 @@ class Orders:
 
 
 async def send_order(
-    pipeline: Pipeline, checked: CheckedOrder, *, timeout: float | None = None, send_within: float | None = None, guard: Guard | None = None
+    pipeline: Pipeline,
+    checked: CheckedOrder,
+    *,
+    timeout: float | None = None,
+    send_within: float | None = None,
+    guard: Guard | None = None,
 ) -> OrderCreated:
     """Send an order that was checked and has no fault; single orders and bulk runs both come this way.
 
@@ -127,7 +168,13 @@ async def send_order(
 
 
 async def process_order(
-    pipeline: Pipeline, order_id: str, *, user_id: str, timeout: float | None = None, send_within: float | None = None, guard: Guard | None = None
+    pipeline: Pipeline,
+    order_id: str,
+    *,
+    user_id: str,
+    timeout: float | None = None,
+    send_within: float | None = None,
+    guard: Guard | None = None,
 ) -> Envelope:
     """Send the processing of a draft; single drafts and bulk runs both come this way.
 
