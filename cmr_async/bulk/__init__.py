@@ -165,7 +165,7 @@ class Bulk:
         journal: JournalLike,
         concurrency: int,
         stop_after_unknown: int,
-        retry_rejected: bool = False,  # noqa: FBT001, FBT002 - passed on
+        retry_rejected: bool = False,
     ) -> BulkRun:
         if concurrency < 1 or stop_after_unknown < 1:
             raise ConfigurationError("concurrency and stop_after_unknown must be 1 or more.")

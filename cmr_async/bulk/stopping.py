@@ -81,12 +81,11 @@ class StopRules:
             self._forbidden.pop(user_id, None)
 
     def _count_in_doubt(self, outcome: OrderOutcome) -> None:
-        if outcome.state is OrderState.UNKNOWN:
-            self._in_doubt += outcome.attempts > 0  # else the journal had it before
-        elif outcome.state is OrderState.NOT_SENT:
-            self._in_doubt += isinstance(outcome.error, NotSentError | RateLimitError) and outcome.verdict is None
-        elif outcome.state is not OrderState.SKIPPED:
+        if outcome.state in {OrderState.ACCEPTED, OrderState.REJECTED}:
             self._in_doubt = 0
+        elif outcome.attempts > 0:  # else it was not sent by this run: vetoed, or settled in the journal
+            unclear = outcome.state is OrderState.UNKNOWN or isinstance(outcome.error, NotSentError | RateLimitError)
+            self._in_doubt += unclear
 
     def _compare_first(self, ended: Ended) -> None:
         first, outcome = self._first, ended.outcome

@@ -46,9 +46,7 @@ def check_request(request: OrderRequest) -> CheckedOrder:
     )
 
 
-def check_order(
-    order: Order, *, user_id: str, reference: str | None = None, stacklevel: int = 2
-) -> CheckedOrder:
+def check_order(order: Order, *, user_id: str, reference: str | None = None, stacklevel: int = 2) -> CheckedOrder:
     """Check one order for sending, and warn of what deserves a look.
 
     Args:

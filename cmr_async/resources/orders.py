@@ -67,8 +67,8 @@ class Orders:
             NotSentError: It could not leave this machine; sending it again is safe.
             RateLimitError: Refused with 429 until the time budget ended; sending it again is safe.
             OutcomeUnknownError: It may have been placed. Do not send it again.
-            OrderPlacedError: The call was cancelled (`asyncio.timeout`, `wait_for`, Ctrl-C, ...) after the order had
-                gone out, and it was placed. `OutcomeUnknownError` if that is not known.
+            OrderPlacedError: The caller cut the call short (a time limit, Ctrl-C) after the order had gone out, and it
+                was placed. If that is not known: `OutcomeUnknownError`, never a bare `TimeoutError`.
             JournalError: The journal cannot be used; nothing was sent.
             ClientStateError: The client is closed or belongs to another event loop.
 
@@ -79,9 +79,7 @@ class Orders:
         """
         checked = check_order(order, user_id=user_id, reference=reference)
         if journal is not None and self._create_once is not None:
-            return await self._create_once(
-                self._pipeline, checked, journal, timeout=timeout, send_within=send_within
-            )
+            return await self._create_once(self._pipeline, checked, journal, timeout=timeout, send_within=send_within)
         if reference is not None:
             raise ConfigurationError("A reference names the order in a journal: pass journal=... as well.")
         return await send_order(self._pipeline, checked, timeout=timeout, send_within=send_within)

@@ -210,4 +210,8 @@ class Call(Generic[R]):
         """
         if not isinstance(error, asyncio.CancelledError):
             return error
-        return ClientStateError("The interpreter is exiting: the call was cancelled, and no order had been sent.")
+        notes = self.notes()
+        sent = "." if notes else ", and no order had been sent."
+        cancelled = ClientStateError(f"The interpreter is exiting: the call was cancelled{sent}")
+        cancelled.__notes__ = notes
+        return cancelled

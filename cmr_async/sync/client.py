@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl as ssl_module
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..bulk import Bulk as AsyncBulk
 from ..bulk.feeds import Requests
@@ -28,6 +28,9 @@ from .bulk import BlockingBulkRun, pull_in_caller
 from .iterator import BlockingIterator
 from .lifetime import NO_LIFETIME, BlockingClient, Lifetime, as_tuple
 
+if TYPE_CHECKING:
+    from ..bulk.run import JournalLike
+
 __all__ = ["Bulk", "Client", "Domains", "Orders", "Subscriptions", "Users"]
 
 
@@ -38,7 +41,16 @@ class Orders:
         self._async = resource
         self._lifetime = lifetime
 
-    def create(self, order: Order, *, user_id: str, timeout: float | None = None) -> OrderCreated:
+    def create(
+        self,
+        order: Order,
+        *,
+        user_id: str,
+        reference: str | None = None,
+        journal: JournalLike = None,
+        timeout: float | None = None,
+        send_within: float | None = None,
+    ) -> OrderCreated:
         """Create an order. It spends money only with `Order(confirm=True)`; otherwise it makes a draft.
 
         It is sent at most once: a refusal (429) and a request that could not leave are repeated within the
@@ -47,8 +59,14 @@ class Orders:
         Args:
             order: Domains to register and mailboxes to create. Checked before anything is sent.
             user_id: Id of the user who will own them, as the API returned it.
+            reference: Your own name for the order in the journal; `None`: a hash of user and order.
+            journal: A path (`orders.db`, SQLite), a URL (`postgresql://...`), or an open `Journal`. With it, an order
+                that is asked for several times, also at once and from several processes, is sent once, and everybody
+                gets its outcome. In a service, open one `Journal` for the life of the client.
             timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120). A short one
                 turns slow answers into unknown outcomes.
+            send_within: Seconds within which the request must leave, waits for the pace included, else
+                `NotSentError`; `None`: no limit. It never makes an order unknown.
 
         Returns:
             The order's id and what the API said. Accepted means queued, provisioning results come later.
@@ -59,6 +77,9 @@ class Orders:
             NotSentError: It could not leave this machine; sending it again is safe.
             RateLimitError: Refused with 429 until the time budget ended; sending it again is safe.
             OutcomeUnknownError: It may have been placed. Do not send it again.
+            OrderPlacedError: The caller cut the call short (a time limit, Ctrl-C) after the order had gone out, and it
+                was placed. If that is not known: `OutcomeUnknownError`, never a bare `TimeoutError`.
+            JournalError: The journal cannot be used; nothing was sent.
             ClientStateError: The client is closed, or this is its loop's own thread.
 
         Warns:
@@ -66,9 +87,19 @@ class Orders:
 
         Source: https://docs.coldmailreseller.com/creates-order-json-14632249e0
         """
-        return self._lifetime.call(self._async.create, order, user_id=user_id, timeout=timeout)
+        return self._lifetime.call(
+            self._async.create,
+            order,
+            user_id=user_id,
+            reference=reference,
+            journal=journal,
+            timeout=timeout,
+            send_within=send_within,
+        )
 
-    def process(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
+    def process(
+        self, order_id: str, *, user_id: str, timeout: float | None = None, send_within: float | None = None
+    ) -> Envelope:
         """Process a draft: this spends money. Its path is not documented, so it must be set first.
 
         `userId` goes into the query, as in every documented order call, and `orderId` into the JSON body; no
@@ -78,6 +109,7 @@ class Orders:
             order_id: Id of an order that was created with `confirm=False`.
             user_id: Id of the user who owns it.
             timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
+            send_within: As in `create`.
 
         Returns:
             The envelope with plain `data`.
@@ -89,7 +121,9 @@ class Orders:
 
         Source: reference, section 10.1, "Process the Order".
         """
-        return self._lifetime.call(self._async.process, order_id, user_id=user_id, timeout=timeout)
+        return self._lifetime.call(
+            self._async.process, order_id, user_id=user_id, timeout=timeout, send_within=send_within
+        )
 
     def status(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
         """Look up an order. The shape of the answer is not documented, so it comes as plain `data`.
@@ -225,13 +259,20 @@ class Bulk:
         self._lifetime = lifetime
 
     def submit(
-        self, requests: Requests, *, journal: JournalLike = None, concurrency: int = 8, stop_after_unknown: int = 3
+        self,
+        requests: Requests,
+        *,
+        journal: JournalLike = None,
+        concurrency: int = 8,
+        stop_after_unknown: int = 3,
+        retry_rejected: bool = False,
     ) -> BlockingBulkRun:
         """Submit many orders and yield each outcome as it completes; failures are returned, not raised.
 
         With a journal the run may be killed at any instant and started again: an order that the journal knows as
         accepted is skipped, an unknown one is reported as unknown and left alone, and nothing is sent twice. All
-        processes on one journal share one pace.
+        processes on one journal share one pace. A confirmed order whose draft the journal knows is no second order:
+        its draft is processed, for which the path of `orders.process` must be set.
 
         Args:
             requests: Any iterable or async iterable of `OrderRequest`; pulled as there is room. Each order's own
@@ -240,7 +281,10 @@ class Bulk:
                 `journal`. `None`: nothing is written down.
             concurrency: Orders under way at once, at least 1. The pace of the key holds for all of them together.
             stop_after_unknown: Start no further order after so many outcomes in a row that were unknown or could
-                not be sent. A 401, 402 or 403 stops the run at once.
+                not be sent. A 401 or 402 stops the run at once, the same refusal of the first three orders as
+                well; after three 403 in a row of one user, that user's further orders are not sent.
+            retry_rejected: Send orders again that the API refused in earlier runs. A corrected order is sent in any
+                case.
 
         Returns:
             The run: iterate it with `for`; `summary` has the counts, `stop()` ends it early.
@@ -251,7 +295,11 @@ class Bulk:
         """
         pulled, puller = pull_in_caller(requests)
         run = self._async.submit(
-            pulled, journal=journal, concurrency=concurrency, stop_after_unknown=stop_after_unknown
+            pulled,
+            journal=journal,
+            concurrency=concurrency,
+            stop_after_unknown=stop_after_unknown,
+            retry_rejected=retry_rejected,
         )
         return BlockingBulkRun(self._lifetime, run, puller)
 

@@ -288,7 +288,7 @@ async def test_an_order_that_never_arrived_is_absent_and_goes_out_once_when_it_i
     await lose(sim, cmr, journal, make_request(), processed=False)
     [finding] = await findings(cmr, journal)
     assert finding.verdict is Verdict.ABSENT
-    for expected in (OrderState.UNKNOWN, OrderState.ACCEPTED, OrderState.SKIPPED):
+    for expected in (OrderState.NOT_SENT, OrderState.ACCEPTED, OrderState.SKIPPED):
         if expected is OrderState.ACCEPTED:
             await journal.resubmit("a")
         states = [outcome.state async for outcome in cmr.bulk.submit([make_request()], journal=journal)]

@@ -28,14 +28,18 @@ from tests.fakes import make_request
         (
             {"state": StepState.UNKNOWN, "verdict": Verdict.ABSENT, "evidence": "no trace"},
             OrderState.NOT_SENT,
-            "a was not placed (no trace). To send it again: `cmr orders resubmit NAME --reference a`, then this run "
-            "again.",
+            (
+                "a was not placed (no trace). To send it again: `cmr orders resubmit NAME --reference a`, then this "
+                "run again."
+            ),
         ),
         (
             {"state": StepState.UNKNOWN, "verdict": Verdict.CONFLICT, "evidence": "two owners"},
             OrderState.UNKNOWN,
-            "a may have been placed in an earlier run. The evidence contradicts itself: two owners. Do not send it "
-            "again; run `cmr orders reconcile NAME`.",
+            (
+                "a may have been placed in an earlier run. The evidence contradicts itself: two owners. Do not send it "
+                "again; run `cmr orders reconcile NAME`."
+            ),
         ),
         (
             {"state": StepState.UNKNOWN},

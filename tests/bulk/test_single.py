@@ -87,7 +87,7 @@ async def test_an_order_in_doubt_stays_in_doubt_for_everybody(
     ],
 )
 async def test_a_settled_order_ends_as_its_verdict_says(
-    sim: Simulator, cmr: AsyncClient, journal: Journal, verdict: Verdict, order_id: str | None, expected: Any
+    sim: Simulator, cmr: AsyncClient, journal: Journal, *, verdict: Verdict, order_id: str | None, expected: Any
 ) -> None:
     sim.faults.add(FaultRule(kind="reset"))
     with pytest.raises(OutcomeUnknownError):

@@ -33,9 +33,7 @@ def ended(
     verdict: Verdict | None = None,
 ) -> Ended:
     request = make_request("a", user_id=user_id)
-    outcome = OrderOutcome(
-        index=0, request=request, state=state, error=error, attempts=attempts, verdict=verdict
-    )
+    outcome = OrderOutcome(index=0, request=request, state=state, error=error, attempts=attempts, verdict=verdict)
     return Ended(outcome=outcome)
 
 

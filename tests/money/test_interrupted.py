@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -109,11 +109,14 @@ async def test_a_task_group_that_ends_passes_on_what_became_of_the_order() -> No
     go_on = asyncio.Event()
     async with Loopback(answer_after(go_on)) as server, ordering(server) as call:
         with pytest.raises(ExceptionGroup) as caught:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(fail(server, go_on))
-                ordered = group.create_task(_await(call))
+            await _group(fail(server, go_on), _await(call))
     assert {type(error) for error in caught.value.exceptions} == {ZeroDivisionError, OrderPlacedError}
-    assert isinstance(ordered.exception(), OrderPlacedError)
+
+
+async def _group(*work: Coroutine[object, object, object]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for each in work:
+            group.create_task(each)
 
 
 async def _await(call: Call) -> OrderCreated:
