@@ -20,7 +20,7 @@ __all__ = ["CheckedOrder", "check_order", "check_request"]
 class CheckedOrder:
     """A request with everything that the check found. One with faults must not be sent."""
 
-    #: The request as the caller gave it.
+    #: The request as the caller gave it, without white space around the user's id.
     request: OrderRequest
     #: The order as it will be sent: domain names in lower case and punycode.
     order: Order
@@ -36,8 +36,10 @@ class CheckedOrder:
 
 
 def check_request(request: OrderRequest) -> CheckedOrder:
-    """Check one request; raises nothing, sends nothing."""
+    """Check one request; raises nothing, sends nothing. White space around the user's id is dropped."""
     findings = inspect_order(request.order)
+    if isinstance(request.user_id, str) and request.user_id != request.user_id.strip():
+        request = attrs.evolve(request, user_id=request.user_id.strip())
     return CheckedOrder(
         request=request,
         order=findings.order,

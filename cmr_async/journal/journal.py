@@ -22,11 +22,12 @@ from ..core.checked import CheckedOrder, check_request
 from ..errors import Fault, JournalError, ValidationError
 from ..models.requests import OrderRequest
 from . import liveness
+from .adding import add_orders, conflict, planned
 from .database import Database
 from .records import OUTCOMES, Claim, JournalEntry, JournalEvent, Step, StepState, Verdict, storable
 from .schema import database_now, events, runs, sa, steps
 from .shared_pace import JournalPace
-from .statements import CHUNK, StepOutcome, Transaction, at, conflict, entries, planned, read_entry
+from .statements import CHUNK, StepOutcome, Transaction, at, entries, read_entry
 
 __all__ = ["Claim", "Journal", "JournalEntry", "JournalEvent", "Step", "StepState", "Verdict"]
 
@@ -212,8 +213,8 @@ class Journal:
         fresh: dict[str, JournalEntry] = {}
         for entry in given:
             if fresh.setdefault(entry.key, entry).fingerprint != entry.fingerprint:
-                raise conflict([(fresh[entry.key], entry)], where="this input")
-        known = await self._database.write(lambda transaction: transaction.add(fresh)) if fresh else {}
+                raise conflict([(fresh[entry.key], entry)], where="This input")
+        known = await self._database.write(partial(add_orders, fresh=fresh)) if fresh else {}
         return [known[entry.key] for entry in given]
 
     async def add_processing(self, keys: Iterable[str] | None = None) -> int:

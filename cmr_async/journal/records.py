@@ -21,12 +21,14 @@ __all__ = [
     "CLAIMABLE",
     "JOURNAL_COLUMNS",
     "OUTCOMES",
+    "REPLACEABLE",
     "Claim",
     "JournalEntry",
     "JournalEvent",
     "Step",
     "StepState",
     "Verdict",
+    "may_be_replaced",
     "may_follow",
     "storable",
 ]
@@ -61,6 +63,9 @@ class StepState(StrEnum):
 #: States that a claim may take a step from.
 CLAIMABLE = (StepState.PLANNED, StepState.NOT_SENT)
 
+#: States of a step that bought nothing, so that another order may take its place.
+REPLACEABLE = (*CLAIMABLE, StepState.REJECTED)
+
 #: States that the owner of a claim may report.
 OUTCOMES = (StepState.ACCEPTED, StepState.REJECTED, StepState.UNKNOWN, StepState.NOT_SENT)
 
@@ -90,6 +95,17 @@ def may_follow(outcome: StepState, *, state: StepState, recovered: bool, verdict
             return state is StepState.SENT or (state is StepState.UNKNOWN and harmless)
         case _:
             return False
+
+
+def may_be_replaced(state: StepState, *, was_unknown: bool) -> bool:
+    """Tell whether another order may take the place of one under the same key: only if that certainly bought nothing.
+
+    Args:
+        state: The state of its `create` step.
+        was_unknown: The step was unknown at any time. What its owner reports late must still meet the order that was
+            sent, so it stays as it is.
+    """
+    return state in REPLACEABLE and not was_unknown
 
 
 @attrs.frozen(kw_only=True)

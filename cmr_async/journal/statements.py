@@ -6,27 +6,22 @@ Each method of `Transaction` is one change of the tables; which change is allowe
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
 import orjson
 
 from ..core.account import Account
-from ..core.checked import CheckedOrder
-from ..errors import Fault, JournalConflictError, JournalError
-from .identity import content_of, differences, fingerprint_of, key_of
+from ..errors import JournalError
 from .liveness import RunRecord
 from .records import CLAIMABLE, Claim, JournalEntry, Step, StepState, Verdict, may_follow, storable
 from .schema import events, insert_missing, meta, orders, runs, sa, steps
 
-__all__ = ["CHUNK", "StepOutcome", "Transaction", "at", "conflict", "entries", "planned", "read_entry"]
+__all__ = ["CHUNK", "StepOutcome", "Transaction", "at", "chunks", "entries", "read_entry", "typed"]
 
 #: Rows that one statement names, far below what the databases take.
 CHUNK = 500
-
-#: Differences that one message shows.
-_SHOWN = 20
 
 _DIED = "The process that sent it ended, or fell silent, before it wrote down the outcome."
 _IS_CREATE = steps.c.step == Step.CREATE.value
@@ -70,10 +65,11 @@ def at(key: str, step: Step) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[b
 def read_entry(row: Any) -> JournalEntry:
     """Return a row of `entries` as an entry."""
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
-    return JournalEntry(**values | _typed(row))
+    return JournalEntry(**values | typed(row))
 
 
-def _typed(row: Any) -> dict[str, Any]:
+def typed(row: Any) -> dict[str, Any]:
+    """Return the columns of a step that are more than text and numbers."""
     return {
         "step": Step(row.step),
         "state": StepState(row.state),
@@ -86,45 +82,8 @@ def _verdict(row: Any) -> Verdict | None:
     return None if row.verdict is None else Verdict(row.verdict)
 
 
-def planned(checked: CheckedOrder, *, position: int, now: float) -> JournalEntry:
-    """Return the entry of a new order's `create` step.
-
-    Raises:
-        ValidationError: The reference cannot be a key.
-    """
-    request = checked.request
-    return JournalEntry(
-        key=key_of(checked),
-        step=Step.CREATE,
-        position=position,
-        user_id=storable(request.user_id),
-        reference=request.reference,
-        body=checked.body.decode(),
-        fingerprint=fingerprint_of(request.user_id, checked.body),
-        content=content_of(checked),
-        confirm=checked.order.confirm,
-        state=StepState.PLANNED,
-        planned_at=now,
-    )
-
-
-def conflict(pairs: Iterable[tuple[JournalEntry, JournalEntry]], *, where: str) -> JournalConflictError:
-    """Return the error for orders whose key is known with another content: pairs of the known and the given entry."""
-    faults = [
-        Fault(f"{known.key}: {fault.path}", fault.message)
-        for known, given in pairs
-        for fault in differences(stored=(known.user_id, known.body), given=(given.user_id, given.body))
-    ]
-    shown = "\n".join(f"  {fault}" for fault in faults[:_SHOWN])
-    more = f"\n  and {len(faults) - _SHOWN} more differences" if len(faults) > _SHOWN else ""
-    return JournalConflictError(
-        f"Some orders have a key that {where} has already, with another content; nothing of this batch was added:\n"
-        f"{shown}{more}\nGive a changed order another reference, or use another journal.",
-        faults=tuple(faults),
-    )
-
-
-def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield as many keys as one statement names at a time."""
     for start in range(0, len(keys), CHUNK):
         yield keys[start : start + CHUNK]
 
@@ -179,12 +138,6 @@ _OUTCOME = (
 #: What an outcome brings besides its state.
 _REPORTED = ("order_id", "action_id", "unavailable", "status", "message", "body_excerpt", "attempts")
 
-_STANDING = (
-    sa.select(steps, orders.c.fingerprint)
-    .join(orders, orders.c.key == steps.c.key)
-    .where(steps.c.key.in_(_keys), _IS_CREATE)
-)
-
 
 @attrs.frozen(kw_only=True)
 class Transaction:
@@ -198,31 +151,6 @@ class Transaction:
     run_id: str
     #: UTC epoch in seconds.
     now: float
-
-    def add(self, fresh: Mapping[str, JournalEntry]) -> dict[str, JournalEntry]:
-        """Insert the orders that are missing; return the entries that the journal has now, by key."""
-        # Every process inserts in the same order, so that two that add the same orders do not deadlock
-        keys = sorted(fresh)
-        rows = [attrs.asdict(fresh[key]) | {"unavailable": "[]"} for key in keys]
-        for table in (orders, steps):
-            names = table.c.keys()
-            insert = insert_missing(table, self.connection.dialect.name)
-            self.connection.execute(insert, [{name: row[name] for name in names} for row in rows])
-        known: dict[str, JournalEntry] = {}
-        changed = []
-        for chunk in _chunks(keys):
-            for row in self.connection.execute(_STANDING, {"the_keys": chunk}):
-                given = fresh[row.key]
-                if row.fingerprint != given.fingerprint:
-                    changed.append(row.key)
-                    continue
-                # Equal fingerprints mean equal bodies, so the long columns need not be read back
-                values = {name: getattr(row, name) for name in steps.c.keys()}  # noqa: SIM118 - no mapping
-                known[row.key] = attrs.evolve(given, **values | _typed(row))
-        if changed:
-            stored = self.connection.execute(entries().where(steps.c.key.in_(changed[:CHUNK]), _IS_CREATE))
-            raise conflict([(read_entry(row), fresh[row.key]) for row in stored], where=f"the journal {self.journal}")
-        return known
 
     def add_processing(self, keys: Sequence[str] | None) -> int:
         """Insert the `process` step of accepted drafts that have none; return how many."""
@@ -252,7 +180,7 @@ class Transaction:
         )
         insert = insert_missing(steps, self.connection.dialect.name)
         count = 0
-        for chunk in [None] if keys is None else _chunks(keys):
+        for chunk in [None] if keys is None else chunks(keys):
             chosen = drafts if chunk is None else drafts.where(steps.c.key.in_(chunk))
             made = self.connection.execute(
                 insert.from_select(list(values), chosen, include_defaults=False),
@@ -339,7 +267,7 @@ class Transaction:
             values["order_id"] = order_id
         self.connection.execute(sa.update(steps).where(*at(key, step)).values(**values))
         self.append_events([self.event(key, step, f"verdict:{verdict.value}", reason=evidence, order_id=order_id)])
-        return self._entry(key, step)
+        return self.entry(key, step)
 
     def resubmit(self, key: str, step: Step, reason: str) -> JournalEntry:
         """Make a step `planned` again, provided that it certainly bought nothing; return its entry."""
@@ -350,11 +278,15 @@ class Transaction:
                 f"{key} may have been placed, and {found}. It can be planned again only after the verdict absent. Run "
                 "`cmr orders reconcile` first."
             )
+        return self.plan_again(key, step, reason)
+
+    def plan_again(self, key: str, step: Step, reason: str) -> JournalEntry:
+        """Make a step `planned`, without asking whether that is right; return its entry."""
         # The token stays, so that an order id which the former owner reports late still counts
         cleared = {"recovered": False, "verdict": None, "evidence": "", "verdict_at": None, "message": ""}
         self.connection.execute(sa.update(steps).where(*at(key, step)).values(state=StepState.PLANNED.value, **cleared))
         self.append_events([self.event(key, step, StepState.PLANNED, reason=reason)])
-        return self._entry(key, step)
+        return self.entry(key, step)
 
     def bind(self, account: Account) -> None:
         """Write which account the journal belongs to, or compare it."""
@@ -383,7 +315,8 @@ class Transaction:
             raise JournalError(f"{key} is {row.state}, not {wanted}: nothing was changed.")
         return row
 
-    def _entry(self, key: str, step: Step) -> JournalEntry:
+    def entry(self, key: str, step: Step) -> JournalEntry:
+        """Return an entry that is there."""
         return read_entry(self.connection.execute(entries().where(*at(key, step))).one())
 
     def event(

@@ -6,9 +6,9 @@ read whole, so its size has a bound; a file of JSON lines may be of any size.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
@@ -104,15 +104,15 @@ def order_from_document(
         return UnreadableOrder.of(
             *(InputFault(source=source, row=row, column=fault.path, message=fault.message) for fault in faults)
         )
-    reference = document.get("reference") if wrapped else None
+    reference = unicodedata.normalize("NFC", (document.get("reference") if wrapped else None) or "").strip()
     asks_confirm = order.confirm
     if order.confirm != confirm:
         order = attrs.evolve(order, confirm=confirm)
     return LocatedOrder(
         source=source,
         row=row,
-        key=reference or _fingerprint(owner, body),
-        request=OrderRequest(user_id=owner, order=order, reference=reference),
+        key=reference,
+        request=OrderRequest(user_id=owner, order=order, reference=reference or None),
         asks_confirm=asks_confirm,
     )
 
@@ -138,13 +138,6 @@ def _structured(body: dict[str, Any]) -> tuple[Order | None, Sequence[Fault]]:
         return structure_order(body), ()
     except ValidationError as error:
         return None, error.faults
-
-
-def _fingerprint(user_id: str, body: dict[str, Any]) -> str:
-    """Return a key for an order without a reference; equal orders of one user have the same key."""
-    plain = {name: value for name, value in body.items() if name != "confirm"}
-    text = json.dumps([user_id, plain], sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _near(name: str) -> str:

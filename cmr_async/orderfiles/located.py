@@ -83,7 +83,8 @@ class LocatedOrder:
     source: str
     #: Row or line where the order begins.
     row: int
-    #: What no other order of the file may have: the reference, or what stands for it.
+    #: What no other order of the file may have: the reference, or user and domain of the rows of a table. Empty for a
+    #: document without a reference, which only its content tells from others.
     key: str
     #: The order with its user.
     request: OrderRequest

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan", "check_orders", "count_orders", "make_plan"]
 
+#: Drafts that a plan names.
+_DRAFTS_NAMED = 10
+
 
 @attrs.frozen(kw_only=True)
 class Plan:
@@ -26,8 +29,13 @@ class Plan:
 
     #: Orders without faults.
     orders: int = 0
-    #: How many of them a run on the journal would not send, by the journal's state: accepted, unknown, rejected, sent.
+    #: How many of them a run on the journal would not send, by the journal's state (accepted, unknown, rejected, sent)
+    #: or by the verdict on an unknown (placed, absent).
     settled: Mapping[str, int] = attrs.field(factory=dict)
+    #: How many of those to send exist as drafts, which the run would pay for.
+    drafts: int = 0
+    #: The first of these drafts, with their order ids.
+    draft_names: tuple[str, ...] = ()
     #: Domains that the orders to send register.
     domains: int = 0
     #: Mailboxes that the orders to send create.
@@ -133,6 +141,7 @@ def count_orders(
     settled: dict[str, int] = {}
     prices, user_id = budget.prices, ""
     users, user_ids = NameIndex(), set()
+    drafts, draft_names = 0, []
     for found in checked:
         for fault in found.faults:
             on_fault(fault)
@@ -155,6 +164,11 @@ def count_orders(
         if found.settled is not None:
             settled[found.settled] = settled.get(found.settled, 0) + 1
             continue
+        if found.draft is not None:
+            drafts += 1
+            if drafts <= _DRAFTS_NAMED:
+                label = found.checked.request.reference or " ".join(order.domain_names)
+                draft_names.append(f"{label} (order {found.draft})")
         domains += len(order.domains)
         mailboxes += order.mailbox_count
         warmups += order.warmup_count
@@ -165,6 +179,8 @@ def count_orders(
     return Plan(
         orders=counted,
         settled=settled,
+        drafts=drafts,
+        draft_names=tuple(draft_names),
         domains=domains,
         mailboxes=mailboxes,
         warmups=warmups,

@@ -187,7 +187,7 @@ def test_the_third_ctrl_c_leaves_when_the_journal_cannot_be_written(
 def test_without_a_journal_the_words_say_what_to_take_out(
     interrupt: Interrupt, server: Server, submit: list[str | Path], tmp_path: Path
 ) -> None:
-    with on_terminal(*submit, "--output", tmp_path / "results.jsonl") as terminal:
+    with on_terminal(*submit, "--no-journal", "--output", tmp_path / "results.jsonl") as terminal:
         server.wait_for(AT_ONCE)
         interrupt(terminal)
         terminal.read_until("leaves at once.")
@@ -234,7 +234,7 @@ def test_an_interrupt_at_the_question_sends_nothing(
 def test_an_interrupt_while_the_file_is_read_sends_nothing(interrupt: Interrupt, server: Server, orders: Path) -> None:
     orders.unlink()
     os.mkfifo(orders)
-    with on_terminal("orders", "submit", orders, "--confirm", "--yes") as terminal:
+    with on_terminal("orders", "submit", orders, "--confirm", "--yes", "--no-journal") as terminal:
         writing = os.open(orders, os.O_WRONLY)  # returns when the command has begun to read
         interrupt(terminal)
         os.close(writing)  # as above

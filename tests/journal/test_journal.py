@@ -121,7 +121,7 @@ async def test_a_batch_of_thousands_is_planned_in_one_go(journal: Journal) -> No
 
 
 async def test_one_batch_cannot_hold_two_orders_of_one_reference(journal: Journal) -> None:
-    with pytest.raises(JournalConflictError, match="this input"):
+    with pytest.raises(JournalConflictError, match="This input has A"):
         await journal.add([a_request("A"), a_request("A", domain="other.com")])
     assert await journal.get("A") is None
 

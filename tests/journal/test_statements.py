@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from cmr_async.core.account import Account
-from cmr_async.errors import JournalConflictError, JournalError
+from cmr_async.errors import JournalError
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.records import Step, StepState, Verdict
 from tests.fakes import Clock
@@ -21,7 +21,6 @@ from tests.journal.arrange import (
     an_unknown,
     changes,
     claimed,
-    some_requests,
     stored,
 )
 
@@ -101,35 +100,6 @@ async def test_the_owner_may_learn_more_about_its_own_unknown(journal: Journal) 
     assert not await journal.record(claim, NOT_SENT)
     assert await journal.record(claim, ACCEPTED, order_id="O1")
     assert (await stored(journal)).state is ACCEPTED
-
-
-async def test_changed_input_under_a_known_reference_is_refused_with_the_difference(journal: Journal) -> None:
-    await journal.add([a_request("A")])
-    with pytest.raises(JournalConflictError, match="another reference") as caught:
-        await journal.add([a_request("B", domain="b.com"), a_request("A", domain="changed.com", confirm=True)])
-    assert [(fault.path, fault.message) for fault in caught.value.faults] == [
-        ("A: confirm", "the journal has false, now it is true"),
-        ("A: domains[0].domain", 'the journal has "example.com", now it is "changed.com"'),
-        (
-            'A: mailboxes["example.com"]',
-            'the journal has [{"firstName":"Ada","lastName":"Lovelace","username":"ada"}], now it is nothing',
-        ),
-        (
-            'A: mailboxes["changed.com"]',
-            'the journal has nothing, now it is [{"firstName":"Ada","lastName":"Lovelace","username":"ada"}]',
-        ),
-    ]
-    assert await journal.get("B") is None
-
-
-async def test_a_long_list_of_differences_is_cut(journal: Journal) -> None:
-    await journal.add(some_requests(9))
-    changed = [attrs.evolve(request, user_id="U2", order=a_request().order) for request in some_requests(9)]
-    with pytest.raises(JournalConflictError) as caught:
-        await journal.add(changed)
-    assert len(caught.value.faults) == 36
-    assert caught.value.message.count("\n  R") == 20
-    assert "and 16 more differences" in caught.value.message
 
 
 async def test_a_verdict_stands_beside_the_unknown(journal: Journal, clock: Clock) -> None:

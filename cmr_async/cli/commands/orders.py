@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 
 from ...client import AsyncClient
+from ...errors import JournalError
 from ...orderfiles.template import template_text
 from ...preflight.plan import Plan
 from ...report.rows import ResultWriter
-from ..display import complain, say, show_results
+from ..display import complain, printable, say, show_results
 from ..exit_codes import EXIT_CODES, ExitCode, exit_code, plain_errors
-from ..journal_choice import choose_journal, find_journal
+from ..journal_choice import PIPE_JOURNAL, choose_journal, find_journal, other_journal
 from ..order_input import OrderInput, open_order_input
 from ..report_page import RunPage
 from ..run import Submission
@@ -31,8 +32,12 @@ _KEY_NOTE = (
     "in the shell's history and in every list of processes."
 )
 _NO_JOURNAL = (
-    "note: without a journal a run that is cut short cannot go on safely. To have one: "
-    'pip install "cmr-async[journal]"; to go without: --no-journal.'
+    "note: --no-journal: nothing is written down. If the run is cut short, nobody can tell from here which orders were "
+    "placed, and sending the file again buys them again."
+)
+_DRAFTS_FROM_PIPE = (
+    "note: drafts from a pipe are not written down, so the same command makes them a second time. To have them "
+    f"written down, and to pay for them later: --journal {PIPE_JOURNAL}."
 )
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="CSV, JSON, JSONL or XLSX, plain or gzipped; - is stdin.")]
@@ -56,7 +61,8 @@ JournalOption = Annotated[
     typer.Option(
         "--journal",
         help="Record the run in this file (SQLite) or database (postgresql://...), so that the same command can go on "
-        "after an interruption and nothing is placed twice. Paid orders use FILE.journal.db by default.",
+        "after an interruption and nothing is placed twice. By default it is FILE.journal.db, beside the file; paid "
+        "orders from a pipe need one named.",
     ),
 ]
 PlanJournal = Annotated[
@@ -67,7 +73,13 @@ PlanJournal = Annotated[
         "It is not changed.",
     ),
 ]
-NoJournal = Annotated[bool, typer.Option("--no-journal", help="Use no journal.")]
+NoJournal = Annotated[
+    bool,
+    typer.Option(
+        "--no-journal",
+        help="Use no journal: nothing is written down, and sending the file again orders everything again.",
+    ),
+]
 SkipInvalid = Annotated[
     bool, typer.Option("--skip-invalid", help="Leave out orders with faults instead of sending nothing.")
 ]
@@ -112,7 +124,7 @@ def submit(  # noqa: PLR0917 - typer calls it by name
             require_key(" or try --simulator.")
         page = RunPage(report, source=file, overwrite=overwrite) if report else None
         pays = confirm and not simulator
-        location = choose_journal(file, named=journal, without=no_journal, pays=pays)
+        location = _journal_of(file, journal, without=no_journal, pays=pays, looks_only=dry_run, named_only=simulator)
         orders = open_order_input(
             file,
             format=format,
@@ -128,10 +140,14 @@ def submit(  # noqa: PLR0917 - typer calls it by name
         if dry_run:
             say("Dry run: nothing was sent.")
             return
-        if pays and location is None and not no_journal:
-            complain(_NO_JOURNAL)
-        if pays and plan.to_send and not yes:
-            ask(plan, can_answer=file != "-")
+        if pays and plan.to_send:
+            if location is None:
+                complain(_NO_JOURNAL)
+            _warn_of_other_journal(orders, file, location)
+            if not yes:
+                ask(plan, can_answer=file != "-")
+        elif location is None and not (simulator or no_journal):
+            complain(_DRAFTS_FROM_PIPE)
         if location is not None and journal is None:
             say(f"Written down in {orders.journal}: the same command goes on there (--no-journal: without).")
         writer = stack.enter_context(ResultWriter(output, overwrite=overwrite)) if output else None
@@ -171,7 +187,6 @@ def plan(  # noqa: PLR0917 - typer calls it by name
             domains_per_order=domains_per_order,
             skip_invalid=skip_invalid,
             journal=find_journal(file, named=journal, without=no_journal),
-            kind_matters=False,
         )
         with orders:
             orders.plan()
@@ -186,6 +201,33 @@ def template(
         sys.stdout.write(template_text(format))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--format") from None
+
+
+def _journal_of(
+    file: str, named: str | None, *, without: bool, pays: bool, looks_only: bool, named_only: bool
+) -> str | None:
+    """Return where a run is recorded. A simulator's run is recorded only where the user says so."""
+    if looks_only or named_only:
+        return find_journal(file, named=named, without=without or (named_only and named is None))
+    return choose_journal(file, named=named, without=without, pays=pays)
+
+
+def _warn_of_other_journal(orders: OrderInput, file: str, location: str | None) -> None:
+    """Say before money is spent what the journal beside the file knows, when the run does not use it."""
+    other = other_journal(file, location)
+    if other is None:
+        return
+    try:
+        known = orders.known_to(str(other))
+    except JournalError as error:
+        complain(f"warning: the journal beside the file is not used and cannot be read: {printable(error.message)}")
+        return
+    if known:
+        counts = " and ".join(f"{count:,} of these orders as {state}" for state, count in known.items())
+        complain(
+            f"warning: {printable(str(other))} knows {counts}, and this run does not use it: they are ordered again. "
+            "Leave out --no-journal and --journal to go on there."
+        )
 
 
 def _send(
