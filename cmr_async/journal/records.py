@@ -104,8 +104,8 @@ class Claim:
     token: str
     #: When it was claimed, UTC epoch in seconds.
     at: float
-    #: Counts the pauses in the heartbeats longer than a lease before the claim; see `Journal.holds`.
-    epoch: int = 0
+    #: When it was asked for, on the clock of its process; see `Journal.holds`.
+    taken: float = 0.0
 
 
 @attrs.frozen(kw_only=True)
