@@ -354,7 +354,9 @@ class Journal:
         """
         await self._database.write(lambda transaction: transaction.bind(account))
 
-    async def resubmit(self, key: str, *, step: Step = Step.CREATE, reason: str = "asked for by name") -> JournalEntry:
+    async def resubmit(
+        self, key: str, *, step: Step = Step.CREATE, second_draft: bool = False, reason: str = "asked for by name"
+    ) -> JournalEntry:
         """Make a step `planned` again, so that the next run sends it; the history keeps what was before.
 
         This is possible only for a step that certainly bought nothing: one that is `rejected`, or `unknown` with the
@@ -363,6 +365,7 @@ class Journal:
         Args:
             key: Key of the order.
             step: Which step of it.
+            second_draft: Take a draft that is `unknown` without a verdict as well: a second draft costs nothing.
             reason: Why, in words, for the history.
 
         Returns:
@@ -371,7 +374,9 @@ class Journal:
         Raises:
             JournalError: There is no such step, or it may have bought something. Nothing was changed.
         """
-        return await self._database.write(lambda transaction: transaction.resubmit(key, step, storable(reason)))
+        return await self._database.write(
+            lambda transaction: transaction.resubmit(key, step, storable(reason), second_draft=second_draft)
+        )
 
     async def get(self, key: str, *, step: Step = Step.CREATE) -> JournalEntry | None:
         """Return one entry, or `None` if the journal has no such step.

@@ -262,6 +262,8 @@ class Transaction:
                 f"{key} was sent again after it was looked at, so the verdict on the former attempt was not written. "
                 "Look again."
             )
+        if row.verdict != seen.verdict:
+            raise JournalError(f"{key} got the verdict {row.verdict} after it was looked at: nothing was changed.")
         values: dict[str, Any] = {"verdict": verdict.value, "evidence": evidence, "verdict_at": self.now}
         if order_id is not None:
             values["order_id"] = order_id
@@ -269,10 +271,16 @@ class Transaction:
         self.append_events([self.event(key, step, f"verdict:{verdict.value}", reason=evidence, order_id=order_id)])
         return self.entry(key, step)
 
-    def resubmit(self, key: str, step: Step, reason: str) -> JournalEntry:
+    def resubmit(self, key: str, step: Step, reason: str, *, second_draft: bool = False) -> JournalEntry:
         """Make a step `planned` again, provided that it certainly bought nothing; return its entry."""
         row = self._expect(key, step, StepState.UNKNOWN, StepState.REJECTED)
-        if row.state == StepState.UNKNOWN and row.verdict != Verdict.ABSENT:
+        is_open_draft = row.state == StepState.UNKNOWN and row.verdict is None and self._is_draft(key, step)
+        if is_open_draft and not second_draft:
+            raise JournalError(
+                f"{key} is a draft that may exist, and there is no verdict yet: no look-up shows a draft. A second one "
+                "costs nothing; `cmr orders resubmit --second-draft` plans it again, and `resubmit(second_draft=True)`."
+            )
+        if row.state == StepState.UNKNOWN and row.verdict != Verdict.ABSENT and not is_open_draft:
             found = f"the verdict is {row.verdict}" if row.verdict else "there is no verdict yet"
             raise JournalError(
                 f"{key} may have been placed, and {found}. It can be planned again only after the verdict absent. Run "
@@ -305,6 +313,10 @@ class Transaction:
             f"another journal for this account. If it is the same account with a new key or address, say so with "
             f"`cmr journal adopt {self.journal}`."
         )
+
+    def _is_draft(self, key: str, step: Step) -> bool:
+        confirm = self.connection.execute(sa.select(orders.c.confirm).where(orders.c.key == key)).scalar_one()
+        return step is Step.CREATE and not confirm
 
     def _expect(self, key: str, step: Step, *states: StepState) -> Any:
         row = self._row(key, step)

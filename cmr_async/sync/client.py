@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl as ssl_module
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..bulk import Bulk as AsyncBulk
 from ..bulk.feeds import Requests
@@ -335,28 +335,35 @@ class Bulk:
         return BlockingBulkRun(self._lifetime, run)
 
     def reconcile(
-        self, journal: JournalLike, *, settle: float = 900.0, events: Iterable[Mapping[str, Any]] = ()
+        self,
+        journal: JournalLike,
+        *,
+        references: Iterable[str] | None = None,
+        settle: float = 900.0,
+        events: Iterable[Mapping[str, Any]] = (),
     ) -> BlockingIterator[Finding]:
         """Find out what became of the unknown orders of a journal, and write each verdict into it.
 
         It only reads from the API. An order with the verdict `absent` may be resubmitted (`bulk.resubmit`); nothing is
-        sent again by itself.
+        sent again by itself. `absent` is given only where the look-ups would have shown the order: never to drafts,
+        never to orders that add mailboxes to a domain without registering it.
 
         Args:
-            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
+            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`; it must belong to this client's account.
+            references: Keys of the orders to look up, those that are unknown; `None`: every unknown order.
             settle: Seconds that must have passed since the send before an order can be called absent.
             events: Webhook events as CMR delivered them, each a mapping with `event` and `data`.
 
         Yields:
-            A `Finding` for each unknown order: its entry, the verdict (`None`: not enough evidence yet) and the
-            evidence in words.
+            A `Finding` for each unknown order: its entry, the verdict (`None`: not enough evidence) and the evidence in
+            words. An order that somebody else changed during the look-ups has no verdict: look again.
 
         Raises:
-            JournalError: The journal cannot be used.
-            ConfigurationError: There is no journal.
+            JournalError: The journal cannot be used, or belongs to another account.
+            ConfigurationError: There is no journal, or `settle` is no number of seconds.
             ClientStateError: The client is closed, or this is its loop's own thread.
         """
-        items = self._async.reconcile(journal, settle=settle, events=as_tuple(events))
+        items = self._async.reconcile(journal, references=as_tuple(references), settle=settle, events=as_tuple(events))
         return BlockingIterator(self._lifetime, items)
 
     def resubmit(
@@ -365,6 +372,7 @@ class Bulk:
         reference: str,
         *,
         step: Step = Step.CREATE,
+        second_draft: bool = False,
         reason: str = "asked for by its reference",
     ) -> JournalEntry:
         """Plan one order again, so that the next run on the journal sends it; this call sends nothing.
@@ -375,6 +383,8 @@ class Bulk:
             journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
             reference: The order's key in the journal: its reference, or the hash that stands for one.
             step: Which step of the order: `create`, or the `process` step of a draft.
+            second_draft: Plan a draft in doubt again as well. No look-up shows whether it exists, and a second draft
+                costs nothing; only the one that the journal knows is ever processed by this package.
             reason: Why, in words, for the history.
 
         Returns:
@@ -384,7 +394,37 @@ class Bulk:
             JournalError: There is no such order, or it may have been placed; run `reconcile` first.
             ConfigurationError: There is no journal.
         """
-        return self._lifetime.call(self._async.resubmit, journal, reference, step=step, reason=reason)
+        return self._lifetime.call(
+            self._async.resubmit, journal, reference, step=step, second_draft=second_draft, reason=reason
+        )
+
+    def resubmit_all(
+        self,
+        journal: JournalLike,
+        which: Literal["absent", "rejected", "drafts"],
+        *,
+        step: Step = Step.CREATE,
+        reason: str = "asked for with all of its kind",
+    ) -> list[str]:
+        """Plan every order of one kind again, so that the next run on the journal sends them; this call sends nothing.
+
+        An order that somebody else changes meanwhile is left out.
+
+        Args:
+            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
+            which: `absent`: unknown orders with that verdict. `rejected`: orders that were refused. `drafts`: drafts
+                in doubt, of which no look-up shows whether they exist; a second draft costs nothing.
+            step: Which step of the orders: `create`, or the `process` step of drafts.
+            reason: Why, in words, for the history.
+
+        Returns:
+            The keys of the orders, which are `planned` now.
+
+        Raises:
+            JournalError: The journal cannot be used.
+            ConfigurationError: There is no journal, or no such kind.
+        """
+        return self._lifetime.call(self._async.resubmit_all, journal, which, step=step, reason=reason)
 
 
 class Client(BlockingClient):

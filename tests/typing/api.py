@@ -57,7 +57,10 @@ async def bulk(
     assert_type(client.bulk.submit([], journal=None), BulkRun)
     assert_type(client.bulk.process(journal, references=["a"], concurrency=4, stop_after_unknown=1), BulkRun)
     assert_type(client.bulk.reconcile(journal, settle=1.0, events=[{"event": "e"}]), AsyncGenerator[Finding, None])
+    assert_type(client.bulk.reconcile(journal, references=["a"]), AsyncGenerator[Finding, None])
     assert_type(await client.bulk.resubmit(journal, "a", step=Step.PROCESS, reason="it never arrived"), JournalEntry)
+    assert_type(await client.bulk.resubmit(journal, "a", second_draft=True), JournalEntry)
+    assert_type(await client.bulk.resubmit_all(journal, "absent", step=Step.PROCESS, reason="all looked at"), list[str])
 
 
 async def runs(run: BulkRun) -> None:

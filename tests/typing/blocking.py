@@ -66,6 +66,9 @@ async def resubmission(waiting: AsyncClient, blocking: Client) -> None:
     entry = blocking.bulk.resubmit("run.db", "a", reason="it never arrived")
     assert_type(entry, JournalEntry)
     Exactly(await waiting.bulk.resubmit("run.db", "a")).same(Exactly(entry))
+    keys = blocking.bulk.resubmit_all("run.db", "drafts")
+    assert_type(keys, list[str])
+    Exactly(await waiting.bulk.resubmit_all("run.db", "rejected")).same(Exactly(keys))
 
 
 async def iterators(waiting: AsyncClient, blocking: Client) -> None:
