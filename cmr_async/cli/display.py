@@ -127,7 +127,7 @@ def show_plan(plan: Plan, *, file: str, confirm: bool, journal: str | None = Non
     rows = [
         ("file", printable(file)),
         (f"{noun}s", f"{plan.orders:,}, {kind}"),
-        ("domains", f"{plan.domains:,} to register"),
+        ("domains", f"{plan.domains:,} to register" + _assumed(plan)),
         ("mailboxes", f"{plan.mailboxes:,}" + (f", {plan.warmups:,} with warmup" if plan.warmups else "")),
         ("users", f"{plan.users:,}"),
         ("cost", f"about ${plan.cost:,.2f} when paid{missing} ({plan.prices.source})"),
@@ -147,6 +147,13 @@ def show_plan(plan: Plan, *, file: str, confirm: bool, journal: str | None = Non
     if plan.asking_confirm and not confirm:
         asking = counted(plan.asking_confirm, "order")
         say(f"  note       the file says confirm: true of {asking}; made as drafts: only --confirm pays")
+
+
+def _assumed(plan: Plan) -> str:
+    """Return what was assumed about the years of the domains."""
+    if not plan.assumed_years:
+        return ""
+    return f", {plan.assumed_years:,} of them for 1 year: assumed, since the file gives no years"
 
 
 #: States of a journal that need more words.
