@@ -69,6 +69,7 @@ class Pipeline:
         user_id: str | None = None,
         query: Mapping[str, str | None] | None = None,
         body: bytes | None = None,
+        path: str | None = None,
         pays: bool = False,
         timeout: float | None = None,
         veto: Veto | None = None,
@@ -81,6 +82,7 @@ class Pipeline:
             user_id: Goes where the row says.
             query: Further query parameters; `None` values are left out.
             body: JSON body.
+            path: Path below the base URL, where ids stand in it; `None`: that of the row.
             pays: This very request can take money.
             timeout: Seconds to wait for an answer; `None`: the client's setting.
             veto: Asked right before each attempt; when it gives a reason, nothing more is sent.
@@ -100,6 +102,8 @@ class Pipeline:
             raise ConfigurationError(f"timeout must be more than 0 seconds: got {timeout!r}.")
         endpoint = self.endpoints[name]
         require_path(endpoint)  # before a slot is taken for it
+        if path is not None:
+            endpoint = attrs.evolve(endpoint, path=path)
         self.transport.check_usable()
         parameters = {} if user_id is None or endpoint.user_id_in is UserIdIn.NOWHERE else {"userId": user_id}
         if query is not None:
