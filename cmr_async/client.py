@@ -16,6 +16,7 @@ from .bulk.single import create_once
 from .core.account import Account
 from .core.endpoints import DEFAULT_BASE_URL, resolve
 from .core.pacing import DEFAULT_GAP, pace_name, shared_pacer
+from .core.processing import ProcessEndpoint
 from .core.retry import RetryPolicy
 from .errors import ConfigurationError
 from .pipeline import Pipeline
@@ -74,7 +75,7 @@ class AsyncClient:
         gap: float = DEFAULT_GAP,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
-        endpoints: Mapping[str, str] | None = None,
+        endpoints: Mapping[str, str | ProcessEndpoint] | None = None,
         session: aiohttp.ClientSession | None = None,
         connector: aiohttp.BaseConnector | None = None,
         proxy: str | None = None,
@@ -94,7 +95,7 @@ class AsyncClient:
             timeouts: Limits of each attempt.
             retry: How long repeatable attempts are repeated.
             endpoints: Paths of endpoints that are not documented, for example
-                `{"orders.process": "/orders/process"}`.
+                `{"orders.process": "/orders/process"}`; a `ProcessEndpoint` says where the ids go as well.
             session: Your own aiohttp session, made with `trace_configs=[aiohttp_trace_config()]`; you close it.
             connector: Your own aiohttp connector; you close it.
             proxy: URL of an HTTP proxy.

@@ -73,6 +73,7 @@ class Pipeline:
         user_id: str | None = None,
         query: Mapping[str, str | None] | None = None,
         body: bytes | None = None,
+        path: str | None = None,
         pays: bool = False,
         timeout: float | None = None,
         send_within: float | None = None,
@@ -86,6 +87,7 @@ class Pipeline:
             user_id: Goes where the row says.
             query: Further query parameters; `None` values are left out.
             body: JSON body.
+            path: Path below the base URL, where ids stand in it; `None`: that of the row.
             pays: This very request can take money.
             timeout: Seconds to wait for an answer; `None`: the client's setting.
             send_within: Seconds within which the request must leave, waits for the pace included; `None`: no limit.
@@ -107,6 +109,8 @@ class Pipeline:
         check_duration("send_within", send_within)
         endpoint = self.endpoints[name]
         require_path(endpoint)  # before a slot is taken for it
+        if path is not None:
+            endpoint = attrs.evolve(endpoint, path=path)
         self.transport.check_usable()
         parameters = {} if user_id is None or endpoint.user_id_in is UserIdIn.NOWHERE else {"userId": user_id}
         if query is not None:

@@ -34,7 +34,7 @@ def show_summary(
         what = "paid order" if confirm else "draft"
         lines = [f"{counted(summary.accepted, what)} accepted of {counted(plan.orders, 'order')}."]
     parts = [
-        (summary.rejected, "refused: nothing was bought"),
+        (summary.rejected, "refused: by our reading nothing was bought"),
         (summary.unknown, "UNKNOWN: may or may not have been placed"),
         (summary.not_sent, "not sent: safe to send again"),
         (summary.skipped - report.left_alone, "skipped: accepted in an earlier run"),
@@ -74,7 +74,7 @@ def _advice(report: RunReport, journal: str | None, *, step: str) -> list[str]:
     if InsufficientBalanceError in report.errors:
         lines.append("The wallet is too low: top it up in the Partner Dashboard.")
     if PermissionDeniedError in report.errors:
-        lines.append("The key is good, but not for this user: the user id must be one that the API returned.")
+        lines.append("403: not for this user, or not in this state. The user id must be one that the API returned.")
     if report.left_alone and journal is not None:
         lines.append(f"Orders that were refused are planned again by name: `cmr orders resubmit {journal}{step}`.")
     if report.summary.unknown and journal is not None:
@@ -115,5 +115,5 @@ def _next(
             "  cmr orders submit my.csv --confirm       paid orders; asks first",
         ]
     if not confirm:
-        return ["Drafts cost nothing until they are processed. Review them in the Partner Dashboard."]
-    return ["Accepted means queued: domains and mailboxes follow in a minute or two."]
+        return ["Drafts are not charged until they are processed. How long they live is not documented."]
+    return ["Accepted means queued: the rest usually takes 10 to 90 seconds by the help centre, and can still fail."]

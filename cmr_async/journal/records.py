@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import orjson
 
-from ..core.wire import structure_order
+from ..core.wire import restore_order
 from ..models import Order
 from ..models.requests import OrderRequest, Verdict
 
@@ -210,7 +210,7 @@ class JournalEntry:
         Raises:
             ValidationError: The body in the database was edited and is no order any more.
         """
-        return structure_order(orjson.loads(self.body))
+        return restore_order(orjson.loads(self.body))
 
     @property
     def request(self) -> OrderRequest:

@@ -6,7 +6,7 @@ Each method of `Transaction` is one change of the tables; which change is allowe
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import attrs

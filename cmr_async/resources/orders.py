@@ -7,13 +7,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
-import orjson
 
 from ..core.checked import CheckedOrder, check_order
+from ..core.endpoints import require_path
+from ..core.processing import ProcessEndpoint, place_ids
 from ..core.wire import read_order_created
 from ..errors import ConfigurationError
 from ..models import Envelope, Order, OrderCreated
+from ..models.checks import OrderPreflight
 from ..pipeline import Guard, Pipeline
+from .preflight import preflight_order
 
 if TYPE_CHECKING:
     from ..bulk.run import JournalLike
@@ -84,16 +87,44 @@ class Orders:
             raise ConfigurationError("A reference names the order in a journal: pass journal=... as well.")
         return await send_order(self._pipeline, checked, timeout=timeout, send_within=send_within)
 
+    async def preflight(self, order: Order, *, user_id: str, timeout: float | None = None) -> OrderPreflight:
+        """Ask the API about an order before it is sent: does any of its domains have a workspace? It only reads.
+
+        One request for each domain. The help centre says to check availability first, then the workspace, then to
+        order; no source says how availability is asked. What is found is true for the moment: the API checks the
+        workspace again as it processes the order.
+
+        Args:
+            order: The order, checked as `create` checks it.
+            user_id: Id of the user who would own it; the workspace check does not take it.
+            timeout: Seconds to wait for each answer; `None`: the client's `Timeouts.read` (120).
+
+        Returns:
+            What was asked and what the API said, with the raw answers; `problems` are the domains to look at.
+
+        Raises:
+            ValidationError: The order has faults; nothing was asked.
+            APIError: The API refused for another reason than the domain, such as the key.
+            TransportError: No answer within the client's time budget.
+            ServerError: The API failed (5xx) until the time budget ended.
+            InvalidResponseError: What came was not an answer of the API.
+            ClientStateError: The client is closed or belongs to another event loop.
+
+        Source: reference, sections 10.4 and 14.
+        """
+        return await preflight_order(self._pipeline, order, user_id=user_id, timeout=timeout)
+
     async def process(
         self, order_id: str, *, user_id: str, timeout: float | None = None, send_within: float | None = None
     ) -> Envelope:
         """Process a draft: this spends money. Its path is not documented, so it must be set first.
 
-        `userId` goes into the query, as in every documented order call, and `orderId` into the JSON body; no
-        source states either.
+        Where its ids go is not documented either. Unless a `ProcessEndpoint` says otherwise, `userId` goes into the
+        query, as in the documented calls about orders, and `orderId` into the JSON body: both are guesses.
 
         Args:
-            order_id: Id of an order that was created with `confirm=False`.
+            order_id: Id of an order that was created with `confirm=False`. How long such an order lives is not
+                documented.
             user_id: Id of the user who owns it.
             timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
             send_within: As in `create`.
@@ -179,11 +210,14 @@ async def process_order(
     Raises:
         CMRError: As `Orders.process`.
     """
+    row = pipeline.endpoints["orders.process"]
+    call = place_ids(row.ids or ProcessEndpoint.at(require_path(row)), order_id=order_id, user_id=user_id)
     return await pipeline.call(
         "orders.process",
         subject=f"The processing of order {order_id}".__str__,
-        user_id=user_id,
-        body=orjson.dumps({"orderId": order_id}),
+        path=call.path,
+        query=call.query,
+        body=call.body,
         pays=True,
         timeout=timeout,
         send_within=send_within,

@@ -16,9 +16,11 @@ from ..bulk.reconcile import Finding
 from ..bulk.run import JournalLike
 from ..client import AsyncClient
 from ..core.pacing import DEFAULT_GAP
+from ..core.processing import ProcessEndpoint
 from ..core.retry import RetryPolicy
 from ..journal.records import JournalEntry, Step
-from ..models import Envelope, Order, OrderCreated
+from ..models import Envelope, Order, OrderCreated, ServiceProvider
+from ..models.checks import OrderPreflight
 from ..resources.domains import Domains as AsyncDomains
 from ..resources.orders import Orders as AsyncOrders
 from ..resources.subscriptions import Subscriptions as AsyncSubscriptions
@@ -97,16 +99,44 @@ class Orders:
             send_within=send_within,
         )
 
+    def preflight(self, order: Order, *, user_id: str, timeout: float | None = None) -> OrderPreflight:
+        """Ask the API about an order before it is sent: does any of its domains have a workspace? It only reads.
+
+        One request for each domain. The help centre says to check availability first, then the workspace, then to
+        order; no source says how availability is asked. What is found is true for the moment: the API checks the
+        workspace again as it processes the order.
+
+        Args:
+            order: The order, checked as `create` checks it.
+            user_id: Id of the user who would own it; the workspace check does not take it.
+            timeout: Seconds to wait for each answer; `None`: the client's `Timeouts.read` (120).
+
+        Returns:
+            What was asked and what the API said, with the raw answers; `problems` are the domains to look at.
+
+        Raises:
+            ValidationError: The order has faults; nothing was asked.
+            APIError: The API refused for another reason than the domain, such as the key.
+            TransportError: No answer within the client's time budget.
+            ServerError: The API failed (5xx) until the time budget ended.
+            InvalidResponseError: What came was not an answer of the API.
+            ClientStateError: The client is closed, or this is its loop's own thread.
+
+        Source: reference, sections 10.4 and 14.
+        """
+        return self._lifetime.call(self._async.preflight, order, user_id=user_id, timeout=timeout)
+
     def process(
         self, order_id: str, *, user_id: str, timeout: float | None = None, send_within: float | None = None
     ) -> Envelope:
         """Process a draft: this spends money. Its path is not documented, so it must be set first.
 
-        `userId` goes into the query, as in every documented order call, and `orderId` into the JSON body; no
-        source states either.
+        Where its ids go is not documented either. Unless a `ProcessEndpoint` says otherwise, `userId` goes into the
+        query, as in the documented calls about orders, and `orderId` into the JSON body: both are guesses.
 
         Args:
-            order_id: Id of an order that was created with `confirm=False`.
+            order_id: Id of an order that was created with `confirm=False`. How long such an order lives is not
+                documented.
             user_id: Id of the user who owns it.
             timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
             send_within: As in `create`.
@@ -206,6 +236,36 @@ class Domains:
         Source: reference, section 10.4, "Get Domains For User".
         """
         return self._lifetime.call(self._async.by_user, user_id, timeout=timeout)
+
+    def has_workspace(
+        self, domain: str, *, service_provider: ServiceProvider | str | None = None, timeout: float | None = None
+    ) -> Envelope:
+        """Ask whether a workspace exists for a domain, which would make an order for it fail. It only reads.
+
+        The answer of a domain without a workspace has the message `Workspace not exists` and no data. What the API says
+        of one that has a workspace is not documented, so the answer comes as it is.
+
+        Args:
+            domain: The domain's name.
+            service_provider: `GOOGLE` or `MICROSOFT`; `None` leaves it out.
+            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120). The API itself
+                gives a domain 15 seconds.
+
+        Returns:
+            The envelope with plain `data`.
+
+        Raises:
+            APIError: The API refused; `ConflictError` (409) is its status for workspace conflicts.
+            TransportError: No answer within the client's time budget.
+            ServerError: The API failed (5xx) until the time budget ended.
+            InvalidResponseError: What came was not an answer of the API.
+            ClientStateError: The client is closed, or this is its loop's own thread.
+
+        Source: reference, section 10.4, "Check If Workspace Exists".
+        """
+        return self._lifetime.call(
+            self._async.has_workspace, domain, service_provider=service_provider, timeout=timeout
+        )
 
 
 class Subscriptions:
@@ -454,7 +514,7 @@ class Client(BlockingClient):
         gap: float = DEFAULT_GAP,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
-        endpoints: Mapping[str, str] | None = None,
+        endpoints: Mapping[str, str | ProcessEndpoint] | None = None,
         proxy: str | None = None,
         ssl: ssl_module.SSLContext | bool = True,
         trust_env: bool = False,
@@ -472,7 +532,7 @@ class Client(BlockingClient):
             timeouts: Limits of each attempt.
             retry: How long repeatable attempts are repeated.
             endpoints: Paths of endpoints that are not documented, for example
-                `{"orders.process": "/orders/process"}`.
+                `{"orders.process": "/orders/process"}`; a `ProcessEndpoint` says where the ids go as well.
             proxy: URL of an HTTP proxy.
             ssl: An `ssl.SSLContext`, or `False` to skip the check of certificates.
             trust_env: Take proxies from the environment (`HTTPS_PROXY`, ...).
