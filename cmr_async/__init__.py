@@ -7,6 +7,7 @@ from ._version import __version__
 from .bulk import BulkRun, BulkSummary, OrderOutcome, OrderRequest, OrderState
 from .bulk.reconcile import Finding
 from .client import AsyncClient
+from .core.processing import ProcessEndpoint
 from .core.retry import RetryPolicy
 from .errors import (
     APIError,
@@ -27,6 +28,7 @@ from .errors import (
     NotSentError,
     OrderFileChangedError,
     OrderFileError,
+    OrderPlacedError,
     OrderWarning,
     OutcomeUnknownError,
     PermissionDeniedError,
@@ -47,6 +49,7 @@ from .models import (
     OrderCreated,
     ServiceProvider,
 )
+from .models.checks import OrderPreflight, WorkspaceCheck, WorkspaceFinding
 from .transport import Timeouts, aiohttp_trace_config
 
 if TYPE_CHECKING:
@@ -92,11 +95,14 @@ __all__ = [
     "OrderFileChangedError",
     "OrderFileError",
     "OrderOutcome",
+    "OrderPlacedError",
+    "OrderPreflight",
     "OrderRequest",
     "OrderState",
     "OrderWarning",
     "OutcomeUnknownError",
     "PermissionDeniedError",
+    "ProcessEndpoint",
     "RateLimitError",
     "RetryPolicy",
     "ServerError",
@@ -109,6 +115,8 @@ __all__ = [
     "UnprocessableError",
     "ValidationError",
     "Verdict",
+    "WorkspaceCheck",
+    "WorkspaceFinding",
     "__version__",
     "aiohttp_trace_config",
     "use_uvloop",

@@ -12,8 +12,11 @@ from yarl import URL
 
 from ._version import __version__
 from .bulk import Bulk
+from .bulk.single import create_once
+from .core.account import Account
 from .core.endpoints import DEFAULT_BASE_URL, resolve
 from .core.pacing import DEFAULT_GAP, pace_name, shared_pacer
+from .core.processing import ProcessEndpoint
 from .core.retry import RetryPolicy
 from .errors import ConfigurationError
 from .pipeline import Pipeline
@@ -72,7 +75,7 @@ class AsyncClient:
         gap: float = DEFAULT_GAP,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
-        endpoints: Mapping[str, str] | None = None,
+        endpoints: Mapping[str, str | ProcessEndpoint] | None = None,
         session: aiohttp.ClientSession | None = None,
         connector: aiohttp.BaseConnector | None = None,
         proxy: str | None = None,
@@ -92,7 +95,7 @@ class AsyncClient:
             timeouts: Limits of each attempt.
             retry: How long repeatable attempts are repeated.
             endpoints: Paths of endpoints that are not documented, for example
-                `{"orders.process": "/orders/process"}`.
+                `{"orders.process": "/orders/process"}`; a `ProcessEndpoint` says where the ids go as well.
             session: Your own aiohttp session, made with `trace_configs=[aiohttp_trace_config()]`; you close it.
             connector: Your own aiohttp connector; you close it.
             proxy: URL of an HTTP proxy.
@@ -137,9 +140,12 @@ class AsyncClient:
             pacer=shared_pacer(name),
             gap=gap,
             retry=retry or RetryPolicy(),
+            timeouts=timeouts or Timeouts(),
             pace_name=name,
+            account=Account.of(origin, key),
         )
-        self.orders = Orders(pipeline)
+        self._pipeline = pipeline
+        self.orders = Orders(pipeline, create_once)
         self.users = Users(pipeline)
         self.domains = Domains(pipeline)
         self.subscriptions = Subscriptions(pipeline)
@@ -165,10 +171,13 @@ class AsyncClient:
     async def close(self) -> None:
         """Close the connections that the client owns; calls after it raise `ClientStateError`.
 
-        Orders with `confirm=True` that are under way get their answers first, for at most
-        `Timeouts.drain` (15 s).
+        Orders that are under way get their answers first, for at most `Timeouts.drain` (15 s).
         """
-        await self._transport.close()
+        self._transport.refuse_more()
+        try:
+            await self._pipeline.background.finish(within=self._pipeline.timeouts.drain)
+        finally:
+            await self._transport.close()
 
 
 def _check_key(key: str) -> None:

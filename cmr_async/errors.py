@@ -29,6 +29,7 @@ __all__ = [
     "NotSentError",
     "OrderFileChangedError",
     "OrderFileError",
+    "OrderPlacedError",
     "OrderWarning",
     "OutcomeUnknownError",
     "PermissionDeniedError",
@@ -139,6 +140,19 @@ class OutcomeUnknownError(CMRError):
         #: First bytes of the answer, as text; kept as evidence for `reconcile`.
         self.body_excerpt = body_excerpt
         #: The order's id when it is known all the same, else `None`.
+        self.order_id = order_id
+
+
+class OrderPlacedError(CMRError):
+    """The order was placed, although the call was cut short by its caller. Do not send it again.
+
+    A call that is cancelled after its request went out ends with this error, or with `OutcomeUnknownError`, and never
+    with a `TimeoutError` or a bare cancellation, which people retry.
+    """
+
+    def __init__(self, message: str = "", *, order_id: str | None = None) -> None:
+        super().__init__(message)
+        #: The order's id; `None` when the answer has none.
         self.order_id = order_id
 
 

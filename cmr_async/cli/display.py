@@ -130,6 +130,7 @@ def show_plan(plan: Plan, *, file: str, confirm: bool, journal: str | None = Non
         ("domains", f"{plan.domains:,} to register"),
         ("mailboxes", f"{plan.mailboxes:,}" + (f", {plan.warmups:,} with warmup" if plan.warmups else "")),
         ("users", f"{plan.users:,}"),
+        ("years", _assumed_years(plan)),
         ("cost", f"about ${plan.cost:,.2f} when paid{missing} ({plan.prices.source})"),
     ]
     say("Plan")
@@ -150,6 +151,13 @@ def show_plan(plan: Plan, *, file: str, confirm: bool, journal: str | None = Non
     if plan.asking_confirm and not confirm:
         asking = counted(plan.asking_confirm, "order")
         say(f"  note       the file says confirm: true of {asking}; made as drafts: only --confirm pays")
+
+
+def _assumed_years(plan: Plan) -> str:
+    """Return what was assumed about the years of the domains; empty when the file gives them all."""
+    if not plan.assumed_years:
+        return ""
+    return f"1 assumed for {counted(plan.assumed_years, 'domain')}: the file gives none, and the API's page requires it"
 
 
 #: States of a journal that need more words.

@@ -62,7 +62,7 @@ def _counts(report: RunReport, plan: Plan, *, confirm: bool, processed: bool) ->
         what = "paid order" if confirm else "draft"
         lines = [f"{counted(summary.accepted, what)} accepted of {counted(plan.orders, 'order')}."]
     parts = [
-        (summary.rejected, "refused: by our reading of a refusal nothing was bought"),
+        (summary.rejected, "refused: by our reading nothing was bought"),
         (summary.unknown, "UNKNOWN: may or may not have been placed"),
         (summary.not_sent - report.absent, "not sent: safe to send again"),
         (report.absent, "not placed, by the evidence that was found"),
@@ -103,7 +103,7 @@ def _advice(report: RunReport, journal: str | None, *, processed: bool) -> list[
     if InsufficientBalanceError in report.errors:
         lines.append("The wallet is too low: top it up in the Partner Dashboard.")
     if PermissionDeniedError in report.errors:
-        lines.append("The key is good, but not for this user: the user id must be one that the API returned.")
+        lines.append("403: not for this user, or not in this state. The user id must be one that the API returned.")
     if report.summary.held_users:
         users = printable(", ".join(report.summary.held_users[:_USERS_NAMED]))
         more = ", ..." if len(report.summary.held_users) > _USERS_NAMED else ""
@@ -161,7 +161,7 @@ def _next(
             "  cmr orders submit my.csv --confirm       paid orders; asks first",
         ]
     if not confirm:
-        return ["Drafts cost nothing until they are processed. Review them in the Partner Dashboard."]
+        return ["Drafts are not charged until they are processed. How long they live is not documented."]
     if report.incomplete:
         return []
-    return ["Accepted means queued: domains and mailboxes follow in a minute or two."]
+    return ["Accepted means queued: the rest usually takes 10 to 90 seconds by the help centre, and can still fail."]

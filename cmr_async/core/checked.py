@@ -48,18 +48,19 @@ def check_request(request: OrderRequest) -> CheckedOrder:
     )
 
 
-def check_order(order: Order, *, user_id: str, stacklevel: int = 2) -> CheckedOrder:
+def check_order(order: Order, *, user_id: str, reference: str | None = None, stacklevel: int = 2) -> CheckedOrder:
     """Check one order for sending, and warn of what deserves a look.
 
     Args:
         order: The order of the caller.
         user_id: Id of the user who will own it.
+        reference: The caller's own name for it.
         stacklevel: Whose line the warnings name, as in `warnings.warn`.
 
     Raises:
         ValidationError: With all faults of the order.
     """
-    checked = check_request(OrderRequest(user_id=user_id, order=order))
+    checked = check_request(OrderRequest(user_id=user_id, order=order, reference=reference))
     if checked.faults:
         raise ValidationError(faults=checked.faults)
     for caution in checked.cautions:

@@ -35,7 +35,7 @@ from ..errors import (
 from ..models import Envelope
 from .exchange import Exchange, Phase, Request
 
-__all__ = ["Judgement", "Outcome", "judge", "retry_after"]
+__all__ = ["Judgement", "Outcome", "judge", "refusal", "retry_after"]
 
 #: Refusals that prove that nothing was done (in the API's envelope), and their errors (reference, section 5).
 _REFUSALS: Mapping[int, type[APIError]] = {
@@ -79,10 +79,9 @@ class Judgement:
 def judge(request: Request, exchange: Exchange) -> Judgement:
     """Return what an exchange proves about its request."""
     if exchange.phase is Phase.NOT_SENT:
-        return Judgement(
-            Outcome.NOT_SENT,
-            error=NotSentError(f"{request.subject()} was not sent: {exchange.failure}. Sending it again is safe."),
-        )
+        error = NotSentError(f"{request.subject()} was not sent: {exchange.failure}. Sending it again is safe.")
+        error.__cause__ = exchange.cause
+        return Judgement(Outcome.NOT_SENT, error=error)
     status = exchange.status
     if status == 429:  # noqa: PLR2004 - a refusal, no matter who answers
         body = _json_object(exchange.body)
@@ -111,6 +110,11 @@ def judge(request: Request, exchange: Exchange) -> Judgement:
             ),
         )
     return _unknown(request, exchange, f"HTTP {status}", said=body)
+
+
+def refusal(status: int | None, message: str) -> APIError:
+    """Return the error of a refusal that is known by its status and its message, from a journal for example."""
+    return _REFUSALS.get(status or 0, APIError)(message, status=status)
 
 
 def _throttled(request: Request, exchange: Exchange, body: dict[str, Any] | None) -> Judgement:
@@ -219,6 +223,7 @@ def _unknown(request: Request, exchange: Exchange, why: str, *, said: dict[str, 
             status=status,
             body_excerpt=excerpt,
         )
+    error.__cause__ = exchange.cause
     return Judgement(Outcome.UNKNOWN, error=error)
 
 

@@ -1,10 +1,14 @@
-"""The journal's connections: one that writes, a few that read, and transactions that always run to their end."""
+"""The journal's connection: one thread works on it, one transaction after the other, and each runs to its end.
+
+Nothing here is a task of the event loop, so nothing that ends tasks can keep a transaction from being made.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from ..errors import JournalError
@@ -37,102 +41,107 @@ class Database:
         self._clock = clock
         self._create = create
         self._engine: sa.Engine | None = None
-        self._writer: sa.Connection | None = None
-        # One thread writes, so that transactions follow each other; the other reads meanwhile
-        self._writing = WorkThread("cmr-journal-writes")
-        self._reading = WorkThread("cmr-journal-reads")
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._connection: sa.Connection | None = None
+        self._thread = WorkThread("cmr-journal")
 
     @property
     def is_open(self) -> bool:
         """Whether it can be used."""
-        return self._writer is not None
+        return self._connection is not None
 
     @property
     def dialect(self) -> str:
         """`sqlite` or `postgresql`."""
         return self._url.get_backend_name()
 
-    async def start(self) -> None:
-        """Connect, then make, check or migrate the tables; if that fails, nothing stays open."""
-        self._engine = engine = make_engine(self._url, name=self.name, create=self._create)
+    async def start(self, first: Callable[[Transaction], object]) -> None:
+        """Connect, make, check or migrate the tables, and do a first transaction; if that fails, nothing stays open."""
         try:
-            await self._writing.run(lambda: self._connect(engine))
+            await self._thread.run(lambda: self._connect(first))
+        except asyncio.CancelledError:
+            self._thread.run_unheard(self._disconnect)
+            raise
+        finally:
+            if not self.is_open:
+                self._thread.stop()
+
+    def _connect(self, first: Callable[[Transaction], object]) -> None:
+        self._engine = make_engine(self._url, name=self.name, create=self._create)
+        try:
+            with journal_errors(self.name):
+                self._connection = self._engine.connect()
+                prepare(self._connection, name=self.name)
+                if self.dialect == "sqlite":
+                    keep_readers_free(self._connection)
+            self._transact(first)
         except BaseException:
-            await self.let_go()
+            self._disconnect()
             raise
 
-    def _connect(self, engine: sa.Engine) -> None:
-        with journal_errors(self.name):
-            self._writer = engine.connect()
-            prepare(self._writer, name=self.name)
-            if self.dialect == "sqlite":
-                keep_readers_free(self._writer)
+    async def end(self, last: Callable[[Transaction], object]) -> None:
+        """Do a last transaction after all that were asked for before, and close; also if the caller is cancelled."""
 
-    async def finish(self) -> None:
-        """Wait until nothing is under way."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        def finish() -> None:
+            try:
+                if self.is_open:
+                    self._transact(last)
+            finally:
+                self._disconnect()
 
-    async def let_go(self) -> None:
-        """Close every connection."""
-        await self._writing.run(self._disconnect)  # after what the thread is busy with
-        self._writing.stop()
-        self._reading.stop()
+        try:
+            await self._thread.run(finish)
+        finally:
+            self._thread.stop()
 
     def _disconnect(self) -> None:
-        writer, self._writer = self._writer, None
+        connection, self._connection = self._connection, None
         engine, self._engine = self._engine, None
-        if writer is not None:
-            writer.close()
+        if connection is not None:
+            with suppress(sa.exc.SQLAlchemyError):  # it is of no use any more
+                connection.close()
         if engine is not None:
             engine.dispose()
 
-    def start_task(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
-        """Run work in a task of its own; `finish` waits for it."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
     async def write(self, work: Callable[[Transaction], _T]) -> _T:
-        """Run work in one transaction of the one connection that writes; it returns after the commit.
+        """Run work in one transaction and return what it returns, after the commit.
 
-        The whole transaction is one job of the writing thread. It runs to its end even if the caller is cancelled.
+        The transaction runs to its end even if the caller is cancelled.
 
         Raises:
             JournalError: The database is not open, or could not be written.
         """
-        writer = self._opened(self._writer)
-        return await asyncio.shield(self.start_task(self._writing.run(lambda: self._commit(writer, work))))
+        return await self._thread.run(lambda: self._transact(work))
 
-    def _commit(self, writer: sa.Connection, work: Callable[[Transaction], _T]) -> _T:
+    def write_unheard(self, work: Callable[[Transaction], object]) -> None:
+        """Run work in one transaction that nobody waits for, after all that were asked for before."""
+        self._thread.run_unheard(lambda: self._transact(work))
+
+    async def read(self, query: sa.Select[Any]) -> Sequence[Any]:
+        """Return the rows of a query, read in a transaction of its own: until it ends, SQLite lets nobody write.
+
+        Raises:
+            JournalError: The database is not open, or could not be read.
+        """
+        return await self._thread.run(
+            lambda: self._transact(lambda transaction: transaction.connection.execute(query).all(), reads=True)
+        )
+
+    def _transact(self, work: Callable[[Transaction], _T], *, reads: bool = False) -> _T:
+        connection = self._connection
+        if connection is None:
+            raise JournalError(f"The journal {self.name} is not open.")
+        connection.execution_options(**{READS: reads})
         tries = 0
         with journal_errors(self.name):
             while True:
                 tries += 1
                 try:
-                    with writer.begin():
-                        now = self._clock()
-                        return work(Transaction(connection=writer, journal=self.name, run_id=self._run_id, now=now))
+                    with connection.begin():
+                        return work(
+                            Transaction(
+                                connection=connection, journal=self.name, run_id=self._run_id, now=self._clock()
+                            )
+                        )
                 except sa.exc.DBAPIError as error:
                     if tries == _TRIES or getattr(error.orig, "sqlstate", None) not in _AGAIN:
                         raise
-
-    async def read(self, query: sa.Select[Any]) -> Sequence[Any]:
-        """Return the rows of a query, read on a connection that blocks no writer.
-
-        Raises:
-            JournalError: The database is not open, or could not be read.
-        """
-        engine = self._opened(self._engine)
-        return await asyncio.shield(self.start_task(self._reading.run(lambda: self._fetch(engine, query))))
-
-    def _fetch(self, engine: sa.Engine, query: sa.Select[Any]) -> Sequence[Any]:
-        with journal_errors(self.name), engine.execution_options(**{READS: True}).connect() as connection:
-            return connection.execute(query).all()
-
-    def _opened(self, what: _T | None) -> _T:
-        if what is None:
-            raise JournalError(f"The journal {self.name} is not open.")
-        return what

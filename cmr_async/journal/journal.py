@@ -24,13 +24,14 @@ from ..models.requests import OrderRequest
 from . import liveness
 from .adding import add_orders, conflict, planned
 from .database import Database
-from .group_commit import GroupCommit
 from .records import OUTCOMES, Claim, JournalEntry, JournalEvent, Step, StepState, Verdict, storable
 from .schema import database_now, events, runs, sa, steps
 from .shared_pace import JournalPace
 from .statements import CHUNK, StepOutcome, Transaction, at, entries, read_entry
 
 __all__ = ["Claim", "Journal", "JournalEntry", "JournalEvent", "Step", "StepState", "Verdict"]
+
+_GIVEN_BACK = "The run was left before this order was sent. Sending it again is safe."
 
 
 class Journal:
@@ -66,12 +67,9 @@ class Journal:
         self._own_clock = clock is not None
         self._lease = lease
         self._me = liveness.this_process(now=self._now(), lease=lease)
-        self._beaten_at = self._me.heartbeat
-        self._epoch = 0
         self._closing = False
         self._heart: asyncio.Task[None] | None = None
         self._database = Database(location, run_id=self._me.id, clock=self._now, create=create)
-        self._group = GroupCommit(self._database, epoch=lambda: self._epoch)
 
     @property
     def name(self) -> str:
@@ -105,14 +103,7 @@ class Journal:
             JournalVersionError: A newer version of this package wrote the journal. Use that version.
             JournalError: The journal cannot be opened or made, or the file is something else.
         """
-        await self._database.start()
-        self._beaten_at = self._now()
-        try:
-            await self._database.write(self._begin_run)
-            await self.recover()
-        except BaseException:
-            await self._database.let_go()
-            raise
+        await self._database.start(self._begin_run)
         self._heart = asyncio.get_running_loop().create_task(self._keep_beating())
 
     async def close(self) -> None:
@@ -124,18 +115,10 @@ class Journal:
             JournalError: The database could not be written. The journal is closed; the next run recovers the claims.
         """
         if self._database.is_open:
-            await asyncio.shield(asyncio.get_running_loop().create_task(self._close()))
-
-    async def _close(self) -> None:
-        self._closing = True
-        if self._heart is not None:
-            self._heart.cancel()
-            await asyncio.wait([self._heart])
-        await self._database.finish()
-        try:
-            await self._database.write(self._end_run)
-        finally:
-            await self._database.let_go()
+            self._closing = True
+            if self._heart is not None:
+                self._heart.cancel()
+            await self._database.end(self._end_run)
 
     def _clock(self) -> sa.ColumnElement[float]:
         """Return the time for leases: the database's, because hosts may disagree, unless the caller gave a clock."""
@@ -144,6 +127,7 @@ class Journal:
     def _begin_run(self, transaction: Transaction) -> None:
         values = attrs.asdict(self._me) | {"started": self._clock(), "heartbeat": self._clock()}
         transaction.connection.execute(sa.insert(runs).values(**values))
+        self._recover(transaction)
 
     def _end_run(self, transaction: Transaction) -> None:
         transaction.mark_unknown([self._me.id])
@@ -161,12 +145,11 @@ class Journal:
         Raises:
             JournalError: The database could not be written.
         """
-        now = self._now()
-        alive = sa.update(runs).where(runs.c.id == self._me.id).values(heartbeat=self._clock())
-        await self._database.write(lambda transaction: transaction.connection.execute(alive))
-        if now - self._beaten_at >= self._lease:
-            self._epoch += 1
-        self._beaten_at = now
+        await self._database.write(self._beat)
+
+    def _beat(self, transaction: Transaction) -> None:
+        alive = sa.update(runs).where(runs.c.id == self._me.id)
+        transaction.connection.execute(alive.values(heartbeat=self._clock()))
 
     def holds(self, claim: Claim) -> bool:
         """Tell whether a claim is still this run's own; ask right before the first byte leaves.
@@ -175,12 +158,10 @@ class Journal:
             claim: A claim that `claim` of this journal returned.
 
         Returns:
-            `False` once the journal is being closed, and after a pause in the heartbeats longer than the lease (a
-            suspended laptop, a blocked event loop): another run may have sent the order since. Do not send it then;
-            record `not_sent`.
+            `False` once the journal is being closed, and when the claim is older than the lease (a suspended laptop, a
+            blocked event loop): another run may have sent the order since. Do not send it then; record `not_sent`.
         """
-        alive = not self._closing and self._now() - self._beaten_at < self._lease
-        return alive and claim.epoch == self._epoch
+        return not self._closing and self._now() - claim.taken < self._lease
 
     async def recover(self) -> int:
         """Mark what dead runs had claimed as `unknown`; opening the journal does it as well.
@@ -194,8 +175,11 @@ class Journal:
         Raises:
             JournalError: The database could not be written.
         """
+        return await self._database.write(self._recover)
+
+    def _recover(self, transaction: Transaction) -> int:
         is_dead = partial(liveness.is_dead, machine=self._me.machine, lease=self._lease)
-        return await self._database.write(lambda transaction: transaction.recover(self._clock(), is_dead))
+        return transaction.recover(self._clock(), is_dead)
 
     async def add(self, requests: Iterable[OrderRequest | CheckedOrder], *, start: int = 0) -> list[JournalEntry]:
         """Add the orders that the journal does not have yet, in one transaction, and return where each one stands.
@@ -251,7 +235,7 @@ class Journal:
     async def claim(self, key: str, *, step: Step = Step.CREATE) -> Claim | None:
         """Claim the right to send one step, once. The claim is on disk when this returns; send only then.
 
-        Claims that are asked for at the same time share one commit.
+        If the caller is cancelled before it has the claim, the step becomes `not_sent`.
 
         Args:
             key: Key of the order.
@@ -265,7 +249,26 @@ class Journal:
         """
         if self._closing and self._database.is_open:
             raise JournalError(f"The journal {self.name} is being closed.")
-        return await self._group.claim(key, Step(step))
+        taken, made, is_left = self._now(), list[Claim](), False
+
+        def take(transaction: Transaction) -> Claim | None:
+            claim = None if is_left else transaction.claim(key, step, taken=taken)
+            made[:] = [] if claim is None else [claim]
+            # A claim keeps its run alive for a lease, which is how long it holds
+            self._beat(transaction)
+            return claim
+
+        def give_back(transaction: Transaction) -> None:
+            for claim in made:
+                transaction.record(StepOutcome(claim=claim, state=StepState.NOT_SENT, message=_GIVEN_BACK))
+
+        try:
+            return await self._database.write(take)
+        except asyncio.CancelledError:
+            is_left = True
+            # The thread comes to it after the claim, whether or not there is an event loop by then
+            self._database.write_unheard(give_back)
+            raise
 
     async def record(
         self,
@@ -280,7 +283,7 @@ class Journal:
         body_excerpt: str = "",
         attempts: int = 0,
     ) -> bool:
-        """Write how a claimed step ended. Outcomes that come at the same time share one commit.
+        """Write how a claimed step ended; also if the caller is cancelled.
 
         Args:
             claim: The claim that was sent.
@@ -303,19 +306,18 @@ class Journal:
         """
         if state not in OUTCOMES:
             raise ValueError(f"{state} is no outcome of a claim")
-        return await self._group.record(
-            StepOutcome(
-                claim=claim,
-                state=StepState(state),
-                order_id=order_id,
-                action_id=action_id,
-                unavailable=tuple(unavailable),
-                status=status,
-                message=message,
-                body_excerpt=body_excerpt,
-                attempts=attempts,
-            )
+        outcome = StepOutcome(
+            claim=claim,
+            state=StepState(state),
+            order_id=order_id,
+            action_id=action_id,
+            unavailable=tuple(unavailable),
+            status=status,
+            message=message,
+            body_excerpt=body_excerpt,
+            attempts=attempts,
         )
+        return await self._database.write(lambda transaction: transaction.record(outcome))
 
     async def verdict(
         self, entry: JournalEntry, verdict: Verdict, evidence: str, *, order_id: str | None = None
@@ -352,7 +354,9 @@ class Journal:
         """
         await self._database.write(lambda transaction: transaction.bind(account))
 
-    async def resubmit(self, key: str, *, step: Step = Step.CREATE, reason: str = "asked for by name") -> JournalEntry:
+    async def resubmit(
+        self, key: str, *, step: Step = Step.CREATE, second_draft: bool = False, reason: str = "asked for by name"
+    ) -> JournalEntry:
         """Make a step `planned` again, so that the next run sends it; the history keeps what was before.
 
         This is possible only for a step that certainly bought nothing: one that is `rejected`, or `unknown` with the
@@ -361,6 +365,7 @@ class Journal:
         Args:
             key: Key of the order.
             step: Which step of it.
+            second_draft: Take a draft that is `unknown` without a verdict as well: a second draft costs nothing.
             reason: Why, in words, for the history.
 
         Returns:
@@ -369,7 +374,9 @@ class Journal:
         Raises:
             JournalError: There is no such step, or it may have bought something. Nothing was changed.
         """
-        return await self._database.write(lambda transaction: transaction.resubmit(key, step, storable(reason)))
+        return await self._database.write(
+            lambda transaction: transaction.resubmit(key, step, storable(reason), second_draft=second_draft)
+        )
 
     async def get(self, key: str, *, step: Step = Step.CREATE) -> JournalEntry | None:
         """Return one entry, or `None` if the journal has no such step.

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import orjson
 
-from ..core.wire import structure_order
+from ..core.wire import restore_order
 from ..models import Order
 from ..models.requests import OrderRequest, Verdict
 
@@ -120,8 +120,8 @@ class Claim:
     token: str
     #: When it was claimed, UTC epoch in seconds.
     at: float
-    #: Counts the pauses in the heartbeats longer than a lease before the claim; see `Journal.holds`.
-    epoch: int = 0
+    #: When it was asked for, on the clock of its process; see `Journal.holds`.
+    taken: float = 0.0
 
 
 @attrs.frozen(kw_only=True)
@@ -210,7 +210,7 @@ class JournalEntry:
         Raises:
             ValidationError: The body in the database was edited and is no order any more.
         """
-        return structure_order(orjson.loads(self.body))
+        return restore_order(orjson.loads(self.body))
 
     @property
     def request(self) -> OrderRequest:

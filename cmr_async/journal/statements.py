@@ -6,7 +6,7 @@ Each method of `Transaction` is one change of the tables; which change is allowe
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -91,22 +91,18 @@ def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
 # Made once, because SQLAlchemy then compiles each once per database. Parameters must not have names of columns.
 
 _keys: sa.BindParameter[Any] = sa.bindparam("the_keys", expanding=True)
-_step: sa.BindParameter[str] = sa.bindparam("the_step")
+_this = (steps.c.key == sa.bindparam("the_key"), steps.c.step == sa.bindparam("the_step"))
 
-#: THE claim. PostgreSQL locks the rows in the order of their keys, so that two processes that claim the same rows
-#: wait for each other instead of deadlocking; the outer condition is checked on the row as it is after that wait. The
-#: CASE makes SQLite find rows by their keys, and not by step and state, which a million rows may share.
+#: A step with its row locked, so that nobody else changes it before the end of the transaction.
+_ROW = (
+    sa.select(steps.c.token, steps.c.state, steps.c.recovered, steps.c.verdict, steps.c.run_id)
+    .where(*_this)
+    .with_for_update()
+)
+
 _CLAIM = (
     sa.update(steps)
-    .where(
-        sa.case(((steps.c.step == _step) & steps.c.state.in_([state.value for state in CLAIMABLE]), 1), else_=0) == 1,
-        steps.c.key.in_(
-            sa.select(steps.c.key)
-            .where(steps.c.step == _step, steps.c.key.in_(_keys))
-            .order_by(steps.c.key)
-            .with_for_update()
-        ),
-    )
+    .where(*_this)
     .values(
         state=StepState.SENT.value,
         run_id=sa.bindparam("the_run"),
@@ -117,19 +113,11 @@ _CLAIM = (
         message="",
         body_excerpt="",
     )
-    .returning(steps.c.key)
-)
-
-_OWNERS = (
-    sa.select(steps.c.key, steps.c.step, steps.c.token, steps.c.state, steps.c.recovered, steps.c.verdict)
-    .where(steps.c.key.in_(_keys))
-    .order_by(steps.c.key, steps.c.step)
-    .with_for_update()
 )
 
 _OUTCOME = (
     sa.update(steps)
-    .where(steps.c.key == sa.bindparam("the_key"), steps.c.step == _step)
+    .where(*_this)
     .values(
         state=sa.bindparam("the_state"),
         recovered=False,
@@ -201,45 +189,38 @@ class Transaction:
             count += made.rowcount
         return count
 
-    def claim(self, keys: Iterable[str], step: Step, *, epoch: int) -> dict[str, Claim]:
-        """Claim those of the steps that may be sent; return the claims by key."""
-        token = uuid.uuid4().hex
-        values = {"the_keys": sorted(keys), "the_step": step.value, "the_run": self.run_id, "the_token": token}
-        taken = self.connection.execute(_CLAIM, values | {"now": self.now})
-        claims = {row.key: Claim(key=row.key, step=step, token=token, at=self.now, epoch=epoch) for row in taken}
-        self.append_events([self.event(key, step, StepState.SENT, reason="claimed", token=token) for key in claims])
-        return claims
+    def claim(self, key: str, step: Step, *, taken: float) -> Claim | None:
+        """Claim a step, provided that it may be sent; `taken` is that of the claim."""
+        row = self._row(key, step)
+        if row is None or row.state not in CLAIMABLE:
+            return None
+        claim = Claim(key=key, step=step, token=uuid.uuid4().hex, at=self.now, taken=taken)
+        values = {"the_key": key, "the_step": step.value, "the_run": self.run_id, "the_token": claim.token}
+        self.connection.execute(_CLAIM, values | {"now": claim.at})
+        self.append_events([self.event(key, step, StepState.SENT, reason="claimed", token=claim.token)])
+        return claim
 
-    def record(self, outcomes: Sequence[StepOutcome]) -> list[bool]:
-        """Write outcomes; return for each whether it counts. One that comes too late goes to the history only."""
-        keys = sorted({outcome.claim.key for outcome in outcomes})
-        standing: dict[tuple[str, str], tuple[str | None, StepState, bool, Verdict | None]] = {
-            (row.key, row.step): (row.token, StepState(row.state), row.recovered, _verdict(row))
-            for row in self.connection.execute(_OWNERS, {"the_keys": keys})
-        }
-        updates, changes, answers = [], [], []
-        for outcome in outcomes:
-            claim, state = outcome.claim, outcome.state
-            place = (claim.key, claim.step.value)
-            token, before, recovered, verdict = standing.get(place, (None, StepState.PLANNED, False, None))
-            ours = token == claim.token
-            counts = ours and may_follow(state, state=before, recovered=recovered, verdict=verdict)
-            repeated = ours and state is before and not counts
-            answers.append(counts or repeated)
-            if counts:
-                standing[place] = (token, state, False, None)
-                reported = {f"the_{name}": getattr(outcome, name) for name in _REPORTED}
-                reported["the_unavailable"] = orjson.dumps(tuple(map(storable, outcome.unavailable))).decode()
-                step = {"the_key": claim.key, "the_step": claim.step.value, "the_state": state.value}
-                updates.append({**step, **reported, "now": self.now})
-            if not repeated:
-                change = state.value if counts else f"late:{state.value}"
-                event = self.event(claim.key, claim.step, change, reason=outcome.message, token=claim.token)
-                changes.append(event | {"order_id": outcome.order_id})
-        if updates:
-            self.connection.execute(_OUTCOME, updates)
-        self.append_events(changes)
-        return answers
+    def record(self, outcome: StepOutcome) -> bool:
+        """Write an outcome; return whether it counts. One that comes too late goes to the history only."""
+        claim, state = outcome.claim, outcome.state
+        row = self._row(claim.key, claim.step)
+        ours = row is not None and row.token == claim.token
+        before = StepState(row.state) if ours else None
+        counts = before is not None and may_follow(state, state=before, recovered=row.recovered, verdict=_verdict(row))
+        if before is state and not counts:  # it was reported before
+            return True
+        if counts:
+            values = {f"the_{name}": getattr(outcome, name) for name in _REPORTED}
+            values["the_unavailable"] = orjson.dumps(tuple(map(storable, outcome.unavailable))).decode()
+            place = {"the_key": claim.key, "the_step": claim.step.value, "the_state": state.value}
+            self.connection.execute(_OUTCOME, {**place, **values, "now": self.now})
+        change = state.value if counts else f"late:{state.value}"
+        event = self.event(claim.key, claim.step, change, reason=outcome.message, token=claim.token)
+        self.append_events([event | {"order_id": outcome.order_id}])
+        return counts
+
+    def _row(self, key: str, step: Step) -> Any:
+        return self.connection.execute(_ROW, {"the_key": key, "the_step": step.value}).one_or_none()
 
     def recover(self, clock: sa.ColumnElement[float], is_dead: Callable[[RunRecord, float], bool]) -> int:
         """Mark what dead runs had claimed as `unknown`; return how many steps."""
@@ -281,6 +262,8 @@ class Transaction:
                 f"{key} was sent again after it was looked at, so the verdict on the former attempt was not written. "
                 "Look again."
             )
+        if row.verdict != seen.verdict:
+            raise JournalError(f"{key} got the verdict {row.verdict} after it was looked at: nothing was changed.")
         values: dict[str, Any] = {"verdict": verdict.value, "evidence": evidence, "verdict_at": self.now}
         if order_id is not None:
             values["order_id"] = order_id
@@ -288,10 +271,16 @@ class Transaction:
         self.append_events([self.event(key, step, f"verdict:{verdict.value}", reason=evidence, order_id=order_id)])
         return self.entry(key, step)
 
-    def resubmit(self, key: str, step: Step, reason: str) -> JournalEntry:
+    def resubmit(self, key: str, step: Step, reason: str, *, second_draft: bool = False) -> JournalEntry:
         """Make a step `planned` again, provided that it certainly bought nothing; return its entry."""
         row = self._expect(key, step, StepState.UNKNOWN, StepState.REJECTED)
-        if row.state == StepState.UNKNOWN and row.verdict != Verdict.ABSENT:
+        is_open_draft = row.state == StepState.UNKNOWN and row.verdict is None and self._is_draft(key, step)
+        if is_open_draft and not second_draft:
+            raise JournalError(
+                f"{key} is a draft that may exist, and there is no verdict yet: no look-up shows a draft. A second one "
+                "costs nothing; `cmr orders resubmit --second-draft` plans it again, and `resubmit(second_draft=True)`."
+            )
+        if row.state == StepState.UNKNOWN and row.verdict != Verdict.ABSENT and not is_open_draft:
             found = f"the verdict is {row.verdict}" if row.verdict else "there is no verdict yet"
             raise JournalError(
                 f"{key} may have been placed, and {found}. It can be planned again only after the verdict absent. Run "
@@ -325,9 +314,12 @@ class Transaction:
             f"`cmr journal adopt {self.journal}`."
         )
 
+    def _is_draft(self, key: str, step: Step) -> bool:
+        confirm = self.connection.execute(sa.select(orders.c.confirm).where(orders.c.key == key)).scalar_one()
+        return step is Step.CREATE and not confirm
+
     def _expect(self, key: str, step: Step, *states: StepState) -> Any:
-        query = sa.select(steps.c.state, steps.c.verdict, steps.c.token).where(*at(key, step)).with_for_update()
-        row = self.connection.execute(query).one_or_none()
+        row = self._row(key, step)
         if row is None:
             raise JournalError(f"The journal {self.journal} has no {step.value} step of {key}.")
         if row.state not in states:

@@ -1,7 +1,8 @@
 """Turn JSON into orders: one body as the API's page prints it, a list of bodies, or one document a line.
 
-An order may come with its user and reference: `{"user_id": ..., "reference": ..., "order": {...}}`. A JSON file is
-read whole, so its size has a bound; a file of JSON lines may be of any size.
+An order may come with its user and reference: `{"user_id": ..., "reference": ..., "order": {...}}`. Fields that no
+page documents go into an object `extra` of the order, of a domain or of a mailbox, and are sent from there. A JSON
+file is read whole, so its size has a bound; a file of JSON lines may be of any size.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ _BODY = (
     "microsoftOauthRoute",
     "google",
     "autoRenew",
+    "extra",
 )
 
 
@@ -114,6 +116,7 @@ def order_from_document(
         key=reference,
         request=OrderRequest(user_id=owner, order=order, reference=reference or None),
         asks_confirm=asks_confirm,
+        assumed_years=sum("years" not in entry for entry in body.get("domains", ())),
     )
 
 
@@ -133,7 +136,7 @@ def _structured(body: dict[str, Any]) -> tuple[Order | None, Sequence[Fault]]:
     """Return the order of a body, or its faults."""
     strange = [name for name in body if name not in _BODY]
     if strange:
-        return None, [Fault(name, f'the API has no field "{name}"{_near(name)}') for name in strange]
+        return None, [Fault(name, f'the page documents no field "{name}"{_near(name)}') for name in strange]
     try:
         return structure_order(body), ()
     except ValidationError as error:
@@ -144,7 +147,8 @@ def _near(name: str) -> str:
     """Return a hint that also catches snake_case and other letter cases of the API's names."""
     plain = {known.lower(): known for known in _BODY}
     known = plain.get(name.replace("_", "").lower())
-    return f'; did you mean "{known}"?' if known else suggestion(name, _BODY)
+    near = f'; did you mean "{known}"?' if known else suggestion(name, _BODY)
+    return near or '; to send it all the same, put it into "extra"'
 
 
 class _JSONFaultError(Exception):

@@ -90,6 +90,8 @@ class LocatedOrder:
     request: OrderRequest
     #: The file says `confirm: true` of this order (JSON only). The caller decides, never the file.
     asks_confirm: bool = False
+    #: Domains for which the file gives no years, which the API's page requires; they are ordered for one year.
+    assumed_years: int = 0
     #: The rows of an order of a table, by domain in lower case; `None` for JSON, where a path is position enough.
     rows: Mapping[str, DomainRows] | None = None
 

@@ -267,7 +267,14 @@ class _OpenOrder:
             return UnreadableOrder(row=self.row, key=self.key, faults=tuple(self.faults))
         order = Order(domains=registrations, mailboxes=mailboxes, confirm=confirm, **_order_settings(self.settings))
         request = OrderRequest(user_id=user_id, order=order, reference=self.reference or None)
-        return LocatedOrder(source=self.source, row=self.row, key=self.key, request=request, rows=rows)
+        return LocatedOrder(
+            source=self.source,
+            row=self.row,
+            key=self.key,
+            request=request,
+            assumed_years=sum(not domain.years for domain in self.domains.values()),
+            rows=rows,
+        )
 
     def _merge(self, row: int, column: str, old: str, new: str) -> str:
         """Return the order's value of a column; another value than before is a fault."""

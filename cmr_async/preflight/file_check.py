@@ -104,7 +104,8 @@ def _check_domains(order: Order, row: int, domains: NameIndex, faults: list[Faul
     for index, entry in enumerate(order.domains):
         earlier = domains.add(entry.domain, row, registers=True)
         if earlier is not None and earlier.registers:
-            message = f"{entry.domain} is registered by the order at row {earlier.row} already; it can be bought once"
+            where = f"the order at row {earlier.row}"
+            message = f"{entry.domain} is registered by {where} already; paying for both may buy it twice"
             faults.append(Fault(f"domains[{index}].domain", message))
             continue
         registered.add(entry.domain)

@@ -33,7 +33,10 @@ __all__ = ["JournalCheck"]
 #: Orders that one statement asks for.
 _AT_ONCE = 500
 
-#: States of orders that bought their domains, or may have.
+#: Why a second order for a domain is refused.
+_TWICE = "what a second order for it does is not documented, it may be bought twice"
+
+#: States of orders that bought their domains, or may have, drafts included, which buy them when they are processed.
 _BUYING = (StepState.SENT, StepState.ACCEPTED, StepState.UNKNOWN)
 
 _the_keys: sa.BindParameter[Any] = sa.bindparam("the_keys", expanding=True)
@@ -281,15 +284,13 @@ class JournalCheck:
                 yield located.at(Fault(fault.path, message))
 
     def _check_domains(self, order: FileOrder, located: LocatedOrder, checked: CheckedOrder) -> FileOrder:
-        """Check that each domain is bought once, by whichever order; mailboxes may be added to it, but none twice."""
+        """Check that no other order of the journal is for a domain; mailboxes may be added to it, but none twice."""
         faults = []
         for index, entry in enumerate(checked.order.domains):
             known = self._ordered.get(entry.domain)
             if known is not None and known.registers:
-                buyer = self._buyer(entry.domain, known.row)
-                message = (
-                    f"{entry.domain} is ordered by {buyer} in the journal {self.name} already; it can be bought once"
-                )
+                buyer, why = self._buyer(entry.domain, known.row)
+                message = f"{entry.domain} is ordered by {buyer} in the journal {self.name} already{why}"
                 faults.append(located.at(Fault(f"domains[{index}].domain", message)))
         cautions = [
             located.at(
@@ -310,11 +311,14 @@ class JournalCheck:
             cautions=(*order.cautions, *cautions),
         )
 
-    def _buyer(self, domain: str, position: int) -> str:
+    def _buyer(self, domain: str, position: int) -> tuple[str, str]:
+        """Name the order that registers a domain, and say why another one is refused."""
         for row in self._ask(_BOUGHT.where(steps.c.position == position)):
-            if any(entry["domain"] == domain for entry in orjson.loads(row.body).get("domains", ())):
-                return f"{row.key} ({row.state})"
-        return "another order"
+            body = orjson.loads(row.body)
+            if any(entry["domain"] == domain for entry in body.get("domains", ())):
+                draft = "" if body.get("confirm") else ", as a draft"
+                return f"{row.key} ({row.state})", f"{draft}; paying for both may buy it twice"
+        return "another order", "; paying for both may buy it twice"
 
 
 def _keyed(order: FileOrder) -> tuple[FileOrder, _Sought | None]:

@@ -62,6 +62,8 @@ class Plan:
     affordable_cost: Decimal = Decimal(0)
     #: Orders for which the file says `confirm: true`.
     asking_confirm: int = 0
+    #: Domains to register for which the file gives no years; one year each was assumed.
+    assumed_years: int = 0
     #: Estimate of what the orders to send take from the wallet, in US dollars.
     cost: Decimal = Decimal(0)
     #: The prices behind the estimate.
@@ -135,7 +137,7 @@ def count_orders(
         on_caution: Called with everything else that deserves a look.
     """
     budget = budget or Budget()
-    counted = domains = mailboxes = warmups = invalid = changed = faults = cautions = asking = 0
+    counted = domains = mailboxes = warmups = invalid = changed = faults = cautions = asking = assumed = 0
     cost = Decimal(0)
     whole = within = True
     settled: dict[str, int] = {}
@@ -173,6 +175,7 @@ def count_orders(
         mailboxes += order.mailbox_count
         warmups += order.warmup_count
         asking += found.located.asks_confirm
+        assumed += found.located.assumed_years
         estimate = prices.estimate(order)
         cost += estimate
         within = within and budget.take(estimate) is None
@@ -191,6 +194,7 @@ def count_orders(
         faults=faults,
         cautions=cautions,
         asking_confirm=asking,
+        assumed_years=assumed,
         cost=cost,
         prices=prices,
         whole=whole,

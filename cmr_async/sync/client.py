@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl as ssl_module
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..bulk import Bulk as AsyncBulk
 from ..bulk.feeds import Requests
@@ -16,9 +16,11 @@ from ..bulk.reconcile import Finding
 from ..bulk.run import JournalLike
 from ..client import AsyncClient
 from ..core.pacing import DEFAULT_GAP
+from ..core.processing import ProcessEndpoint
 from ..core.retry import RetryPolicy
 from ..journal.records import JournalEntry, Step
-from ..models import Envelope, Order, OrderCreated
+from ..models import Envelope, Order, OrderCreated, ServiceProvider
+from ..models.checks import OrderPreflight
 from ..resources.domains import Domains as AsyncDomains
 from ..resources.orders import Orders as AsyncOrders
 from ..resources.subscriptions import Subscriptions as AsyncSubscriptions
@@ -27,6 +29,9 @@ from ..transport import Timeouts
 from .bulk import BlockingBulkRun, pull_in_caller
 from .iterator import BlockingIterator
 from .lifetime import NO_LIFETIME, BlockingClient, Lifetime, as_tuple
+
+if TYPE_CHECKING:
+    from ..bulk.run import JournalLike
 
 __all__ = ["Bulk", "Client", "Domains", "Orders", "Subscriptions", "Users"]
 
@@ -38,7 +43,16 @@ class Orders:
         self._async = resource
         self._lifetime = lifetime
 
-    def create(self, order: Order, *, user_id: str, timeout: float | None = None) -> OrderCreated:
+    def create(
+        self,
+        order: Order,
+        *,
+        user_id: str,
+        reference: str | None = None,
+        journal: JournalLike = None,
+        timeout: float | None = None,
+        send_within: float | None = None,
+    ) -> OrderCreated:
         """Create an order. It spends money only with `Order(confirm=True)`; otherwise it makes a draft.
 
         It is sent at most once: a refusal (429) and a request that could not leave are repeated within the
@@ -47,8 +61,14 @@ class Orders:
         Args:
             order: Domains to register and mailboxes to create. Checked before anything is sent.
             user_id: Id of the user who will own them, as the API returned it.
+            reference: Your own name for the order in the journal; `None`: a hash of user and order.
+            journal: A path (`orders.db`, SQLite), a URL (`postgresql://...`), or an open `Journal`. With it, an order
+                that is asked for several times, also at once and from several processes, is sent once, and everybody
+                gets its outcome. In a service, open one `Journal` for the life of the client.
             timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120). A short one
                 turns slow answers into unknown outcomes.
+            send_within: Seconds within which the request must leave, waits for the pace included, else
+                `NotSentError`; `None`: no limit. It never makes an order unknown.
 
         Returns:
             The order's id and what the API said. Accepted means queued, provisioning results come later.
@@ -59,6 +79,9 @@ class Orders:
             NotSentError: It could not leave this machine; sending it again is safe.
             RateLimitError: Refused with 429 until the time budget ended; sending it again is safe.
             OutcomeUnknownError: It may have been placed. Do not send it again.
+            OrderPlacedError: The caller cut the call short (a time limit, Ctrl-C) after the order had gone out, and it
+                was placed. If that is not known: `OutcomeUnknownError`, never a bare `TimeoutError`.
+            JournalError: The journal cannot be used; nothing was sent.
             ClientStateError: The client is closed, or this is its loop's own thread.
 
         Warns:
@@ -66,18 +89,57 @@ class Orders:
 
         Source: https://docs.coldmailreseller.com/creates-order-json-14632249e0
         """
-        return self._lifetime.call(self._async.create, order, user_id=user_id, timeout=timeout)
+        return self._lifetime.call(
+            self._async.create,
+            order,
+            user_id=user_id,
+            reference=reference,
+            journal=journal,
+            timeout=timeout,
+            send_within=send_within,
+        )
 
-    def process(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
-        """Process a draft: this spends money. Its path is not documented, so it must be set first.
+    def preflight(self, order: Order, *, user_id: str, timeout: float | None = None) -> OrderPreflight:
+        """Ask the API about an order before it is sent: does any of its domains have a workspace? It only reads.
 
-        `userId` goes into the query, as in every documented order call, and `orderId` into the JSON body; no
-        source states either.
+        One request for each domain. The help centre says to check availability first, then the workspace, then to
+        order; no source says how availability is asked. What is found is true for the moment: the API checks the
+        workspace again as it processes the order.
 
         Args:
-            order_id: Id of an order that was created with `confirm=False`.
+            order: The order, checked as `create` checks it.
+            user_id: Id of the user who would own it; the workspace check does not take it.
+            timeout: Seconds to wait for each answer; `None`: the client's `Timeouts.read` (120).
+
+        Returns:
+            What was asked and what the API said, with the raw answers; `problems` are the domains to look at.
+
+        Raises:
+            ValidationError: The order has faults; nothing was asked.
+            APIError: The API refused for another reason than the domain, such as the key.
+            TransportError: No answer within the client's time budget.
+            ServerError: The API failed (5xx) until the time budget ended.
+            InvalidResponseError: What came was not an answer of the API.
+            ClientStateError: The client is closed, or this is its loop's own thread.
+
+        Source: reference, sections 10.4 and 14.
+        """
+        return self._lifetime.call(self._async.preflight, order, user_id=user_id, timeout=timeout)
+
+    def process(
+        self, order_id: str, *, user_id: str, timeout: float | None = None, send_within: float | None = None
+    ) -> Envelope:
+        """Process a draft: this spends money. Its path is not documented, so it must be set first.
+
+        Where its ids go is not documented either. Unless a `ProcessEndpoint` says otherwise, `userId` goes into the
+        query, as in the documented calls about orders, and `orderId` into the JSON body: both are guesses.
+
+        Args:
+            order_id: Id of an order that was created with `confirm=False`. How long such an order lives is not
+                documented.
             user_id: Id of the user who owns it.
             timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
+            send_within: As in `create`.
 
         Returns:
             The envelope with plain `data`.
@@ -89,7 +151,9 @@ class Orders:
 
         Source: reference, section 10.1, "Process the Order".
         """
-        return self._lifetime.call(self._async.process, order_id, user_id=user_id, timeout=timeout)
+        return self._lifetime.call(
+            self._async.process, order_id, user_id=user_id, timeout=timeout, send_within=send_within
+        )
 
     def status(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
         """Look up an order. The shape of the answer is not documented, so it comes as plain `data`.
@@ -173,6 +237,36 @@ class Domains:
         """
         return self._lifetime.call(self._async.by_user, user_id, timeout=timeout)
 
+    def has_workspace(
+        self, domain: str, *, service_provider: ServiceProvider | str | None = None, timeout: float | None = None
+    ) -> Envelope:
+        """Ask whether a workspace exists for a domain, which would make an order for it fail. It only reads.
+
+        The answer of a domain without a workspace has the message `Workspace not exists` and no data. What the API says
+        of one that has a workspace is not documented, so the answer comes as it is.
+
+        Args:
+            domain: The domain's name.
+            service_provider: `GOOGLE` or `MICROSOFT`; `None` leaves it out.
+            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120). The API itself
+                gives a domain 15 seconds.
+
+        Returns:
+            The envelope with plain `data`.
+
+        Raises:
+            APIError: The API refused; `ConflictError` (409) is its status for workspace conflicts.
+            TransportError: No answer within the client's time budget.
+            ServerError: The API failed (5xx) until the time budget ended.
+            InvalidResponseError: What came was not an answer of the API.
+            ClientStateError: The client is closed, or this is its loop's own thread.
+
+        Source: reference, section 10.4, "Check If Workspace Exists".
+        """
+        return self._lifetime.call(
+            self._async.has_workspace, domain, service_provider=service_provider, timeout=timeout
+        )
+
 
 class Subscriptions:
     """Calls about subscriptions: `client.subscriptions`."""
@@ -225,13 +319,20 @@ class Bulk:
         self._lifetime = lifetime
 
     def submit(
-        self, requests: Requests, *, journal: JournalLike = None, concurrency: int = 8, stop_after_unknown: int = 3
+        self,
+        requests: Requests,
+        *,
+        journal: JournalLike = None,
+        concurrency: int = 8,
+        stop_after_unknown: int = 3,
+        retry_rejected: bool = False,
     ) -> BlockingBulkRun:
         """Submit many orders and yield each outcome as it completes; failures are returned, not raised.
 
         With a journal the run may be killed at any instant and started again: an order that the journal knows as
         accepted is skipped, an unknown one is reported as unknown and left alone, and nothing is sent twice. All
-        processes on one journal share one pace.
+        processes on one journal share one pace. A confirmed order whose draft the journal knows is no second order:
+        its draft is processed, for which the path of `orders.process` must be set.
 
         Args:
             requests: Any iterable or async iterable of `OrderRequest`; pulled as there is room. Each order's own
@@ -240,7 +341,10 @@ class Bulk:
                 `journal`. `None`: nothing is written down.
             concurrency: Orders under way at once, at least 1. The pace of the key holds for all of them together.
             stop_after_unknown: Start no further order after so many outcomes in a row that were unknown or could
-                not be sent. A 401, 402 or 403 stops the run at once.
+                not be sent. A 401 or 402 stops the run at once, the same refusal of the first three orders as
+                well; after three 403 in a row of one user, that user's further orders are not sent.
+            retry_rejected: Send orders again that the API refused in earlier runs. A corrected order is sent in any
+                case.
 
         Returns:
             The run: iterate it with `for`; `summary` has the counts, `stop()` ends it early.
@@ -251,7 +355,11 @@ class Bulk:
         """
         pulled, puller = pull_in_caller(requests)
         run = self._async.submit(
-            pulled, journal=journal, concurrency=concurrency, stop_after_unknown=stop_after_unknown
+            pulled,
+            journal=journal,
+            concurrency=concurrency,
+            stop_after_unknown=stop_after_unknown,
+            retry_rejected=retry_rejected,
         )
         return BlockingBulkRun(self._lifetime, run, puller)
 
@@ -287,28 +395,35 @@ class Bulk:
         return BlockingBulkRun(self._lifetime, run)
 
     def reconcile(
-        self, journal: JournalLike, *, settle: float = 900.0, events: Iterable[Mapping[str, Any]] = ()
+        self,
+        journal: JournalLike,
+        *,
+        references: Iterable[str] | None = None,
+        settle: float = 900.0,
+        events: Iterable[Mapping[str, Any]] = (),
     ) -> BlockingIterator[Finding]:
         """Find out what became of the unknown orders of a journal, and write each verdict into it.
 
         It only reads from the API. An order with the verdict `absent` may be resubmitted (`bulk.resubmit`); nothing is
-        sent again by itself.
+        sent again by itself. `absent` is given only where the look-ups would have shown the order: never to drafts,
+        never to orders that add mailboxes to a domain without registering it.
 
         Args:
-            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
+            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`; it must belong to this client's account.
+            references: Keys of the orders to look up, those that are unknown; `None`: every unknown order.
             settle: Seconds that must have passed since the send before an order can be called absent.
             events: Webhook events as CMR delivered them, each a mapping with `event` and `data`.
 
         Yields:
-            A `Finding` for each unknown order: its entry, the verdict (`None`: not enough evidence yet) and the
-            evidence in words.
+            A `Finding` for each unknown order: its entry, the verdict (`None`: not enough evidence) and the evidence in
+            words. An order that somebody else changed during the look-ups has no verdict: look again.
 
         Raises:
-            JournalError: The journal cannot be used.
-            ConfigurationError: There is no journal.
+            JournalError: The journal cannot be used, or belongs to another account.
+            ConfigurationError: There is no journal, or `settle` is no number of seconds.
             ClientStateError: The client is closed, or this is its loop's own thread.
         """
-        items = self._async.reconcile(journal, settle=settle, events=as_tuple(events))
+        items = self._async.reconcile(journal, references=as_tuple(references), settle=settle, events=as_tuple(events))
         return BlockingIterator(self._lifetime, items)
 
     def resubmit(
@@ -317,6 +432,7 @@ class Bulk:
         reference: str,
         *,
         step: Step = Step.CREATE,
+        second_draft: bool = False,
         reason: str = "asked for by its reference",
     ) -> JournalEntry:
         """Plan one order again, so that the next run on the journal sends it; this call sends nothing.
@@ -327,6 +443,8 @@ class Bulk:
             journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
             reference: The order's key in the journal: its reference, or the hash that stands for one.
             step: Which step of the order: `create`, or the `process` step of a draft.
+            second_draft: Plan a draft in doubt again as well. No look-up shows whether it exists, and a second draft
+                costs nothing; only the one that the journal knows is ever processed by this package.
             reason: Why, in words, for the history.
 
         Returns:
@@ -336,7 +454,37 @@ class Bulk:
             JournalError: There is no such order, or it may have been placed; run `reconcile` first.
             ConfigurationError: There is no journal.
         """
-        return self._lifetime.call(self._async.resubmit, journal, reference, step=step, reason=reason)
+        return self._lifetime.call(
+            self._async.resubmit, journal, reference, step=step, second_draft=second_draft, reason=reason
+        )
+
+    def resubmit_all(
+        self,
+        journal: JournalLike,
+        which: Literal["absent", "rejected", "drafts"],
+        *,
+        step: Step = Step.CREATE,
+        reason: str = "asked for with all of its kind",
+    ) -> list[str]:
+        """Plan every order of one kind again, so that the next run on the journal sends them; this call sends nothing.
+
+        An order that somebody else changes meanwhile is left out.
+
+        Args:
+            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
+            which: `absent`: unknown orders with that verdict. `rejected`: orders that were refused. `drafts`: drafts
+                in doubt, of which no look-up shows whether they exist; a second draft costs nothing.
+            step: Which step of the orders: `create`, or the `process` step of drafts.
+            reason: Why, in words, for the history.
+
+        Returns:
+            The keys of the orders, which are `planned` now.
+
+        Raises:
+            JournalError: The journal cannot be used.
+            ConfigurationError: There is no journal, or no such kind.
+        """
+        return self._lifetime.call(self._async.resubmit_all, journal, which, step=step, reason=reason)
 
 
 class Client(BlockingClient):
@@ -366,7 +514,7 @@ class Client(BlockingClient):
         gap: float = DEFAULT_GAP,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
-        endpoints: Mapping[str, str] | None = None,
+        endpoints: Mapping[str, str | ProcessEndpoint] | None = None,
         proxy: str | None = None,
         ssl: ssl_module.SSLContext | bool = True,
         trust_env: bool = False,
@@ -384,7 +532,7 @@ class Client(BlockingClient):
             timeouts: Limits of each attempt.
             retry: How long repeatable attempts are repeated.
             endpoints: Paths of endpoints that are not documented, for example
-                `{"orders.process": "/orders/process"}`.
+                `{"orders.process": "/orders/process"}`; a `ProcessEndpoint` says where the ids go as well.
             proxy: URL of an HTTP proxy.
             ssl: An `ssl.SSLContext`, or `False` to skip the check of certificates.
             trust_env: Take proxies from the environment (`HTTPS_PROXY`, ...).

@@ -30,7 +30,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Any:
 def test_a_paid_run_without_a_journal_says_that_the_file_is_done(lines: Any) -> None:
     assert lines(BulkSummary(accepted=3)) == [
         "3 paid orders accepted of 3 orders.",
-        "Accepted means queued: domains and mailboxes follow in a minute or two.",
+        "Accepted means queued: the rest usually takes 10 to 90 seconds by the help centre, and can still fail.",
         "Do not send the file again.",
     ]
 
@@ -38,7 +38,7 @@ def test_a_paid_run_without_a_journal_says_that_the_file_is_done(lines: Any) -> 
 def test_drafts_are_reviewed_next(lines: Any) -> None:
     assert lines(BulkSummary(accepted=3), confirm=False) == [
         "3 drafts accepted of 3 orders.",
-        "Drafts cost nothing until they are processed. Review them in the Partner Dashboard.",
+        "Drafts are not charged until they are processed. How long they live is not documented.",
     ]
 
 
@@ -46,10 +46,10 @@ def test_when_nothing_was_ordered_the_same_command_can_be_run_again(lines: Any) 
     report = {"errors": {PermissionDeniedError, CMRError}, "stopped": "the API refused.", "next_row": 2}
     assert lines(BulkSummary(rejected=1), report=report) == [
         "0 paid orders accepted of 3 orders.",
-        "  1 refused: nothing was bought.",
+        "  1 refused: by our reading nothing was bought.",
         "  2 not started.",
         "The run stopped early: the API refused.",
-        "The key is good, but not for this user: the user id must be one that the API returned.",
+        "403: not for this user, or not in this state. The user id must be one that the API returned.",
         "Nothing was ordered: correct the cause and run the same command again.",
         "The first order that was not started begins at row 2.",
     ]
@@ -70,7 +70,7 @@ def test_with_a_journal_the_same_command_goes_on(lines: Any) -> None:
     report = {"left_alone": 1, "reasons": Counter(["not available"])}
     assert lines(BulkSummary(rejected=1, skipped=2), report=report, journal="run.db") == [
         "0 paid orders accepted of 3 orders.",
-        "  1 refused: nothing was bought.",
+        "  1 refused: by our reading nothing was bought.",
         "  1 skipped: accepted in an earlier run.",
         "  1 skipped: refused in an earlier run, or being sent by another one.",
         "  1 x not available",

@@ -55,8 +55,8 @@ async def vanish(journal: Journal) -> None:
     assert journal._heart is not None
     journal._heart.cancel()
     await asyncio.wait([journal._heart])
-    await journal._database.finish()
-    await journal._database.let_go()
+    await journal._database._thread.run(journal._database._disconnect)
+    journal._database._thread.stop()
 
 
 def psycopg_url(location: str) -> str:

@@ -66,6 +66,47 @@ async def test_a_closed_journal_says_so(tmp_path: Path) -> None:
         await journal.counts()
 
 
+def nothing(_: Transaction) -> None:
+    pass
+
+
+async def test_a_database_whose_opening_is_cancelled_is_closed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def wait(_: Transaction) -> None:
+        begun.set()
+        go.wait()
+
+    database = a_database(tmp_path / "run.db")
+    thread = database._thread
+    opening = asyncio.create_task(database.start(wait))
+    await asyncio.to_thread(begun.wait)
+    opening.cancel()
+    await asyncio.wait([opening])
+    go.set()
+    await thread.run(nothing_at_all)
+    assert opening.cancelled()
+    assert (database.is_open, database._engine) == (False, None)
+    thread.stop()
+
+
+def nothing_at_all() -> None:
+    pass
+
+
+async def test_a_last_transaction_that_fails_closes_the_database_all_the_same(tmp_path: Path) -> None:
+    def fail(_: Transaction) -> NoReturn:
+        raise LookupError("not there")
+
+    database = a_database(tmp_path / "run.db")
+    await database.start(nothing)
+    with pytest.raises(LookupError, match="not there"):
+        await database.end(fail)
+    assert (database.is_open, database._engine) == (False, None)
+
+
 def a_database(path: Path) -> Database:
     return Database(path, run_id="run", clock=Clock(), create=True)
 
@@ -125,7 +166,6 @@ async def test_a_transaction_is_finished_although_its_caller_is_cancelled(journa
     caller.cancel()
     await asyncio.wait([caller])
     go.set()
-    await journal._database.finish()
     assert caller.cancelled()
     assert [event.change for event in await journal.history("A")] == ["sent"]
 
@@ -135,16 +175,16 @@ async def test_a_database_that_cannot_be_opened_leaves_nothing_open(tmp_path: Pa
     path.write_text("no database " * 100)
     database = a_database(path)
     with pytest.raises(JournalError, match="holds something else"):
-        await database.start()
+        await database.start(nothing)
     assert (database.is_open, database._engine) == (False, None)
-    await database.let_go()  # once more does no harm
+    await database.end(nothing)  # once more does no harm
 
 
 async def test_a_database_is_open_between_start_and_the_end(tmp_path: Path) -> None:
     database = a_database(tmp_path / "run.db")
     assert (database.is_open, database.dialect, database.name) == (False, "sqlite", str(tmp_path / "run.db"))
-    await database.start()
+    await database.start(nothing)
     assert database.is_open
-    await database.let_go()
+    await database.end(nothing)
     with pytest.raises(JournalError, match="is not open"):
         await database.write(lambda _: None)

@@ -31,7 +31,7 @@ async def test_a_journal_is_readable_by_its_owner_only(tmp_path: Path) -> None:
 
 async def test_every_commit_of_a_sqlite_journal_is_on_disk(tmp_path: Path) -> None:
     async with Journal(tmp_path / "run.db") as journal:
-        writer = journal._database._writer
+        writer = journal._database._connection
         assert writer is not None
         values = [writer.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
         writer.rollback()
@@ -42,7 +42,7 @@ async def test_a_server_that_answers_before_the_commit_is_on_disk_is_told_not_to
     url = sa.make_url(postgresql_location)
     options = f"{url.query['options']} -c synchronous_commit=off"
     async with Journal(url.update_query_dict({"options": options}).render_as_string()) as journal:
-        writer = journal._database._writer
+        writer = journal._database._connection
         assert writer is not None
         assert writer.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
         writer.rollback()
@@ -72,7 +72,7 @@ async def test_a_journal_is_not_made_when_it_should_be_there(tmp_path: Path) -> 
 async def test_a_full_disk_is_said_before_anything_is_sent(tmp_path: Path) -> None:
     async with Journal(tmp_path / "run.db") as journal:
         await journal.add([a_request("A")])
-        writer = journal._database._writer
+        writer = journal._database._connection
         assert writer is not None
         pages = writer.exec_driver_sql("PRAGMA page_count").scalar()
         writer.exec_driver_sql(f"PRAGMA max_page_count = {pages}")

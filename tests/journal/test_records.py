@@ -82,8 +82,12 @@ def test_an_entry_has_its_order_its_request_and_its_domains() -> None:
 
 
 def test_a_body_that_somebody_edited_is_no_order() -> None:
-    with pytest.raises(ValidationError, match="the API has no field colour here"):
-        _ = an_entry('{"confirm":false,"colour":"red"}').order
+    with pytest.raises(ValidationError, match="confirm: must be true or false, not 'no'"):
+        _ = an_entry('{"confirm":"no"}').order
+
+
+def test_a_field_of_a_body_that_the_sdk_does_not_know_is_kept() -> None:
+    assert an_entry('{"confirm":false,"colour":"red"}').order.extra == {"colour": "red"}
 
 
 def test_a_row_says_the_verdict_and_leaves_out_what_is_not_known() -> None:

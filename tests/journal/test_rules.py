@@ -51,9 +51,9 @@ class World:
         await journal.start()
         assert journal._heart is not None
         journal._heart.cancel()  # only the rules beat: a heartbeat at a chance moment would give a run its life back
-        writer = journal._database._writer
-        assert writer is not None
-        driver: Any = writer.connection.driver_connection
+        connection = journal._database._connection
+        assert connection is not None
+        driver: Any = connection.connection.driver_connection
         # No example cuts the power, and waiting for the disk would take most of the time
         driver.execute("PRAGMA synchronous = OFF")
         return journal
@@ -163,7 +163,6 @@ class JournalMachine(RuleBasedStateMachine):
             result = (await asyncio.gather(task, return_exceptions=True))[0]
             if isinstance(result, Claim):
                 assert await self.handles[side].record(result, StepState.NOT_SENT)
-            await self.handles[side]._database.finish()
             return result
 
         self.do(work())
@@ -195,17 +194,14 @@ class JournalMachine(RuleBasedStateMachine):
         journal = self.handles[side]
 
         async def return_as_another_run() -> Journal:
-            await journal._database.finish()
             if politely:
                 await journal._database.write(journal._end_run)
             # A new run on the old connections: making an engine anew takes most of the time of such a test
             successor = Journal(journal.name, clock=lambda: self.world.now)
             successor._database._engine = journal._database._engine
-            successor._database._writer = journal._database._writer
-            successor._database._writing = journal._database._writing
-            successor._database._reading = journal._database._reading
+            successor._database._connection = journal._database._connection
+            successor._database._thread = journal._database._thread
             await successor._database.write(successor._begin_run)
-            await successor.recover()
             return successor
 
         self.handles[side] = self.do(return_as_another_run())

@@ -139,6 +139,16 @@ async def test_a_verdict_belongs_to_the_attempt_that_was_looked_at(journal: Jour
     assert (await changes(journal))[-1] == "unknown"
 
 
+async def test_a_verdict_that_came_meanwhile_is_not_replaced_unseen(journal: Journal) -> None:
+    await an_unknown(journal)
+    seen = await stored(journal)
+    placed = await journal.verdict(seen, Verdict.PLACED, "a trace")
+    with pytest.raises(JournalError, match="A got the verdict placed after it was looked at"):
+        await journal.verdict(seen, Verdict.ABSENT, "not there")
+    assert await stored(journal) == placed
+    assert (await journal.verdict(placed, Verdict.CONFLICT, "somebody looked")).verdict is Verdict.CONFLICT
+
+
 async def test_the_domains_that_the_api_named_as_unavailable_are_kept(journal: Journal) -> None:
     [entry] = await journal.add([a_request()])
     assert entry.unavailable == ()
@@ -180,6 +190,28 @@ async def test_only_an_absent_order_is_planned_again(journal: Journal) -> None:
     last = (await journal.history("A"))[-1]
     assert (last.change, last.reason) == ("planned", "asked for by Ada")
     await claimed(journal)
+
+
+async def test_a_draft_in_doubt_is_planned_again_when_a_second_draft_is_asked_for(journal: Journal) -> None:
+    await an_unknown(journal)
+    with pytest.raises(JournalError, match=r"A is a draft that may exist.*A second one costs nothing"):
+        await journal.resubmit("A")
+    assert (await journal.resubmit("A", second_draft=True)).state is PLANNED
+    await journal.record(await claimed(journal), UNKNOWN)
+    await journal.verdict(await stored(journal), Verdict.PLACED, "its id is known")
+    with pytest.raises(JournalError, match="the verdict is placed"):
+        await journal.resubmit("A", second_draft=True)
+
+
+async def test_what_spends_money_is_never_planned_again_as_a_second_draft(journal: Journal) -> None:
+    await journal.add([a_request(confirm=True), a_request("B", domain="b.com")])
+    await journal.record(await claimed(journal), UNKNOWN)
+    await journal.record(await claimed(journal, "B"), ACCEPTED, order_id="O1")
+    await journal.add_processing()
+    await journal.record(await claimed(journal, "B", Step.PROCESS), UNKNOWN)
+    for key, step in (("A", Step.CREATE), ("B", Step.PROCESS)):
+        with pytest.raises(JournalError, match="may have been placed, and there is no verdict yet"):
+            await journal.resubmit(key, step=step, second_draft=True)
 
 
 async def test_a_rejected_order_may_be_planned_again_by_name(journal: Journal) -> None:

@@ -55,9 +55,12 @@ def test_json_lines_report_a_broken_line_and_go_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('{"auto_renew": 1}', 'row 1, auto_renew: the API has no field "auto_renew"; did you mean "autoRenew"?'),
+        ('{"auto_renew": 1}', 'row 1, auto_renew: the page documents no field "auto_renew"; did you mean "autoRenew"?'),
         ('{"order": {}, "userid": "U"}', 'row 1, userid: "userid" is not known; did you mean "user_id"?'),
-        ('{"order": {"foo": 1}}', 'row 1, order.foo: the API has no field "foo"'),
+        (
+            '{"order": {"foo": 1}}',
+            'row 1, order.foo: the page documents no field "foo"; to send it all the same, put it into "extra"',
+        ),
         ('{"mailboxes": {"x.com": [], "x.com": []}}', 'row 1: "x.com" occurs twice in one object; merge the two'),
         ('{"order": {}, "reference": 7}', "row 1, reference: must be text and not empty, or absent"),
         ("[1]", "row 1: an order is an object, as on the API's page"),

@@ -262,8 +262,9 @@ async def test_a_domain_that_was_ordered_under_another_key_is_a_fault(location: 
     (fault,) = faults(location, request("two"), request("one", reference="B"))
     name = JournalCheck(location).name
     assert fault.startswith(
-        f"a.jsonl, row 2, domains[0].domain: one.com is ordered by A ({state}) in the journal {name}"
+        f"a.jsonl, row 2, domains[0].domain: one.com is ordered by A ({state}) in the journal {name} already"
     )
+    assert fault.endswith(" already, as a draft; paying for both may buy it twice")
 
 
 async def test_a_domain_that_was_certainly_not_bought_may_be_ordered_under_another_key(location: str) -> None:

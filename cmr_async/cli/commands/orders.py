@@ -17,9 +17,10 @@ from ...report.rows import ResultWriter
 from ..display import complain, printable, say, show_results
 from ..exit_codes import EXIT_CODES, ExitCode, exit_code, plain_errors
 from ..journal_choice import PIPE_JOURNAL, choose_journal, find_journal, other_journal
+from ..order_check import check_orders
 from ..order_input import OrderInput, open_order_input
 from ..report_page import RunPage
-from ..run import Submission
+from ..run import Connect, Submission
 from ..spending import Concurrency, MaxOrders, MaxSpend, Output, Prices, Yes, ask, read_budget, require_key
 from ..summary import show_summary
 
@@ -80,6 +81,14 @@ NoJournal = Annotated[
         help="Use no journal: nothing is written down, and sending the file again orders everything again.",
     ),
 ]
+Check = Annotated[
+    bool,
+    typer.Option(
+        "--check",
+        help="First ask the API about each domain whether a workspace exists, which would make the order fail; send "
+        "nothing unless it says no for all of them.",
+    ),
+]
 SkipInvalid = Annotated[
     bool, typer.Option("--skip-invalid", help="Leave out orders with faults instead of sending nothing.")
 ]
@@ -93,6 +102,7 @@ def submit(  # noqa: PLR0917 - typer calls it by name
         bool, typer.Option("--confirm", help="Spend money: pay for the orders at once. Without it they are drafts.")
     ] = False,
     yes: Yes = False,
+    check: Check = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file and show the plan; send nothing.")] = False,
     simulator: Annotated[
         bool, typer.Option("--simulator", help="Send to a simulator inside this command: no key, no money.")
@@ -120,7 +130,7 @@ def submit(  # noqa: PLR0917 - typer calls it by name
     anywhere in the file, nothing is sent at all, unless you say --skip-invalid.
     """
     with plain_errors(), ExitStack() as stack:
-        if not (dry_run or simulator):
+        if not simulator and (check or not dry_run):
             require_key(" or try --simulator.")
         page = RunPage(report, source=file, overwrite=overwrite) if report else None
         pays = confirm and not simulator
@@ -137,6 +147,8 @@ def submit(  # noqa: PLR0917 - typer calls it by name
         )
         stack.enter_context(orders)
         plan = orders.plan(keep_users=simulator)
+        if check:
+            check_orders(orders, plan, _connect(plan, simulator=simulator))
         if dry_run:
             say("Dry run: nothing was sent.")
             return
@@ -170,6 +182,7 @@ def plan(  # noqa: PLR0917 - typer calls it by name
     user_id: UserId = None,
     journal: PlanJournal = None,
     no_journal: NoJournal = False,
+    check: Check = False,
     max_orders: MaxOrders = None,
     max_spend: MaxSpend = None,
     skip_invalid: SkipInvalid = False,
@@ -179,6 +192,8 @@ def plan(  # noqa: PLR0917 - typer calls it by name
 ) -> None:
     """Check FILE and show what it would order and cost; send nothing."""
     with plain_errors():
+        if check:
+            require_key(": --check asks the API.")
         orders = open_order_input(
             file,
             format=format,
@@ -189,7 +204,9 @@ def plan(  # noqa: PLR0917 - typer calls it by name
             journal=find_journal(file, named=journal, without=no_journal),
         )
         with orders:
-            orders.plan()
+            plan = orders.plan()
+            if check:
+                check_orders(orders, plan, _connect(plan, simulator=False))
 
 
 @app.command()
@@ -230,6 +247,20 @@ def _warn_of_other_journal(orders: OrderInput, file: str, location: str | None) 
         )
 
 
+def _connect(plan: Plan, *, simulator: bool) -> Connect:
+    """Return how a client is made: one for the API, or one for a simulator that knows the users of the plan."""
+
+    async def connect(opened: AsyncExitStack) -> AsyncClient:
+        if not simulator:
+            return await opened.enter_async_context(AsyncClient())
+        from .simulator import embedded  # noqa: PLC0415 - the server of aiohttp is needed here only
+
+        place = await opened.enter_async_context(embedded(plan.user_ids))
+        return await opened.enter_async_context(AsyncClient(api_key=place.api_key, base_url=place.base_url))
+
+    return connect
+
+
 def _send(
     orders: OrderInput,
     plan: Plan,
@@ -241,20 +272,12 @@ def _send(
     journal: str | None,
     page: RunPage | None,
 ) -> ExitCode:
-    async def connect(opened: AsyncExitStack) -> AsyncClient:
-        if not simulator:
-            return await opened.enter_async_context(AsyncClient())
-        from .simulator import embedded  # noqa: PLC0415 - the server of aiohttp is needed here only
-
-        place = await opened.enter_async_context(embedded(plan.user_ids))
-        return await opened.enter_async_context(AsyncClient(api_key=place.api_key, base_url=place.base_url))
-
     submission = Submission(
         orders,
         plan,
         concurrency=concurrency,
         writer=writer,
-        connect=connect,
+        connect=_connect(plan, simulator=simulator),
         journal=journal,
         watch=page.add if page is not None and journal is None else None,
     )

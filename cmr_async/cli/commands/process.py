@@ -36,7 +36,7 @@ app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
 _NO_PATH = (
     'the path of the API\'s "Process the Order" is not documented. When you know it, say --path /the/path or set '
-    "CMR_PROCESS_PATH. Drafts can be processed in the Partner Dashboard meanwhile. Nothing was sent."
+    "CMR_PROCESS_PATH. Whether the Partner Dashboard can process drafts is not documented either. Nothing was sent."
 )
 
 
@@ -86,7 +86,9 @@ def process(  # noqa: PLR0917 - typer calls it by name
         typer.Option(
             "--path",
             envvar="CMR_PROCESS_PATH",
-            help='Path of "Process the Order" below the base URL, such as /the/path: the API does not document it.',
+            help='Path of "Process the Order" below the base URL, such as /the/path or /orders/{orderId}/the/path: the '
+            "API does not document it. What is not in the path goes where the SDK guesses: orderId into the body, "
+            "userId into the query.",
         ),
     ] = None,
     reference: Annotated[
