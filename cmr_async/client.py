@@ -114,6 +114,7 @@ class AsyncClient:
         if not 0 <= gap < float("inf"):
             raise ConfigurationError(f"gap must be 0 or more seconds: got {gap!r}.")
         self._base_url = url
+        timeouts = timeouts or Timeouts()
         self._transport = Transport(
             base_url=url,
             headers={
@@ -122,7 +123,7 @@ class AsyncClient:
                 "Accept": "application/json",
                 "User-Agent": f"cmr-async/{__version__}",
             },
-            timeouts=timeouts or Timeouts(),
+            timeouts=timeouts,
             secret=key,
             session=session,
             connector=connector,
@@ -131,13 +132,14 @@ class AsyncClient:
             trust_env=trust_env,
         )
         name = pace_name(origin, key)
-        pipeline = Pipeline(
+        self._pipeline = pipeline = Pipeline(
             transport=self._transport,
             endpoints=resolve(endpoints or {}),
             pacer=shared_pacer(name),
             gap=gap,
             retry=retry or RetryPolicy(),
             pace_name=name,
+            drain=timeouts.drain,
         )
         self.orders = Orders(pipeline)
         self.users = Users(pipeline)
@@ -168,7 +170,7 @@ class AsyncClient:
         Orders with `confirm=True` that are under way get their answers first, for at most
         `Timeouts.drain` (15 s).
         """
-        await self._transport.close()
+        await self._pipeline.close()
 
 
 def _check_key(key: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from random import Random
 from time import monotonic
 from typing import Protocol
@@ -12,7 +13,7 @@ from typing import Protocol
 import attrs
 
 from .core.endpoints import Endpoint, UserIdIn, require_path
-from .core.exchange import CallCancelled, Exchange, Request
+from .core.exchange import Exchange, Request
 from .core.judge import Judgement, Outcome, judge
 from .core.pacing import Pacer, renew_locks
 from .core.retry import RetryPolicy, may_repeat
@@ -58,6 +59,10 @@ class Pipeline:
     rng: Random = attrs.field(factory=Random, repr=False)
     #: Name of the pace of this key, a fingerprint; see `core.pacing.pace_name`.
     pace_name: str = ""
+    #: Seconds that a paying request gets to learn its answer after a cancellation or a `close`.
+    drain: float = 15.0
+    #: Tasks of the paying requests under way.
+    under_way: set[asyncio.Task[Exchange]] = attrs.field(factory=set, repr=False, eq=False)
     #: Waited for after the pace of this process, where several processes share one.
     shared: SharedPace | None = None
 
@@ -118,18 +123,14 @@ class Pipeline:
                 held.attempts = attempts
                 raise held
             attempts += 1
-            try:
-                exchange = await self.transport.send(request)
-            except asyncio.CancelledError as cancelled:
-                self._settle(cancelled, request, attempts)
-                raise
+            exchange = await self._send(request)
             judgement = judge(request, exchange)
             self._log(request, exchange, judgement, attempts)
             if judgement.envelope is not None:
                 return judgement.envelope if attempts == 1 else attrs.evolve(judgement.envelope, attempts=attempts)
             error = judgement.error or CMRError(f"{request.subject()} has no outcome.")
             error.attempts = attempts
-            if not may_repeat(judgement.outcome, request.endpoint):
+            if exchange.cancelled or not may_repeat(judgement.outcome, request.endpoint):
                 raise error
             waits = waits or self.retry.waits(self.rng)
             wait = await self._wait_before_repeat(judgement.outcome, error, next(waits))
@@ -139,6 +140,39 @@ class Pipeline:
                 await self.sleep(wait)
             if not await self._wait_for_slot(started + self.retry.time_budget):
                 raise error
+
+    async def _send(self, request: Request) -> Exchange:
+        """Run one attempt; a paying one in a task of its own, which outlives a cancelled caller for a drain."""
+        if not request.pays:
+            return await self.transport.send(request)
+        out: list[bool] = []
+        task = asyncio.get_running_loop().create_task(self.transport.send(request, leaving=lambda: out.append(True)))
+        self.under_way.add(task)
+        task.add_done_callback(self.under_way.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if out:
+                with suppress(asyncio.CancelledError):  # a second cancellation leaves at once
+                    await asyncio.wait({task}, timeout=self.drain)
+            task.cancel()
+            while not task.done():
+                with suppress(asyncio.CancelledError):  # the transport returns what is known within a few turns
+                    await asyncio.wait({task})
+            if task.cancelled():
+                raise
+            return attrs.evolve(task.result(), cancelled=True)
+
+    async def close(self) -> None:
+        """Give what is under way the time of a drain to learn its answer, and close the transport."""
+        self.transport.refuse_more()
+        loop = asyncio.get_running_loop()
+        mine = {task for task in self.under_way if task.get_loop() is loop}  # a fork inherits those of its parent
+        try:
+            if mine:
+                await asyncio.wait(mine, timeout=self.drain)
+        finally:
+            await self.transport.close()
 
     async def _wait_for_slot(self, latest: float = float("inf")) -> bool:
         """Reserve a slot and wait for it, as the last await before the send; `False` if it lies after `latest`."""
@@ -163,20 +197,6 @@ class Pipeline:
         if self.shared is not None:
             await self.shared.pause(min(pause, self.retry.time_budget))
         return pause
-
-    def _settle(self, cancelled: asyncio.CancelledError, request: Request, attempts: int) -> None:
-        """Judge what the drain learned, so that whoever cancelled the call can still find out what became of it."""
-        learned = cancelled.__cause__
-        if not isinstance(learned, CallCancelled) or learned.exchange is None:
-            return
-        judgement = judge(request, learned.exchange)
-        self._log(request, learned.exchange, judgement, attempts)
-        if judgement.envelope is not None:
-            learned.envelope = attrs.evolve(judgement.envelope, attempts=attempts)
-        learned.error = judgement.error
-        if judgement.error is not None:
-            judgement.error.attempts = attempts
-        cancelled.add_note(str(judgement.error) if judgement.error else f"{request.subject()} was accepted.")
 
     def _log(self, request: Request, exchange: Exchange, judgement: Judgement, attempt: int) -> None:
         """Log one attempt by an allow-list: no header, no body, no query."""

@@ -1,16 +1,17 @@
 """One HTTP exchange with the API over aiohttp: the only client-side module that knows sockets.
 
 It reports how far each attempt got and decides nothing. It sends the key to the configured origin only and follows no
-redirects. A paying request has a connection and a task of its own, so that when its caller is cancelled after the head
-has gone out, a bounded drain can still learn the answer.
+redirects. It has no tasks of its own: whoever wants an answer after a cancellation runs `send` in a task that outlives
+the caller.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl as ssl_module
-from collections.abc import Mapping
-from contextlib import suppress
+import traceback
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import SimpleNamespace
 from weakref import WeakSet
@@ -20,7 +21,7 @@ import attrs
 from yarl import URL
 
 from .core.endpoints import require_path
-from .core.exchange import CallCancelled, Exchange, Phase, Request
+from .core.exchange import Exchange, HTTPLayerError, Phase, Request
 from .errors import ClientStateError, ConfigurationError
 from .forks import in_forked_child, leave_to_parent
 
@@ -48,19 +49,37 @@ class Timeouts:
 class _Attempt:
     """The one mutable record of an attempt. It is pessimistic: only a watched wait for a connection is `NOT_SENT`."""
 
-    __slots__ = ("_connected", "_secret", "body", "headers", "limit", "phase", "status", "timeout")
+    __slots__ = (
+        "_connected",
+        "_leaving",
+        "_secret",
+        "body",
+        "cause",
+        "failure",
+        "headers",
+        "limit",
+        "phase",
+        "refusal",
+        "status",
+        "timeout",
+    )
 
-    def __init__(self, limit: float, secret: bytes) -> None:
+    def __init__(self, limit: float, secret: bytes, leaving: Callable[[], None] | None = None) -> None:
         self.phase = Phase.NOT_SENT
         # Not the response: it holds the trace, which holds this attempt, and only the garbage collector ends a circle
         self.status: int | None = None
         self.headers: Mapping[str, str] = {}
         self.body = bytearray()
+        self.failure: str | None = None
+        self.cause: HTTPLayerError | None = None
+        #: What `leaving` raised.
+        self.refusal: BaseException | None = None
         #: Seconds to wait for the answer once the head is out.
         self.limit = limit
         #: Ends the wait for the answer; it starts when the head goes out.
         self.timeout: asyncio.Timeout | None = None
         self._secret = secret
+        self._leaving = leaving
         self._connected = False
 
     def connecting(self) -> None:
@@ -69,13 +88,24 @@ class _Attempt:
             self.phase = Phase.NOT_SENT
 
     def head_goes_out(self) -> None:
-        """Note that from here on a byte may have left, and start the time to wait for an answer."""
+        """Ask a last time, note that from here on a byte may have left, and start the time to wait for an answer."""
+        if self._leaving is not None:
+            try:
+                self._leaving()
+            except BaseException as refusal:  # aiohttp would make an error of its own of some
+                self.refusal = refusal
+                raise
         self.phase = Phase.HEAD_SENT
         if not self._connected and self.timeout is not None:
             self.timeout.reschedule(asyncio.get_running_loop().time() + self.limit)
         self._connected = True
 
-    def exchange(self, failure: str | None) -> Exchange:
+    def fail(self, failure: str, error: Exception | None = None) -> None:
+        """Note why it ended early."""
+        self.failure = failure
+        self.cause = None if error is None else _scrubbed(error, self._secret.decode())
+
+    def exchange(self, *, cancelled: bool = False) -> Exchange:
         """Return what is known by now."""
         body = bytes(self.body)
         if self._secret and self._secret in body:  # a debug page; answers end up in errors and journals
@@ -85,7 +115,9 @@ class _Attempt:
             status=self.status,
             headers=self.headers,
             body=body,
-            failure=None if self.phase is Phase.COMPLETE else failure,
+            failure=None if self.phase is Phase.COMPLETE else self.failure,
+            cause=self.cause,
+            cancelled=cancelled,
         )
 
 
@@ -154,8 +186,6 @@ class Transport:
         self._kept: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        #: Tasks of the paying requests under way.
-        self._paying: set[asyncio.Task[Exchange]] = set()
         self._closed = False
         #: A session or connector of the caller's whose sockets belong to the parent process.
         self._inherited = False
@@ -164,44 +194,47 @@ class Transport:
         self._url = lru_cache(maxsize=1024)(self._make_url)
         _transports.add(self)
 
-    async def send(self, request: Request) -> Exchange:
+    async def send(self, request: Request, *, leaving: Callable[[], None] | None = None) -> Exchange:
         """Run one attempt and report how far it got; transport failures are returned, not raised.
+
+        A task that is cancelled after the head of a request that must not be repeated has gone out gets the exchange
+        as far as it came, instead of the cancellation.
+
+        Args:
+            request: What to send.
+            leaving: Called as the head is about to go out. What it raises ends the attempt before any byte of the
+                request has left, and comes out of here unchanged. Not called on a session of the caller's.
 
         Raises:
             ClientStateError: The client is closed, or belongs to another event loop.
             EndpointNotConfiguredError: The path of the endpoint is not known.
-            asyncio.CancelledError: The caller was cancelled. When the head of an order had gone out by then, the
-                cause is a `CallCancelled` with what the drain learned.
+            asyncio.CancelledError: The task was cancelled before the head went out, or the request is repeatable.
         """
         session = self._session(request)
         url = self._url(require_path(request.endpoint), tuple(request.query.items()))
-        attempt = _Attempt(request.timeout or self._timeouts.read, self._secret)
+        attempt = _Attempt(request.timeout or self._timeouts.read, self._secret, leaving)
         try:
-            if request.pays:
-                return await self._see_through(session, url, request, attempt)
-            return await self._exchange(session, url, request, attempt)
+            await self._exchange(session, url, request, attempt)
         except asyncio.CancelledError:
             if attempt.phase is Phase.NOT_SENT or request.endpoint.repeatable:
                 raise
-            exchange = attempt.exchange("cancelled before the answer came")
-            # Only what the judge reads, as plain values: the cause of an error may be pickled
-            headers = {name: exchange.headers[name] for name in ("retry-after", "date") if name in exchange.headers}
-            raise asyncio.CancelledError from CallCancelled(attrs.evolve(exchange, headers=headers))
+            attempt.fail("cancelled before the answer came")
+            return attempt.exchange(cancelled=True)
+        if attempt.refusal is not None:
+            raise attempt.refusal.with_traceback(None)  # aiohttp's frames hold the key
+        return attempt.exchange()
+
+    def refuse_more(self) -> None:
+        """Take no further requests; those under way go on until `close`."""
+        self._closed = True
 
     async def close(self) -> None:
-        """Close the sessions that the transport owns; a given session or connector stays open.
-
-        Paying requests that are under way first get the time of a drain to learn their answers.
-        """
+        """Close the sessions that the transport owns, with the requests under way; a given one stays open."""
         self._closed = True
-        try:
-            if self._paying:
-                await asyncio.wait(self._paying, timeout=self._timeouts.drain)
-        finally:
-            for session in (self._kept, self._fresh):
-                if session is not None:
-                    await session.close()
-            self._kept = self._fresh = None
+        for session in (self._kept, self._fresh):
+            if session is not None:
+                await session.close()
+        self._kept = self._fresh = None
 
     def check_usable(self) -> None:
         """Raise when the client cannot be used here.
@@ -227,9 +260,8 @@ class Transport:
 
     def leave_to_parent(self) -> None:
         """In a forked child: keep the parent's sessions and loop untouched and start anew."""
-        leave_to_parent(self._kept, self._fresh, self._loop, self._paying)
+        leave_to_parent(self._kept, self._fresh, self._loop)
         self._kept = self._fresh = self._loop = None
-        self._paying = set()
         self._inherited = self._given_session is not None or self._given_connector is not None
 
     def _session(self, request: Request) -> aiohttp.ClientSession:
@@ -259,30 +291,10 @@ class Transport:
         url = self._base.with_path(self._base.path.rstrip("/") + path)
         return url.with_query(query) if query else url
 
-    async def _see_through(
-        self, session: aiohttp.ClientSession, url: URL, request: Request, attempt: _Attempt
-    ) -> Exchange:
-        """Run a paying attempt in a task of its own, which outlives a cancelled caller for as long as the drain."""
-        task = asyncio.get_running_loop().create_task(self._exchange(session, url, request, attempt))
-        self._paying.add(task)
-        task.add_done_callback(self._paying.discard)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if attempt.phase is Phase.NOT_SENT:
-                task.cancel()  # there is nothing to learn
-            with suppress(asyncio.CancelledError):  # a second cancellation leaves at once
-                await asyncio.wait({task}, timeout=self._timeouts.drain)
-            task.cancel()
-            raise
-
-    async def _exchange(
-        self, session: aiohttp.ClientSession, url: URL, request: Request, attempt: _Attempt
-    ) -> Exchange:
+    async def _exchange(self, session: aiohttp.ClientSession, url: URL, request: Request, attempt: _Attempt) -> None:
         # A caller's session may be without the trace that starts the clock
         limit = None if session is not self._given_session else self._timeouts.connect + attempt.limit
         attempt.phase = Phase.HEAD_SENT
-        failure: str | None = None
         try:
             async with (
                 asyncio.timeout(limit) as attempt.timeout,
@@ -301,16 +313,15 @@ class Transport:
             ):
                 attempt.phase = Phase.STATUS_SEEN
                 attempt.status, attempt.headers = response.status, response.headers
-                failure = await _read_body(response, attempt.body, self._max_body)
-                if failure is None:
+                attempt.failure = await _read_body(response, attempt.body, self._max_body)
+                if attempt.failure is None:
                     attempt.phase = Phase.COMPLETE
-        except aiohttp.ConnectionTimeoutError:
-            failure = "no connection in time"
-        except TimeoutError:
-            failure = "no answer in time"
+        except aiohttp.ConnectionTimeoutError as error:
+            attempt.fail("no connection in time", error)
+        except TimeoutError as error:
+            attempt.fail("no answer in time", error)
         except Exception as error:  # noqa: BLE001 - whatever it was: how far the request got is what counts
-            failure = _describe(error)
-        return attempt.exchange(failure)
+            attempt.fail(_describe(error), error)
 
 
 async def _read_body(response: aiohttp.ClientResponse, body: bytearray, limit: int) -> str | None:
@@ -339,3 +350,18 @@ _transports: WeakSet[Transport] = WeakSet()
 def _leave_all_to_parent() -> None:
     for transport in list(_transports):
         transport.leave_to_parent()
+
+
+_QUERY = re.compile(r"\?[^\s'\")]+")
+
+
+def _scrubbed(error: Exception, secret: str) -> HTTPLayerError:
+    """Return what may be kept of an exception: no key, no query of a URL, no frames."""
+
+    def scrub(text: str) -> str:
+        return _QUERY.sub("?***", text.replace(secret, "***") if secret else text)
+
+    cause = HTTPLayerError(scrub("".join(traceback.format_exception_only(error)).strip()))
+    if not isinstance(error, aiohttp.ClientError | OSError):  # nothing of the network: a fault of some code
+        cause.add_note(scrub("".join(traceback.format_exception(error)).strip()))
+    return cause

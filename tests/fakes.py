@@ -167,7 +167,7 @@ class FakeTransport:
     def check_usable(self) -> None:
         """Be usable on every event loop."""
 
-    async def send(self, request: Request) -> Exchange:
+    async def send(self, request: Request, *, leaving: Callable[[], None] | None = None) -> Exchange:
         self.sent.append(request)
         self.times.append(self.clock.now)
         reply = self._function(_number(request)) if self._function else next(self._script)
@@ -175,6 +175,8 @@ class FakeTransport:
             reply = await reply
         if isinstance(reply, BaseException):
             raise reply
+        if leaving is not None and reply.phase is not Phase.NOT_SENT:
+            leaving()  # until a reply is known, nothing has left
         return reply
 
 

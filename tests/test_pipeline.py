@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 
-from cmr_async.core.exchange import CallCancelled, Exchange, Request
+from cmr_async.core.exchange import Exchange, Request
 from cmr_async.core.pacing import Pacer
 from cmr_async.errors import (
     AuthenticationError,
@@ -180,9 +182,9 @@ async def test_the_slot_is_the_last_wait_before_the_send() -> None:
             await super().sleep(seconds)
 
     class RecordedWorld(World):
-        async def send(self, request: Request) -> Exchange:
+        async def send(self, request: Request, *, leaving: Callable[[], None] | None = None) -> Exchange:
             events.append("send")
-            return await super().send(request)
+            return await super().send(request, leaving=leaving)
 
     world = RecordedWorld(UNSENT, THROTTLED, OK)
     world.clock = RecordedClock(0.0)
@@ -230,22 +232,18 @@ async def test_a_call_without_a_path_takes_no_slot() -> None:
     assert world.pacer.reserve(0.0) == 0.0
 
 
-@pytest.mark.parametrize(("exchange", "accepted"), [(OK, True), (LOST, False)])
-async def test_a_cancelled_call_carries_what_the_drain_learned(exchange: Exchange, *, accepted: bool) -> None:
-    cancelled = asyncio.CancelledError()
-    cancelled.__cause__ = CallCancelled(exchange)
-    with pytest.raises(asyncio.CancelledError) as caught:
-        await World(THROTTLED, cancelled).order()
-    learned = caught.value.__cause__
-    assert isinstance(learned, CallCancelled)
-    if accepted:
-        assert learned.error is None
-        assert learned.envelope is not None
-        assert (learned.envelope.data, learned.envelope.attempts) == ({"orderId": "ord_1"}, 2)
-    else:
-        assert learned.envelope is None
-        assert isinstance(learned.error, OutcomeUnknownError)
-        assert learned.error.attempts == 2
+@pytest.mark.parametrize("exchange", [LOST, THROTTLED])
+async def test_a_cancelled_call_fails_with_what_was_learned_and_is_not_repeated(exchange: Exchange) -> None:
+    world = World(THROTTLED, attrs.evolve(exchange, cancelled=True))
+    with pytest.raises(OutcomeUnknownError if exchange is LOST else RateLimitError) as caught:
+        await world.order()
+    assert caught.value.attempts == 2
+    assert len(world.sent) == 2
+
+
+async def test_a_cancelled_call_that_was_accepted_returns_its_answer() -> None:
+    envelope = await World(THROTTLED, attrs.evolve(OK, cancelled=True)).order()
+    assert (envelope.data, envelope.attempts) == ({"orderId": "ord_1"}, 2)
 
 
 async def test_the_log_is_an_allow_list(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..core.checked import CheckedOrder, check_request
-from ..core.exchange import CallCancelled
-from ..core.wire import read_order_created
 from ..errors import (
     APIError,
     ClientStateError,
@@ -118,16 +116,8 @@ async def _result_of(call: Awaitable[OrderCreated]) -> tuple[OrderCreated | None
         return await call, None
     except CMRError as error:
         return None, error
-    except asyncio.CancelledError as cancelled:
-        learned = cancelled.__cause__
-        if not isinstance(learned, CallCancelled):
-            return None, NotSentError("The run was left before this order was sent. Sending it again is safe.")
-        if learned.envelope is None:
-            return None, learned.error or OutcomeUnknownError(
-                "The order may have been placed: it was cancelled after it had gone out. Do not send it again."
-            )
-        proven = isinstance(learned.envelope.data, dict) and "orderId" in learned.envelope.data
-        return read_order_created(learned.envelope) if proven else _processed("", learned.envelope), None
+    except asyncio.CancelledError:
+        return None, NotSentError("The run was left before this order was sent. Sending it again is safe.")
 
 
 async def _doubt_conflict(journal: Journal, entry: JournalEntry, error: ConflictError) -> CMRError:

@@ -79,10 +79,9 @@ class Judgement:
 def judge(request: Request, exchange: Exchange) -> Judgement:
     """Return what an exchange proves about its request."""
     if exchange.phase is Phase.NOT_SENT:
-        return Judgement(
-            Outcome.NOT_SENT,
-            error=NotSentError(f"{request.subject()} was not sent: {exchange.failure}. Sending it again is safe."),
-        )
+        error = NotSentError(f"{request.subject()} was not sent: {exchange.failure}. Sending it again is safe.")
+        error.__cause__ = exchange.cause
+        return Judgement(Outcome.NOT_SENT, error=error)
     status = exchange.status
     if status == 429:  # noqa: PLR2004 - a refusal, no matter who answers
         body = _json_object(exchange.body)
@@ -219,6 +218,7 @@ def _unknown(request: Request, exchange: Exchange, why: str, *, said: dict[str, 
             status=status,
             body_excerpt=excerpt,
         )
+    error.__cause__ = exchange.cause
     return Judgement(Outcome.UNKNOWN, error=error)
 
 

@@ -10,12 +10,11 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar, cast
 
-from ..core.exchange import CallCancelled
-from ..errors import ClientStateError, CMRError, OutcomeUnknownError
+from ..errors import ClientStateError, CMRError
 
 __all__ = ["WAKE_EVERY", "Call", "Host"]
 
@@ -135,9 +134,7 @@ class Call(Generic[R]):
     def notes(self) -> list[str]:
         """Say what is known of a call whose caller was interrupted."""
         if isinstance(self._error, asyncio.CancelledError):
-            notes: list[str] = list(getattr(self._error, "__notes__", ()))
-            order_id = _order_id(_drained(self._error))
-            return [*notes, f"Its id: {order_id}."] if order_id else notes
+            return list(getattr(self._error, "__notes__", ()))
         if self._error is None:
             return [f"The call had just returned {self._result!r:.{_SHOWN}}"] if self._result is not None else []
         if isinstance(self._error, CMRError):
@@ -206,26 +203,8 @@ class Call(Generic[R]):
         """
         if not isinstance(error, asyncio.CancelledError):
             return error
-        drained = _drained(error)
-        if drained is not None:
-            return drained.error or OutcomeUnknownError(
-                "The order was accepted just as the interpreter was exiting. Do not send it again.",
-                order_id=_order_id(drained),
-            )
         notes = self.notes()
         sent = "." if notes else ", and no order had been sent."
         cancelled = ClientStateError(f"The interpreter is exiting: the call was cancelled{sent}")
         cancelled.__notes__ = notes
         return cancelled
-
-
-def _drained(cancelled: asyncio.CancelledError) -> CallCancelled | None:
-    """Return what the drain of an order learned."""
-    cause = cancelled.__cause__
-    return cause if isinstance(cause, CallCancelled) else None
-
-
-def _order_id(drained: CallCancelled | None) -> str | None:
-    data = drained.envelope.data if drained is not None and drained.envelope is not None else None
-    order_id = data.get("orderId") if isinstance(data, Mapping) else None
-    return order_id if isinstance(order_id, str) else None

@@ -28,10 +28,9 @@ from cmr_async import (
 )
 from cmr_async.bulk.sending import OrderSender, check
 from cmr_async.core.checked import check_order
-from cmr_async.core.exchange import CallCancelled
 from cmr_async.journal.journal import Journal, Step, StepState
 from cmr_async.pipeline import Pipeline
-from tests.fakes import LOST, FakeTransport, make_order, make_pipeline, make_request
+from tests.fakes import FakeTransport, make_order, make_pipeline, make_request
 
 
 class Misbehaving:
@@ -42,12 +41,6 @@ class Misbehaving:
 
     async def call(self, *_: object, **__: object) -> None:
         raise self.error
-
-
-def cancelled(learned: CallCancelled) -> asyncio.CancelledError:
-    error = asyncio.CancelledError()
-    error.__cause__ = learned
-    return error
 
 
 @pytest.mark.parametrize(
@@ -65,8 +58,6 @@ def cancelled(learned: CallCancelled) -> asyncio.CancelledError:
         (AuthenticationError("?", status=401), OrderState.REJECTED),
         (UnprocessableError("?", status=422), OrderState.REJECTED),
         (ValidationError("?"), OrderState.REJECTED),
-        (cancelled(CallCancelled()), OrderState.UNKNOWN),
-        (cancelled(CallCancelled(LOST)), OrderState.UNKNOWN),
         (asyncio.CancelledError(), OrderState.NOT_SENT),
     ],
     ids=repr,
