@@ -1,7 +1,7 @@
 """Bulk runs that are killed at seeded random moments and started again: no order is placed twice, none is lost.
 
-`CMR_KILL_ORDERS`, `CMR_KILL_KILLS` and `CMR_KILL_SEED` make the runs longer or other ones; see the session `killstorm`
-in `noxfile.py`.
+`CMR_KILL_ORDERS`, `CMR_KILL_KILLS`, `CMR_KILL_STOPS` and `CMR_KILL_SEED` make the runs longer or other ones; see the
+session `killstorm` in `noxfile.py`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ pytestmark = pytest.mark.slow
 
 ORDERS = int(os.environ.get("CMR_KILL_ORDERS", "200"))
 KILLS = int(os.environ.get("CMR_KILL_KILLS", "25"))
+STOPS = int(os.environ.get("CMR_KILL_STOPS", "6"))
 SEED = int(os.environ.get("CMR_KILL_SEED", "7"))
 #: Seconds after which a test is taken for hung.
 LIMIT = 60 + ORDERS * 0.3
@@ -95,10 +96,13 @@ class Storm:
     told: Path
     step: str = "confirm"
     orders: int = ORDERS
+    lease: float = 30.0
     rng: Random = attrs.field(factory=lambda: Random(SEED))
     processes: int = 1
     kills: int = 0
     lives: int = 0
+    #: Orders in doubt are sent again meanwhile, once they are absent.
+    resubmits: bool = False
 
     async def rage(self, *, processes: int) -> None:
         """Run and kill."""
@@ -123,6 +127,7 @@ class Storm:
             "orders": self.orders,
             "step": self.step,
             "concurrency": CONCURRENCY,
+            "lease": self.lease,
         }
 
     async def _until_done(self, one: Runner) -> None:
@@ -219,7 +224,8 @@ async def agreement(storm: Storm) -> Agreement:
 
     for told in storm.told.read_text().splitlines():
         said_of, key, state, order_id = json.loads(told)
-        if said_of == storm.step and state != StepState.NOT_SENT:
+        superseded = {StepState.NOT_SENT, StepState.UNKNOWN} if storm.resubmits else {StepState.NOT_SENT}
+        if said_of == storm.step and state not in superseded:
             assert (state, order_id or rows[key][1]) == rows[key], "the run said something else than the journal"
     states = Counter(state for state, _ in rows.values())
     return Agreement(
@@ -266,3 +272,55 @@ async def test_drafts_whose_processing_is_killed_again_and_again_are_processed_a
     assert (len(sim.state.orders), sim.state.ledger) == (storm.orders, [])
     storm.step = "process"
     await hold_the_storm(storm, processes=1)
+
+
+@attrs.define(kw_only=True)
+class StopStorm(Storm):
+    """Stops processes and lets them go on, while somebody reconciles and sends again what is absent."""
+
+    #: Stops are longer than this, so that others would take the stopped process for dead by its lease alone.
+    lease: float = 0.4
+    resubmits: bool = True
+    stops: int = 0
+
+    async def _kill(self, pid: int) -> None:
+        while True:
+            wanted = self._arrived() + self.rng.randint(1, 6)
+            while self._arrived() < wanted:  # noqa: ASYNC110 - the simulator has no event for it
+                await asyncio.sleep(0.0005)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+                self.stops += 1
+            try:
+                await asyncio.sleep(self.rng.uniform(0, 2 * self.lease))
+            finally:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    async def send_absent_again(self) -> None:
+        """Do what an impatient person does."""
+        async with AsyncClient(self.sim.api_key, self.sim.base_url, gap=0) as cmr, Journal(self.journal) as journal:
+            while True:
+                async for finding in cmr.bulk.reconcile(journal, settle=2 * self.lease):
+                    if finding.verdict is Verdict.ABSENT:
+                        await journal.resubmit(finding.entry.key)
+                await asyncio.sleep(0.05)
+
+
+async def test_processes_that_are_stopped_and_go_on_buy_every_order_at_most_once(
+    sim: Simulator, location: str, tmp_path: Path
+) -> None:
+    storm = StopStorm(
+        sim=sim, journal=location, told=tmp_path / "told", orders=ORDERS if STOPS > ORDERS // 10 else 6 * STOPS
+    )
+    async with asyncio.timeout(60 + STOPS * 3):
+        while storm.stops < STOPS:
+            impatient = asyncio.create_task(storm.send_absent_again())
+            await storm.rage(processes=2)
+            impatient.cancel()
+            await asyncio.wait({impatient})
+            storm.orders += 30
+    storm.orders -= 30
+    found = await agreement(storm)
+    print(f"{storm.orders} orders, 2 processes, {storm.stops} stops: {found}")  # noqa: T201 - -s shows it
+    assert found.accepted > 0
