@@ -175,7 +175,8 @@ class APIError(CMRError):
         self.api_message = api_message
         #: The envelope's `data`, mostly `None` in errors.
         self.data = data
-        #: Seconds to wait, from the `Retry-After` header; `None` without one.
+        #: Seconds to wait, from the `Retry-After` header; `None` without one. The API does not document its unit: a
+        #: number is read as seconds, as HTTP has it.
         self.retry_after = retry_after
 
 

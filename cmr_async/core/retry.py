@@ -30,8 +30,8 @@ def may_repeat(outcome: Outcome, endpoint: Endpoint) -> bool:
 class RetryPolicy:
     """How long and how densely repeatable attempts are repeated. Checked when it is made.
 
-    The help centre suggests a first wait of about 5 seconds after a 500 or 503. Ours is shorter, because after those only
-    calls that read are repeated; `RetryPolicy(initial=5.0)` does as the help centre says.
+    The help centre suggests a first wait of about 5 seconds after a 500 or 503. Ours is shorter, because after those
+    only calls that read are repeated; `RetryPolicy(initial=5.0)` does as the help centre says.
     """
 
     #: Seconds from the first attempt within which the last one may start; 0 means no repetition.

@@ -19,6 +19,7 @@ import idna
 
 from ..errors import Fault
 from ..models import DomainRegistration, GoogleOAuth, Mailbox, Order, ServiceProvider
+from ..models.common import NO_FIELDS
 from .wire import FIELDS
 
 __all__ = ["Findings", "inspect_order", "normalise_domain", "user_id_faults"]
@@ -36,6 +37,8 @@ _USUAL_YEARS = 10
 _MOST_YEARS = 9999
 #: Whole numbers that JSON writers take.
 _WHOLE_NUMBERS = range(-(2**63), 2**64)
+#: Levels of lists and objects in each other; JSON writers stop soon above.
+_DEEPEST = 100
 #: Groups of an order that `extra` may send empty; the fields themselves are left out then.
 _EMPTY_GROUPS: Mapping[str, object] = {"domains": (), "mailboxes": {}}
 #: A second registration of a domain in one order; the page does not say what becomes of it.
@@ -74,7 +77,7 @@ def inspect_order(order: Order) -> Findings:
     mailboxes = _inspect_mailboxes(order, faults, cautions, registered)
     _inspect_scalars(order, faults, cautions)
     _inspect_provider(order, faults, cautions)
-    if order.extra:
+    if order.extra is not NO_FIELDS:
         _inspect_extra(order, "extra", faults)
     if not faults and (domains != order.domains or any(map(is_not, mailboxes, order.mailboxes))):
         order = attrs.evolve(order, domains=domains, mailboxes=mailboxes)
@@ -138,7 +141,7 @@ def _inspect_terms(entry: DomainRegistration, path: str, faults: list[Fault], ca
     elif forward_to and not _is_destination(forward_to):
         message = "looks like neither a host name nor an http(s) URL; it is sent as it is"
         cautions.append(Fault(f"{path}.forward_to", message))
-    if entry.extra:
+    if entry.extra is not NO_FIELDS:
         _inspect_extra(entry, f"{path}.extra", faults)
 
 
@@ -179,7 +182,7 @@ def _inspect_boxes(boxes: Sequence[Mailbox], path: str, faults: list[Fault], cau
             faults.append(Fault(f"{path}[{index}].{field}", message))
         for field, message in _mailbox_cautions(box):
             cautions.append(Fault(f"{path}[{index}].{field}", message))
-        if box.extra:
+        if box.extra is not NO_FIELDS:
             _inspect_extra(box, f"{path}[{index}].extra", faults)
         username = box.username.lower() if isinstance(box.username, str) else None
         if username in usernames:
@@ -279,17 +282,20 @@ def _is_empty_group(model: Order | DomainRegistration | Mailbox, name: str, valu
     return isinstance(model, Order) and value == _EMPTY_GROUPS.get(name) and not getattr(model, name)
 
 
-def _is_json(value: Any) -> bool:
+def _is_json(value: Any, depth: int = 0) -> bool:
     """Tell whether a frozen value can be written as JSON."""
     if value is None or isinstance(value, bool):
         return True
-    if isinstance(value, int):
+    if type(value) is int:
         return value in _WHOLE_NUMBERS
-    if isinstance(value, float):
+    if type(value) is float:
         return math.isfinite(value)
     if isinstance(value, Mapping):
-        return all(type(name) is str and _is_encodable(name) and _is_json(inner) for name, inner in value.items())
-    return all(map(_is_json, value)) if isinstance(value, tuple) else _is_text(value)
+        names = all(type(name) is str and _is_encodable(name) for name in value)
+        return names and _is_json(tuple(value.values()), depth)
+    if isinstance(value, tuple):
+        return depth < _DEEPEST and all(_is_json(inner, depth + 1) for inner in value)
+    return _is_text(value)
 
 
 def _is_text(value: Any) -> bool:

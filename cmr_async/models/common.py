@@ -36,9 +36,9 @@ class BillingCycle(StrEnum):
 class ServiceProvider(StrEnum):
     """Who hosts the mailboxes. Open: any other string passes through unchanged in answers."""
 
-    #: Google Workspace; an order needs `google`.
+    #: Google Workspace; its mailboxes need `google`.
     GOOGLE = "GOOGLE"
-    #: Microsoft 365; an order needs `microsoft_oauth_route`.
+    #: Microsoft 365; its mailboxes need `microsoft_oauth_route`.
     MICROSOFT = "MICROSOFT"
 
 

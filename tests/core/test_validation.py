@@ -36,6 +36,13 @@ def sound(**fields: Any) -> Any:
     return order(**{"domains": [domain(domain="x.com")], "mailboxes": {"x.com": [box()]}, **fields})
 
 
+def nested(levels: int) -> Any:
+    value: Any = "x"
+    for level in range(levels):
+        value = [value] if level % 2 else {"a": value}
+    return value
+
+
 def paths(tested: Order) -> list[str]:
     return [fault.path for fault in inspect_order(tested).faults]
 
@@ -60,6 +67,7 @@ def paths(tested: Order) -> list[str]:
         sound(mailboxes={"x.com": [box(profile_picture="")]}),
         sound(extra={"coupon": {"a": [1, None, True, 0.5, "x"]}}),
         sound(mailboxes={}, extra={"mailboxes": {}}),
+        sound(extra={"coupon": nested(100)}),
         order(mailboxes={}, domains=[domain(domain="x.com", extra={"privacy": True})]),
         sound(domains=[domain(domain="x.com", years=10, forward_to="https://y.com/a?b#c")]),
         sound(domains=[domain(domain="x.com", forward_to="y.com")]),
@@ -130,6 +138,10 @@ def test_a_sound_order_is_sent_as_it_is_without_a_warning(tested: Order) -> None
         (sound(google=google(client_id=b"id")), "google.client_id", "must be text, not b'id'"),
         (sound(google=google(app_name=LONE)), "google.app_name", "must be text"),
         (sound(extra=5), "extra", "must be a mapping"),
+        (sound(extra=None), "extra", "must be a mapping"),
+        (sound(extra=[]), "extra", "must be a mapping"),
+        (sound(extra={"coupon": nested(101)}), "extra.coupon", "must be a JSON value"),
+        (sound(extra={"coupon": type("Dollars", (float,), {})(1.5)}), "extra.coupon", "must be a JSON value"),
         (sound(extra={5: 1}), "extra", "plain text as names, not 5"),
         (sound(extra={LONE: 1}), "extra", "plain text as names"),
         (sound(extra={"confirm": True}), "extra.confirm", "is a field that the SDK knows"),
@@ -332,6 +344,7 @@ junk = st.one_of(
 )
 hashable_junk = junk.filter(lambda value: getattr(type(value), "__hash__", None) is not None and value != (None,))
 usual = st.sampled_from(["x.com", "y.com", "z.com"])
+extras = junk | st.dictionaries(st.sampled_from(["coupon", "confirm", "domains"]) | hashable_junk, junk, max_size=2)
 mailboxes = st.builds(
     box,
     st.sampled_from(["a", "b", "A"]) | junk,
@@ -339,8 +352,11 @@ mailboxes = st.builds(
     last_name=st.just("B") | junk,
     profile_picture=st.none() | junk,
     on_warmup=st.none() | junk,
+    extra=st.just({}) | extras,
 )
-domains = st.builds(domain, domain=usual | junk, years=st.just(1) | junk, forward_to=st.none() | junk)
+domains = st.builds(
+    domain, domain=usual | junk, years=st.just(1) | junk, forward_to=st.none() | junk, extra=st.just({}) | extras
+)
 groups = st.lists(mailboxes | junk, max_size=3).map(tuple) | junk
 orders = st.builds(
     lambda boxes, **fields: _with_mailboxes(order(**fields), boxes),
@@ -352,6 +368,7 @@ orders = st.builds(
     microsoft_oauth_route=st.none() | junk,
     google=st.none() | junk | st.builds(google, google_oauth_route=junk, client_id=junk, app_name=junk),
     auto_renew=st.none() | junk,
+    extra=st.just({}) | extras,
 )
 tidy_orders = st.builds(
     order,

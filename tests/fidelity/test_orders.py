@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import orjson
 import pytest
+from typer.testing import Result
 
 from cmr_async import AsyncClient, Client, DomainRegistration, GoogleOAuth, Mailbox, Order, OrderRequest
 from cmr_async.core.checked import check_request
@@ -17,6 +20,9 @@ from cmr_async.errors import OrderWarning
 from cmr_async.journal.identity import fingerprint, order_key
 from cmr_async.orderfiles import LocatedOrder, OrderFile
 from cmr_async.simulator import DEMO_USERS, Simulator, body_hash
+from tests.cli.conftest import cmr, start_simulator
+
+__all__ = ["cmr", "start_simulator"]
 
 PAGE: dict[str, Any] = orjson.loads((Path(__file__).parents[1] / "samples" / "order.json").read_bytes())
 USER = DEMO_USERS[0]
@@ -71,6 +77,44 @@ def test_the_pages_sample_is_read_from_a_file_without_a_fault(tmp_path: Path, na
         (located,) = file.orders(user_id=USER)
     assert isinstance(located, LocatedOrder)
     assert orjson.loads(dump_order(located.request.order)) == PAGE
+
+
+@pytest.mark.parametrize("options", [(), ("--confirm", "--yes")], ids=["draft", "paid"])
+@pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])
+def test_the_pages_sample_goes_through_the_command_line(
+    cmr: Callable[..., Result], start_simulator: Callable[..., Simulator], tmp_path: Path, options: Any, *, piped: bool
+) -> None:
+    simulator = start_simulator()
+    path = tmp_path / "page.json"
+    path.write_bytes(orjson.dumps(PAGE))
+    place = ("--format", "json", "--journal", tmp_path / "run.db")
+    result = cmr(
+        *("orders", "submit", "-" if piped else path, "--user-id", USER, *place, *options),
+        text=path.read_text() if piped else None,
+    )
+    assert result.exit_code == 0
+    assert result.stderr.count("caution: ") == 1
+    (order,) = simulator.state.orders.values()
+    assert order.body.digest == body_hash({**PAGE, "confirm": bool(options)})
+    assert simulator.state.purchases("domain.com") == len(options[:1])
+
+
+async def test_every_field_of_the_models_is_one_that_the_sources_name() -> None:
+    box = Mailbox(username="a", first_name="A", last_name="B", profile_picture="https://x.com/a.png", on_warmup=True)
+    order = Order(
+        domains=[DomainRegistration(domain="x.com", years=2, forward_to="y.com")],
+        mailboxes={"x.com": [box]},
+        billing_cycle="MONTHLY",
+        confirm=True,
+        service_provider="MICROSOFT",
+        microsoft_oauth_route="my-route",
+        google=GoogleOAuth(google_oauth_route="https://y.com/", client_id="1", app_name="App"),
+        auto_renew=True,
+    )
+    assert None not in attrs.asdict(order).values()
+    async with Simulator(strict=True) as sim, AsyncClient(sim.api_key, sim.base_url) as cmr:
+        await cmr.orders.create(order, user_id=USER)
+    assert sim.state.purchases("x.com") == 1
 
 
 # What the page does not forbid is sent

@@ -87,8 +87,8 @@ def process(  # noqa: PLR0917 - typer calls it by name
             "--path",
             envvar="CMR_PROCESS_PATH",
             help='Path of "Process the Order" below the base URL, such as /the/path or /orders/{orderId}/the/path: the '
-            "API does not document it. An id that is not in the path goes where the SDK guesses: orderId into the "
-            "body, userId into the query.",
+            "API does not document it. What is not in the path goes where the SDK guesses: orderId into the body, "
+            "userId into the query.",
         ),
     ] = None,
     reference: Annotated[
