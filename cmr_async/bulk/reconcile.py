@@ -28,7 +28,7 @@ from .evidence import Evidence, Finding, Rivals, is_draft, relevant, weigh
 if TYPE_CHECKING:
     from ..journal.journal import Journal
 
-__all__ = ["DEFAULT_SETTLE", "Finding", "Reconciler", "resubmit_all"]
+__all__ = ["CHANGED", "DEFAULT_SETTLE", "Finding", "Reconciler", "journal_now", "resubmit_all"]
 
 #: Seconds after its send before an order can be called absent. Provisioning normally takes 10 to 90 (reference, 2.4).
 DEFAULT_SETTLE = 900.0
@@ -37,7 +37,8 @@ _AT_ONCE = 50
 #: Pages of subscriptions that are read for one domain, which normally has one.
 _MOST_PAGES = 100
 
-_CHANGED = "changed meanwhile: look again"
+#: What is said about an order that somebody else changed during the look-ups.
+CHANGED = "changed meanwhile: look again"
 
 
 @attrs.frozen(kw_only=True)
@@ -68,10 +69,10 @@ class Reconciler:
     async def _look(self, journal: Journal, listed: JournalEntry, rivals: Rivals) -> Finding:
         entry = await journal.get(listed.key, step=listed.step)
         if entry is None or entry.state is not StepState.UNKNOWN:
-            return Finding(entry=entry or listed, verdict=None, evidence=_CHANGED)
+            return Finding(entry=entry or listed, verdict=None, evidence=CHANGED)
         if entry.verdict is Verdict.PLACED:  # a proof stays one, whatever becomes of the domain
             return Finding(entry=entry, verdict=entry.verdict, evidence=entry.evidence, order_id=entry.order_id)
-        now = await _now(journal)  # before the look-ups, since what they show can be older than their end
+        now = await journal_now(journal)  # before the look-ups, since what they show can be older than their end
         evidence = await self._gather(entry, rivals)
         finding = weigh(entry, evidence, now=now, settle=self.settle, rivals=rivals)
         return finding if finding.verdict is None else await _write(journal, finding, finding.verdict)
@@ -160,7 +161,7 @@ async def _write(journal: Journal, finding: Finding, verdict: Verdict) -> Findin
         if standing is not None and standing.token == entry.token and standing.verdict is verdict:
             written = standing  # another reconciliation came to the same verdict
         else:
-            return Finding(entry=standing or entry, verdict=None, evidence=_CHANGED)
+            return Finding(entry=standing or entry, verdict=None, evidence=CHANGED)
     return attrs.evolve(finding, entry=written)
 
 
@@ -175,7 +176,8 @@ async def _unknown(journal: Journal, references: Iterable[str] | None) -> list[J
     return [entry for entry in entries if entry is not None and entry.state is StepState.UNKNOWN]
 
 
-async def _now(journal: Journal) -> float:
+async def journal_now(journal: Journal) -> float:
+    """Return the time by the journal's clock."""
     return journal._now()  # noqa: SLF001 - until the journal has it in public
 
 

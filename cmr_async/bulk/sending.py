@@ -196,9 +196,12 @@ class OrderSender:
             EndpointNotConfiguredError: The draft exists, and the path to process it is not set.
         """
         if entry.step is Step.CREATE and checked.order.confirm and not entry.confirm and _is_draft(entry):
-            require_path(self.pipeline.endpoints["orders.process"])
-            await journal.add_processing([entry.key])
-            entry = await journal.get(entry.key, step=Step.PROCESS) or entry
+            paid = await journal.get(entry.key, step=Step.PROCESS)
+            if paid is None or paid.state in CLAIMABLE:
+                require_path(self.pipeline.endpoints["orders.process"])
+                await journal.add_processing([entry.key])
+                paid = await journal.get(entry.key, step=Step.PROCESS)
+            entry = paid or entry
         if entry.state is StepState.REJECTED and self.retry_rejected:
             entry = await journal.resubmit(entry.key, step=entry.step, reason="refused orders were asked for again")
         return entry

@@ -31,7 +31,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "template": ("orders", "Print a small order file to start from."),
         "process": ("process", "Process the accepted drafts of JOURNAL, which spends money."),
         "reconcile": ("reconcile", "Find out what became of the unknown orders of JOURNAL."),
-        "resubmit": ("reconcile", "Plan named orders again that certainly bought nothing."),
+        "resubmit": ("resubmit", "Plan orders again that certainly bought nothing."),
     },
     "journal": {
         "show": ("journal", "List the orders of JOURNAL and count them by state."),

@@ -191,6 +191,7 @@ class Submission(CommandRun):
         writer: ResultWriter | None,
         connect: Connect,
         journal: str | None = None,
+        retry_rejected: bool = False,
         watch: Callable[[OrderOutcome], None] | None = None,
     ) -> None:
         """Prepare a run.
@@ -202,6 +203,7 @@ class Submission(CommandRun):
             writer: Where results are written, if anywhere.
             connect: Returns the client; what it opens goes on the stack.
             journal: Where the run is recorded, if anywhere.
+            retry_rejected: Send orders again that were refused in earlier runs.
             watch: Called with every outcome.
         """
         super().__init__(plan, connect=connect, writer=writer, watch=watch)
@@ -212,12 +214,18 @@ class Submission(CommandRun):
         self._checked = orders.checked()
         self._concurrency = concurrency
         self._journal = journal
+        self._retry_rejected = retry_rejected
         # Row of each order that the engine has taken and that has no outcome yet
         self._taken: dict[int, int] = {}
 
     def begin(self, client: AsyncClient) -> BulkRun:
         """Return the engine's run over the file."""
-        return client.bulk.submit(self._orders(), journal=self._journal, concurrency=self._concurrency)
+        return client.bulk.submit(
+            self._orders(),
+            journal=self._journal,
+            concurrency=self._concurrency,
+            retry_rejected=self._retry_rejected,
+        )
 
     def row_of(self, outcome: OrderOutcome) -> ResultRow:
         """Return the outcome's row of the results."""

@@ -297,13 +297,18 @@ class Transaction:
         return self.entry(key, step)
 
     def bind(self, account: Account) -> None:
-        """Write which account the journal belongs to, or compare it."""
+        """Write which account the journal belongs to, or compare it; one that may have bought nothing is given over."""
         given = {"origin": account.origin, "account": account.fingerprint}
         insert = insert_missing(meta, self.connection.dialect.name)
         self.connection.execute(insert, [{"name": name, "value": value} for name, value in given.items()])
         rows = self.connection.execute(sa.select(meta).where(meta.c.name.in_(given)))
         known = {row.name: row.value for row in rows}
         if known == given:
+            return
+        if not self._may_have_bought():
+            # The first key was wrong, or the first address: the same run goes on with the right one
+            for name, value in given.items():
+                self.connection.execute(sa.update(meta).where(meta.c.name == name).values(value=value))
             return
         whose = f"another account of {known['origin']}"
         if known["origin"] != account.origin:
@@ -317,6 +322,13 @@ class Transaction:
     def _is_draft(self, key: str, step: Step) -> bool:
         confirm = self.connection.execute(sa.select(orders.c.confirm).where(orders.c.key == key)).scalar_one()
         return step is Step.CREATE and not confirm
+
+    def _may_have_bought(self) -> bool:
+        """Tell whether any step may ever have done something at the API."""
+        done = [StepState.SENT.value, StepState.ACCEPTED.value, StepState.UNKNOWN.value]
+        standing = sa.exists().where(steps.c.step.in_([step.value for step in Step]), steps.c.state.in_(done))
+        past = sa.exists().where(events.c.change.in_([*done[1:], *(f"late:{state}" for state in done[1:])]))
+        return bool(self.connection.scalar(sa.select(standing | past)))
 
     def _expect(self, key: str, step: Step, *states: StepState) -> Any:
         row = self._row(key, step)

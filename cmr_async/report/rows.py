@@ -66,9 +66,9 @@ class ResultRow:
     #: The id of the asynchronous action; empty unless the API gave one.
     action_id: str
     #: Domains that the API took the order without, separated by spaces; empty when it took all of them.
-    unavailable_domains: str
+    unavailable_domains: str = ""
     #: The verdict on an order that was unknown in an earlier run: `placed`, `absent` or `conflict`; empty without one.
-    verdict: str
+    verdict: str = ""
     #: What the API or the SDK said about it.
     message: str
     #: HTTP requests that were started for it.

@@ -40,9 +40,9 @@ def test_a_paid_run_goes_on_when_the_same_command_is_given_again(
     cmr: Cmr, start_simulator: Start, orders: Path
 ) -> None:
     simulator = start_simulator(rate_limit=None)
-    simulator.faults.add(FaultRule(kind="status", status=401, path="/orders/json", skip=1))
+    simulator.faults.add(FaultRule(kind="status", status=422, path="/orders/json", skip=1))
     paid = ("orders", "submit", orders, "--confirm", "--yes", "--concurrency", "1")
-    cut = cmr(*paid)
+    cut = cmr(*paid, "--max-orders", "2")
     assert cut.exit_code == 1
     assert f"Written down in {beside(orders)}: the same command goes on there" in cut.stdout
     assert f"run the same command again: what the journal {beside(orders)} knows" in cut.stdout
@@ -55,8 +55,13 @@ def test_a_paid_run_goes_on_when_the_same_command_is_given_again(
     again = cmr(*paid)
     assert again.exit_code == 1
     assert "1 skipped: accepted in an earlier run." in again.stdout
-    assert f"`cmr orders resubmit {beside(orders)}`" in again.stdout
+    assert "correct their rows, or send them as they are with --retry-rejected" in again.stdout
     assert len(simulator.state.ledger) == 2
+
+    whole = cmr(*paid, "--retry-rejected")
+    assert whole.exit_code == 0
+    assert f"{beside(orders)}: 1 order to send; dealt with before: 2 accepted" in whole.stdout
+    assert len(simulator.state.ledger) == 3
     assert made(orders) == ["orders.csv.journal.db"]
 
 

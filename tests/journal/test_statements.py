@@ -164,6 +164,7 @@ async def test_a_journal_belongs_to_the_account_that_first_used_it(location: str
     account = Account.of("https://api.example.com/v1", "secret-key")
     async with Journal(location) as journal:
         await journal.bind(account)
+        await an_unknown(journal)
     async with Journal(location) as journal:
         await journal.bind(account)
         with pytest.raises(JournalError, match=r"another account of https://api\.example\.com") as caught:
@@ -174,6 +175,32 @@ async def test_a_journal_belongs_to_the_account_that_first_used_it(location: str
         ):
             await journal.bind(Account.of("http://127.0.0.1:8080", "secret-key"))
         await journal.bind(account)
+
+
+@pytest.mark.parametrize("state", [None, REJECTED, NOT_SENT])
+async def test_a_journal_that_bought_nothing_goes_over_to_the_right_key(
+    journal: Journal, state: StepState | None
+) -> None:
+    """Its first run had a wrong key or a wrong address, and the same command goes on with the right one."""
+    await journal.bind(Account.of("https://api.example.com", "wrong-key"))
+    await journal.add([a_request("A")])
+    if state is not None:
+        await journal.record(await claimed(journal), state)
+    right = Account.of("https://api.example.com", "right-key")
+    await journal.bind(right)
+    await journal.record(await claimed(journal, (await journal.add([a_request("B", domain="b.com")]))[0].key), ACCEPTED)
+    await journal.bind(right)
+    with pytest.raises(JournalError, match="another account"):
+        await journal.bind(Account.of("https://api.example.com", "wrong-key"))
+
+
+async def test_a_journal_that_was_ever_in_doubt_stays_with_its_account(journal: Journal) -> None:
+    await journal.bind(Account.of("https://api.example.com", "one-key"))
+    await an_unknown(journal)
+    await journal.verdict(await stored(journal), Verdict.ABSENT, "not there")
+    await journal.resubmit("A")
+    with pytest.raises(JournalError, match="another account"):
+        await journal.bind(Account.of("https://api.example.com", "another-key"))
 
 
 async def test_only_an_absent_order_is_planned_again(journal: Journal) -> None:

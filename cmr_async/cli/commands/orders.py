@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Annotated
 import typer
 
 from ...client import AsyncClient
-from ...errors import JournalError
+from ...core.endpoints import resolve
+from ...errors import ConfigurationError, JournalError
 from ...orderfiles.template import template_text
 from ...preflight.plan import Plan
 from ...report.rows import ResultWriter
@@ -89,6 +91,22 @@ Check = Annotated[
         "nothing unless it says no for all of them.",
     ),
 ]
+RetryRejected = Annotated[
+    bool,
+    typer.Option(
+        "--retry-rejected",
+        help="Send orders again, as they are, that the API refused in earlier runs. Corrected ones are sent anyway.",
+    ),
+]
+ProcessPath = Annotated[
+    str | None,
+    typer.Option(
+        "--process-path",
+        envvar="CMR_PROCESS_PATH",
+        help='Path of "Process the Order", as `cmr orders process` takes it: with --confirm, orders that exist as '
+        "drafts are paid there instead of being ordered a second time.",
+    ),
+]
 SkipInvalid = Annotated[
     bool, typer.Option("--skip-invalid", help="Leave out orders with faults instead of sending nothing.")
 ]
@@ -117,6 +135,8 @@ def submit(  # noqa: PLR0917 - typer calls it by name
     ] = False,
     journal: JournalOption = None,
     no_journal: NoJournal = False,
+    retry_rejected: RetryRejected = False,
+    process_path: ProcessPath = None,
     max_orders: MaxOrders = None,
     max_spend: MaxSpend = None,
     skip_invalid: SkipInvalid = False,
@@ -128,10 +148,15 @@ def submit(  # noqa: PLR0917 - typer calls it by name
 
     Without --confirm the orders are drafts, whatever the file says: they cost nothing. If there is a fault
     anywhere in the file, nothing is sent at all, unless you say --skip-invalid.
+
+    An order and its draft are one: with --confirm, orders that the journal knows as drafts are paid by processing the
+    drafts, for which --process-path is needed.
     """
     with plain_errors(), ExitStack() as stack:
         if not simulator and (check or not dry_run):
             require_key(" or try --simulator.")
+        if process_path:
+            resolve({"orders.process": process_path})
         page = RunPage(report, source=file, overwrite=overwrite) if report else None
         pays = confirm and not simulator
         location = _journal_of(file, journal, without=no_journal, pays=pays, looks_only=dry_run, named_only=simulator)
@@ -144,34 +169,33 @@ def submit(  # noqa: PLR0917 - typer calls it by name
             domains_per_order=domains_per_order,
             skip_invalid=skip_invalid,
             journal=location,
+            retry_rejected=retry_rejected,
         )
         stack.enter_context(orders)
         plan = orders.plan(keep_users=simulator)
+        if plan.drafts and not process_path:
+            raise ConfigurationError(_drafts_without_path(plan, orders.journal))
+        connect = _connect(plan, simulator=simulator, process_path=process_path)
         if check:
-            check_orders(orders, plan, _connect(plan, simulator=simulator))
+            check_orders(orders, plan, connect)
         if dry_run:
             say("Dry run: nothing was sent.")
             return
-        if pays and plan.to_send:
-            if location is None:
-                complain(_NO_JOURNAL)
-            _warn_of_other_journal(orders, file, location)
-            if not yes:
-                ask(plan, can_answer=file != "-")
-        elif location is None and not (simulator or no_journal):
-            complain(_DRAFTS_FROM_PIPE)
+        _before_sending(orders, plan, file, location, pays=pays, without=simulator or no_journal, yes=yes)
         if location is not None and journal is None:
             say(f"Written down in {orders.journal}: the same command goes on there (--no-journal: without).")
         writer = stack.enter_context(ResultWriter(output, overwrite=overwrite)) if output else None
         code = _send(
             orders,
             plan,
+            connect=connect,
             simulator=simulator,
             concurrency=concurrency,
             writer=writer,
             output=output,
             journal=location,
             page=page,
+            retry_rejected=retry_rejected,
         )
         raise typer.Exit(code)
 
@@ -206,7 +230,7 @@ def plan(  # noqa: PLR0917 - typer calls it by name
         with orders:
             plan = orders.plan()
             if check:
-                check_orders(orders, plan, _connect(plan, simulator=False))
+                check_orders(orders, plan, _connect(plan))
 
 
 @app.command()
@@ -229,6 +253,31 @@ def _journal_of(
     return choose_journal(file, named=named, without=without, pays=pays)
 
 
+def _before_sending(
+    orders: OrderInput, plan: Plan, file: str, location: str | None, *, pays: bool, without: bool, yes: bool
+) -> None:
+    """Say what should be known before anything is sent, and ask before money is spent.
+
+    Args:
+        orders: The file.
+        plan: What was shown.
+        file: The file as it was named.
+        location: Where the run is recorded, if anywhere.
+        pays: The run spends money.
+        without: No journal is wanted.
+        yes: Do not ask.
+    """
+    if location is None and not pays and not without:
+        complain(_DRAFTS_FROM_PIPE)
+    if not (pays and plan.to_send):
+        return
+    if location is None:
+        complain(_NO_JOURNAL)
+    _warn_of_other_journal(orders, file, location)
+    if not yes:
+        ask(plan, can_answer=file != "-")
+
+
 def _warn_of_other_journal(orders: OrderInput, file: str, location: str | None) -> None:
     """Say before money is spent what the journal beside the file knows, when the run does not use it."""
     other = other_journal(file, location)
@@ -247,16 +296,34 @@ def _warn_of_other_journal(orders: OrderInput, file: str, location: str | None) 
         )
 
 
-def _connect(plan: Plan, *, simulator: bool) -> Connect:
+def _drafts_without_path(plan: Plan, journal: str | None) -> str:
+    """Return why drafts are neither paid nor ordered a second time, and what can be done."""
+    named = printable(", ".join(plan.draft_names)) + (", ..." if plan.drafts > len(plan.draft_names) else "")
+    place = shlex.quote(journal or "")
+    exist = "1 order of the file exists as a draft"
+    if plan.drafts > 1:
+        exist = f"{plan.drafts:,} orders of the file exist as drafts"
+    return (
+        f"{exist} in the journal {journal}: {named}. Paid orders "
+        "of the same things would be second ones. Nothing was sent. To pay for the drafts, the path of the API's "
+        '"Process the Order" is needed, which is not documented: when you know it, say --process-path /the/path or set '
+        f"CMR_PROCESS_PATH, here or with `cmr orders process {place} --path /the/path`. The API documents no other way "
+        "to pay for a draft. For a second, separate order name another journal with --journal."
+    )
+
+
+def _connect(plan: Plan, *, simulator: bool = False, process_path: str | None = None) -> Connect:
     """Return how a client is made: one for the API, or one for a simulator that knows the users of the plan."""
+    endpoints = {"orders.process": process_path} if process_path else None
 
     async def connect(opened: AsyncExitStack) -> AsyncClient:
         if not simulator:
-            return await opened.enter_async_context(AsyncClient())
+            return await opened.enter_async_context(AsyncClient(endpoints=endpoints))
         from .simulator import embedded  # noqa: PLC0415 - the server of aiohttp is needed here only
 
         place = await opened.enter_async_context(embedded(plan.user_ids))
-        return await opened.enter_async_context(AsyncClient(api_key=place.api_key, base_url=place.base_url))
+        client = AsyncClient(api_key=place.api_key, base_url=place.base_url, endpoints=endpoints)
+        return await opened.enter_async_context(client)
 
     return connect
 
@@ -265,20 +332,23 @@ def _send(
     orders: OrderInput,
     plan: Plan,
     *,
+    connect: Connect,
     simulator: bool,
     concurrency: int,
     writer: ResultWriter | None,
     output: Path | None,
     journal: str | None,
     page: RunPage | None,
+    retry_rejected: bool,
 ) -> ExitCode:
     submission = Submission(
         orders,
         plan,
         concurrency=concurrency,
         writer=writer,
-        connect=_connect(plan, simulator=simulator),
+        connect=connect,
         journal=journal,
+        retry_rejected=retry_rejected,
         watch=page.add if page is not None and journal is None else None,
     )
     try:

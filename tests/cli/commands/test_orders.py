@@ -113,7 +113,7 @@ def test_a_wrong_key_stops_the_run_and_says_what_to_do(
     monkeypatch.setenv("CMR_API_KEY", "not-the-key-7f3a")
     result = cmr("orders", "submit", orders, "--concurrency", "1")
     assert result.exit_code == 1
-    assert "1 refused: by our reading nothing was bought." in result.stdout
+    assert "1 not sent: safe to send again." in result.stdout
     assert "2 not started." in result.stdout
     assert "check CMR_API_KEY" in result.stdout
     assert "The first order that was not started begins at row 3." in result.stdout
