@@ -6,6 +6,7 @@ twice can be read and tested in one place.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -14,6 +15,7 @@ import attrs
 import orjson
 
 from ..core.wire import structure_order
+from ..errors import JournalError
 from ..models import Order
 from ..models.requests import OrderRequest, Verdict
 
@@ -26,7 +28,9 @@ __all__ = [
     "JournalEvent",
     "Step",
     "StepState",
+    "StillOwnedError",
     "Verdict",
+    "may_be_sent",
     "may_follow",
     "storable",
 ]
@@ -58,6 +62,10 @@ class StepState(StrEnum):
     NOT_SENT = "not_sent"
 
 
+class StillOwnedError(JournalError):
+    """The process that claimed an attempt is still there and may send it: nothing was changed."""
+
+
 #: States that a claim may take a step from.
 CLAIMABLE = (StepState.PLANNED, StepState.NOT_SENT)
 
@@ -84,12 +92,37 @@ def may_follow(outcome: StepState, *, state: StepState, recovered: bool, verdict
         case StepState.REJECTED:
             return state in {StepState.SENT, StepState.UNKNOWN}
         case StepState.UNKNOWN:
-            return state in {StepState.SENT, StepState.NOT_SENT} or (state is StepState.UNKNOWN and recovered)
+            doubtful = state in {StepState.SENT, StepState.NOT_SENT, StepState.PLANNED}
+            return doubtful or (state is StepState.UNKNOWN and recovered)
         case StepState.NOT_SENT:
             harmless = recovered and verdict in {None, Verdict.ABSENT}
             return state is StepState.SENT or (state is StepState.UNKNOWN and harmless)
         case _:
             return False
+
+
+def may_be_sent(changes: Iterable[str]) -> bool:
+    """Tell whether the history of a step allows a claim, whatever its row says.
+
+    A file that was damaged may say of a step that it is `planned`, and of its history something else.
+
+    Args:
+        changes: The changes of one step, oldest first, as in `JournalEvent.change`.
+    """
+    is_sent = is_doubted = False
+    for change in changes:
+        match change:
+            case StepState.PLANNED:
+                is_sent = is_doubted = False
+            case StepState.NOT_SENT:
+                is_sent = False
+            case StepState.SENT | StepState.ACCEPTED | StepState.UNKNOWN:
+                is_sent = True
+            case "late:accepted" | "late:unknown":
+                is_doubted = True
+            case _:
+                pass
+    return not is_sent and not is_doubted
 
 
 @attrs.frozen(kw_only=True)
