@@ -17,7 +17,18 @@ from ..core.account import Account
 from ..errors import JournalError
 from .clock import JournalClock
 from .liveness import RunRecord, is_dead
-from .records import CLAIMABLE, Claim, JournalEntry, Step, StepState, Verdict, may_be_sent, may_follow, storable
+from .records import (
+    CLAIMABLE,
+    Claim,
+    JournalEntry,
+    Step,
+    StepState,
+    StillOwnedError,
+    Verdict,
+    may_be_sent,
+    may_follow,
+    storable,
+)
 from .schema import events, insert_missing, meta, orders, runs, sa, steps
 
 __all__ = ["CHUNK", "StepOutcome", "Transaction", "at", "chunks", "entries", "read_entry", "typed"]
@@ -403,7 +414,7 @@ class Transaction:
         """Refuse what could lead to a second send while the owner of an attempt may still make the first."""
         owner = self.connection.execute(sa.select(runs).where(runs.c.id == row.run_id)).one_or_none()
         if row.recovered and owner is not None and not is_dead(_run(owner), self.now, me=self.run):
-            raise JournalError(
+            raise StillOwnedError(
                 f"{key} was claimed by a process that is still there (id {owner.pid} on {owner.host}) and has not "
                 "reported: it could still send it. Nothing was changed. End that process, or let it go on."
             )
