@@ -47,7 +47,7 @@ from .models import (
     OrderCreated,
     ServiceProvider,
 )
-from .transport import Timeouts, aiohttp_trace_config
+from .transport import Timeouts
 
 if TYPE_CHECKING:
     from .journal.journal import Journal
@@ -110,7 +110,6 @@ __all__ = [
     "ValidationError",
     "Verdict",
     "__version__",
-    "aiohttp_trace_config",
     "use_uvloop",
 ]
 
