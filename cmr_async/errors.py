@@ -6,9 +6,12 @@ Each class takes its message first and everything else as optional keywords, whi
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
+
+if TYPE_CHECKING:
+    from .models import Envelope
 
 __all__ = [
     "APIError",
@@ -29,6 +32,7 @@ __all__ = [
     "NotSentError",
     "OrderFileChangedError",
     "OrderFileError",
+    "OrderPlacedError",
     "OrderWarning",
     "OutcomeUnknownError",
     "PermissionDeniedError",
@@ -140,6 +144,21 @@ class OutcomeUnknownError(CMRError):
         self.body_excerpt = body_excerpt
         #: The order's id when it is known all the same, else `None`.
         self.order_id = order_id
+
+
+class OrderPlacedError(CMRError):
+    """The order was placed, although the call was cut short by its caller. Do not send it again.
+
+    A call that is cancelled after its request went out ends with this error, or with `OutcomeUnknownError`, and never
+    with a `TimeoutError` or a bare cancellation, which people retry.
+    """
+
+    def __init__(self, message: str = "", *, order_id: str | None = None, envelope: Envelope | None = None) -> None:
+        super().__init__(message)
+        #: The order's id; `None` when the answer has none.
+        self.order_id = order_id
+        #: The API's answer.
+        self.envelope = envelope
 
 
 class APIError(CMRError):

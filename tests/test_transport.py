@@ -200,7 +200,8 @@ async def test_a_refusal_in_the_envelope_is_proof(make_client: MakeClient, statu
 
 
 async def test_a_429_is_repeated_after_the_pause_it_asks_for(make_client: MakeClient) -> None:
-    async with Loopback(answer(429, b"", Retry_After="0"), answer(429, b"slow down", Retry_After="0")) as server:
+    refused = answer(429, envelope(429, "Rate limit exceeded"), Retry_After="0")
+    async with Loopback(refused, refused) as server:
         client = make_client(server, retry=RetryPolicy(time_budget=60, initial=0.001))
         created = await client.orders.create(PAID, user_id=USER)
         assert created.order_id == "RJK7NR2W194HAGHGTX75D391P3NB"
