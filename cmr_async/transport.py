@@ -388,13 +388,15 @@ def _leave_all_to_parent() -> None:
 
 
 _QUERY = re.compile(r"\?[^\s'\")]+")
+_USER_AND_PASSWORD = re.compile(r"(?<=//)[^\s/'\"]*@")
 
 
 def _scrubbed(error: Exception, secret: str) -> HTTPLayerError:
-    """Return what may be kept of an exception: no key, no query of a URL, no frames."""
+    """Return what may be kept of an exception: no key, no password of a proxy, no query of a URL, no frames."""
 
     def scrub(text: str) -> str:
-        return _QUERY.sub("?***", text.replace(secret, "***") if secret else text)
+        text = text.replace(secret, "***") if secret else text
+        return _QUERY.sub("?***", _USER_AND_PASSWORD.sub("***@", text))
 
     cause = HTTPLayerError(scrub("".join(traceback.format_exception_only(error)).strip()))
     if not isinstance(error, aiohttp.ClientError | OSError):  # nothing of the network: a fault of some code

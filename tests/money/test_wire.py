@@ -12,7 +12,15 @@ from typing import Any
 import aiohttp
 import pytest
 
-from cmr_async import AsyncClient, NotSentError, OutcomeUnknownError, RetryPolicy, Timeouts, TransportError
+from cmr_async import (
+    AsyncClient,
+    InsufficientBalanceError,
+    NotSentError,
+    OutcomeUnknownError,
+    RetryPolicy,
+    Timeouts,
+    TransportError,
+)
 from tests.fakes import USER, make_order
 from tests.loopback import (
     Act,
@@ -29,7 +37,7 @@ from tests.loopback import (
 KEY = "k3y-that-must-never-show"
 #: Repeats whatever may be repeated, at once.
 EAGER = RetryPolicy(time_budget=60, initial=0.001, maximum=0.001)
-
+#: Repeats nothing.
 ONCE = RetryPolicy(time_budget=0)
 
 
