@@ -6,9 +6,12 @@ Each class takes its message first and everything else as optional keywords, whi
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
+
+if TYPE_CHECKING:
+    pass
 
 __all__ = [
     "APIError",
