@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from cmr_async.cli.run import RunReport
+from cmr_async.cli.run_report import RunReport
 from cmr_async.cli.spending import ask
 from cmr_async.cli.summary import show_summary
 from cmr_async.models.requests import BulkSummary
