@@ -115,7 +115,7 @@ class Background:
         try:
             await asyncio.wait({task})
         except asyncio.CancelledError:
-            had_left = guard.in_flight
+            had_left = guard.in_flight or task.done()  # at the end of the loop the call is cancelled as well
             guard.abandon(task, drain=drain)
             await self._wait_for_drain(task, had_left=had_left, subject=subject, order_id=order_id)
             if task.cancelled() or (not had_left and task.exception() is not None):

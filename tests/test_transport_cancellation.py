@@ -76,18 +76,6 @@ async def test_a_drain_that_learns_nothing_leaves_the_order_unknown_and_it_can_b
     assert copied.args == caught.value.args
 
 
-async def test_a_second_cancellation_leaves_at_once() -> None:
-    async with Loopback(stall) as server, client_of(server) as client:
-        task = asyncio.create_task(client.orders.create(PAID, user_id=USER))
-        await server.count(1)
-        task.cancel()
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)  # the drain has begun
-        task.cancel()
-        with pytest.raises(OutcomeUnknownError, match="may have been placed"):
-            await task
-
-
 async def test_a_timeout_of_the_caller_does_not_become_a_timeout_error() -> None:
     async def order(server: Loopback) -> None:
         async with client_of(server, IMPATIENT) as client, asyncio.timeout(None) as limit:

@@ -178,7 +178,7 @@ async def _unknown(journal: Journal, references: Iterable[str] | None) -> list[J
 
 async def journal_now(journal: Journal) -> float:
     """Return the time by the journal's clock."""
-    return journal._now()  # noqa: SLF001 - until the journal has it in public
+    return await journal.now()
 
 
 async def _rivals(journal: Journal, unknown: list[JournalEntry]) -> Mapping[str, Rivals]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -23,10 +22,11 @@ from ..errors import Fault, JournalError, ValidationError
 from ..models.requests import OrderRequest
 from . import liveness
 from .adding import add_orders, conflict, planned
+from .clock import JournalClock
 from .database import Database
+from .pace import JournalPace
 from .records import OUTCOMES, Claim, JournalEntry, JournalEvent, Step, StepState, Verdict, storable
-from .schema import database_now, events, runs, sa, steps
-from .shared_pace import JournalPace
+from .schema import events, sa, steps
 from .statements import CHUNK, StepOutcome, Transaction, at, entries, read_entry
 
 __all__ = ["Claim", "Journal", "JournalEntry", "JournalEvent", "Step", "StepState", "Verdict"]
@@ -51,25 +51,28 @@ class Journal:
         clock: Callable[[], float] | None = None,
         lease: float = liveness.LEASE,
         create: bool = True,
+        look: bool = False,
     ) -> None:
         """Prepare a journal; `async with` opens it.
 
         Args:
             location: A path, such as `run.db`, for SQLite; `postgresql://user:password@host/database` for PostgreSQL.
-            clock: Returns the UTC epoch in seconds. `None`: the system's clock for times, the database's for leases.
-            lease: Seconds without a heartbeat after which a run counts as dead.
+            clock: Returns the UTC epoch in seconds, for tests. `None`: the journal's own clock, which all its processes
+                agree on, and which no step of a wall clock moves.
+            lease: Seconds that a claim holds, and after which a run without a heartbeat counts as dead on other
+                machines. It must be longer than the longest way to the wire.
             create: Make a SQLite file that does not exist. `False`: entering raises `JournalError` instead.
+            look: Open also a file that is a copy or a backup, to read it: nothing can be added, claimed or resubmitted
+                then. `doubts` says what is wrong, `adopt` takes it over.
 
         Raises:
             ConfigurationError: The location is neither a path nor a URL of SQLite or PostgreSQL.
         """
-        self._now = clock or time.time
-        self._own_clock = clock is not None
-        self._lease = lease
-        self._me = liveness.this_process(now=self._now(), lease=lease)
+        self._clock = JournalClock(clock)
+        self._me = liveness.this_process(lease=lease)
         self._closing = False
         self._heart: asyncio.Task[None] | None = None
-        self._database = Database(location, run_id=self._me.id, clock=self._now, create=create)
+        self._database = Database(location, run=self._me, clock=self._clock, create=create, look=look)
 
     @property
     def name(self) -> str:
@@ -83,8 +86,8 @@ class Journal:
 
     @property
     def lease(self) -> float:
-        """Seconds without a heartbeat after which this run counts as dead on other machines."""
-        return self._lease
+        """Seconds that a claim holds, and after which this run counts as dead elsewhere without a heartbeat."""
+        return self._me.lease
 
     async def __aenter__(self) -> Self:
         """Open the journal."""
@@ -101,9 +104,15 @@ class Journal:
         Raises:
             ConfigurationError: The database's driver is not installed; the message names the extra to install.
             JournalVersionError: A newer version of this package wrote the journal. Use that version.
-            JournalError: The journal cannot be opened or made, or the file is something else.
+            JournalError: The journal cannot be opened or made, is damaged, or is a copy of the file that it was
+                written to; the message says what to do.
         """
-        await self._database.start(self._begin_run)
+        liveness.open_runs.add(self._me.id)
+        try:
+            await self._database.start(_begin)
+        except BaseException:
+            liveness.open_runs.discard(self._me.id)
+            raise
         self._heart = asyncio.get_running_loop().create_task(self._keep_beating())
 
     async def close(self) -> None:
@@ -118,38 +127,32 @@ class Journal:
             self._closing = True
             if self._heart is not None:
                 self._heart.cancel()
-            await self._database.end(self._end_run)
-
-    def _clock(self) -> sa.ColumnElement[float]:
-        """Return the time for leases: the database's, because hosts may disagree, unless the caller gave a clock."""
-        return sa.literal(self._now(), sa.Double) if self._own_clock else database_now(self._database.dialect)
-
-    def _begin_run(self, transaction: Transaction) -> None:
-        values = attrs.asdict(self._me) | {"started": self._clock(), "heartbeat": self._clock()}
-        transaction.connection.execute(sa.insert(runs).values(**values))
-        self._recover(transaction)
-
-    def _end_run(self, transaction: Transaction) -> None:
-        transaction.mark_unknown([self._me.id])
-        transaction.connection.execute(sa.update(runs).where(runs.c.id == self._me.id).values(ended=self._clock()))
+            try:
+                await self._database.end(Transaction.end_run)
+            finally:
+                liveness.open_runs.discard(self._me.id)
 
     async def _keep_beating(self) -> None:
         while True:
-            await asyncio.sleep(self._lease / 6)
+            await asyncio.sleep(self._me.lease / 6)
             with suppress(JournalError):  # the next one may succeed; until then, `holds` tells what is still ours
                 await self.beat()
 
     async def beat(self) -> None:
-        """Write a heartbeat, which keeps this run alive for others; an open journal does so every sixth of the lease.
+        """Write a heartbeat, and recover the claims of dead runs; an open journal does so every sixth of the lease.
 
         Raises:
             JournalError: The database could not be written.
         """
-        await self._database.write(self._beat)
+        await self._database.write(_beat)
 
-    def _beat(self, transaction: Transaction) -> None:
-        alive = sa.update(runs).where(runs.c.id == self._me.id)
-        transaction.connection.execute(alive.values(heartbeat=self._clock()))
+    async def now(self) -> float:
+        """Return the journal's time, UTC epoch in seconds: all its times were read on this clock.
+
+        Raises:
+            JournalError: The database could not be read.
+        """
+        return await self._database.read(lambda transaction: transaction.now)
 
     def holds(self, claim: Claim) -> bool:
         """Tell whether a claim is still this run's own; ask right before the first byte leaves.
@@ -161,13 +164,13 @@ class Journal:
             `False` once the journal is being closed, and when the claim is older than the lease (a suspended laptop, a
             blocked event loop): another run may have sent the order since. Do not send it then; record `not_sent`.
         """
-        return not self._closing and self._now() - claim.taken < self._lease
+        return not self._closing and self._clock.elapsed() - claim.taken < self._me.lease
 
     async def recover(self) -> int:
         """Mark what dead runs had claimed as `unknown`; opening the journal does it as well.
 
-        A run is dead if it closed the journal, if it wrote no heartbeat for a lease, or if its process is gone from
-        this machine.
+        A run is dead if it closed the journal, or if its process is gone. Only for a run on another machine its
+        heartbeats decide: it is dead when it wrote none for the lease that it gave itself.
 
         Returns:
             The number of steps that became `unknown`.
@@ -175,11 +178,7 @@ class Journal:
         Raises:
             JournalError: The database could not be written.
         """
-        return await self._database.write(self._recover)
-
-    def _recover(self, transaction: Transaction) -> int:
-        is_dead = partial(liveness.is_dead, machine=self._me.machine, lease=self._lease)
-        return transaction.recover(self._clock(), is_dead)
+        return await self._database.write(Transaction.recover)
 
     async def add(self, requests: Iterable[OrderRequest | CheckedOrder], *, start: int = 0) -> list[JournalEntry]:
         """Add the orders that the journal does not have yet, in one transaction, and return where each one stands.
@@ -200,7 +199,7 @@ class Journal:
             ValidationError: An order is not valid, or its reference cannot be a key. Nothing was added.
             JournalError: The database could not be written. It is safe to add the orders again.
         """
-        now = self._now()
+        now = await self.now()
         checks = [each if isinstance(each, CheckedOrder) else check_request(each) for each in requests]
         faults = [
             Fault(f"requests[{index}].{fault.path}", fault.message)
@@ -249,13 +248,11 @@ class Journal:
         """
         if self._closing and self._database.is_open:
             raise JournalError(f"The journal {self.name} is being closed.")
-        taken, made, is_left = self._now(), list[Claim](), False
+        taken, made, is_left = self._clock.elapsed(), list[Claim](), False
 
         def take(transaction: Transaction) -> Claim | None:
             claim = None if is_left else transaction.claim(key, step, taken=taken)
             made[:] = [] if claim is None else [claim]
-            # A claim keeps its run alive for a lease, which is how long it holds
-            self._beat(transaction)
             return claim
 
         def give_back(transaction: Transaction) -> None:
@@ -354,6 +351,32 @@ class Journal:
         """
         await self._database.write(lambda transaction: transaction.bind(account))
 
+    async def doubts(self, account: Account | None = None) -> list[str]:
+        """Return why the journal would be refused, in words; an empty list if it would not be.
+
+        Args:
+            account: The account that it should belong to; `None`: whichever it is.
+
+        Raises:
+            JournalError: The database could not be read.
+        """
+        belongs = await self._database.read(lambda transaction: transaction.other_account(account))
+        found = [f"The journal {self.name} {self._database.doubt}." if self._database.doubt else "", belongs]
+        return [doubt for doubt in found if doubt]
+
+    async def adopt(self, account: Account | None = None) -> None:
+        """Take over a journal that would be refused, as it is now; no order in it becomes one that may be sent.
+
+        What was bought since a copy or a backup was made is not in it: look before. The history keeps that it was done.
+
+        Args:
+            account: The account that the journal belongs to from now on; `None`: that stays as it is.
+
+        Raises:
+            JournalError: Another run uses the journal, or the database could not be written. Nothing was changed.
+        """
+        await self._database.adopt(lambda transaction: transaction.adopt(account))
+
     async def resubmit(
         self, key: str, *, step: Step = Step.CREATE, second_draft: bool = False, reason: str = "asked for by name"
     ) -> JournalEntry:
@@ -388,7 +411,7 @@ class Journal:
         Raises:
             JournalError: The database could not be read.
         """
-        rows = await self._database.read(entries().where(*at(key, step)))
+        rows = await self._database.rows(entries().where(*at(key, step)))
         return read_entry(rows[0]) if rows else None
 
     async def entries(
@@ -413,7 +436,7 @@ class Journal:
         if verdict is not None:
             query = query.where(steps.c.verdict == verdict.value)
         page = query
-        while rows := await self._database.read(page):
+        while rows := await self._database.rows(page):
             for row in rows:
                 yield read_entry(row)
             last = sa.tuple_(sa.literal(rows[-1].position), sa.literal(rows[-1].key))
@@ -429,7 +452,7 @@ class Journal:
             JournalError: The database could not be read.
         """
         query = sa.select(steps.c.state, sa.func.count()).where(steps.c.step == step.value).group_by(steps.c.state)
-        found = {row[0]: int(row[1]) for row in await self._database.read(query)}
+        found = {row[0]: int(row[1]) for row in await self._database.rows(query)}
         return {state: found.get(state.value, 0) for state in StepState}
 
     async def history(self, key: str, *, step: Step | None = None) -> list[JournalEvent]:
@@ -446,7 +469,7 @@ class Journal:
         if step is not None:
             query = query.where(events.c.step == step.value)
         names = [field.name for field in attrs.fields(JournalEvent)]
-        rows = await self._database.read(query)
+        rows = await self._database.rows(query)
         return [JournalEvent(**{name: getattr(row, name) for name in names} | {"step": Step(row.step)}) for row in rows]
 
     def shared_pace(self, name: str, gap: float) -> JournalPace:
@@ -457,3 +480,13 @@ class Journal:
             gap: Seconds between two slots.
         """
         return JournalPace(database=self._database, name=name, gap=gap)
+
+
+def _begin(transaction: Transaction) -> None:
+    transaction.begin_run()
+    transaction.recover()
+
+
+def _beat(transaction: Transaction) -> None:
+    transaction.beat()
+    transaction.recover()

@@ -6,6 +6,7 @@ twice can be read and tested in one place.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -29,6 +30,7 @@ __all__ = [
     "StepState",
     "Verdict",
     "may_be_replaced",
+    "may_be_sent",
     "may_follow",
     "storable",
 ]
@@ -89,7 +91,8 @@ def may_follow(outcome: StepState, *, state: StepState, recovered: bool, verdict
         case StepState.REJECTED:
             return state in {StepState.SENT, StepState.UNKNOWN}
         case StepState.UNKNOWN:
-            return state in {StepState.SENT, StepState.NOT_SENT} or (state is StepState.UNKNOWN and recovered)
+            doubtful = state in {StepState.SENT, StepState.NOT_SENT, StepState.PLANNED}
+            return doubtful or (state is StepState.UNKNOWN and recovered)
         case StepState.NOT_SENT:
             harmless = recovered and verdict in {None, Verdict.ABSENT}
             return state is StepState.SENT or (state is StepState.UNKNOWN and harmless)
@@ -106,6 +109,30 @@ def may_be_replaced(state: StepState, *, was_unknown: bool) -> bool:
             sent, so it stays as it is.
     """
     return state in REPLACEABLE and not was_unknown
+
+
+def may_be_sent(changes: Iterable[str]) -> bool:
+    """Tell whether the history of a step allows a claim, whatever its row says.
+
+    A file that was damaged may say of a step that it is `planned`, and of its history something else.
+
+    Args:
+        changes: The changes of one step, oldest first, as in `JournalEvent.change`.
+    """
+    is_sent = is_doubted = False
+    for change in changes:
+        match change:
+            case StepState.PLANNED:
+                is_sent = is_doubted = False
+            case StepState.NOT_SENT:
+                is_sent = False
+            case StepState.SENT | StepState.ACCEPTED | StepState.UNKNOWN:
+                is_sent = True
+            case "late:accepted" | "late:unknown":
+                is_doubted = True
+            case _:
+                pass
+    return not is_sent and not is_doubted
 
 
 @attrs.frozen(kw_only=True)

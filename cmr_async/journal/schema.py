@@ -22,10 +22,10 @@ except ImportError:
 
 __all__ = [
     "SCHEMA_VERSION",
-    "database_now",
     "events",
     "has_tables",
     "insert_missing",
+    "is_ours",
     "meta",
     "orders",
     "prepare",
@@ -139,14 +139,10 @@ def insert_missing(table: sa.Table, dialect: str) -> Any:
     return insert(table).on_conflict_do_nothing()
 
 
-def database_now(dialect: str) -> sa.ColumnElement[float]:
-    """Return the database's own clock as an expression: UTC epoch in seconds.
-
-    On PostgreSQL it is the time of the call, not of the transaction's start, because that may have waited for a lock.
-    """
-    if dialect == "postgresql":
-        return sa.cast(sa.func.extract("epoch", sa.func.clock_timestamp()), sa.Double)
-    return (sa.func.julianday("now", type_=sa.Double) - 2440587.5) * 86400.0
+def is_ours(kind: str, name: str) -> bool:
+    """Tell whether a journal has a `table` or an `index` of this name."""
+    indexes = [index.name for table in _metadata.sorted_tables for index in table.indexes]
+    return name in {"table": _metadata.tables, "index": indexes}.get(kind, ())
 
 
 def prepare(connection: sa.Connection, *, name: str) -> None:

@@ -6,7 +6,8 @@ Each method of `Transaction` is one change of the tables; which change is allowe
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -14,8 +15,9 @@ import orjson
 
 from ..core.account import Account
 from ..errors import JournalError
-from .liveness import RunRecord
-from .records import CLAIMABLE, Claim, JournalEntry, Step, StepState, Verdict, may_follow, storable
+from .clock import JournalClock
+from .liveness import RunRecord, is_dead
+from .records import CLAIMABLE, Claim, JournalEntry, Step, StepState, Verdict, may_be_sent, may_follow, storable
 from .schema import events, insert_missing, meta, orders, runs, sa, steps
 
 __all__ = ["CHUNK", "StepOutcome", "Transaction", "at", "chunks", "entries", "read_entry", "typed"]
@@ -24,6 +26,9 @@ __all__ = ["CHUNK", "StepOutcome", "Transaction", "at", "chunks", "entries", "re
 CHUNK = 500
 
 _DIED = "The process that sent it ended, or fell silent, before it wrote down the outcome."
+_CONTRADICTED = "Its entry said that it was not sent, but the history says that it was."
+#: Each step is named so that the index by step and state serves it.
+_IS_SENT = steps.c.step.in_([step.value for step in Step]) & (steps.c.state == StepState.SENT.value)
 _IS_CREATE = steps.c.step == Step.CREATE.value
 
 
@@ -76,6 +81,10 @@ def typed(row: Any) -> dict[str, Any]:
         "verdict": _verdict(row),
         "unavailable": tuple(orjson.loads(row.unavailable)),
     }
+
+
+def _run(row: Any) -> RunRecord:
+    return RunRecord(**{field.name: getattr(row, field.name) for field in attrs.fields(RunRecord)})
 
 
 def _verdict(row: Any) -> Verdict | None:
@@ -147,10 +156,15 @@ class Transaction:
     connection: sa.Connection
     #: The journal as messages call it.
     journal: str
-    #: Id of the run that writes.
-    run_id: str
-    #: UTC epoch in seconds.
-    now: float
+    #: The run that writes.
+    run: RunRecord
+    #: Tells the journal's time.
+    clock: JournalClock
+
+    @cached_property
+    def now(self) -> float:
+        """The journal's time, UTC epoch in seconds: read at its first use, when this transaction has its locks."""
+        return self.clock.now(self.connection)
 
     def add_processing(self, keys: Sequence[str] | None) -> int:
         """Insert the `process` step of accepted drafts that have none; return how many."""
@@ -190,14 +204,19 @@ class Transaction:
         return count
 
     def claim(self, key: str, step: Step, *, taken: float) -> Claim | None:
-        """Claim a step, provided that it may be sent; `taken` is that of the claim."""
+        """Claim a step, provided that its row and its history allow it; `taken` is that of the claim."""
         row = self._row(key, step)
         if row is None or row.state not in CLAIMABLE:
             return None
+        history = sa.select(events.c.change).where(events.c.key == key, events.c.step == step.value)
+        if not may_be_sent(self.connection.scalars(history.order_by(events.c.id))):
+            self._mark_unknown(_CONTRADICTED, *at(key, step))
+            return None
         claim = Claim(key=key, step=step, token=uuid.uuid4().hex, at=self.now, taken=taken)
-        values = {"the_key": key, "the_step": step.value, "the_run": self.run_id, "the_token": claim.token}
+        values = {"the_key": key, "the_step": step.value, "the_run": self.run.id, "the_token": claim.token}
         self.connection.execute(_CLAIM, values | {"now": claim.at})
         self.append_events([self.event(key, step, StepState.SENT, reason="claimed", token=claim.token)])
+        self.beat()  # a claim keeps its run alive for a lease, which is how long it holds
         return claim
 
     def record(self, outcome: StepOutcome) -> bool:
@@ -222,34 +241,41 @@ class Transaction:
     def _row(self, key: str, step: Step) -> Any:
         return self.connection.execute(_ROW, {"the_key": key, "the_step": step.value}).one_or_none()
 
-    def recover(self, clock: sa.ColumnElement[float], is_dead: Callable[[RunRecord, float], bool]) -> int:
-        """Mark what dead runs had claimed as `unknown`; return how many steps."""
-        owners = sa.select(steps.c.run_id).where(
-            # Named one by one so that the index by step and state serves it
-            steps.c.step.in_([step.value for step in Step]),
-            steps.c.state == StepState.SENT.value,
-        )
-        found = self.connection.execute(
-            sa.select(runs, clock.label("now")).where(runs.c.id.in_(owners), runs.c.id != self.run_id)
-        )
-        names = [field.name for field in attrs.fields(RunRecord)]
-        read = [(RunRecord(**{name: getattr(row, name) for name in names}), float(row.now)) for row in found]
-        dead = [run.id for run, now in read if is_dead(run, now)]
-        return self.mark_unknown(dead) if dead else 0
+    def begin_run(self) -> None:
+        """Write down that this run began."""
+        values = attrs.asdict(self.run) | {"started": self.now, "heartbeat": self.now}
+        self.connection.execute(sa.insert(runs).values(**values))
 
-    def mark_unknown(self, run_ids: Sequence[str]) -> int:
-        """Mark what these runs claimed, and wrote no outcome of, as `unknown`; return how many steps."""
+    def beat(self) -> None:
+        """Write a sign of life of this run."""
+        alive = sa.update(runs).where(runs.c.id == self.run.id)
+        self.connection.execute(alive.values(heartbeat=self.now, lease=self.run.lease))
+
+    def end_run(self) -> None:
+        """Write down that this run ended; what it claimed, and wrote no outcome of, becomes `unknown`."""
+        self._mark_unknown(_DIED, _IS_SENT, steps.c.run_id == self.run.id)
+        self.connection.execute(sa.update(runs).where(runs.c.id == self.run.id).values(ended=self.now))
+
+    def other_runs(self) -> list[tuple[RunRecord, bool]]:
+        """Return the runs that never ended and were not recovered, each with whether it is dead."""
+        query = sa.select(runs).where(runs.c.ended.is_(None), runs.c.lease > 0, runs.c.id != self.run.id)
+        found = [_run(row) for row in self.connection.execute(query)]
+        return [(run, is_dead(run, self.now, me=self.run)) for run in found]
+
+    def recover(self) -> int:
+        """Mark what dead runs had claimed as `unknown`; return how many steps."""
+        dead = [run.id for run, dead in self.other_runs() if dead]
+        if not dead:
+            return 0
+        self.connection.execute(sa.update(runs).where(runs.c.id.in_(dead)).values(lease=0.0))
+        return self._mark_unknown(_DIED, _IS_SENT, steps.c.run_id.in_(dead))
+
+    def _mark_unknown(self, why: str, *which: sa.ColumnElement[bool]) -> int:
+        values = {"state": StepState.UNKNOWN.value, "recovered": True, "message": why, "ended_at": self.now}
         marked = self.connection.execute(
-            sa.update(steps)
-            .where(
-                steps.c.step.in_([step.value for step in Step]),
-                steps.c.state == StepState.SENT.value,
-                steps.c.run_id.in_(run_ids),
-            )
-            .values(state=StepState.UNKNOWN.value, recovered=True, message=_DIED, ended_at=self.now)
-            .returning(steps.c.key, steps.c.step, steps.c.token)
+            sa.update(steps).where(*which).values(**values).returning(steps.c.key, steps.c.step, steps.c.token)
         )
-        changes = [self.event(row.key, row.step, StepState.UNKNOWN, reason=_DIED, token=row.token) for row in marked]
+        changes = [self.event(row.key, row.step, StepState.UNKNOWN, reason=why, token=row.token) for row in marked]
         self.append_events(changes)
         return len(changes)
 
@@ -264,6 +290,8 @@ class Transaction:
             )
         if row.verdict != seen.verdict:
             raise JournalError(f"{key} got the verdict {row.verdict} after it was looked at: nothing was changed.")
+        if verdict is Verdict.ABSENT:
+            self._expect_no_owner(key, row)
         values: dict[str, Any] = {"verdict": verdict.value, "evidence": evidence, "verdict_at": self.now}
         if order_id is not None:
             values["order_id"] = order_id
@@ -286,6 +314,7 @@ class Transaction:
                 f"{key} may have been placed, and {found}. It can be planned again only after the verdict absent. Run "
                 "`cmr orders reconcile` first."
             )
+        self._expect_no_owner(key, row)
         return self.plan_again(key, step, reason)
 
     def plan_again(self, key: str, step: Step, reason: str) -> JournalEntry:
@@ -301,23 +330,42 @@ class Transaction:
         given = {"origin": account.origin, "account": account.fingerprint}
         insert = insert_missing(meta, self.connection.dialect.name)
         self.connection.execute(insert, [{"name": name, "value": value} for name, value in given.items()])
-        rows = self.connection.execute(sa.select(meta).where(meta.c.name.in_(given)))
-        known = {row.name: row.value for row in rows}
-        if known == given:
-            return
-        if not self._may_have_bought():
+        strange = self.other_account(account)
+        if strange and not self._may_have_bought():
             # The first key was wrong, or the first address: the same run goes on with the right one
             for name, value in given.items():
                 self.connection.execute(sa.update(meta).where(meta.c.name == name).values(value=value))
-            return
-        whose = f"another account of {known['origin']}"
+        elif strange:
+            raise JournalError(
+                f"{strange} It says nothing about what this account bought: use another journal for it. If it is the "
+                f"same account with a new key or address, say so: `cmr journal adopt {self.journal}`."
+            )
+
+    def other_account(self, account: Account | None) -> str:
+        """Return which account the journal belongs to, in words, if it is another one; else nothing."""
+        names = ("origin", "account")
+        rows = self.connection.execute(sa.select(meta).where(meta.c.name.in_(names)))
+        known = {row.name: row.value for row in rows}
+        if account is None or not known or known == {"origin": account.origin, "account": account.fingerprint}:
+            return ""
+        whose = f"another account of {known['origin']}."
         if known["origin"] != account.origin:
-            whose = f"{known['origin']}, and this client works with {account.origin}"
-        raise JournalError(
-            f"The journal {self.journal} belongs to {whose}: it says nothing about what this account bought. Use "
-            f"another journal for this account. If it is the same account with a new key or address, say so with "
-            f"`cmr journal adopt {self.journal}`."
-        )
+            whose = f"{known['origin']}, and this client works with {account.origin}."
+        return f"The journal {self.journal} belongs to {whose}"
+
+    def adopt(self, account: Account | None) -> None:
+        """Write that the journal was taken over, and for which account, unless another run uses it."""
+        alive = [run for run, dead in self.other_runs() if not dead]
+        if alive:
+            raise JournalError(
+                f"The journal {self.journal} is in use by another process (id {alive[0].pid} on {alive[0].host}). "
+                "Nothing was changed. Let it end first; if this is a copy, use the original."
+            )
+        if account is not None:
+            self.connection.execute(sa.delete(meta).where(meta.c.name.in_(("origin", "account"))))
+            self.bind(account)
+        reason = "taken over" if account is None else f"taken over for the account {account.fingerprint}"
+        self.append_events([self.event("", Step.CREATE, "adopted", reason=f"{reason}, {account and account.origin}")])
 
     def _is_draft(self, key: str, step: Step) -> bool:
         confirm = self.connection.execute(sa.select(orders.c.confirm).where(orders.c.key == key)).scalar_one()
@@ -339,6 +387,15 @@ class Transaction:
             raise JournalError(f"{key} is {row.state}, not {wanted}: nothing was changed.")
         return row
 
+    def _expect_no_owner(self, key: str, row: Any) -> None:
+        """Refuse what could lead to a second send while the owner of an attempt may still make the first."""
+        owner = self.connection.execute(sa.select(runs).where(runs.c.id == row.run_id)).one_or_none()
+        if row.recovered and owner is not None and not is_dead(_run(owner), self.now, me=self.run):
+            raise JournalError(
+                f"{key} was claimed by a process that is still there (id {owner.pid} on {owner.host}) and has not "
+                "reported: it could still send it. Nothing was changed. End that process, or let it go on."
+            )
+
     def entry(self, key: str, step: Step) -> JournalEntry:
         """Return an entry that is there."""
         return read_entry(self.connection.execute(entries().where(*at(key, step))).one())
@@ -353,7 +410,7 @@ class Transaction:
             "step": str(step),
             "change": str(change),
             "reason": reason,
-            "run_id": self.run_id,
+            "run_id": self.run.id,
             "token": token,
             "order_id": order_id,
         }

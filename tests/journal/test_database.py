@@ -12,8 +12,10 @@ import pytest
 import sqlalchemy as sa
 
 from cmr_async.errors import JournalError
+from cmr_async.journal.clock import JournalClock
 from cmr_async.journal.database import Database
 from cmr_async.journal.journal import Journal
+from cmr_async.journal.liveness import this_process
 from cmr_async.journal.records import StepState
 from cmr_async.journal.statements import Transaction
 from tests.fakes import Clock
@@ -108,7 +110,7 @@ async def test_a_last_transaction_that_fails_closes_the_database_all_the_same(tm
 
 
 def a_database(path: Path) -> Database:
-    return Database(path, run_id="run", clock=Clock(), create=True)
+    return Database(path, run=this_process(), clock=JournalClock(Clock()), create=True)
 
 
 @pytest.mark.parametrize("refusals", [0, 1, 4])

@@ -32,6 +32,7 @@ from tests.journal.arrange import (
     a_request,
     changes,
     claimed,
+    from_another_machine,
     stored,
     vanish,
 )
@@ -161,7 +162,7 @@ async def test_a_run_without_a_heartbeat_loses_its_claims(journal: Journal, loca
     await journal.add([a_request()])
     await claimed(journal)
     await vanish(journal)
-    async with Journal(location, clock=clock) as other:
+    async with from_another_machine(Journal(location, clock=clock)) as other:
         assert (await stored(other)).state is SENT
         clock.now += 31
         assert await other.recover() == 1
@@ -175,7 +176,7 @@ async def test_the_outcome_of_an_owner_that_was_taken_for_dead_counts(
     await journal.add([a_request()])
     claim = await claimed(journal)
     clock.now += 31
-    async with Journal(location, clock=clock) as other:
+    async with from_another_machine(Journal(location, clock=clock)) as other:
         assert (await stored(other)).state is UNKNOWN
     assert await journal.record(claim, outcome, message="late")
     entry = await stored(journal)
@@ -253,7 +254,7 @@ async def test_a_journal_that_fails_while_it_opens_is_not_open(tmp_path: Path, m
 
     journal = Journal(tmp_path / "run.db")
     with monkeypatch.context() as patched:
-        patched.setattr(Journal, "_recover", fail)
+        patched.setattr(Transaction, "recover", fail)
         with pytest.raises(JournalError, match="the disk is full"):
             await journal.start()
     assert not journal._database.is_open

@@ -15,8 +15,11 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from cmr_async import DomainRegistration, Order
 from cmr_async.errors import JournalError
-from cmr_async.journal.journal import Claim, Journal, Step, StepState, Verdict
+from cmr_async.journal.journal import Claim, Journal, Step, StepState, Verdict, _begin
+from cmr_async.journal.records import may_be_sent
+from cmr_async.journal.statements import Transaction
 from cmr_async.models.requests import OrderRequest
+from tests.journal.arrange import from_another_machine
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +50,7 @@ class World:
         self.handles = [self.runner.run(self.opened()), self.runner.run(self.opened())]
 
     async def opened(self) -> Journal:
-        journal = Journal(self.path, clock=lambda: self.now)
+        journal = from_another_machine(Journal(self.path, clock=lambda: self.now))
         await journal.start()
         assert journal._heart is not None
         journal._heart.cancel()  # only the rules beat: a heartbeat at a chance moment would give a run its life back
@@ -116,9 +119,13 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(target=claims, side=SIDES, name=KEYS, step=STEPS)
     def claim(self, side: int, name: str, step: Step) -> Any:
         key = self.key(name)
-        may_be_claimed = self.state((key, step)) in CLAIMABLE
+        state = self.state((key, step))
+        history = self.do(self.handles[side].history(key, step=step))
+        is_contradicted = state in CLAIMABLE and not may_be_sent(event.change for event in history)
         claim = self.do(self.handles[side].claim(key, step=step))
-        assert (claim is not None) is may_be_claimed
+        assert (claim is not None) is (state in CLAIMABLE and not is_contradicted)
+        if is_contradicted:
+            assert self.state((key, step)) is StepState.UNKNOWN
         if claim is None:
             return multiple()
         self.sent((key, step))
@@ -163,6 +170,7 @@ class JournalMachine(RuleBasedStateMachine):
             result = (await asyncio.gather(task, return_exceptions=True))[0]
             if isinstance(result, Claim):
                 assert await self.handles[side].record(result, StepState.NOT_SENT)
+            await self.handles[side].get(key)  # its thread has done by then what came before
             return result
 
         self.do(work())
@@ -195,13 +203,14 @@ class JournalMachine(RuleBasedStateMachine):
 
         async def return_as_another_run() -> Journal:
             if politely:
-                await journal._database.write(journal._end_run)
+                await journal._database.write(Transaction.end_run)
             # A new run on the old connections: making an engine anew takes most of the time of such a test
-            successor = Journal(journal.name, clock=lambda: self.world.now)
+            successor = from_another_machine(Journal(journal.name, clock=lambda: self.world.now))
             successor._database._engine = journal._database._engine
             successor._database._connection = journal._database._connection
             successor._database._thread = journal._database._thread
-            await successor._database.write(successor._begin_run)
+            successor._database.file = journal._database.file
+            await successor._database.write(_begin)
             return successor
 
         self.handles[side] = self.do(return_as_another_run())
@@ -230,7 +239,8 @@ class JournalMachine(RuleBasedStateMachine):
         try:
             self.do(self.handles[side].verdict(seen, verdict, "seen"))
         except JournalError:
-            assert seen.state is not StepState.UNKNOWN
+            # An owner that is alive after all, and has not reported, may still send
+            assert seen.state is not StepState.UNKNOWN or (verdict is Verdict.ABSENT and seen.recovered)
         else:
             assert seen.state is StepState.UNKNOWN
 
@@ -245,7 +255,7 @@ class JournalMachine(RuleBasedStateMachine):
         try:
             self.do(self.handles[side].resubmit(key, step=step))
         except JournalError:
-            assert not allowed
+            assert not allowed or (before is not None and before.recovered)
         else:
             assert allowed
             self.permissions[key, step] = self.permissions.get((key, step), 0) + 1

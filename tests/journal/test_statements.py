@@ -21,6 +21,7 @@ from tests.journal.arrange import (
     an_unknown,
     changes,
     claimed,
+    from_another_machine,
     stored,
 )
 
@@ -284,7 +285,7 @@ async def test_not_sent_does_not_count_against_the_evidence(
     await journal.add([a_request()])
     claim = await claimed(journal)
     clock.now += 31
-    async with Journal(location, clock=clock) as other:
+    async with from_another_machine(Journal(location, clock=clock)) as other:
         await other.verdict(await stored(other), verdict, "seen")
     assert not await journal.record(claim, NOT_SENT)
     assert (await stored(journal)).state is UNKNOWN

@@ -1,0 +1,283 @@
+"""The file of a SQLite journal: whether it is the one that the journal was written to, up to date, and only ours.
+
+A copy, a backup that was put back, or a file that others may write to does not know what was bought. Everything is
+asked by path: closing a descriptor of our own would drop the locks of SQLite's connections in this process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import stat
+import struct
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+import orjson
+
+from ..errors import JournalError
+from .schema import is_ours, meta, sa
+
+try:
+    import fcntl
+except ImportError:  # Windows, where a file system without locks is not known
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["JournalFile", "check_integrity", "check_objects", "newest_event"]
+
+#: Name of the extended attribute that holds the id of the newest event. It goes neither with a copy nor with a backup
+#: that is copied over the file.
+_MARK = "user.cmr_async.journal"
+
+#: How often, and with which pause in seconds, an empty file is looked at again: its maker may not have come further.
+_LOOKS, _PAUSE = 100, 0.05
+
+_POSIX = os.name == "posix"
+
+
+class JournalFile:
+    """The file of one journal, as one opening of it sees it."""
+
+    def __init__(self, path: Path, *, name: str) -> None:
+        """Take the path, and what messages call the journal."""
+        self._path = path
+        self._name = name
+        self._known: tuple[int, int] = (0, 0)
+        self._size = 0
+        self._newest = 0
+        #: Why the file is not the one that the journal was written to; empty if it is.
+        self.doubt: str = ""
+
+    def make_ready(self, *, create: bool) -> None:
+        """Make the file if it is missing, and refuse one that cannot be trusted; call it before SQLite opens it.
+
+        Raises:
+            JournalError: With what is wrong, and what to do about it.
+        """
+        is_new = create and self._make()
+        for look in range(_LOOKS):
+            self._inspect()
+            if is_new or self._path.stat().st_size:
+                break
+            if look:
+                time.sleep(_PAUSE)
+        else:
+            self._refuse("is an empty file: what it held is lost, or it never was one. If it is new, delete it.")
+        self._try_locks()
+
+    def _make(self) -> bool:
+        try:
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            if hasattr(os, "O_DIRECTORY"):  # the new name itself has to survive a power cut
+                opened = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+                try:
+                    os.fsync(opened)
+                finally:
+                    os.close(opened)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            self._refuse(f"cannot be made: {error.strerror}.")
+        return True
+
+    def _inspect(self) -> None:
+        try:
+            found = self._path.lstat()
+        except FileNotFoundError:
+            raise JournalError(f"There is no journal {self._name}.") from None
+        if stat.S_ISLNK(found.st_mode):
+            self._refuse(f"is a symbolic link. Name the file itself: {self._path.resolve()}")
+        if stat.S_ISDIR(found.st_mode):
+            self._refuse("cannot be used: it is a folder.")
+        if not stat.S_ISREG(found.st_mode):
+            self._refuse("is no ordinary file. Choose another one.")
+        if found.st_nlink > 1:
+            self._refuse("has a second name (a hard link), under which SQLite would not find its lock. Remove that.")
+        if _POSIX and found.st_uid != os.geteuid():
+            self._refuse(f"belongs to another user (id {found.st_uid}). Work as that user, or use another journal.")
+        if _POSIX and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            self._refuse(f"can be written by other users. Make sure that nobody did, then: chmod 600 {self._name}")
+
+    def _try_locks(self) -> None:
+        """Refuse a file system on which two can have the same lock."""
+        command = getattr(fcntl, "F_OFD_SETLK", None)
+        if command is None:  # only Linux has locks that a process can try against itself
+            return
+        lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        try:
+            with (
+                tempfile.NamedTemporaryFile(dir=self._path.parent, prefix=".cmr-") as one,
+                Path(one.name).open("r+b") as two,
+            ):
+                fcntl.fcntl(one, command, lock)
+                with suppress(BlockingIOError, PermissionError):
+                    fcntl.fcntl(two, command, lock)
+                    self._refuse("is on a file system without working locks. Put it on a local disk.")
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # a kernel that does not know such locks
+                self._refuse(f"cannot be locked: {error.strerror}. It needs a local disk and a writable folder.")
+
+    @property
+    def was_left_open(self) -> bool:
+        """Whether a transaction was cut short, and SQLite has yet to undo it; ask before it opens the file."""
+        with suppress(OSError):
+            return Path(f"{self._path}-journal").stat().st_size > 0
+        return False
+
+    def recognise(self, connection: sa.Connection) -> None:
+        """Compare the file with what the journal in it says, or let a new journal say it; a difference is the `doubt`.
+
+        Raises:
+            JournalError: Something of another program is in the database.
+        """
+        found, newest = self._path.stat(), newest_event(connection)
+        text = connection.scalar(sa.select(meta.c.value).where(meta.c.name == "file"))
+        if text is None:
+            self.adopt(connection)
+            return
+        known: dict[str, Any] = orjson.loads(text)
+        mark, born = self._read_mark(), _born(self._path)
+        is_marked = bool(known["marked"])
+        same = known["inode"] == found.st_ino and (born is None or known["born"] in {None, born})
+        # A file system may have another number each time it is mounted
+        if not same or (is_marked and mark is None) or (not is_marked and known["device"] != found.st_dev):
+            self.doubt = "is not the file that it was written to, but a copy or a backup"
+        elif mark is not None and mark > newest:
+            self.doubt = f"is in an older state: a backup of it, with {newest} of at least {mark} changes, was put back"
+        self._remember(found, newest)
+
+    def adopt(self, connection: sa.Connection) -> None:
+        """Let the journal say that this is its file."""
+        found, newest = self._path.stat(), newest_event(connection)
+        is_marked = self._write_mark(newest)
+        said = {"device": found.st_dev, "inode": found.st_ino, "born": _born(self._path), "marked": is_marked}
+        connection.execute(sa.delete(meta).where(meta.c.name == "file"))
+        connection.execute(sa.insert(meta).values(name="file", value=orjson.dumps(said).decode()))
+        self._remember(found, newest)
+        self.doubt = ""
+
+    def refuse_doubt(self) -> None:
+        """Refuse a file that was not recognised.
+
+        Raises:
+            JournalError: With what it is, and what to do.
+        """
+        if self.doubt:
+            self._refuse(
+                f"{self.doubt}. Orders that were placed since may be missing in it, and would be bought again. Use the "
+                f"original. If there is none, see what this says: `cmr journal adopt {self._name}`."
+            )
+
+    def check(self, connection: sa.Connection) -> None:
+        """Make sure, inside a transaction that writes, that the file is still the one that was opened, and whole.
+
+        Raises:
+            JournalError: It was deleted, replaced or cut short. Nothing was written.
+        """
+        found = self._expect_same()
+        if found.st_size < self._size:
+            self._refuse("was cut short while it was in use: what it held is lost. Nothing more is sent.")
+        newest = newest_event(connection)
+        if newest < max(self._newest, self._read_mark() or 0):
+            self._refuse("was overwritten with an older state while it was in use. Nothing more is sent.")
+        self._remember(found, newest)
+
+    def mark(self, newest: int) -> None:
+        """Note the newest event beside the file, after its commit and before anybody acts on it.
+
+        Raises:
+            JournalError: The file was deleted or replaced meanwhile.
+        """
+        self._expect_same()
+        if newest > max(self._newest, self._read_mark() or 0):
+            self._write_mark(newest)
+        self._newest = newest
+
+    def _expect_same(self) -> os.stat_result:
+        try:
+            found = self._path.lstat()
+        except FileNotFoundError:
+            with suppress(OSError):  # so that nobody starts over here unaware of what was bought
+                os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            self._refuse(
+                "was deleted while it was in use. Nothing more is sent. Find out what was bought before you order "
+                "again; then delete the empty file that is left in its place."
+            )
+        if (found.st_dev, found.st_ino) != self._known:
+            self._refuse("was replaced by another file while it was in use. Nothing more is sent.")
+        return found
+
+    def _remember(self, found: os.stat_result, newest: int) -> None:
+        self._known = (found.st_dev, found.st_ino)
+        self._size, self._newest = found.st_size, newest
+
+    def _read_mark(self) -> int | None:
+        if sys.platform == "linux":
+            with suppress(OSError, ValueError):
+                return int(os.getxattr(self._path, _MARK))
+        return None
+
+    def _write_mark(self, newest: int) -> bool:
+        if sys.platform == "linux":
+            with suppress(OSError):  # many file systems have no room for it, and an older mark is no false one
+                os.setxattr(self._path, _MARK, b"%d" % newest)
+                return True
+        return False
+
+    def _refuse(self, why: str) -> NoReturn:
+        raise JournalError(f"The journal {self._name} {why}")
+
+
+def check_objects(connection: sa.Connection, *, name: str) -> None:
+    """Refuse what could change the meaning of what is written: triggers, views, tables and indexes of others.
+
+    Raises:
+        JournalError: With the first of them.
+    """
+    found = connection.exec_driver_sql("SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").all()
+    strange = [f"{row.type} {row.name}" for row in found if not is_ours(row.type, row.name)]
+    if strange and len(strange) < len(found):
+        raise JournalError(
+            f"The journal {name} has a {strange[0]} in it, which is not ours and could change what is written. Find "
+            "out who made it; then use another journal."
+        )
+
+
+def check_integrity(connection: sa.Connection, *, name: str) -> None:
+    """Read the whole file and refuse a damaged one.
+
+    Raises:
+        JournalError: With the first fault that SQLite found.
+    """
+    found = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar())
+    if found != "ok":
+        raise JournalError(
+            f"The journal {name} is damaged ({found}). Nothing is sent. Keep the file: what it holds can still be read "
+            "with the sqlite3 program. Find out what was bought before you order the rest with another journal."
+        )
+
+
+def newest_event(connection: sa.Connection) -> int:
+    """Return the id of the newest event; ids only grow."""
+    return connection.exec_driver_sql("SELECT max(id) FROM cmr_events").scalar() or 0
+
+
+def _born(path: Path) -> int | None:
+    """Return when a file was made, in nanoseconds: a later file may get the number of one that was deleted."""
+    if sys.platform != "linux":
+        born = getattr(path.stat(), "st_birthtime", None)
+        return None if born is None else int(born * 1e9)
+    answer = ctypes.create_string_buffer(256)  # a `struct statx`, which Python does not read
+    try:
+        failed = ctypes.CDLL(None).statx(-100, os.fsencode(path), 0x100, 0x800, answer)
+    except (AttributeError, OSError):
+        return None
+    if failed or not struct.unpack_from("I", answer)[0] & 0x800:
+        return None
+    seconds, nanoseconds = struct.unpack_from("qI", answer, 80)
+    return int(seconds * 1_000_000_000 + nanoseconds)
