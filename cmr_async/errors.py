@@ -6,12 +6,9 @@ Each class takes its message first and everything else as optional keywords, whi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "APIError",

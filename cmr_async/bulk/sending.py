@@ -123,7 +123,7 @@ class OrderGuard(Guard):
             raise NotSentError(f"This order was not sent: {reason}")
         if self.step is not None and self.held is None:
             journal, entry = self.step
-            self.held = await journal.claim(entry.key, step=entry.step)
+            self.held = await journal.claim(entry.key, step=entry.step, fingerprint=entry.fingerprint)
             if self.held is None:
                 raise _TakenError
 

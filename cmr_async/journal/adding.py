@@ -41,13 +41,14 @@ _STANDING = (
 )
 _BY_KEY = _STANDING.where(steps.c.key.in_(_the_keys))
 _BY_CONTENT = _STANDING.where(orders.c.content.in_(_the_keys))
-#: Keys of orders that were unknown at any time.
+_DOUBTS = (StepState.UNKNOWN.value, StepState.ACCEPTED.value)
+#: Keys of orders that were unknown at any time, or of which something was reported late.
 WERE_UNKNOWN: sa.Select[Any] = (
     sa.select(events.c.key)
     .where(
         events.c.key.in_(_the_keys),
         events.c.step == Step.CREATE.value,
-        events.c.change == StepState.UNKNOWN.value,
+        events.c.change.in_([*_DOUBTS, *(f"late:{state}" for state in _DOUBTS)]),
     )
     .distinct()
 )
@@ -247,5 +248,5 @@ def _replace(transaction: Transaction, before: JournalEntry, given: JournalEntry
     transaction.connection.execute(sa.update(orders).where(orders.c.key == before.key).values(values))
     if again:
         return transaction.plan_again(before.key, Step.CREATE, _CORRECTED)
-    transaction.append_events([transaction.event(before.key, Step.CREATE, before.state, reason=_CORRECTED)])
+    transaction.append_events([transaction.event(before.key, Step.CREATE, "corrected", reason=_CORRECTED)])
     return transaction.entry(before.key, Step.CREATE)

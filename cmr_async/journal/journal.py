@@ -183,6 +183,9 @@ class Journal:
     async def add(self, requests: Iterable[OrderRequest | CheckedOrder], *, start: int = 0) -> list[JournalEntry]:
         """Add the orders that the journal does not have yet, in one transaction, and return where each one stands.
 
+        An order is known by its key, or by what it buys where one of the two has no reference of its own; a draft and
+        its payment are one order. A corrected order takes the place of one that bought nothing.
+
         Add orders in batches of some hundred to some thousand.
 
         Args:
@@ -194,8 +197,8 @@ class Journal:
             The entry of the `create` step of every order, in the order of `requests`; a new one is `planned`.
 
         Raises:
-            JournalConflictError: The journal has one of the keys, or the batch has it twice, with another content.
-                Nothing was added. Give the changed order another reference, or use another journal.
+            JournalConflictError: The journal has one of the orders with another content and may have bought it, or the
+                batch has it twice. Nothing was added. Give the changed order another reference, or use another journal.
             ValidationError: An order is not valid, or its reference cannot be a key. Nothing was added.
             JournalError: The database could not be written. It is safe to add the orders again.
         """
@@ -231,7 +234,7 @@ class Journal:
         chosen = None if keys is None else sorted(keys)
         return await self._database.write(lambda transaction: transaction.add_processing(chosen))
 
-    async def claim(self, key: str, *, step: Step = Step.CREATE) -> Claim | None:
+    async def claim(self, key: str, *, step: Step = Step.CREATE, fingerprint: str | None = None) -> Claim | None:
         """Claim the right to send one step, once. The claim is on disk when this returns; send only then.
 
         If the caller is cancelled before it has the claim, the step becomes `not_sent`.
@@ -239,6 +242,8 @@ class Journal:
         Args:
             key: Key of the order.
             step: Which step of it.
+            fingerprint: That of the order as it was added. When another run has put a corrected order in its place
+                since, there is no claim for it. `None`: whichever order is there.
 
         Returns:
             The claim. `None` if the step is neither `planned` nor `not_sent`, or not in the journal: do not send it.
@@ -251,7 +256,7 @@ class Journal:
         taken, made, is_left = self._clock.elapsed(), list[Claim](), False
 
         def take(transaction: Transaction) -> Claim | None:
-            claim = None if is_left else transaction.claim(key, step, taken=taken)
+            claim = None if is_left else transaction.claim(key, step, taken=taken, fingerprint=fingerprint)
             made[:] = [] if claim is None else [claim]
             return claim
 

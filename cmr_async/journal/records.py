@@ -167,7 +167,8 @@ class JournalEvent:
     key: str
     #: Which step of it.
     step: Step
-    #: The new state; `verdict:...` for a verdict; `late:...` for an outcome that came too late to count.
+    #: The new state; `verdict:...` for a verdict; `late:...` for an outcome that came too late to count;
+    #: `corrected` for an order that took the place of one that only differs in `confirm`.
     change: str
     #: Why, in words.
     reason: str

@@ -228,10 +228,13 @@ class Transaction:
             count += made.rowcount
         return count
 
-    def claim(self, key: str, step: Step, *, taken: float) -> Claim | None:
-        """Claim a step, provided that its row and its history allow it; `taken` is that of the claim."""
+    def claim(self, key: str, step: Step, *, taken: float, fingerprint: str | None = None) -> Claim | None:
+        """Claim a step, provided that its row, its order and its history allow it; `taken` is that of the claim."""
         row = self._row(key, step)
         if row is None or row.state not in CLAIMABLE:
+            return None
+        stands = sa.select(orders.c.fingerprint).where(orders.c.key == key)
+        if fingerprint is not None and self.connection.scalar(stands) != fingerprint:
             return None
         if not may_be_sent(self.connection.scalars(_CHANGES, {"the_key": key, "the_step": step.value})):
             self._mark_unknown(_CONTRADICTED, *at(key, step))

@@ -154,6 +154,25 @@ async def test_a_corrected_order_takes_the_place_of_one_that_bought_nothing(jour
     assert await journal.claim("A") is not None
 
 
+async def test_an_order_that_was_replaced_meanwhile_is_not_claimed_in_its_old_form(journal: Journal) -> None:
+    """Two runs with two versions of one file: only what the journal has is sent."""
+    (old,) = await journal.add([a_request("A")])
+    (new,) = await journal.add([a_request("A", confirm=True)])
+    assert await journal.claim("A", fingerprint=old.fingerprint) is None
+    assert (await stored(journal)).state is PLANNED
+    assert await journal.claim("A", fingerprint=new.fingerprint) is not None
+
+
+async def test_an_order_of_which_something_came_late_is_not_replaced(journal: Journal) -> None:
+    claim = await an_unknown(journal)
+    await journal.verdict(await stored(journal), Verdict.ABSENT, "not there")
+    await journal.resubmit("A")
+    await journal.record(await claimed(journal), REJECTED)
+    assert not await journal.record(claim, ACCEPTED, order_id="O1")
+    with pytest.raises(JournalConflictError, match=r"A \(rejected\)"):
+        await journal.add([a_request("A", confirm=True)])
+
+
 @pytest.mark.parametrize("state", [ACCEPTED, UNKNOWN, SENT])
 async def test_an_order_that_may_have_bought_something_is_not_replaced(journal: Journal, state: StepState) -> None:
     await in_state(journal, state)
