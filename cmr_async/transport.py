@@ -377,7 +377,6 @@ def _describe(error: Exception) -> str:
     return type(error).__name__
 
 
-#: Every transport of this process, for a child that may never use the ones it inherits.
 _QUERY = re.compile(r"\?[^\s'\")]+")
 _USER_AND_PASSWORD = re.compile(r"(?<=//)[^\s/'\"]*@")
 
@@ -395,6 +394,7 @@ def _scrubbed(error: Exception, secret: str) -> HTTPLayerError:
     return cause
 
 
+#: Every transport of this process, for a child that may never use the ones it inherits.
 _transports: WeakSet[Transport] = WeakSet()
 
 
