@@ -111,21 +111,24 @@ class Background:
             OutcomeUnknownError: The caller was cancelled, and it is not known what became of the call.
             CMRError: What the call raised.
         """
-        task = self.start(work)
+        task = self.start(_result_of(work))
         try:
             await asyncio.wait({task})
         except asyncio.CancelledError:
             had_left = guard.in_flight or task.done()  # at the end of the loop the call is cancelled as well
             guard.abandon(task, drain=drain)
             await self._wait_for_drain(task, had_left=had_left, subject=subject, order_id=order_id)
-            if task.cancelled() or (not had_left and task.exception() is not None):
+            if task.cancelled() or (not had_left and isinstance(task.result(), CMRError)):
                 raise
-            raise _learned(task, subject, order_id) from None
-        return task.result()
+            raise _learned(task.result(), subject, order_id) from None
+        result = task.result()
+        if isinstance(result, CMRError):
+            raise result
+        return result
 
     async def _wait_for_drain(
         self,
-        task: asyncio.Task[_T],
+        task: asyncio.Task[_T | CMRError],
         *,
         had_left: bool,
         subject: Callable[[], str],
@@ -143,11 +146,19 @@ class Background:
             ) from None
 
 
-def _learned(task: asyncio.Task[_T], subject: Callable[[], str], order_id: Callable[[_T], str | None]) -> BaseException:
-    """Return as an error what became of a call whose caller was cancelled."""
-    if (error := task.exception()) is not None:
+async def _result_of(work: Coroutine[Any, Any, _T]) -> _T | CMRError:
+    """Return the error of a call as a value: the end of a loop reports tasks that end with an exception."""
+    try:
+        return await work
+    except CMRError as error:
         return error
-    known = order_id(task.result())
+
+
+def _learned(result: _T | CMRError, subject: Callable[[], str], order_id: Callable[[_T], str | None]) -> CMRError:
+    """Return as an error what became of a call whose caller was cancelled."""
+    if isinstance(result, CMRError):
+        return result
+    known = order_id(result)
     return OrderPlacedError(
         f"{subject()} was accepted{f' as {known}' if known else ''}, although its caller was cancelled before the "
         "answer came. Do not send it again.",
@@ -155,9 +166,9 @@ def _learned(task: asyncio.Task[_T], subject: Callable[[], str], order_id: Calla
     )
 
 
-def _log(task: asyncio.Task[_T], subject: Callable[[], str], order_id: Callable[[_T], str | None]) -> None:
-    error = None if task.cancelled() else _learned(task, subject, order_id)
-    logger.warning("A call whose caller had left has ended. %s", error or f"{subject()} may have been placed.")
+def _log(task: asyncio.Task[_T | CMRError], subject: Callable[[], str], order_id: Callable[[_T], str | None]) -> None:
+    became = f"{subject()} may have been placed." if task.cancelled() else _learned(task.result(), subject, order_id)
+    logger.warning("A call whose caller had left has ended. %s", became)
 
 
 _all: WeakSet[Background] = WeakSet()

@@ -137,7 +137,7 @@ def is_draft(entry: JournalEntry) -> bool:
 def relevant(
     events: tuple[Mapping[str, Any], ...], entry: JournalEntry, rivals: Rivals
 ) -> tuple[Mapping[str, Any], ...]:
-    """Return the events that this order may have caused: they name its id, or its user and one of its domains."""
+    """Return the events that this order may have caused: they name its id, or one of its domains and no other user."""
     return tuple(
         event
         for event in events
@@ -186,7 +186,8 @@ def _by_event(entry: JournalEntry, evidence: Evidence) -> Iterator[_Trace]:
             continue
         for domain in sorted(event_domains(event) & frozenset(entry.domains)):
             # Mailboxes on a domain that was there before can be another order's, unless it is this very address
-            is_own = domain in registered or created is not None or bool(event_addresses(event) & _addresses(entry))
+            is_new = domain in registered or created is not None or bool(event_addresses(event) & _addresses(entry))
+            is_own = is_new and event_data(event).get("userId") == entry.user_id
             words = f"the webhook event {event_name(event)} names {'it' if is_own else domain}"
             yield _Trace(words=words, is_proof=is_own, domain=domain, order_id=_order_id(event))
 
@@ -261,7 +262,8 @@ def _names_id(event: Mapping[str, Any], entry: JournalEntry) -> bool:
 
 
 def _names_domain(event: Mapping[str, Any], entry: JournalEntry) -> bool:
-    return event_data(event).get("userId") == entry.user_id and bool(event_domains(event) & frozenset(entry.domains))
+    owner = event_data(event).get("userId")
+    return owner in {None, entry.user_id} and bool(event_domains(event) & frozenset(entry.domains))
 
 
 def _is_older(created: float | None, entry: JournalEntry) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from ..errors import ClientStateError, CMRError, ConfigurationError, JournalError, NotFoundError
-from ..journal.records import JournalEntry, Step, StepState
+from ..journal.records import JournalEntry, Step, StepState, StillOwnedError
 from ..models import Envelope
 from ..models.requests import Verdict
 from ..pipeline import Pipeline
@@ -28,7 +28,7 @@ from .evidence import Evidence, Finding, Rivals, is_draft, relevant, weigh
 if TYPE_CHECKING:
     from ..journal.journal import Journal
 
-__all__ = ["CHANGED", "DEFAULT_SETTLE", "Finding", "Reconciler", "journal_now", "resubmit_all"]
+__all__ = ["CHANGED", "DEFAULT_SETTLE", "Finding", "Reconciler", "resubmit_all"]
 
 #: Seconds after its send before an order can be called absent. Provisioning normally takes 10 to 90 (reference, 2.4).
 DEFAULT_SETTLE = 900.0
@@ -72,7 +72,7 @@ class Reconciler:
             return Finding(entry=entry or listed, verdict=None, evidence=CHANGED)
         if entry.verdict is Verdict.PLACED:  # a proof stays one, whatever becomes of the domain
             return Finding(entry=entry, verdict=entry.verdict, evidence=entry.evidence, order_id=entry.order_id)
-        now = await journal_now(journal)  # before the look-ups, since what they show can be older than their end
+        now = await journal.now()  # before the look-ups, since what they show can be older than their end
         evidence = await self._gather(entry, rivals)
         finding = weigh(entry, evidence, now=now, settle=self.settle, rivals=rivals)
         return finding if finding.verdict is None else await _write(journal, finding, finding.verdict)
@@ -142,6 +142,8 @@ async def resubmit_all(
             continue
         try:
             await journal.resubmit(entry.key, step=step, reason=reason, second_draft=which == "drafts")
+        except StillOwnedError:
+            continue
         except JournalError:
             if _is_same(await journal.get(entry.key, step=step), entry):
                 raise
@@ -154,6 +156,8 @@ async def _write(journal: Journal, finding: Finding, verdict: Verdict) -> Findin
     entry = finding.entry
     try:
         written = await journal.verdict(entry, verdict, finding.evidence, order_id=finding.order_id)
+    except StillOwnedError as error:
+        return attrs.evolve(finding, verdict=None, evidence=error.message)
     except JournalError:
         standing = await journal.get(entry.key, step=entry.step)
         if _is_same(standing, entry):
@@ -174,11 +178,6 @@ async def _unknown(journal: Journal, references: Iterable[str] | None) -> list[J
         return [entry for step in Step async for entry in journal.entries(state=StepState.UNKNOWN, step=step)]
     entries = [await journal.get(key, step=step) for key in dict.fromkeys(references) for step in Step]
     return [entry for entry in entries if entry is not None and entry.state is StepState.UNKNOWN]
-
-
-async def journal_now(journal: Journal) -> float:
-    """Return the time by the journal's clock."""
-    return await journal.now()
 
 
 async def _rivals(journal: Journal, unknown: list[JournalEntry]) -> Mapping[str, Rivals]:

@@ -15,6 +15,7 @@ import attrs
 import orjson
 
 from ..core.wire import restore_order
+from ..errors import JournalError
 from ..models import Order
 from ..models.requests import OrderRequest, Verdict
 
@@ -28,6 +29,7 @@ __all__ = [
     "JournalEvent",
     "Step",
     "StepState",
+    "StillOwnedError",
     "Verdict",
     "may_be_replaced",
     "may_be_sent",
@@ -60,6 +62,10 @@ class StepState(StrEnum):
     UNKNOWN = "unknown"
     #: It provably did not reach the API. It may be sent again.
     NOT_SENT = "not_sent"
+
+
+class StillOwnedError(JournalError):
+    """The process that claimed an attempt is still there and may send it: nothing was changed."""
 
 
 #: States that a claim may take a step from.

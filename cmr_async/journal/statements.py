@@ -17,7 +17,18 @@ from ..core.account import Account
 from ..errors import JournalError
 from .clock import JournalClock
 from .liveness import RunRecord, is_dead
-from .records import CLAIMABLE, Claim, JournalEntry, Step, StepState, Verdict, may_be_sent, may_follow, storable
+from .records import (
+    CLAIMABLE,
+    Claim,
+    JournalEntry,
+    Step,
+    StepState,
+    StillOwnedError,
+    Verdict,
+    may_be_sent,
+    may_follow,
+    storable,
+)
 from .schema import events, insert_missing, meta, orders, runs, sa, steps
 
 __all__ = ["CHUNK", "StepOutcome", "Transaction", "at", "chunks", "entries", "read_entry", "typed"]
@@ -124,6 +135,22 @@ _CLAIM = (
     )
 )
 
+_CHANGES = (
+    sa.select(events.c.change)
+    .where(events.c.key == sa.bindparam("the_key"), events.c.step == sa.bindparam("the_step"))
+    .order_by(events.c.id)
+)
+
+_FINGERPRINT = sa.select(orders.c.fingerprint).where(orders.c.key == sa.bindparam("the_key"))
+
+_BEAT = (
+    sa.update(runs)
+    .where(runs.c.id == sa.bindparam("the_run"))
+    .values(heartbeat=sa.bindparam("now"), lease=sa.bindparam("the_lease"))
+)
+
+_APPEND = sa.insert(events)
+
 _OUTCOME = (
     sa.update(steps)
     .where(*_this)
@@ -208,11 +235,9 @@ class Transaction:
         row = self._row(key, step)
         if row is None or row.state not in CLAIMABLE:
             return None
-        stands = sa.select(orders.c.fingerprint).where(orders.c.key == key)
-        if fingerprint is not None and self.connection.scalar(stands) != fingerprint:
+        if fingerprint is not None and self.connection.scalar(_FINGERPRINT, {"the_key": key}) != fingerprint:
             return None
-        history = sa.select(events.c.change).where(events.c.key == key, events.c.step == step.value)
-        if not may_be_sent(self.connection.scalars(history.order_by(events.c.id))):
+        if not may_be_sent(self.connection.scalars(_CHANGES, {"the_key": key, "the_step": step.value})):
             self._mark_unknown(_CONTRADICTED, *at(key, step))
             return None
         claim = Claim(key=key, step=step, token=uuid.uuid4().hex, at=self.now, taken=taken)
@@ -251,8 +276,7 @@ class Transaction:
 
     def beat(self) -> None:
         """Write a sign of life of this run."""
-        alive = sa.update(runs).where(runs.c.id == self.run.id)
-        self.connection.execute(alive.values(heartbeat=self.now, lease=self.run.lease))
+        self.connection.execute(_BEAT, {"the_run": self.run.id, "now": self.now, "the_lease": self.run.lease})
 
     def end_run(self) -> None:
         """Write down that this run ended; what it claimed, and wrote no outcome of, becomes `unknown`."""
@@ -367,8 +391,8 @@ class Transaction:
         if account is not None:
             self.connection.execute(sa.delete(meta).where(meta.c.name.in_(("origin", "account"))))
             self.bind(account)
-        reason = "taken over" if account is None else f"taken over for the account {account.fingerprint}"
-        self.append_events([self.event("", Step.CREATE, "adopted", reason=f"{reason}, {account and account.origin}")])
+        whose = "" if account is None else f" for the account {account.fingerprint} of {account.origin}"
+        self.append_events([self.event("", Step.CREATE, "adopted", reason=f"taken over{whose}")])
 
     def _is_draft(self, key: str, step: Step) -> bool:
         confirm = self.connection.execute(sa.select(orders.c.confirm).where(orders.c.key == key)).scalar_one()
@@ -394,7 +418,7 @@ class Transaction:
         """Refuse what could lead to a second send while the owner of an attempt may still make the first."""
         owner = self.connection.execute(sa.select(runs).where(runs.c.id == row.run_id)).one_or_none()
         if row.recovered and owner is not None and not is_dead(_run(owner), self.now, me=self.run):
-            raise JournalError(
+            raise StillOwnedError(
                 f"{key} was claimed by a process that is still there (id {owner.pid} on {owner.host}) and has not "
                 "reported: it could still send it. Nothing was changed. End that process, or let it go on."
             )
@@ -421,4 +445,4 @@ class Transaction:
     def append_events(self, changes: Sequence[dict[str, Any]]) -> None:
         """Append to the history."""
         if changes:
-            self.connection.execute(sa.insert(events), changes)
+            self.connection.execute(_APPEND, changes)

@@ -226,7 +226,7 @@ def test_an_event_is_about_the_order_whose_id_it_names(event: dict[str, Any], *,
         ({"userId": USER, "domain": "a.com", "creationTime": "2027-01-15T07:00:00Z"}, Verdict.ABSENT),
         ({"userId": USER, "domain": "b.com"}, Verdict.ABSENT),
         ({"userId": "ANOTHER", "domain": "a.com"}, Verdict.ABSENT),
-        ({"domains": [{"domain": "a.com"}]}, Verdict.ABSENT),
+        ({"domains": [{"domain": "a.com"}]}, Verdict.CONFLICT),
         ({"userId": USER, "domain": "a.com", "orderId": "O2"}, Verdict.ABSENT),  # of another order of the journal
     ],
 )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from cmr_async import AsyncClient, ClientStateError, OrderRequest, OrderState
+from cmr_async import AsyncClient, ClientStateError, ConfigurationError, JournalError, OrderRequest, OrderState
 from cmr_async.bulk.reconcile import Finding, Reconciler
-from cmr_async.journal.journal import Journal, StepState, Verdict
+from cmr_async.core.exchange import Exchange, Request
+from cmr_async.journal.journal import Journal, JournalEntry, StepState, Verdict
 from cmr_async.simulator import FaultRule, Simulator
-from tests.fakes import USER, Clock, FakeTransport, Reply, answered, make_pipeline, make_request
+from tests.fakes import USER, Clock, FakeTransport, Reply, answered, make_bulk, make_pipeline, make_request
 
 SENT_AT = 1_800_000_000.0
 
@@ -133,6 +136,157 @@ async def test_a_list_of_subscriptions_that_does_not_end_is_left_and_proves_no_a
 async def test_a_client_that_cannot_be_used_ends_the_reconciliation(tmp_path: Path) -> None:
     with pytest.raises(ClientStateError, match="closed"):
         await look_up(tmp_path / "run.db", ClientStateError("This client is closed."))
+
+
+async def unknowns(journal: Journal, *names: str, confirm: bool = True) -> None:
+    """Write orders into a journal whose outcome is unknown."""
+    await journal.add([make_request(name, confirm=confirm) for name in names])
+    for name in names:
+        claim = await journal.claim(name)
+        assert claim is not None
+        await journal.record(claim, StepState.UNKNOWN)
+
+
+def answering(count: int) -> FakeTransport:
+    """Answer the look-ups for so many orders: there is no trace of them."""
+    return FakeTransport([USER_OK, NO_DOMAINS, NO_SUBSCRIPTIONS] * count)
+
+
+async def test_only_the_orders_that_were_asked_for_are_looked_up(tmp_path: Path) -> None:
+    async with Journal(tmp_path / "run.db") as journal:
+        await unknowns(journal, "a", "b", "c")
+        await journal.add([make_request("planned")])
+        found = make_bulk(answering(2)).reconcile(journal, references=["c", "a", "c", "planned", "none"], settle=0)
+        assert [finding.entry.key async for finding in found] == ["c", "a"]
+
+
+async def test_many_unknown_orders_are_looked_up_in_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cmr_async.bulk.reconcile._AT_ONCE", 2)
+    async with Journal(tmp_path / "run.db") as journal:
+        await unknowns(journal, "a", "b", "c", "d", "e")
+        found = make_bulk(answering(5)).reconcile(journal, settle=0)
+        assert [(finding.entry.key, finding.verdict) async for finding in found] == [
+            (name, Verdict.ABSENT) for name in "abcde"
+        ]
+
+
+async def test_an_order_that_is_settled_while_others_are_looked_up_is_left_alone(tmp_path: Path) -> None:
+    async with Journal(tmp_path / "run.db") as journal:
+        await unknowns(journal, "a", "b")
+        found = make_bulk(answering(1)).reconcile(journal, settle=0)
+        assert (await anext(found)).verdict is Verdict.ABSENT
+        entry = await journal.get("b")
+        assert entry is not None
+        await journal.verdict(entry, Verdict.ABSENT, "a colleague looked")
+        await journal.resubmit("b")
+        changed = await anext(found)
+        assert (changed.entry.state, changed.verdict, changed.evidence) == (
+            StepState.PLANNED,
+            None,
+            "changed meanwhile: look again",
+        )
+        assert [finding async for finding in found] == []
+
+
+async def test_what_the_owner_of_a_claim_may_still_send_is_neither_absent_nor_planned_again(tmp_path: Path) -> None:
+    clock = Clock(SENT_AT)
+    async with Journal(tmp_path / "run.db", clock=clock) as owner:
+        await owner.add([make_request("a"), make_request("b", confirm=False)])
+        assert await owner.claim("a")
+        assert await owner.claim("b")
+        # As when the owner is on another machine: it was recovered after its lease, and then it wrote a heartbeat again
+        with closing(sqlite3.connect(tmp_path / "run.db")) as connection, connection:
+            connection.execute("UPDATE cmr_steps SET state = 'unknown', recovered = 1")
+        clock.now += 900
+        async with Journal(tmp_path / "run.db", clock=clock) as journal:
+            bulk = make_bulk(answering(2))
+            [finding] = [finding async for finding in bulk.reconcile(journal, references=["a"])]
+            assert finding.verdict is None
+            assert finding.evidence.startswith("a was claimed by a process that is still there")
+            assert await bulk.resubmit_all(journal, "drafts") == []
+
+
+@pytest.mark.parametrize("which", ["absent", "rejected", "drafts"])
+async def test_all_orders_of_one_kind_are_planned_again(
+    tmp_path: Path, which: Literal["absent", "rejected", "drafts"]
+) -> None:
+    bulk = make_bulk(FakeTransport())
+    async with Journal(tmp_path / "run.db") as journal:
+        await unknowns(journal, "absent", "doubt", "placed")
+        await unknowns(journal, "drafts", confirm=False)
+        for name, verdict in (("absent", Verdict.ABSENT), ("placed", Verdict.PLACED)):
+            entry = await journal.get(name)
+            assert entry is not None
+            await journal.verdict(entry, verdict, "looked at")
+        await journal.add([make_request("rejected")])
+        claim = await journal.claim("rejected")
+        assert claim is not None
+        await journal.record(claim, StepState.REJECTED)
+        assert await bulk.resubmit_all(journal, which, reason="all of them") == [which]
+        assert (await journal.history(which))[-1].reason == "all of them"
+        assert (await journal.counts())[StepState.PLANNED] == 1
+        assert await bulk.resubmit_all(journal, which) == []
+
+
+async def test_a_kind_of_orders_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="'placed' is no kind of orders to plan again"):
+        await make_bulk(FakeTransport()).resubmit_all(tmp_path / "run.db", "placed")  # type: ignore[arg-type]
+
+
+async def test_an_order_that_changes_meanwhile_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    resubmit = Journal.resubmit
+    async with Journal(tmp_path / "run.db") as journal:
+        await unknowns(journal, "a", "b", confirm=False)
+
+        async def somebody_was_faster(self: Journal, key: str, **options: Any) -> JournalEntry:
+            if key == "a":
+                await resubmit(self, key, **options)
+            return await resubmit(self, key, **options)
+
+        monkeypatch.setattr(Journal, "resubmit", somebody_was_faster)
+        assert await make_bulk(FakeTransport()).resubmit_all(journal, "drafts") == ["b"]
+
+
+async def test_a_journal_that_cannot_be_written_ends_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(*_: object, **__: object) -> JournalEntry:
+        raise JournalError("The disk is full.")
+
+    async with Journal(tmp_path / "run.db") as journal:
+        await unknowns(journal, "a")
+        await unknowns(journal, "b", confirm=False)
+        monkeypatch.setattr(Journal, "verdict", full)
+        monkeypatch.setattr(Journal, "resubmit", full)
+        bulk = make_bulk(answering(1))
+        with pytest.raises(JournalError, match="The disk is full"):
+            await anext(bulk.reconcile(journal, settle=0))
+        with pytest.raises(JournalError, match="The disk is full"):
+            await bulk.resubmit_all(journal, "drafts")
+
+
+async def test_two_reconciliations_that_come_to_the_same_verdict_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transport = FakeTransport()
+    async with Journal(tmp_path / "run.db") as journal:
+        await unknowns(journal, "a")
+
+        async def twice() -> AsyncIterator[Exchange]:
+            yield USER_OK
+            [other] = [finding async for finding in make_bulk(answering(1)).reconcile(journal, settle=0)]
+            assert other.verdict is Verdict.ABSENT
+            yield NO_DOMAINS
+            yield NO_SUBSCRIPTIONS
+
+        replies = twice()
+
+        async def send(request: Request) -> Exchange:
+            return await anext(replies)
+
+        monkeypatch.setattr(transport, "send", send)
+        [finding] = [finding async for finding in make_bulk(transport).reconcile(journal, settle=0)]
+        assert (finding.verdict, finding.entry.verdict) == (Verdict.ABSENT, Verdict.ABSENT)
 
 
 # The whole, against the simulator

@@ -15,7 +15,7 @@ import attrs
 import typer
 
 from ...bulk.evidence import Finding, is_draft
-from ...bulk.reconcile import CHANGED, journal_now
+from ...bulk.reconcile import CHANGED
 from ...client import AsyncClient
 from ...errors import ConfigurationError
 from ...journal.journal import Journal
@@ -134,10 +134,10 @@ async def _until_settled(journal: Journal, settling: list[Finding]) -> None:
     until = max(finding.settles_at or 0.0 for finding in settling)
     orders = counted(len(settling), "order settles", "orders settle")
     complain(f"{orders} until {_time(until)}. Ctrl-C loses nothing: run the same command again later.")
-    left = until - await journal_now(journal)
+    left = until - await journal.now()
     while left > 0:
         await sleep(min(left, _TICK))
-        left = until - await journal_now(journal)
+        left = until - await journal.now()
 
 
 def _print(verdict: str, entry: JournalEntry, evidence: str) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from cmr_async.bulk.reconcile import journal_now
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.records import Verdict
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
@@ -136,12 +135,6 @@ def test_a_journal_that_is_not_there_is_not_made(
 # Waiting until the time to settle is over
 
 
-def an_hour_passes(journal: Path) -> None:
-    """Let every order of a journal have been sent an hour earlier."""
-    with closing(sqlite3.connect(journal)) as connection, connection:
-        connection.execute("UPDATE cmr_steps SET sent_at = sent_at - 3600")
-
-
 @pytest.fixture
 def asleep(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], list[float]]:
     """Call a function instead of sleeping, which lasts an hour; return the seconds that were asked for."""
@@ -153,11 +146,13 @@ def asleep(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], lis
             asked.append(seconds)
             function()
 
+        real = Journal.now
+
         async def now(journal: Journal) -> float:
-            return await journal_now(journal) + 3600 * len(asked)
+            return await real(journal) + 3600 * len(asked)
 
         monkeypatch.setattr("cmr_async.cli.commands.reconcile.sleep", sleep)
-        monkeypatch.setattr("cmr_async.cli.commands.reconcile.journal_now", now)
+        monkeypatch.setattr(Journal, "now", now)
         return asked
 
     return instead
@@ -166,7 +161,7 @@ def asleep(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], lis
 def test_waiting_brings_the_verdict_when_the_time_to_settle_is_over(
     unknown: Path, cmr: Cmr, asleep: Callable[..., list[float]]
 ) -> None:
-    asked = asleep(lambda: an_hour_passes(unknown))
+    asked = asleep(lambda: None)
     result = cmr("orders", "reconcile", unknown, "--wait", "--settle", "1800")
     assert result.exit_code == 0
     assert asked == [30.0]
@@ -185,7 +180,6 @@ def test_an_order_that_somebody_else_settles_meanwhile_is_named(
     unknown: Path, cmr: Cmr, asleep: Callable[..., list[float]]
 ) -> None:
     def accepted() -> None:
-        an_hour_passes(unknown)
         with closing(sqlite3.connect(unknown)) as connection, connection:
             connection.execute("UPDATE cmr_steps SET state = 'accepted'")
 
