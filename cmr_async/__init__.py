@@ -50,7 +50,7 @@ from .models import (
     ServiceProvider,
 )
 from .models.checks import OrderPreflight, WorkspaceCheck, WorkspaceFinding
-from .transport import Timeouts, aiohttp_trace_config
+from .transport import Timeouts
 
 if TYPE_CHECKING:
     from .journal.journal import Journal
@@ -118,7 +118,6 @@ __all__ = [
     "WorkspaceCheck",
     "WorkspaceFinding",
     "__version__",
-    "aiohttp_trace_config",
     "use_uvloop",
 ]
 

@@ -1,8 +1,9 @@
 """One HTTP exchange with the API over aiohttp: the only client-side module that knows sockets.
 
 It reports how far each attempt got and decides nothing. It sends the key to the configured origin only and follows no
-redirects. It has no tasks of its own: whoever wants an answer after a cancellation runs `send` in a task that outlives
-the caller.
+redirects. What must not be repeated goes over a connection that was opened for it alone, on a session of the SDK's own:
+kept connections carry stale answers, middlewares send again, and cookie jars remember. There are no tasks here: whoever
+wants an answer after a cancellation runs `send` in a task that outlives the caller.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import asyncio
 import re
 import ssl as ssl_module
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from types import SimpleNamespace
 from weakref import WeakSet
 
 import aiohttp
 import attrs
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from .core.endpoints import require_path
@@ -25,7 +27,7 @@ from .core.exchange import Exchange, HTTPLayerError, Phase, Request
 from .errors import ClientStateError, ConfigurationError
 from .forks import in_forked_child, leave_to_parent
 
-__all__ = ["Timeouts", "Transport", "aiohttp_trace_config"]
+__all__ = ["Timeouts", "Transport"]
 
 
 @attrs.frozen(kw_only=True)
@@ -134,11 +136,8 @@ async def _on_request_headers_sent(_: aiohttp.ClientSession, context: SimpleName
         context.trace_request_ctx.head_goes_out()
 
 
-def aiohttp_trace_config() -> aiohttp.TraceConfig:
-    """Return the trace that a session of your own needs: `ClientSession(trace_configs=[aiohttp_trace_config()])`.
-
-    Without it the SDK cannot see how far a request got, and calls every transport error of an order unknown.
-    """
+def _watch() -> aiohttp.TraceConfig:
+    """Return the trace that sees how far a request got."""
     trace = aiohttp.TraceConfig()
     trace.on_request_start.append(_on_request_start)
     trace.on_request_headers_sent.append(_on_request_headers_sent)
@@ -146,7 +145,7 @@ def aiohttp_trace_config() -> aiohttp.TraceConfig:
 
 
 class Transport:
-    """Sends requests on sessions that it owns, or on one that the caller gave."""
+    """Sends requests on sessions that it owns, and repeatable ones on the session or connector that the caller gave."""
 
     def __init__(
         self,
@@ -157,9 +156,14 @@ class Transport:
         secret: str = "",
         session: aiohttp.ClientSession | None = None,
         connector: aiohttp.BaseConnector | None = None,
+        connector_factory: Callable[[], aiohttp.BaseConnector] | None = None,
         proxy: str | None = None,
+        proxy_headers: Mapping[str, str] | None = None,
         ssl: ssl_module.SSLContext | bool = True,
         trust_env: bool = False,
+        resolver: AbstractResolver | None = None,
+        local_addr: tuple[str, int] | None = None,
+        trace_configs: Sequence[aiohttp.TraceConfig] = (),
         max_body: int = 16 * 1024 * 1024,
     ) -> None:
         """Make a transport; nothing is opened before the first request.
@@ -169,11 +173,16 @@ class Transport:
             headers: Sent with every request; holds the key.
             timeouts: Limits of each attempt.
             secret: The key, which is blotted out where an answer repeats it.
-            session: The caller's session; the caller closes it. See `aiohttp_trace_config`.
-            connector: The caller's connector; the caller closes it.
+            session: The caller's session, for repeatable requests; the caller closes it.
+            connector: The caller's connector, for repeatable requests; the caller closes it.
+            connector_factory: Makes the connector of each session of its own.
             proxy: URL of an HTTP proxy.
+            proxy_headers: Headers for the proxy.
             ssl: `False` skips the check of certificates; a context sets its own rules.
-            trust_env: Take proxies from the environment.
+            trust_env: Take proxies from the environment, on sessions of its own.
+            resolver: Looks host names up, for connections of its own; the caller closes it.
+            local_addr: Host and port to connect from, on connections of its own.
+            trace_configs: The caller's traces, for sessions of its own.
             max_body: Bytes of an answer that are read at most.
         """
         self._base = URL(base_url)
@@ -182,15 +191,20 @@ class Transport:
         self._timeouts = timeouts
         self._given_session = session
         self._given_connector = connector
+        self._make_connector = connector_factory
         self._proxy = proxy
+        self._proxy_headers = proxy_headers
         self._ssl = ssl
         self._trust_env = trust_env
+        self._resolver = resolver
+        self._local_addr = local_addr
+        self._trace_configs = tuple(trace_configs)
         self._max_body = max_body
         self._kept: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
-        #: A session or connector of the caller's whose sockets belong to the parent process.
+        #: A session, connector or resolver of the caller's whose sockets belong to the parent process.
         self._inherited = False
         # aiohttp limits the way to a connection; the attempt limits the rest, since it knows when that began
         self._limits = aiohttp.ClientTimeout(total=None, connect=timeouts.connect)
@@ -206,11 +220,13 @@ class Transport:
         Args:
             request: What to send.
             leaving: Called as the head is about to go out. What it raises ends the attempt before any byte of the
-                request has left, and comes out of here unchanged. Not called on a session of the caller's.
+                request has left, and comes out of here unchanged. Not called for a repeatable request on a session
+                of the caller's.
 
         Raises:
             ClientStateError: The client is closed, or belongs to another event loop.
             EndpointNotConfiguredError: The path of the endpoint is not known.
+            ConfigurationError: The caller's factory made a connector that keeps connections.
             asyncio.CancelledError: The task was cancelled before the head went out, or the request is repeatable.
         """
         session = self._session(request)
@@ -250,8 +266,8 @@ class Transport:
         loop = asyncio.get_running_loop()
         if self._inherited:
             raise ClientStateError(
-                "This client was made before a fork, around a session or connector of your own, whose sockets "
-                "belong to the parent process. Make a new client in the child."
+                "This client was made before a fork, around a session, connector or resolver of your own, whose "
+                "sockets belong to the parent process. Make a new client in the child."
             )
         if self._loop is None:
             self._loop = loop
@@ -265,20 +281,37 @@ class Transport:
         """In a forked child: keep the parent's sessions and loop untouched and start anew."""
         leave_to_parent(self._kept, self._fresh, self._loop)
         self._kept = self._fresh = self._loop = None
-        self._inherited = self._given_session is not None or self._given_connector is not None
+        given = (self._given_session, self._given_connector, self._resolver)
+        self._inherited = any(one is not None for one in given)
 
     def _session(self, request: Request) -> aiohttp.ClientSession:
         self.check_usable()
+        if not request.endpoint.repeatable:
+            if self._fresh is None:
+                self._fresh = self._open(self._own_connector(force_close=True))
+            return self._fresh
         if self._given_session is not None:
             return self._given_session
-        if request.pays and self._given_connector is None:
-            # A connection of its own: a kept one may be closed by the server just as the order goes out
-            if self._fresh is None:
-                self._fresh = self._open(aiohttp.TCPConnector(limit=0, force_close=True, ttl_dns_cache=300))
-            return self._fresh
         if self._kept is None:
-            self._kept = self._open(self._given_connector or aiohttp.TCPConnector(limit=0, ttl_dns_cache=300))
+            self._kept = self._open(self._given_connector or self._own_connector(force_close=False))
         return self._kept
+
+    def _own_connector(self, *, force_close: bool) -> aiohttp.BaseConnector:
+        if self._make_connector is None:
+            return aiohttp.TCPConnector(
+                limit=0,
+                force_close=force_close,
+                ttl_dns_cache=300,
+                resolver=self._resolver,
+                local_addr=self._local_addr,
+            )
+        connector = self._make_connector()
+        if not connector.force_close:
+            raise ConfigurationError(
+                "connector_factory made a connector that keeps connections. An order needs a connection of its own, "
+                "because a kept one can carry a stale answer: make it with force_close=True."
+            )
+        return connector
 
     def _open(self, connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
@@ -286,7 +319,8 @@ class Transport:
             connector_owner=connector is not self._given_connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._limits,
-            trace_configs=[aiohttp_trace_config()],
+            # Ours is the last: nothing else is waited for between its question and the first byte
+            trace_configs=[*self._trace_configs, _watch()],
             trust_env=self._trust_env,
         )
 
@@ -295,7 +329,7 @@ class Transport:
         return url.with_query(query) if query else url
 
     async def _exchange(self, session: aiohttp.ClientSession, url: URL, request: Request, attempt: _Attempt) -> None:
-        # A caller's session may be without the trace that starts the clock
+        # A caller's session has no trace that starts the clock
         limit = None if session is not self._given_session else self._timeouts.connect + attempt.limit
         attempt.phase = Phase.HEAD_SENT
         try:
@@ -310,6 +344,7 @@ class Transport:
                     allow_redirects=False,
                     raise_for_status=False,
                     proxy=self._proxy,
+                    proxy_headers=self._proxy_headers,
                     ssl=self._ssl,
                     trace_request_ctx=attempt,
                 ) as response,
@@ -356,13 +391,15 @@ def _leave_all_to_parent() -> None:
 
 
 _QUERY = re.compile(r"\?[^\s'\")]+")
+_USER_AND_PASSWORD = re.compile(r"(?<=//)[^\s/'\"]*@")
 
 
 def _scrubbed(error: Exception, secret: str) -> HTTPLayerError:
-    """Return what may be kept of an exception: no key, no query of a URL, no frames."""
+    """Return what may be kept of an exception: no key, no password of a proxy, no query of a URL, no frames."""
 
     def scrub(text: str) -> str:
-        return _QUERY.sub("?***", text.replace(secret, "***") if secret else text)
+        text = text.replace(secret, "***") if secret else text
+        return _QUERY.sub("?***", _USER_AND_PASSWORD.sub("***@", text))
 
     cause = HTTPLayerError(scrub("".join(traceback.format_exception_only(error)).strip()))
     if not isinstance(error, aiohttp.ClientError | OSError):  # nothing of the network: a fault of some code

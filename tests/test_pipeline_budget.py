@@ -18,7 +18,7 @@ from tests.fakes import ACCEPTED, LOST, UNSENT, Clock, FakeTransport, Reply, ans
 
 
 def refused(seconds: str) -> Exchange:
-    return answered(429, body=b"", retry_after=seconds)
+    return answered(429, retry_after=seconds)
 
 
 def caller(server: FakeTransport, *, pacer: Pacer | None = None, gap: float = 0.203, budget: float = 60.0) -> Pipeline:

@@ -50,18 +50,19 @@ async def test_a_cancelled_order_that_had_not_left_was_not_sent() -> None:
 async def test_an_order_that_is_cancelled_before_it_has_a_connection_is_not_drained() -> None:
     connecting = asyncio.Event()
 
+    def slow() -> aiohttp.BaseConnector:
+        return Slow(force_close=True)
+
     class Slow(aiohttp.TCPConnector):
         async def connect(self, *args: Any, **kwargs: Any) -> Any:
             connecting.set()
             await asyncio.Event().wait()
 
-    connector = Slow()
-    async with AsyncClient("key", "http://127.0.0.1:9/", gap=0, timeouts=PATIENT, connector=connector) as client:
+    async with AsyncClient("key", "http://127.0.0.1:9/", gap=0, timeouts=PATIENT, connector_factory=slow) as client:
         task = asyncio.create_task(client.orders.create(PAID, user_id=USER))
         await connecting.wait()
         task.cancel()
         assert (await cancelled(task)).__cause__ is None
-    await connector.close()
 
 
 async def test_a_drain_that_learns_nothing_leaves_the_order_unknown_and_it_can_be_pickled() -> None:

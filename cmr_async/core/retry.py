@@ -18,8 +18,8 @@ __all__ = ["RetryPolicy", "may_repeat"]
 def may_repeat(outcome: Outcome, endpoint: Endpoint) -> bool:
     """Tell whether the SDK may send again after this outcome.
 
-    A refusal (429) and a request that never left are repeatable everywhere: nothing happened. An unknown outcome
-    is repeatable only where the endpoint's row says that doing it twice changes nothing.
+    A refusal (429) and a request that never left are repeatable everywhere: we take both as proof that nothing
+    happened. An unknown outcome is repeatable only where the endpoint's row says that doing it twice changes nothing.
     """
     if outcome in {Outcome.THROTTLED, Outcome.NOT_SENT}:
         return True

@@ -7,8 +7,10 @@ method hands its arguments to the async method of the same name, so behaviour, e
 from __future__ import annotations
 
 import ssl as ssl_module
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
+
+import aiohttp
 
 from ..bulk import Bulk as AsyncBulk
 from ..bulk.feeds import Requests
@@ -31,6 +33,8 @@ from .iterator import BlockingIterator
 from .lifetime import NO_LIFETIME, BlockingClient, Lifetime, as_tuple
 
 if TYPE_CHECKING:
+    from aiohttp.abc import AbstractResolver
+
     from ..bulk.run import JournalLike
 
 __all__ = ["Bulk", "Client", "Domains", "Orders", "Subscriptions", "Users"]
@@ -515,9 +519,15 @@ class Client(BlockingClient):
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         endpoints: Mapping[str, str | ProcessEndpoint] | None = None,
+        connector_factory: Callable[[], aiohttp.BaseConnector] | None = None,
+        headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
+        proxy_headers: Mapping[str, str] | None = None,
         ssl: ssl_module.SSLContext | bool = True,
         trust_env: bool = False,
+        resolver: AbstractResolver | None = None,
+        local_addr: tuple[str, int] | None = None,
+        trace_configs: Sequence[aiohttp.TraceConfig] = (),
         allow_plain_http: bool = False,
     ) -> None:
         """Make a client. Nothing is sent or opened before the first call.
@@ -533,9 +543,22 @@ class Client(BlockingClient):
             retry: How long repeatable attempts are repeated.
             endpoints: Paths of endpoints that are not documented, for example
                 `{"orders.process": "/orders/process"}`; a `ProcessEndpoint` says where the ids go as well.
-            proxy: URL of an HTTP proxy.
-            ssl: An `ssl.SSLContext`, or `False` to skip the check of certificates.
-            trust_env: Take proxies from the environment (`HTTPS_PROXY`, ...).
+            connector_factory: Makes an aiohttp connector, for what the settings below cannot say. Called on the
+                client's event loop, once for each session of the SDK's, also after a fork; the SDK closes what it
+                makes. It must make a new one each time, with `force_close=True`. Default: a `TCPConnector`.
+            headers: Further headers of each request, for example for a gateway. Default: none. Names that would
+                change the call (`Content-Type`, `Authorization`, `Cookie`, the key's, ...) are refused.
+            proxy: URL of an HTTP proxy, `http://user:password@host:port`. Default: none.
+            proxy_headers: Headers for the proxy alone. Default: none.
+            ssl: An `ssl.SSLContext`, or `False` to skip the check of certificates. Default: `True`, checked by the
+                certificates of this machine.
+            trust_env: Take proxies from the environment (`HTTPS_PROXY`, ...), on sessions of the SDK's. Default:
+                `False`.
+            resolver: Looks host names up, on sessions of the SDK's; you close it. Default: aiohttp's own.
+            local_addr: Host and port to connect from, on sessions of the SDK's; port 0: any. Default: the system
+                chooses.
+            trace_configs: Your aiohttp traces, run on sessions of the SDK's. They see the headers, the key included.
+                Default: none.
             allow_plain_http: Allow `http://` to other hosts than this one. The key is then readable on the way.
 
         Raises:
@@ -550,9 +573,15 @@ class Client(BlockingClient):
                 timeouts=timeouts,
                 retry=retry,
                 endpoints=endpoints,
+                connector_factory=connector_factory,
+                headers=headers,
                 proxy=proxy,
+                proxy_headers=proxy_headers,
                 ssl=ssl,
                 trust_env=trust_env,
+                resolver=resolver,
+                local_addr=local_addr,
+                trace_configs=trace_configs,
                 allow_plain_http=allow_plain_http,
             )
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import assert_type
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
 from cmr_async import (
     AsyncClient,
@@ -31,12 +32,15 @@ from cmr_async.journal.journal import Journal
 from cmr_async.journal.records import JournalEntry, Step
 
 
-async def the_client_itself(session: aiohttp.ClientSession) -> None:
+async def the_client_itself(session: aiohttp.ClientSession, resolver: AbstractResolver) -> None:
     async with AsyncClient("key", "https://host", gap=0, timeouts=Timeouts(), retry=RetryPolicy()) as client:
         assert_type(client, AsyncClient)
         assert_type(await client.close(), None)
     AsyncClient(endpoints={"orders.process": ProcessEndpoint(path="/run", order_id_in="query", user_id_in="body")})
     AsyncClient(key_header="x-key", endpoints={"orders.process": "/path"}, session=session, ssl=False)
+    AsyncClient(headers={"X-Gateway": "token"}, proxy="http://proxy", proxy_headers={"X-Tenant": "ours"})
+    AsyncClient(local_addr=("10.0.0.5", 0), resolver=resolver, trace_configs=[aiohttp.TraceConfig()])
+    AsyncClient(connector_factory=lambda: aiohttp.UnixConnector("/run/api.sock", force_close=True))
 
 
 async def orders(client: AsyncClient, order: Order) -> None:
