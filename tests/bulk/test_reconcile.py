@@ -281,7 +281,7 @@ async def test_two_reconciliations_that_come_to_the_same_verdict_agree(
 
         replies = twice()
 
-        async def send(request: Request) -> Exchange:
+        async def send(request: Request, **_: object) -> Exchange:
             return await anext(replies)
 
         monkeypatch.setattr(transport, "send", send)
