@@ -117,6 +117,8 @@ _CHANGES = (
     .order_by(events.c.id)
 )
 
+_FINGERPRINT = sa.select(orders.c.fingerprint).where(orders.c.key == sa.bindparam("the_key"))
+
 _BEAT = (
     sa.update(runs)
     .where(runs.c.id == sa.bindparam("the_run"))
@@ -218,8 +220,7 @@ class Transaction:
         row = self._row(key, step)
         if row is None or row.state not in CLAIMABLE:
             return None
-        stands = sa.select(orders.c.fingerprint).where(orders.c.key == key)
-        if fingerprint is not None and self.connection.scalar(stands) != fingerprint:
+        if fingerprint is not None and self.connection.scalar(_FINGERPRINT, {"the_key": key}) != fingerprint:
             return None
         if not may_be_sent(self.connection.scalars(_CHANGES, {"the_key": key, "the_step": step.value})):
             self._mark_unknown(_CONTRADICTED, *at(key, step))

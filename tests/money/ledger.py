@@ -33,6 +33,8 @@ class Ledger:
         self.refused: set[str] = set()
         #: Users that belong to the key.
         self.users = {USER}
+        #: Path at which drafts are processed, below the base.
+        self.process_path = PROCESS
         self._ids = 0
         self._lock = threading.Lock()
         ledger = self
@@ -60,7 +62,7 @@ class Ledger:
         """Return status, message and data; what is bought is in the ledger before the answer goes out."""
         with self._lock:
             self.posts[path.removeprefix(BASE)] += 1
-            if path not in {f"{BASE}/orders/json", BASE + PROCESS}:
+            if path not in {f"{BASE}/orders/json", BASE + self.process_path}:
                 return 404, "Not found", None
             if key != KEY:
                 return 401, "Invalid API Key", None
@@ -71,7 +73,7 @@ class Ledger:
                 domains = [entry["domain"] for entry in body["domains"]]
             if self.refused & {*domains}:
                 return 422, f"{domains[0]} is refused", None
-            pays = path == BASE + PROCESS or body["confirm"]
+            pays = path == BASE + self.process_path or body["confirm"]
             if pays and self.wallet < 1:
                 return 402, "Insufficient wallet balance", None
             return 200, "Order created", self._take(domains, body.get("orderId"), pays=pays)

@@ -18,6 +18,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cmr_async.cli.app import app
+from cmr_async.errors import JournalError
+from cmr_async.journal.journal import Journal
 from tests.money.ledger import KEY, PROCESS, USER, Ledger
 
 Cmr = Callable[..., Result]
@@ -283,6 +285,28 @@ def test_a_journal_that_an_older_version_made_from_a_csv_goes_on_without_buying_
     assert "1 skipped: accepted in an earlier run." in result.stdout
     assert api.bought == Counter(["four.com"])
     assert api.posts["/orders/json"] == 1
+
+
+def test_an_order_id_that_cannot_be_written_down_is_printed_and_logged(
+    cmr: Cmr, api: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: object, **__: object) -> bool:
+        raise JournalError("The journal cannot be written: no space left on device.")
+
+    with monkeypatch.context() as full:
+        full.setattr(Journal, "record", fail)
+        broken = cmr(*PAY, "--concurrency", "1")
+    assert broken.exit_code == 3
+    (lost,) = (line.split("\t") for line in broken.stdout.splitlines() if line.startswith("not written down\t"))
+    assert lost[1:3] == ["accepted", "ORDER1"]
+    assert "ORDER1" in caplog.text
+    assert "1 order could not be written into the journal, which will show them as unknown" in broken.stdout
+    assert "no space left on device" in broken.stdout
+
+    again = cmr(*PAY)
+    assert again.exit_code == 3
+    assert "1 UNKNOWN: may or may not have been placed." in again.stdout
+    assert api.bought == ONCE
 
 
 def test_a_row_that_comes_twice_is_refused_with_its_first_row(cmr: Cmr, api: Ledger, orders: Path) -> None:
