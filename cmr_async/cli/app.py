@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "show": ("journal", "List the orders of JOURNAL and count them by state."),
         "export": ("journal", "Write every step of JOURNAL to a CSV or JSON Lines file."),
         "report": ("journal", "Write JOURNAL as one HTML page."),
+        "adopt": ("journal", "Take over JOURNAL, a copy, a backup, or one of another account."),
     },
 }
 

@@ -142,7 +142,7 @@ class Database:
 
         def finish() -> None:
             try:
-                if self.is_open and not self.doubt:
+                if self.is_open and not (self.file is not None and (self.file.doubt or self.file.loss)):
                     self._transact(last)
             finally:
                 self._disconnect()

@@ -176,6 +176,20 @@ _CLAIM = (
     )
 )
 
+_CHANGES = (
+    sa.select(events.c.change)
+    .where(events.c.key == sa.bindparam("the_key"), events.c.step == sa.bindparam("the_step"))
+    .order_by(events.c.id)
+)
+
+_BEAT = (
+    sa.update(runs)
+    .where(runs.c.id == sa.bindparam("the_run"))
+    .values(heartbeat=sa.bindparam("now"), lease=sa.bindparam("the_lease"))
+)
+
+_APPEND = sa.insert(events)
+
 _OUTCOME = (
     sa.update(steps)
     .where(*_this)
@@ -291,8 +305,7 @@ class Transaction:
         row = self._row(key, step)
         if row is None or row.state not in CLAIMABLE:
             return None
-        history = sa.select(events.c.change).where(events.c.key == key, events.c.step == step.value)
-        if not may_be_sent(self.connection.scalars(history.order_by(events.c.id))):
+        if not may_be_sent(self.connection.scalars(_CHANGES, {"the_key": key, "the_step": step.value})):
             self._mark_unknown(_CONTRADICTED, *at(key, step))
             return None
         claim = Claim(key=key, step=step, token=uuid.uuid4().hex, at=self.now, taken=taken)
@@ -331,8 +344,7 @@ class Transaction:
 
     def beat(self) -> None:
         """Write a sign of life of this run."""
-        alive = sa.update(runs).where(runs.c.id == self.run.id)
-        self.connection.execute(alive.values(heartbeat=self.now, lease=self.run.lease))
+        self.connection.execute(_BEAT, {"the_run": self.run.id, "now": self.now, "the_lease": self.run.lease})
 
     def end_run(self) -> None:
         """Write down that this run ended; what it claimed, and wrote no outcome of, becomes `unknown`."""
@@ -438,8 +450,8 @@ class Transaction:
         if account is not None:
             self.connection.execute(sa.delete(meta).where(meta.c.name.in_(("origin", "account"))))
             self.bind(account)
-        reason = "taken over" if account is None else f"taken over for the account {account.fingerprint}"
-        self.append_events([self.event("", Step.CREATE, "adopted", reason=f"{reason}, {account and account.origin}")])
+        whose = "" if account is None else f" for the account {account.fingerprint} of {account.origin}"
+        self.append_events([self.event("", Step.CREATE, "adopted", reason=f"taken over{whose}")])
 
     def _is_draft(self, key: str, step: Step) -> bool:
         confirm = self.connection.execute(sa.select(orders.c.confirm).where(orders.c.key == key)).scalar_one()
@@ -484,4 +496,4 @@ class Transaction:
     def append_events(self, changes: Sequence[dict[str, Any]]) -> None:
         """Append to the history."""
         if changes:
-            self.connection.execute(sa.insert(events), changes)
+            self.connection.execute(_APPEND, changes)
