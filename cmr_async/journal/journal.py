@@ -139,11 +139,7 @@ class Journal:
         await self._database.write(Transaction.beat)
 
     async def now(self) -> float:
-        """Return the journal's time, UTC epoch in seconds: all its times were read on this clock.
-
-        Raises:
-            JournalError: The database could not be read.
-        """
+        """Return the journal's time, UTC epoch in seconds: all its times were read on this clock."""
         return await self._database.read(lambda transaction: transaction.now)
 
     def holds(self, claim: Claim) -> bool:
@@ -338,11 +334,7 @@ class Journal:
         await self._database.write(lambda transaction: transaction.bind(account))
 
     async def doubts(self, account: Account | None = None) -> list[str]:
-        """Return in words why the journal would be refused with an account; nothing if it would not be.
-
-        Raises:
-            JournalError: The database could not be read.
-        """
+        """Return in words why the journal would be refused with an account; nothing if it would not be."""
         belongs = await self._database.read(lambda transaction: transaction.other_account(account))
         found = [f"The journal {self.name} {self._database.doubt}." if self._database.doubt else "", belongs]
         return [doubt for doubt in found if doubt]
