@@ -59,7 +59,7 @@ class RunReport:
     def take(self, outcome: OrderOutcome, row: ResultRow, *, keep_all: bool) -> None:
         """Count an outcome; with `keep_all` its row is kept even if there is nothing wrong with it."""
         self.sent += outcome.attempts > 0
-        self.placed += outcome.verdict is Verdict.PLACED
+        self.placed += outcome.verdict is Verdict.PLACED and outcome.error is None
         self.absent += outcome.verdict is Verdict.ABSENT
         if outcome.unavailable_domains:
             self.incomplete += 1
