@@ -7,6 +7,7 @@ from ._version import __version__
 from .bulk import BulkRun, BulkSummary, OrderOutcome, OrderRequest, OrderState
 from .bulk.reconcile import Finding
 from .client import AsyncClient
+from .core.account import Account
 from .core.processing import ProcessEndpoint
 from .core.retry import RetryPolicy
 from .errors import (
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "APIError",
+    "Account",
     "AsyncClient",
     "AuthenticationError",
     "BadRequestError",

@@ -380,16 +380,6 @@ def _describe(error: Exception) -> str:
     return type(error).__name__
 
 
-#: Every transport of this process, for a child that may never use the ones it inherits.
-_transports: WeakSet[Transport] = WeakSet()
-
-
-@in_forked_child
-def _leave_all_to_parent() -> None:
-    for transport in list(_transports):
-        transport.leave_to_parent()
-
-
 _QUERY = re.compile(r"\?[^\s'\")]+")
 _USER_AND_PASSWORD = re.compile(r"(?<=//)[^\s/'\"]*@")
 
@@ -405,3 +395,13 @@ def _scrubbed(error: Exception, secret: str) -> HTTPLayerError:
     if not isinstance(error, aiohttp.ClientError | OSError):  # nothing of the network: a fault of some code
         cause.add_note(scrub("".join(traceback.format_exception(error)).strip()))
     return cause
+
+
+#: Every transport of this process, for a child that may never use the ones it inherits.
+_transports: WeakSet[Transport] = WeakSet()
+
+
+@in_forked_child
+def _leave_all_to_parent() -> None:
+    for transport in list(_transports):
+        transport.leave_to_parent()

@@ -138,6 +138,10 @@ class _Writer:
 
     def imports(self) -> str:
         """Return the import statements, sorted as ruff sorts them."""
+        for module in self._typing.keys() & self._imports.keys():  # what is imported anyway is not imported twice
+            self._typing[module] -= self._imports[module]
+            if not self._typing[module]:
+                del self._typing[module]
         if not self._typing:
             return self._sorted(self._imports)
         self._imports.setdefault((0, "typing"), set()).add("TYPE_CHECKING")
@@ -271,11 +275,11 @@ class _Writer:
                 if (alias.asname or alias.name) != name:
                     continue
                 text = alias.name + (f" as {alias.asname}" if alias.asname else "")
+                imports = self._typing if statement in guarded else self._imports
                 if isinstance(statement, ast.ImportFrom):
-                    imports = self._typing if statement in guarded else self._imports
                     imports.setdefault(_imported_from(statement, module), set()).add(text)
                 else:
-                    self._imports[0, text] = set()
+                    imports[0, text] = set()
                 return
         if name in vars(module):
             self._imports.setdefault((2, module.__name__.removeprefix(f"{_PACKAGE}.")), set()).add(name)

@@ -126,13 +126,10 @@ class Bulk:
         """
         if not settle >= 0:
             raise ConfigurationError(f"settle must be 0 or more seconds: got {settle!r}.")
-        async with opened(journal) as opened_journal:
+        # What another account or API shows proves nothing about the orders of this journal
+        async with opened(journal, pipeline=self._pipeline) as opened_journal:
             if opened_journal is None:
                 raise ConfigurationError("Reconciling needs the journal of the run.")
-            # What another account or API shows proves nothing about the orders of this journal
-            account = getattr(self._pipeline, "account", None)
-            if account is not None:
-                await opened_journal.bind(account)
             reconciler = Reconciler(pipeline=self._pipeline, settle=settle, events=tuple(events))
             async for finding in reconciler.find(opened_journal, references=references):
                 yield finding

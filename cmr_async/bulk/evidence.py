@@ -23,7 +23,10 @@ __all__ = ["Evidence", "Finding", "Rivals", "is_draft", "relevant", "weigh"]
 _CLOCK_SLACK = 300.0
 #: Events that only an order that was placed can cause (reference, section 9.5).
 _ORDER_EVENTS = ("domain.order.", "mailbox.order.", "mailbox.created")
-_LOOK = "look for it in the Partner Dashboard, where orders can be searched by domain"
+_LOOK = (
+    "look for it in the Partner Dashboard, where orders can be searched by domain, and write down what you find with "
+    "`Journal.verdict`"
+)
 
 
 @attrs.frozen(kw_only=True)

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from ..errors import JournalError
 from .clock import JournalClock, elapsed
 from .engine import READS, is_busy, journal_errors, journal_url, leave_wal, make_engine
-from .liveness import RunRecord
+from .liveness import RunRecord, open_runs
 from .schema import prepare, sa
 from .statements import Transaction
 from .trust import JournalFile, check_integrity, check_objects, newest_event
@@ -142,7 +142,7 @@ class Database:
 
         def finish() -> None:
             try:
-                if self.is_open and not self.doubt:
+                if self.is_open and not (self.file is not None and (self.file.doubt or self.file.loss)):
                     self._transact(last)
             finally:
                 self._disconnect()
@@ -154,6 +154,7 @@ class Database:
             self._thread.stop()
 
     def _disconnect(self) -> None:
+        open_runs.discard(self._run.id)
         connection, self._connection = self._connection, None
         engine, self._engine = self._engine, None
         if connection is not None:

@@ -27,7 +27,7 @@ from .database import Database
 from .pace import JournalPace
 from .records import OUTCOMES, Claim, JournalEntry, JournalEvent, Step, StepState, Verdict, storable
 from .schema import events, sa, steps
-from .statements import CHUNK, StepOutcome, Transaction, at, entries, read_entry
+from .statements import CHUNK, Transaction, at, entries, read_entry
 
 __all__ = ["Claim", "Journal", "JournalEntry", "JournalEvent", "Step", "StepState", "Verdict"]
 
@@ -107,12 +107,7 @@ class Journal:
             JournalError: The journal cannot be opened or made, is damaged, or is a copy of the file that it was
                 written to; the message says what to do.
         """
-        liveness.open_runs.add(self._me.id)
-        try:
-            await self._database.start(_begin)
-        except BaseException:
-            liveness.open_runs.discard(self._me.id)
-            raise
+        await self._database.start(Transaction.begin_run)
         self._heart = asyncio.get_running_loop().create_task(self._keep_beating())
 
     async def close(self) -> None:
@@ -127,10 +122,7 @@ class Journal:
             self._closing = True
             if self._heart is not None:
                 self._heart.cancel()
-            try:
-                await self._database.end(Transaction.end_run)
-            finally:
-                liveness.open_runs.discard(self._me.id)
+            await self._database.end(Transaction.end_run)
 
     async def _keep_beating(self) -> None:
         while True:
@@ -144,7 +136,7 @@ class Journal:
         Raises:
             JournalError: The database could not be written.
         """
-        await self._database.write(_beat)
+        await self._database.write(Transaction.beat)
 
     async def now(self) -> float:
         """Return the journal's time, UTC epoch in seconds: all its times were read on this clock.
@@ -155,10 +147,7 @@ class Journal:
         return await self._database.read(lambda transaction: transaction.now)
 
     def holds(self, claim: Claim) -> bool:
-        """Tell whether a claim is still this run's own; ask right before the first byte leaves.
-
-        Args:
-            claim: A claim that `claim` of this journal returned.
+        """Tell whether a claim of this journal is still its own; ask right before the first byte leaves.
 
         Returns:
             `False` once the journal is being closed, and when the claim is older than the lease (a suspended laptop, a
@@ -167,13 +156,9 @@ class Journal:
         return not self._closing and self._clock.elapsed() - claim.taken < self._me.lease
 
     async def recover(self) -> int:
-        """Mark what dead runs had claimed as `unknown`; opening the journal does it as well.
+        """Mark what dead runs had claimed as `unknown`, and return how many steps; each heartbeat does it as well.
 
-        A run is dead if it closed the journal, or if its process is gone. Only for a run on another machine its
-        heartbeats decide: it is dead when it wrote none for the lease that it gave itself.
-
-        Returns:
-            The number of steps that became `unknown`.
+        A run is dead if its process is gone; one on another machine, if it wrote no heartbeat for its own lease.
 
         Raises:
             JournalError: The database could not be written.
@@ -253,16 +238,16 @@ class Journal:
         """
         if self._closing and self._database.is_open:
             raise JournalError(f"The journal {self.name} is being closed.")
-        taken, made, is_left = self._clock.elapsed(), list[Claim](), False
+        made: list[Claim | None] = []
+        is_left = False
 
         def take(transaction: Transaction) -> Claim | None:
-            claim = None if is_left else transaction.claim(key, step, taken=taken, fingerprint=fingerprint)
-            made[:] = [] if claim is None else [claim]
-            return claim
+            made[:] = [None if is_left else transaction.claim(key, Step(step), fingerprint=fingerprint)]
+            return made[0]
 
         def give_back(transaction: Transaction) -> None:
-            for claim in made:
-                transaction.record(StepOutcome(claim=claim, state=StepState.NOT_SENT, message=_GIVEN_BACK))
+            for claim in filter(None, made):
+                transaction.record(claim, StepState.NOT_SENT, message=_GIVEN_BACK)
 
         try:
             return await self._database.write(take)
@@ -308,7 +293,8 @@ class Journal:
         """
         if state not in OUTCOMES:
             raise ValueError(f"{state} is no outcome of a claim")
-        outcome = StepOutcome(
+        record = partial(
+            Transaction.record,
             claim=claim,
             state=StepState(state),
             order_id=order_id,
@@ -319,7 +305,7 @@ class Journal:
             body_excerpt=body_excerpt,
             attempts=attempts,
         )
-        return await self._database.write(lambda transaction: transaction.record(outcome))
+        return await self._database.write(record)
 
     async def verdict(
         self, entry: JournalEntry, verdict: Verdict, evidence: str, *, order_id: str | None = None
@@ -344,23 +330,15 @@ class Journal:
         return await self._database.write(lambda transaction: transaction.write_verdict(entry, given, words, known_as))
 
     async def bind(self, account: Account) -> None:
-        """Bind the journal to an account, or make sure that it is the one that the journal belongs to.
-
-        What was bought with one account says nothing about another. Call this before anything is sent or looked up.
-
-        Args:
-            account: The account of the client.
+        """Let the journal belong to the account of a client; call this before anything is sent or looked up.
 
         Raises:
-            JournalError: The journal belongs to another account or another API. Nothing was changed.
+            JournalError: It belongs to another account or API already, whose purchases say nothing about this one.
         """
         await self._database.write(lambda transaction: transaction.bind(account))
 
     async def doubts(self, account: Account | None = None) -> list[str]:
-        """Return why the journal would be refused, in words; an empty list if it would not be.
-
-        Args:
-            account: The account that it should belong to; `None`: whichever it is.
+        """Return in words why the journal would be refused with an account; nothing if it would not be.
 
         Raises:
             JournalError: The database could not be read.
@@ -372,10 +350,10 @@ class Journal:
     async def adopt(self, account: Account | None = None) -> None:
         """Take over a journal that would be refused, as it is now; no order in it becomes one that may be sent.
 
-        What was bought since a copy or a backup was made is not in it: look before. The history keeps that it was done.
+        What was bought since a copy or a backup was made is not in it: look before.
 
         Args:
-            account: The account that the journal belongs to from now on; `None`: that stays as it is.
+            account: The account that it belongs to from now on; `None`: that stays as it is.
 
         Raises:
             JournalError: Another run uses the journal, or the database could not be written. Nothing was changed.
@@ -485,13 +463,3 @@ class Journal:
             gap: Seconds between two slots.
         """
         return JournalPace(database=self._database, name=name, gap=gap)
-
-
-def _begin(transaction: Transaction) -> None:
-    transaction.begin_run()
-    transaction.recover()
-
-
-def _beat(transaction: Transaction) -> None:
-    transaction.beat()
-    transaction.recover()

@@ -6,7 +6,7 @@ Each method of `Transaction` is one change of the tables; which change is allowe
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,7 @@ import orjson
 from ..core.account import Account
 from ..errors import JournalError
 from .clock import JournalClock
-from .liveness import RunRecord, is_dead
+from .liveness import RunRecord, is_dead, open_runs
 from .records import (
     CLAIMABLE,
     Claim,
@@ -31,7 +31,7 @@ from .records import (
 )
 from .schema import events, insert_missing, meta, orders, runs, sa, steps
 
-__all__ = ["CHUNK", "StepOutcome", "Transaction", "at", "chunks", "entries", "read_entry", "typed"]
+__all__ = ["CHUNK", "Transaction", "at", "chunks", "entries", "read_entry", "typed"]
 
 #: Rows that one statement names, far below what the databases take.
 CHUNK = 500
@@ -41,30 +41,6 @@ _CONTRADICTED = "Its entry said that it was not sent, but the history says that 
 #: Each step is named so that the index by step and state serves it.
 _IS_SENT = steps.c.step.in_([step.value for step in Step]) & (steps.c.state == StepState.SENT.value)
 _IS_CREATE = steps.c.step == Step.CREATE.value
-
-
-@attrs.frozen(kw_only=True)
-class StepOutcome:
-    """How a claimed step ended, as its owner reports it."""
-
-    #: The claim that was sent.
-    claim: Claim
-    #: How it ended.
-    state: StepState
-    #: Id of the order; `None` keeps the one that is known.
-    order_id: str | None = attrs.field(default=None, converter=attrs.converters.optional(storable))
-    #: Id of the asynchronous action.
-    action_id: str | None = attrs.field(default=None, converter=attrs.converters.optional(storable))
-    #: Domains that the API named as unavailable.
-    unavailable: tuple[str, ...] = ()
-    #: HTTP status of the answer.
-    status: int | None = None
-    #: What the API or the SDK said.
-    message: str = attrs.field(default="", converter=storable)
-    #: First bytes of the answer, as text.
-    body_excerpt: str = attrs.field(default="", converter=storable)
-    #: HTTP requests that were started under the claim.
-    attempts: int = 0
 
 
 def entries() -> sa.Select[Any]:
@@ -171,8 +147,16 @@ _OUTCOME = (
     )
 )
 
-#: What an outcome brings besides its state.
-_REPORTED = ("order_id", "action_id", "unavailable", "status", "message", "body_excerpt", "attempts")
+#: What an outcome may bring besides its state.
+_REPORTED: Mapping[str, Any] = {
+    "order_id": None,
+    "action_id": None,
+    "unavailable": (),
+    "status": None,
+    "message": "",
+    "body_excerpt": "",
+    "attempts": 0,
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -230,8 +214,9 @@ class Transaction:
             count += made.rowcount
         return count
 
-    def claim(self, key: str, step: Step, *, taken: float, fingerprint: str | None = None) -> Claim | None:
-        """Claim a step, provided that its row, its order and its history allow it; `taken` is that of the claim."""
+    def claim(self, key: str, step: Step, *, fingerprint: str | None = None) -> Claim | None:
+        """Claim a step, provided that its row, its order and its history allow it."""
+        taken = self.clock.elapsed()  # before the heartbeat below, so that the claim ends first
         row = self._row(key, step)
         if row is None or row.state not in CLAIMABLE:
             return None
@@ -244,38 +229,43 @@ class Transaction:
         values = {"the_key": key, "the_step": step.value, "the_run": self.run.id, "the_token": claim.token}
         self.connection.execute(_CLAIM, values | {"now": claim.at})
         self.append_events([self.event(key, step, StepState.SENT, reason="claimed", token=claim.token)])
-        self.beat()  # a claim keeps its run alive for a lease, which is how long it holds
+        self._stay_alive()  # a claim keeps its run alive for a lease, which is how long it holds
         return claim
 
-    def record(self, outcome: StepOutcome) -> bool:
-        """Write an outcome; return whether it counts. One that comes too late goes to the history only."""
-        claim, state = outcome.claim, outcome.state
+    def record(self, claim: Claim, state: StepState, **reported: Any) -> bool:
+        """Write an outcome with what it brings; return whether it counts, else only the history keeps it."""
         row = self._row(claim.key, claim.step)
-        ours = row is not None and row.token == claim.token
-        before = StepState(row.state) if ours else None
+        before = StepState(row.state) if row is not None and row.token == claim.token else None
         counts = before is not None and may_follow(state, state=before, recovered=row.recovered, verdict=_verdict(row))
         if before is state and not counts:  # it was reported before
             return True
+        given = {name: storable(value) if isinstance(value, str) else value for name, value in reported.items()}
         if counts:
-            values = {f"the_{name}": getattr(outcome, name) for name in _REPORTED}
-            values["the_unavailable"] = orjson.dumps(tuple(map(storable, outcome.unavailable))).decode()
+            values = {f"the_{name}": value for name, value in {**_REPORTED, **given}.items()}
+            values["the_unavailable"] = orjson.dumps([storable(name) for name in values["the_unavailable"]]).decode()
             place = {"the_key": claim.key, "the_step": claim.step.value, "the_state": state.value}
             self.connection.execute(_OUTCOME, {**place, **values, "now": self.now})
         change = state.value if counts else f"late:{state.value}"
-        event = self.event(claim.key, claim.step, change, reason=outcome.message, token=claim.token)
-        self.append_events([event | {"order_id": outcome.order_id}])
+        event = self.event(claim.key, claim.step, change, reason=given.get("message", ""), token=claim.token)
+        self.append_events([event | {"order_id": given.get("order_id")}])
         return counts
 
     def _row(self, key: str, step: Step) -> Any:
         return self.connection.execute(_ROW, {"the_key": key, "the_step": step.value}).one_or_none()
 
     def begin_run(self) -> None:
-        """Write down that this run began."""
+        """Write down that this run began, and recover what dead ones left."""
         values = attrs.asdict(self.run) | {"started": self.now, "heartbeat": self.now}
         self.connection.execute(sa.insert(runs).values(**values))
+        open_runs.add(self.run.id)
+        self.recover()
 
-    def beat(self) -> None:
-        """Write a sign of life of this run."""
+    def beat(self) -> int:
+        """Write a sign of life of this run, and recover what dead ones left."""
+        self._stay_alive()
+        return self.recover()
+
+    def _stay_alive(self) -> None:
         self.connection.execute(_BEAT, {"the_run": self.run.id, "now": self.now, "the_lease": self.run.lease})
 
     def end_run(self) -> None:

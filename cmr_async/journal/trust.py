@@ -52,6 +52,8 @@ class JournalFile:
         self._newest = 0
         #: Why the file is not the one that the journal was written to; empty if it is.
         self.doubt: str = ""
+        #: What happened to the file while it was in use; empty if nothing did.
+        self.loss: str = ""
 
     def make_ready(self, *, create: bool) -> None:
         """Make the file if it is missing, and refuse one that cannot be trusted; call it before SQLite opens it.
@@ -181,10 +183,10 @@ class JournalFile:
         """
         found = self._expect_same()
         if found.st_size < self._size:
-            self._refuse("was cut short while it was in use: what it held is lost. Nothing more is sent.")
+            self._lose("was cut short while it was in use: what it held is lost.")
         newest = newest_event(connection)
         if newest < max(self._newest, self._read_mark() or 0):
-            self._refuse("was overwritten with an older state while it was in use. Nothing more is sent.")
+            self._lose("was overwritten with an older state while it was in use.")
         self._remember(found, newest)
 
     def mark(self, newest: int) -> None:
@@ -199,17 +201,18 @@ class JournalFile:
         self._newest = newest
 
     def _expect_same(self) -> os.stat_result:
+        if self.loss:
+            self._lose(self.loss)
         try:
             found = self._path.lstat()
         except FileNotFoundError:
             with suppress(OSError):  # so that nobody starts over here unaware of what was bought
                 os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            self._refuse(
-                "was deleted while it was in use. Nothing more is sent. Find out what was bought before you order "
-                "again; then delete the empty file that is left in its place."
+            self._lose(
+                "was deleted while it was in use. An empty file is left in its place: delete it when that is done."
             )
         if (found.st_dev, found.st_ino) != self._known:
-            self._refuse("was replaced by another file while it was in use. Nothing more is sent.")
+            self._lose("was replaced by another file while it was in use.")
         return found
 
     def _remember(self, found: os.stat_result, newest: int) -> None:
@@ -228,6 +231,10 @@ class JournalFile:
                 os.setxattr(self._path, _MARK, b"%d" % newest)
                 return True
         return False
+
+    def _lose(self, what: str) -> NoReturn:
+        self.loss = what
+        self._refuse(f"{what} Nothing more is sent. Find out what was bought before you order again.")
 
     def _refuse(self, why: str) -> NoReturn:
         raise JournalError(f"The journal {self._name} {why}")

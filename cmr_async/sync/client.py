@@ -10,8 +10,6 @@ import ssl as ssl_module
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-import aiohttp
-
 from ..bulk import Bulk as AsyncBulk
 from ..bulk.feeds import Requests
 from ..bulk.reconcile import Finding
@@ -33,9 +31,8 @@ from .iterator import BlockingIterator
 from .lifetime import NO_LIFETIME, BlockingClient, Lifetime, as_tuple
 
 if TYPE_CHECKING:
+    import aiohttp
     from aiohttp.abc import AbstractResolver
-
-    from ..bulk.run import JournalLike
 
 __all__ = ["Bulk", "Client", "Domains", "Orders", "Subscriptions", "Users"]
 

@@ -143,7 +143,7 @@ def test_mailboxes_on_a_domain_that_is_not_registered_are_never_absent(order: Or
     assert (finding.verdict, finding.settles_at) == (None, None)
     assert finding.evidence == (
         "it adds mailboxes to a.com without registering it, and no look-up shows that it did not: look for it in the "
-        "Partner Dashboard, where orders can be searched by domain"
+        "Partner Dashboard, where orders can be searched by domain, and write down what you find with `Journal.verdict`"
     )
 
 

@@ -23,7 +23,8 @@ import pytest
 
 from cmr_async import AsyncClient
 from cmr_async.journal.journal import Journal, Step, StepState, Verdict
-from cmr_async.simulator import FaultRule, Simulator
+from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
+from tests.fakes import make_order
 
 pytestmark = pytest.mark.slow
 
@@ -187,6 +188,13 @@ class Agreement:
     absent: int
 
 
+async def lengthen_full_pages(sim: Simulator, cmr: AsyncClient) -> None:
+    """Give another domain to each user whose list is as long as a page: it would prove no absence."""
+    for number, user_id in enumerate(DEMO_USERS):
+        if len(list(sim.state.registrations(user_id))) in {20, 50, 100}:
+            await cmr.orders.create(make_order(f"one-more-{number}"), user_id=user_id)
+
+
 async def agreement(storm: Storm) -> Agreement:
     """Compare journal and ledger row by row, and what the runs said with both."""
     sim, step = storm.sim, Step.PROCESS if storm.step == "process" else Step.CREATE
@@ -204,6 +212,7 @@ async def agreement(storm: Storm) -> Agreement:
         Journal(storm.journal, create=False) as journal,
         AsyncClient(sim.api_key, sim.base_url, gap=0) as cmr,
     ):
+        await lengthen_full_pages(sim, cmr)
         judged = {finding.entry.key: finding async for finding in cmr.bulk.reconcile(journal, settle=0)}
         async for entry in journal.entries(step=step):
             ids = bought.pop(entry.domains[0], [])

@@ -12,7 +12,6 @@ from typing import Any
 import attrs
 
 from cmr_async import DomainRegistration, Mailbox, Order
-from cmr_async.journal import liveness
 from cmr_async.journal.journal import Claim, Journal, JournalEntry, Step, StepState
 from cmr_async.models.requests import OrderRequest
 
@@ -65,7 +64,6 @@ async def vanish(journal: Journal) -> None:
     assert journal._heart is not None
     journal._heart.cancel()
     await asyncio.wait([journal._heart])
-    liveness.open_runs.discard(journal.run_id)
     await journal._database._thread.run(journal._database._disconnect)
     journal._database._thread.stop()
 

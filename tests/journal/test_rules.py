@@ -15,7 +15,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from cmr_async import DomainRegistration, Order
 from cmr_async.errors import JournalError
-from cmr_async.journal.journal import Claim, Journal, Step, StepState, Verdict, _begin
+from cmr_async.journal.journal import Claim, Journal, Step, StepState, Verdict
 from cmr_async.journal.records import may_be_sent
 from cmr_async.journal.statements import Transaction
 from cmr_async.models.requests import OrderRequest
@@ -210,7 +210,7 @@ class JournalMachine(RuleBasedStateMachine):
             successor._database._connection = journal._database._connection
             successor._database._thread = journal._database._thread
             successor._database.file = journal._database.file
-            await successor._database.write(_begin)
+            await successor._database.write(Transaction.begin_run)
             return successor
 
         self.handles[side] = self.do(return_as_another_run())

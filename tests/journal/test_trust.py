@@ -324,7 +324,7 @@ def truncate(path: Path) -> None:
     [
         (
             lambda path: path.unlink(),
-            "was deleted while it was in use. Nothing more is sent. Find out what was bought ",
+            "was deleted while it was in use. An empty file is left in its place",
         ),
         (replace, "was replaced by another file while it was in use. Nothing more is sent."),
         (truncate, "is damaged. Keep the file"),
@@ -346,7 +346,7 @@ async def test_a_deleted_journal_is_not_begun_anew_unnoticed(path: Path, monkeyp
     journal = Journal(path)
     await journal.start()
     delete(path)
-    with pytest.raises(JournalError, match="delete the empty file that is left in its place"):
+    with pytest.raises(JournalError, match="An empty file is left in its place"):
         await journal.beat()
     await vanish(journal)
     monkeypatch.setattr(trust, "_PAUSE", 0.0)
