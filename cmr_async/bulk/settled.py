@@ -9,7 +9,7 @@ import orjson
 
 from ..core.checked import CheckedOrder
 from ..errors import CMRError, NotSentError, OutcomeUnknownError
-from ..journal.records import JournalEntry, StepState
+from ..journal.records import JournalEntry, Step, StepState
 from ..models import Envelope, OrderCreated
 from ..models.requests import OrderOutcome, OrderState, Verdict
 
@@ -25,6 +25,11 @@ _SHOWN = 200
 def settled_outcome(index: int, checked: CheckedOrder, entry: JournalEntry, journal: Journal) -> OrderOutcome:
     """Return the outcome of an order that the journal does not let this run send."""
     state, error = _settled(entry, journal)
+    if error is None and checked.order.confirm and not entry.confirm and entry.step is Step.CREATE:
+        error = CMRError(
+            f"{entry.key} exists as a draft that is not paid. Its acceptance was not seen, so this run leaves it "
+            "alone: look at it in the Partner Dashboard, or process it by its order id."
+        )
     return OrderOutcome(
         index=index,
         request=checked.request,

@@ -14,7 +14,7 @@ import typer
 from ..errors import CMRError
 
 if TYPE_CHECKING:
-    from .run_report import RunReport
+    from ..report.run_report import RunReport
 
 __all__ = ["EXIT_CODES", "ExitCode", "exit_code", "plain_errors"]
 

@@ -20,12 +20,12 @@ from ..models.requests import BulkSummary, OrderOutcome, OrderState
 from ..preflight.limits import passed_limit
 from ..preflight.plan import Plan
 from ..report.rows import ResultRow, ResultWriter
+from ..report.run_report import RunReport
 from ..transport import Timeouts
 from .display import LARGEST_TABLE, complain, counted, is_terminal, result_line
 from .exit_codes import ExitCode
 from .order_input import OrderInput
 from .progress import Progress
-from .run_report import RunReport
 
 __all__ = ["CommandRun", "Connect", "Submission"]
 

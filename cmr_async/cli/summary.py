@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ..errors import AuthenticationError, InsufficientBalanceError, PermissionDeniedError
 from ..preflight.plan import Plan
+from ..report.run_report import DOMAINS_NAMED, RunReport
 from .display import counted, printable, say
-from .run_report import DOMAINS_NAMED, RunReport
 
 __all__ = ["show_summary"]
 

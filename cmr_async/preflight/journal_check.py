@@ -96,6 +96,7 @@ class _Sought:
 
     key: str
     checked: CheckedOrder
+    located: LocatedOrder
 
     @property
     def reference(self) -> str | None:
@@ -223,9 +224,7 @@ class JournalCheck:
 
     def _compare_one(self, order: FileOrder, sought: _Sought, known: _Known | None) -> FileOrder:
         """Add what the journal says about an order, by the rules that `add_orders` has for it."""
-        checked, located = sought.checked, order.located
-        if isinstance(located, UnreadableOrder):
-            return order
+        checked, located = sought.checked, sought.located
         if known is None:
             return self._check_domains(order, located, checked)
         same, alike = self._is_same(known, checked)
@@ -327,7 +326,7 @@ def _keyed(order: FileOrder) -> tuple[FileOrder, _Sought | None]:
     if checked is None or isinstance(located, UnreadableOrder):
         return order, None
     try:
-        return order, _Sought(key_of(checked), checked)
+        return order, _Sought(key_of(checked), checked, located)
     except ValidationError as error:
         return attrs.evolve(order, checked=None, faults=(*order.faults, *map(located.at, error.faults))), None
 

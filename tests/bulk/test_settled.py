@@ -69,6 +69,21 @@ async def test_a_settled_order_is_counted_by_what_is_known_of_it(
     assert (str(outcome.error) if outcome.error else None) == (error and error.replace("NAME", journal.name))
 
 
+@pytest.mark.parametrize("confirm", [False, True])
+async def test_a_draft_that_was_found_is_no_success_of_a_run_that_pays(tmp_path: Path, confirm: bool) -> None:
+    draft = make_request("a")
+    draft = attrs.evolve(draft, order=attrs.evolve(draft.order, confirm=False))
+    given = attrs.evolve(draft, order=attrs.evolve(draft.order, confirm=confirm))
+    async with Journal(tmp_path / "run.db") as journal:
+        [entry] = await journal.add([draft])
+        found = attrs.evolve(entry, state=StepState.UNKNOWN, verdict=Verdict.PLACED)
+        outcome = settled_outcome(0, check_request(given), found, journal)
+    assert (outcome.state, outcome.verdict) == (OrderState.SKIPPED, Verdict.PLACED)
+    assert (outcome.error is not None) is confirm
+    if outcome.error is not None:
+        assert outcome.error.message.startswith("a exists as a draft that is not paid.")
+
+
 def test_unavailable_domains_are_named_in_whatever_shape_they_come() -> None:
     items = ["a.com", {"domain": "b.com"}, {"domainName": "c.com", "reason": 1}, {"other": 1}, 5]
     assert unavailable_names(items) == ("a.com", "b.com", "c.com", '{"other":1}', "5")

@@ -10,9 +10,9 @@ import pytest
 import typer
 
 from cmr_async.cli.exit_codes import ExitCode, exit_code, plain_errors
-from cmr_async.cli.run_report import RunReport
 from cmr_async.errors import ConfigurationError
 from cmr_async.models.requests import BulkSummary
+from cmr_async.report.run_report import RunReport
 
 
 @pytest.mark.parametrize(

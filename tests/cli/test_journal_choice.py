@@ -158,9 +158,15 @@ def test_paying_without_a_journal_says_what_that_means(cmr: Cmr, start_simulator
     assert result.stdout.splitlines()[-1] == "Do not send the file again."
 
 
-@pytest.mark.parametrize("options", [("--no-journal",), ("--journal", "another.db")])
+@pytest.mark.parametrize(
+    ("options", "again"),
+    [
+        (("--no-journal",), "they are ordered again."),
+        (("--journal", "another.db"), "what its own journal does not know is ordered again."),
+    ],
+)
 def test_a_journal_beside_the_file_that_is_not_used_is_spoken_of_before_money(
-    cmr: Cmr, start_simulator: Start, orders: Path, options: tuple[str, ...]
+    cmr: Cmr, start_simulator: Start, orders: Path, options: tuple[str, ...], again: str
 ) -> None:
     simulator = start_simulator(rate_limit=None)
     simulator.faults.add(FaultRule(kind="reset", after_processing=True, path="/orders/json", skip=2))
@@ -169,7 +175,7 @@ def test_a_journal_beside_the_file_that_is_not_used_is_spoken_of_before_money(
     assert refused.exit_code == 2
     assert (
         f"warning: {beside(orders)} knows 2 of these orders as accepted and 1 of these orders as unknown, and this run "
-        "does not use it: they are ordered again."
+        f"does not use it: {again}"
     ) in refused.stderr
     assert len(simulator.state.ledger) == 3
 

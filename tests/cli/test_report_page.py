@@ -13,9 +13,9 @@ from typer.testing import Result
 
 from cmr_async.cli import run
 from cmr_async.cli.report_page import write_page
-from cmr_async.cli.run_report import RunReport
 from cmr_async.errors import CMRError, ConfigurationError
 from cmr_async.report.page import ReportPage
+from cmr_async.report.run_report import RunReport
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 
 Cmr = Callable[..., Result]

@@ -340,7 +340,7 @@ def test_what_is_drained_when_a_run_breaks_is_recorded() -> None:
 
 
 def test_what_is_kept_for_the_report_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cmr_async.cli.run_report.LARGEST_TABLE", 2)
+    monkeypatch.setattr("cmr_async.report.run_report._MOST_KEPT", 2)
     engine = Engine(*(an_outcome(n, OrderState.REJECTED, CMRError(f"reason {n}")) for n in range(4)))
     report = OneRun(engine).run()
     assert [row.row for row in report.rows] == [2, 3]

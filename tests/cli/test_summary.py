@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from cmr_async.cli.run_report import RunReport
 from cmr_async.cli.summary import show_summary
 from cmr_async.errors import AuthenticationError, CMRError, InsufficientBalanceError, PermissionDeniedError
 from cmr_async.models.requests import BulkSummary
 from cmr_async.preflight.plan import Plan
+from cmr_async.report.run_report import RunReport
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from decimal import Decimal
 
 import pytest
 
-from cmr_async.cli.run_report import RunReport
 from cmr_async.cli.spending import ask
 from cmr_async.cli.summary import show_summary
 from cmr_async.models.requests import BulkSummary
 from cmr_async.preflight.plan import Plan
+from cmr_async.report.run_report import RunReport
 
 PLAN = Plan(orders=1, domains=1, affordable=1, affordable_cost=Decimal(15))
 

@@ -97,11 +97,17 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         url = urlsplit(self.path)
+        if not url.path.startswith(BASE.rpartition("/v1")[0]):
+            self.api.posts["elsewhere"] += 1
+            self._send(404, b"<h1>Not Found</h1>", "text/html")
+            return
         user_id = parse_qs(url.query).get("userId", [body.get("userId", "")])[0]
         status, message, data = self.api.answer(url.path, self.headers.get("cmr-x-api-key"), user_id, body)
-        answer = json.dumps({"status": status, "message": message, "data": data}).encode()
+        self._send(status, json.dumps({"status": status, "message": message, "data": data}).encode())
+
+    def _send(self, status: int, answer: bytes, kind: str = "application/json") -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)

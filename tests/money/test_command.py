@@ -194,6 +194,17 @@ def test_a_wrong_base_path_burns_nothing_and_is_noticed_after_the_first_orders(
     assert api.bought == Counter(names[:3])
 
 
+def test_a_base_url_that_leads_to_something_else_is_named_and_stops_the_run(
+    cmr: Cmr, api: Ledger, orders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(orders, *(f"d{number}.com" for number in range(40)))
+    monkeypatch.setenv("CMR_BASE_URL", api.base_url.replace("/api/v1/integration", "/elsewhere"))
+    stopped = cmr(*PAY, "--concurrency", "1")
+    assert stopped.exit_code == 3
+    assert "3 answers did not look like the API's own: check CMR_BASE_URL" in stopped.stdout
+    assert api.posts == {"elsewhere": 3}
+
+
 def test_a_user_of_somebody_else_holds_back_only_that_user(cmr: Cmr, api: Ledger, orders: Path) -> None:
     write(orders, *(f"d{number}.com" for number in range(6)), user_id="ANOTHER")
     with orders.open("a") as file:

@@ -290,8 +290,9 @@ def _warn_of_other_journal(orders: OrderInput, file: str, location: str | None) 
         return
     if known:
         counts = " and ".join(f"{count:,} of these orders as {state}" for state, count in known.items())
+        again = "they are ordered again" if location is None else "what its own journal does not know is ordered again"
         complain(
-            f"warning: {printable(str(other))} knows {counts}, and this run does not use it: they are ordered again. "
+            f"warning: {printable(str(other))} knows {counts}, and this run does not use it: {again}. "
             "Leave out --no-journal and --journal to go on there."
         )
 

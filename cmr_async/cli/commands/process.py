@@ -22,11 +22,11 @@ from ...preflight.limits import uncertain_limit
 from ...preflight.plan import Plan
 from ...preflight.prices import Budget
 from ...report.rows import ResultRow, ResultWriter
+from ...report.run_report import RunReport
 from ..display import complain, counted, printable, say, show_plan, show_results
 from ..exit_codes import EXIT_CODES, ExitCode, exit_code, plain_errors
 from ..journal_reading import opened_journal
 from ..run import CommandRun, Connect
-from ..run_report import RunReport
 from ..spending import Concurrency, MaxOrders, MaxSpend, Output, Prices, Yes, ask, read_budget, require_key
 from ..summary import show_summary
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from cmr_async import DomainRegistration, Order
-from cmr_async.cli.run_report import RunReport, cause_of
 from cmr_async.errors import CMRError, NotSentError, OutcomeUnknownError, UnprocessableError
 from cmr_async.models.requests import OrderOutcome, OrderRequest, OrderState, Verdict
 from cmr_async.report.rows import ResultRow
+from cmr_async.report.run_report import RunReport, cause_of
 
 
 def an_outcome(state: OrderState, error: CMRError | None = None, *, name: str = "a", **more: Any) -> OrderOutcome:

@@ -9,13 +9,14 @@ import attrs
 
 from ..errors import APIError, CMRError, OutcomeUnknownError
 from ..models.requests import BulkSummary, OrderOutcome, OrderState, Verdict
-from ..report.rows import ResultRow
-from .display import LARGEST_TABLE
+from .rows import ResultRow
 
 __all__ = ["DOMAINS_NAMED", "RunReport", "cause_of"]
 
 #: Unavailable domains that a summary names.
 DOMAINS_NAMED = 10
+#: Causes, and rows of orders that were not accepted, that are kept.
+_MOST_KEPT = 200
 _HASHED_KEY = re.compile("sha256:[0-9a-f]{64}")
 _SERVER_ERRORS = 500
 
@@ -58,7 +59,7 @@ class RunReport:
     def take(self, outcome: OrderOutcome, row: ResultRow, *, keep_all: bool) -> None:
         """Count an outcome; with `keep_all` its row is kept even if there is nothing wrong with it."""
         self.sent += outcome.attempts > 0
-        self.placed += outcome.verdict is Verdict.PLACED
+        self.placed += outcome.verdict is Verdict.PLACED and outcome.error is None
         self.absent += outcome.verdict is Verdict.ABSENT
         if outcome.unavailable_domains:
             self.incomplete += 1
@@ -73,9 +74,9 @@ class RunReport:
                 self.rows.append(row)
             return
         cause = cause_of(outcome)
-        if cause in self.reasons or len(self.reasons) < LARGEST_TABLE:
+        if cause in self.reasons or len(self.reasons) < _MOST_KEPT:
             self.reasons[cause] += 1
-        if len(self.rows) < LARGEST_TABLE:
+        if len(self.rows) < _MOST_KEPT:
             self.rows.append(row)
 
 
