@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 from .bulk import BulkRun, BulkSummary, OrderOutcome, OrderRequest, OrderState
-from .bulk.reconcile import Finding
 from .client import AsyncClient
 from .core.account import Account
 from .core.processing import ProcessEndpoint
@@ -50,11 +49,12 @@ from .models import (
     OrderCreated,
     ServiceProvider,
 )
-from .models.checks import OrderPreflight, WorkspaceCheck, WorkspaceFinding
 from .transport import Timeouts
 
 if TYPE_CHECKING:
+    from .bulk.reconcile import Finding
     from .journal.journal import Journal
+    from .models.checks import OrderPreflight, WorkspaceCheck, WorkspaceFinding
     from .simulator import Simulator
     from .sync import BlockingBulkRun, BlockingIterator, Client, use_uvloop
 
@@ -129,8 +129,12 @@ _LAZY = {
     "BlockingBulkRun": ".sync",
     "BlockingIterator": ".sync",
     "Client": ".sync",
+    "Finding": ".bulk.reconcile",
     "Journal": ".journal.journal",
+    "OrderPreflight": ".models.checks",
     "Simulator": ".simulator",
+    "WorkspaceCheck": ".models.checks",
+    "WorkspaceFinding": ".models.checks",
     "use_uvloop": ".sync",
 }
 

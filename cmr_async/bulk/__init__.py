@@ -14,11 +14,11 @@ from ..journal.records import JournalEntry, Step
 from ..models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
 from ..pipeline import Pipeline
 from .feeds import DraftFeed, Feed, RequestFeed, Requests
-from .reconcile import Finding, Reconciler, resubmit_all
 from .run import BulkRun, JournalLike, opened
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
+    from .reconcile import Finding
 
 __all__ = ["Bulk", "BulkRun", "BulkSummary", "OrderOutcome", "OrderRequest", "OrderState"]
 
@@ -124,6 +124,8 @@ class Bulk:
             ConfigurationError: There is no journal, or `settle` is no number of seconds.
             ClientStateError: The client is closed or belongs to another event loop.
         """
+        from .reconcile import Reconciler  # noqa: PLC0415 - only who reconciles needs it, and it costs import time
+
         if not settle >= 0:
             raise ConfigurationError(f"settle must be 0 or more seconds: got {settle!r}.")
         # What another account or API shows proves nothing about the orders of this journal
@@ -196,6 +198,8 @@ class Bulk:
         async with opened(journal) as opened_journal:
             if opened_journal is None:
                 raise ConfigurationError("Resubmitting needs the journal of the run.")
+            from .reconcile import resubmit_all  # noqa: PLC0415 - as in `reconcile`
+
             return await resubmit_all(opened_journal, which, step=step, reason=reason)
 
     def _run(

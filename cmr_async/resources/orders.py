@@ -14,12 +14,11 @@ from ..core.processing import ProcessEndpoint, place_ids
 from ..core.wire import read_order_created
 from ..errors import ConfigurationError
 from ..models import Envelope, Order, OrderCreated
-from ..models.checks import OrderPreflight
 from ..pipeline import Guard, Pipeline
-from .preflight import preflight_order
 
 if TYPE_CHECKING:
     from ..bulk.run import JournalLike
+    from ..models.checks import OrderPreflight
 
 __all__ = ["Orders", "describe", "process_order", "send_order"]
 
@@ -112,6 +111,8 @@ class Orders:
 
         Source: reference, sections 10.4 and 14.
         """
+        from .preflight import preflight_order  # noqa: PLC0415 - only who asks before ordering needs it
+
         return await preflight_order(self._pipeline, order, user_id=user_id, timeout=timeout)
 
     async def process(

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..bulk import Bulk as AsyncBulk
 from ..bulk.feeds import Requests
-from ..bulk.reconcile import Finding
 from ..bulk.run import JournalLike
 from ..client import AsyncClient
 from ..core.pacing import DEFAULT_GAP
@@ -28,6 +27,8 @@ from .resources import Domains, Orders, Subscriptions, Users
 if TYPE_CHECKING:
     import aiohttp
     from aiohttp.abc import AbstractResolver
+
+    from ..bulk.reconcile import Finding
 
 __all__ = ["Bulk", "Client"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..models import Envelope, Order, OrderCreated, ServiceProvider
-from ..models.checks import OrderPreflight
 from ..resources.domains import Domains as AsyncDomains
 from ..resources.orders import Orders as AsyncOrders
 from ..resources.subscriptions import Subscriptions as AsyncSubscriptions
@@ -14,6 +13,7 @@ from .lifetime import Lifetime
 
 if TYPE_CHECKING:
     from ..bulk.run import JournalLike
+    from ..models.checks import OrderPreflight
 
 __all__ = ["Domains", "Orders", "Subscriptions", "Users"]
 
