@@ -32,6 +32,8 @@ __all__ = ["JournalCheck"]
 
 #: Orders that one statement asks for.
 _AT_ONCE = 500
+#: Rows that are read in one transaction.
+_PAGE = 5000
 
 #: Why a second order for a domain is refused.
 _TWICE = "what a second order for it does is not documented, it may be bought twice"
@@ -182,15 +184,24 @@ class JournalCheck:
             return
         with self._engine.connect() as connection:
             made = has_tables(connection, name=self.name)
-            for row in connection.execution_options(yield_per=_AT_ONCE).execute(_BOUGHT) if made else ():
-                self._remember(orjson.loads(row.body), row.position)
-            if made and orders.c.content.name not in _columns(connection):
-                self._contents = {}
-                for key, user_id, body in connection.execution_options(yield_per=_AT_ONCE).execute(_BODIES):
-                    self._contents.setdefault(content_of_body(user_id, body), []).append(key)
+            lacks_content = made and orders.c.content.name not in _columns(connection)
         if not made:
             engine, self._engine = self._engine, None
             engine.dispose()
+        for row in self._pages(_BOUGHT):
+            self._remember(orjson.loads(row.body), row.position)
+        if lacks_content:
+            self._contents = {}
+            for key, user_id, body in self._pages(_BODIES):
+                self._contents.setdefault(content_of_body(user_id, body), []).append(key)
+
+    def _pages(self, query: sa.Select[Any]) -> Iterator[Any]:
+        """Yield the rows of a query page by page: while one is read, nobody can write to a SQLite file."""
+        query = query.order_by(orders.c.key).limit(_PAGE)
+        page = query
+        while rows := self._ask(page):
+            yield from rows
+            page = query.where(orders.c.key > rows[-1].key)
 
     def _remember(self, body: dict[str, Any], position: int) -> None:
         for entry in body.get("domains", ()):
