@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from .schema import insert_missing, meta, sa, slots
@@ -59,8 +60,12 @@ class JournalClock:
 
 def _start() -> str | None:
     """Return a name for what `CLOCK_BOOTTIME` counts from: a start of the machine and a time namespace."""
+    if _BOOTTIME is None:
+        return None
     try:
         start = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return None if _BOOTTIME is None else f"{start}:{Path('/proc/self/ns/time').readlink()}"
     except OSError:
         return None
+    with suppress(OSError):  # old kernels have no time namespaces
+        start += f":{Path('/proc/self/ns/time').readlink()}"
+    return start

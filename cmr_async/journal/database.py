@@ -5,7 +5,6 @@ Nothing here is a task of the event loop, so nothing that ends tasks can keep a 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import sqlite3
@@ -84,12 +83,10 @@ class Database:
         """Connect, make, check or migrate the tables, and do a first transaction; if that fails, nothing stays open."""
         try:
             await self._thread.run(lambda: self._connect(first))
-        except asyncio.CancelledError:
-            self._thread.run_unheard(self._disconnect)
+        except BaseException:
+            self._thread.run_unheard(self._disconnect)  # after what it is busy with, if the caller was cancelled
+            self._thread.stop()
             raise
-        finally:
-            if not self.is_open:
-                self._thread.stop()
 
     def _connect(self, first: Callable[[Transaction], object]) -> None:
         try:

@@ -89,7 +89,7 @@ class Journal:
         return self._me.lease
 
     async def __aenter__(self) -> Self:
-        """Open the journal."""
+        """Open the journal; see `start`."""
         await self.start()
         return self
 
@@ -138,11 +138,7 @@ class Journal:
         await self._database.write(Transaction.beat)
 
     async def now(self) -> float:
-        """Return the journal's time, UTC epoch in seconds: all its times were read on this clock.
-
-        Raises:
-            JournalError: The database could not be read.
-        """
+        """Return the journal's time, UTC epoch in seconds: all its times were read on this clock."""
         return await self._database.read(lambda transaction: transaction.now)
 
     def holds(self, claim: Claim) -> bool:
@@ -201,13 +197,10 @@ class Journal:
         return [known[entry.key] for entry in given]
 
     async def add_processing(self, keys: Iterable[str] | None = None) -> int:
-        """Add the `process` step of accepted drafts that have none; it is claimed and recorded like `create`.
+        """Add the `process` step of accepted drafts that have none, and return how many; it is sent like `create`.
 
         Args:
             keys: Keys of the drafts; `None`: every accepted draft.
-
-        Returns:
-            The number of steps that were added.
 
         Raises:
             JournalError: The database could not be written. It is safe to try again.
@@ -332,11 +325,7 @@ class Journal:
         await self._database.write(lambda transaction: transaction.bind(account))
 
     async def doubts(self, account: Account | None = None) -> list[str]:
-        """Return in words why the journal would be refused with an account; nothing if it would not be.
-
-        Raises:
-            JournalError: The database could not be read.
-        """
+        """Return in words why the journal would be refused with an account; nothing if it would not be."""
         belongs = await self._database.read(lambda transaction: transaction.other_account(account))
         found = [f"The journal {self.name} {self._database.doubt}." if self._database.doubt else "", belongs]
         return [doubt for doubt in found if doubt]
@@ -396,8 +385,7 @@ class Journal:
     ) -> AsyncGenerator[JournalEntry, None]:
         """Yield the entries of one step by their position in the input, page by page.
 
-        Memory does not grow with their number. The caller may write to the journal meanwhile; each page shows what is
-        there when it is read.
+        The caller may write to the journal meanwhile; each page shows what is there when it is read.
 
         Args:
             state: Only entries in this state; `None`: all.
@@ -420,10 +408,7 @@ class Journal:
             page = query.where(sa.tuple_(steps.c.position, steps.c.key) > last)
 
     async def counts(self, *, step: Step = Step.CREATE) -> dict[StepState, int]:
-        """Return the number of entries in each state, 0 included.
-
-        Args:
-            step: Which step.
+        """Return the number of entries of one step in each state, 0 included.
 
         Raises:
             JournalError: The database could not be read.

@@ -13,7 +13,6 @@ import stat
 import struct
 import sys
 import tempfile
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,7 +20,7 @@ from typing import Any, NoReturn
 import orjson
 
 from ..errors import JournalError
-from .schema import is_ours, meta, sa
+from .schema import is_ours, meta, prepare, sa
 
 try:
     import fcntl
@@ -33,9 +32,6 @@ __all__ = ["JournalFile", "check_integrity", "check_objects", "newest_event"]
 #: Name of the extended attribute that holds the id of the newest event. It goes neither with a copy nor with a backup
 #: that is copied over the file.
 _MARK = "user.cmr_async.journal"
-
-#: How often, and with which pause in seconds, an empty file is looked at again: its maker may not have come further.
-_LOOKS, _PAUSE = 100, 0.05
 
 _POSIX = os.name == "posix"
 
@@ -61,20 +57,26 @@ class JournalFile:
         Raises:
             JournalError: With what is wrong, and what to do about it.
         """
-        is_new = create and self._make()
-        for look in range(_LOOKS):
-            self._inspect()
-            if is_new or self._path.stat().st_size:
-                break
-            if look:
-                time.sleep(_PAUSE)
-        else:
+        if create and not os.path.lexists(self._path):
+            self._make()
+        self._inspect()
+        if not self._path.stat().st_size:
             self._refuse("is an empty file: what it held is lost, or it never was one. If it is new, delete it.")
         self._try_locks()
 
-    def _make(self) -> bool:
+    def _make(self) -> None:
+        """Make the file with its tables in it, all at once: nobody could tell an empty one from an emptied one."""
         try:
-            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            opened, draft = tempfile.mkstemp(dir=self._path.parent, prefix=".cmr-")
+            os.close(opened)
+            try:
+                engine = sa.create_engine(f"sqlite:///{draft}")
+                with engine.connect() as connection:
+                    prepare(connection, name=self._name)
+                engine.dispose()
+                _rename_to_new(draft, str(self._path))
+            finally:
+                Path(draft).unlink(missing_ok=True)
             if hasattr(os, "O_DIRECTORY"):  # the new name itself has to survive a power cut
                 opened = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
                 try:
@@ -82,10 +84,9 @@ class JournalFile:
                 finally:
                     os.close(opened)
         except FileExistsError:
-            return False
+            pass  # another process was faster
         except OSError as error:
             self._refuse(f"cannot be made: {error.strerror}.")
-        return True
 
     def _inspect(self) -> None:
         try:
@@ -267,6 +268,24 @@ def check_integrity(connection: sa.Connection, *, name: str) -> None:
             f"The journal {name} is damaged ({found}). Nothing is sent. Keep the file: what it holds can still be read "
             "with the sqlite3 program. Find out what was bought before you order the rest with another journal."
         )
+
+
+def _rename_to_new(source: str, target: str) -> None:
+    """Rename a file to a name that must not exist; `os.rename` would replace what another process has just made."""
+    if sys.platform == "win32":
+        Path(source).rename(target)  # which refuses to replace anything there
+        return
+    libc, names = ctypes.CDLL(None, use_errno=True), (os.fsencode(source), os.fsencode(target))
+    linux, macos = getattr(libc, "renameat2", None), getattr(libc, "renamex_np", None)
+    failed = True
+    if linux is not None:
+        failed = linux(-100, names[0], -100, names[1], 1)
+    elif macos is not None:
+        failed = macos(*names, 4)
+    if failed and ctypes.get_errno() == errno.EEXIST:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    if failed:  # the file system cannot do that; for a moment the file has two names
+        os.link(source, target)
 
 
 def newest_event(connection: sa.Connection) -> int:

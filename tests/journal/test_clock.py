@@ -95,6 +95,12 @@ async def test_where_the_system_does_not_say_when_it_started_the_wall_clock_coun
     monkeypatch.undo()
 
 
+async def test_a_kernel_without_time_namespaces_still_tells_its_starts_apart(machine: Machine) -> None:
+    assert clocks._start() == "first:time:[1]"
+    (machine.folder / "proc/self/ns/time").unlink()
+    assert clocks._start() == "first"
+
+
 async def test_where_suspended_time_is_not_counted_the_monotonic_clock_does(
     tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

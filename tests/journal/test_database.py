@@ -157,20 +157,16 @@ async def test_a_database_whose_opening_is_cancelled_is_closed_again(
         go.wait()
 
     database = a_database(tmp_path / "run.db")
-    thread = database._thread
     opening = asyncio.create_task(database.start(wait))
     await asyncio.to_thread(begun.wait)
+    thread = database._thread._thread
+    assert thread is not None
     opening.cancel()
     await asyncio.wait([opening])
     go.set()
-    await thread.run(nothing_at_all)
+    await asyncio.to_thread(thread.join)
     assert opening.cancelled()
     assert (database.is_open, database._engine) == (False, None)
-    thread.stop()
-
-
-def nothing_at_all() -> None:
-    pass
 
 
 async def test_a_last_transaction_that_fails_closes_the_database_all_the_same(tmp_path: Path) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import errno
 import os
 import shutil
 import sqlite3
-import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -63,6 +61,10 @@ def bytes_of(path: Path) -> bytes:
 
 def delete(path: Path) -> None:
     path.unlink()
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
 
 
 def renamed(path: Path) -> Path:
@@ -143,33 +145,61 @@ async def test_the_file_of_another_user_is_refused(path: Path, monkeypatch: pyte
     )
 
 
-async def test_an_emptied_file_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trust, "_PAUSE", 0.0)
+async def test_an_emptied_file_is_refused(path: Path) -> None:
     overwrite(path)
     assert (await refusal(path)).startswith("is an empty file: what it held is lost, or it never was one.")
     assert overwrite(path) == b""
 
 
-async def test_a_file_that_somebody_else_is_just_making_is_waited_for(
+async def test_a_journal_that_another_process_makes_at_the_same_time_is_not_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "run.db"
-    made, waits = threading.Event(), threading.Event()
-    path.touch(0o600)
-
-    def sleep(_: float) -> None:
-        waits.set()
-        made.wait()
-
-    monkeypatch.setattr(trust, "time", SimpleNamespace(sleep=sleep))
-    opening = asyncio.create_task(Journal(path).start())
-    await asyncio.to_thread(waits.wait)
     async with Journal(tmp_path / "other.db"):
         pass
-    path.write_bytes((tmp_path / "other.db").read_bytes())
-    made.set()
-    with pytest.raises(JournalError, match="a copy or a backup"):  # which shows that it was read
-        await opening
+    rename = trust._rename_to_new
+
+    def be_slower(draft: str, target: str) -> None:
+        monkeypatch.setattr(trust, "_rename_to_new", rename)
+        renamed(tmp_path / "other.db").rename(target)
+        rename(draft, target)
+
+    monkeypatch.setattr(trust, "_rename_to_new", be_slower)
+    async with Journal(tmp_path / "run.db") as journal:
+        assert await journal.doubts() == []
+    assert names(tmp_path) == ["run.db"]
+
+
+@pytest.mark.parametrize("there", ["renameat2", "renamex_np", "neither"])
+@pytest.mark.parametrize("works", [True, False])
+def test_a_new_name_replaces_nothing_on_any_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str, *, works: bool
+) -> None:
+    def rename(*arguments: Any) -> int:
+        source, target = (Path(os.fsdecode(each)) for each in arguments if isinstance(each, bytes))
+        if works and not target.exists():
+            source.rename(target)
+            return 0
+        ctypes.set_errno(errno.EEXIST if works else errno.EINVAL)
+        return -1
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: SimpleNamespace(**{there: rename}))
+    ctypes.set_errno(0)
+    draft, target = tmp_path / "draft", tmp_path / "run.db"
+    draft.write_text("new")
+    trust._rename_to_new(str(draft), str(target))
+    assert target.read_text() == "new"
+    draft.unlink(missing_ok=True)
+    draft.write_text("newer")
+    with pytest.raises(FileExistsError):
+        trust._rename_to_new(str(draft), str(target))
+    assert target.read_text() == "new"
+
+
+def test_windows_itself_replaces_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trust, "sys", SimpleNamespace(platform="win32"))
+    (tmp_path / "draft").write_text("new")
+    trust._rename_to_new(str(tmp_path / "draft"), str(tmp_path / "run.db"))
+    assert names(tmp_path) == ["run.db"]
 
 
 @pytest.mark.parametrize(
@@ -342,14 +372,13 @@ async def test_a_file_that_is_changed_while_it_is_in_use_gives_no_claim(path: Pa
     await vanish(journal)
 
 
-async def test_a_deleted_journal_is_not_begun_anew_unnoticed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_deleted_journal_is_not_begun_anew_unnoticed(path: Path) -> None:
     journal = Journal(path)
     await journal.start()
     delete(path)
     with pytest.raises(JournalError, match="An empty file is left in its place"):
         await journal.beat()
     await vanish(journal)
-    monkeypatch.setattr(trust, "_PAUSE", 0.0)
     assert (await refusal(path)).startswith("is an empty file")
 
 

@@ -128,22 +128,17 @@ def test_a_second_name_of_the_file_is_refused(sim: Simulator, path: Path) -> Non
     assert bought(sim) == [1] * BEFORE + [0] * (ORDERS - BEFORE)
 
 
-def test_a_journal_that_is_deleted_in_use_sends_nothing_more_and_is_not_begun_anew(
-    sim: Simulator, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_journal_that_is_deleted_in_use_sends_nothing_more_and_is_not_begun_anew(sim: Simulator, path: Path) -> None:
     result = run(sim, path, after=lambda count: path.unlink() if count == BEFORE else None)
     assert refused(result, "was deleted while it was in use")
     before = bought(sim)
-    monkeypatch.setattr(trust, "_PAUSE", 0.0)
     assert refused(run(sim, path), "is an empty file")
     assert bought(sim) == before
     assert max(before) == 1
 
 
 @pytest.mark.slow
-def test_a_journal_that_is_emptied_in_use_sends_nothing_more(
-    sim: Simulator, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_journal_that_is_emptied_in_use_sends_nothing_more(sim: Simulator, path: Path) -> None:
     with waiting_buyer(sim, path, concurrency=1) as process:  # so that nothing is written at this moment
         os.truncate(path, 0)
         before = bought(sim)
@@ -153,7 +148,6 @@ def test_a_journal_that_is_emptied_in_use_sends_nothing_more(
         process.stdin.flush()
         assert "was cut short while it was in use" in process.stdout.readline()
         kill(process)
-    monkeypatch.setattr(trust, "_PAUSE", 0.0)
     assert refused(run(sim, path), "is an empty file")
     assert bought(sim) == before
     assert max(before) == 1
