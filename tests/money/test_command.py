@@ -162,6 +162,21 @@ def test_a_wrong_key_burns_nothing(cmr: Cmr, api: Ledger, monkeypatch: pytest.Mo
     assert api.bought == ONCE
 
 
+def test_the_journal_of_a_simulator_is_refused_for_real_orders_and_nothing_is_called_bought(
+    cmr: Cmr, api: Ledger
+) -> None:
+    tried = cmr("orders", "submit", "orders.csv", "--simulator", "--confirm", "--yes", "--journal", "run.db")
+    assert tried.exit_code == 0
+    refused = cmr(*PAY, "--journal", "run.db")
+    assert refused.exit_code == 2
+    assert "run.db belongs to another account" in refused.stderr
+    assert "use another journal" in refused.stderr
+    assert "skipped" not in refused.stdout
+    assert api.posts == Counter()
+    assert cmr(*PAY).exit_code == 0
+    assert api.bought == ONCE
+
+
 def test_an_empty_wallet_burns_nothing(cmr: Cmr, api: Ledger) -> None:
     api.wallet = 1
     stopped = cmr(*PAY, "--concurrency", "1")
