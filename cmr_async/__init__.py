@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 from .bulk import BulkRun, BulkSummary, OrderOutcome, OrderRequest, OrderState
-from .bulk.reconcile import Finding
 from .client import AsyncClient
+from .core.account import Account
+from .core.processing import ProcessEndpoint
 from .core.retry import RetryPolicy
 from .errors import (
     APIError,
@@ -27,6 +28,7 @@ from .errors import (
     NotSentError,
     OrderFileChangedError,
     OrderFileError,
+    OrderPlacedError,
     OrderWarning,
     OutcomeUnknownError,
     PermissionDeniedError,
@@ -47,15 +49,18 @@ from .models import (
     OrderCreated,
     ServiceProvider,
 )
-from .transport import Timeouts, aiohttp_trace_config
+from .transport import Timeouts
 
 if TYPE_CHECKING:
+    from .bulk.reconcile import Finding
     from .journal.journal import Journal
+    from .models.checks import OrderPreflight, WorkspaceCheck, WorkspaceFinding
     from .simulator import Simulator
     from .sync import BlockingBulkRun, BlockingIterator, Client, use_uvloop
 
 __all__ = [
     "APIError",
+    "Account",
     "AsyncClient",
     "AuthenticationError",
     "BadRequestError",
@@ -92,11 +97,14 @@ __all__ = [
     "OrderFileChangedError",
     "OrderFileError",
     "OrderOutcome",
+    "OrderPlacedError",
+    "OrderPreflight",
     "OrderRequest",
     "OrderState",
     "OrderWarning",
     "OutcomeUnknownError",
     "PermissionDeniedError",
+    "ProcessEndpoint",
     "RateLimitError",
     "RetryPolicy",
     "ServerError",
@@ -109,8 +117,9 @@ __all__ = [
     "UnprocessableError",
     "ValidationError",
     "Verdict",
+    "WorkspaceCheck",
+    "WorkspaceFinding",
     "__version__",
-    "aiohttp_trace_config",
     "use_uvloop",
 ]
 
@@ -120,8 +129,12 @@ _LAZY = {
     "BlockingBulkRun": ".sync",
     "BlockingIterator": ".sync",
     "Client": ".sync",
+    "Finding": ".bulk.reconcile",
     "Journal": ".journal.journal",
+    "OrderPreflight": ".models.checks",
     "Simulator": ".simulator",
+    "WorkspaceCheck": ".models.checks",
+    "WorkspaceFinding": ".models.checks",
     "use_uvloop": ".sync",
 }
 

@@ -29,6 +29,7 @@ __all__ = [
     "NotSentError",
     "OrderFileChangedError",
     "OrderFileError",
+    "OrderPlacedError",
     "OrderWarning",
     "OutcomeUnknownError",
     "PermissionDeniedError",
@@ -142,6 +143,19 @@ class OutcomeUnknownError(CMRError):
         self.order_id = order_id
 
 
+class OrderPlacedError(CMRError):
+    """The order was placed, although the call was cut short by its caller. Do not send it again.
+
+    A call that is cancelled after its request went out ends with this error, or with `OutcomeUnknownError`, and never
+    with a `TimeoutError` or a bare cancellation, which people retry.
+    """
+
+    def __init__(self, message: str = "", *, order_id: str | None = None) -> None:
+        super().__init__(message)
+        #: The order's id; `None` when the answer has none.
+        self.order_id = order_id
+
+
 class APIError(CMRError):
     """The API answered in its own envelope that it refuses the call."""
 
@@ -161,7 +175,8 @@ class APIError(CMRError):
         self.api_message = api_message
         #: The envelope's `data`, mostly `None` in errors.
         self.data = data
-        #: Seconds to wait, from the `Retry-After` header; `None` without one.
+        #: Seconds to wait, from the `Retry-After` header; `None` without one. The API does not document its unit: a
+        #: number is read as seconds, as HTTP has it.
         self.retry_after = retry_after
 
 

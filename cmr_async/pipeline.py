@@ -11,24 +11,23 @@ from typing import Protocol
 
 import attrs
 
+from .core.account import Account
 from .core.endpoints import Endpoint, UserIdIn, require_path
-from .core.exchange import CallCancelled, Exchange, Request
+from .core.exchange import Exchange, Request
 from .core.judge import Judgement, Outcome, judge
 from .core.pacing import Pacer, renew_locks
 from .core.retry import RetryPolicy, may_repeat
+from .drain import Background, Guard
 from .errors import APIError, CMRError, ConfigurationError, NotSentError, RateLimitError
 from .forks import in_forked_child
 from .models import Envelope
-from .transport import Transport
+from .transport import Timeouts, Transport
 
-__all__ = ["Pipeline", "SharedPace", "Veto"]
+__all__ = ["Guard", "Pipeline", "SharedPace", "check_duration"]
 
 logger: logging.Logger = logging.getLogger("cmr_async")
 
 in_forked_child(renew_locks)
-
-#: Asked right before each attempt; when it gives a reason, nothing more is sent.
-Veto = Callable[[], str | None]
 
 #: Seconds to hold all requests back after a 429 without a readable `Retry-After`.
 _DEFAULT_PAUSE = 1.0
@@ -53,13 +52,18 @@ class Pipeline:
     pacer: Pacer
     gap: float
     retry: RetryPolicy
+    timeouts: Timeouts = attrs.field(factory=Timeouts)
     clock: Callable[[], float] = monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     rng: Random = attrs.field(factory=Random, repr=False)
     #: Name of the pace of this key, a fingerprint; see `core.pacing.pace_name`.
     pace_name: str = ""
+    #: Whose orders these are; a journal serves one account. `None`: it is not known.
+    account: Account | None = None
     #: Waited for after the pace of this process, where several processes share one.
     shared: SharedPace | None = None
+    #: Calls that may outlive their callers.
+    background: Background = attrs.field(factory=Background, repr=False)
 
     async def call(
         self,
@@ -69,9 +73,11 @@ class Pipeline:
         user_id: str | None = None,
         query: Mapping[str, str | None] | None = None,
         body: bytes | None = None,
+        path: str | None = None,
         pays: bool = False,
         timeout: float | None = None,
-        veto: Veto | None = None,
+        send_within: float | None = None,
+        guard: Guard | None = None,
     ) -> Envelope:
         """Make one call and return the API's envelope.
 
@@ -81,67 +87,93 @@ class Pipeline:
             user_id: Goes where the row says.
             query: Further query parameters; `None` values are left out.
             body: JSON body.
+            path: Path below the base URL, where ids stand in it; `None`: that of the row.
             pays: This very request can take money.
             timeout: Seconds to wait for an answer; `None`: the client's setting.
-            veto: Asked right before each attempt; when it gives a reason, nothing more is sent.
+            send_within: Seconds within which the request must leave, waits for the pace included; `None`: no limit.
+            guard: Of a caller that runs the call in a task that it sees through itself; `None`: done here.
 
         Raises:
             APIError: The API refused; for 429 only after the time budget was used up.
             NotSentError: The request could not leave within the time budget.
             OutcomeUnknownError: An order may have been placed.
+            OrderPlacedError: The caller was cancelled, and the order was placed all the same.
             TransportError: A repeatable call got no answer within the time budget.
             ServerError: The API failed until the time budget was used up.
             InvalidResponseError: What came was not an answer of the API.
             EndpointNotConfiguredError: The path is not documented and was not set.
-            ConfigurationError: The timeout is no duration.
+            ConfigurationError: A time is no duration.
             ClientStateError: The client is closed or belongs to another event loop.
         """
-        if timeout is not None and not 0 < timeout < float("inf"):
-            raise ConfigurationError(f"timeout must be more than 0 seconds: got {timeout!r}.")
+        check_duration("timeout", timeout)
+        check_duration("send_within", send_within)
         endpoint = self.endpoints[name]
         require_path(endpoint)  # before a slot is taken for it
+        if path is not None:
+            endpoint = attrs.evolve(endpoint, path=path)
         self.transport.check_usable()
         parameters = {} if user_id is None or endpoint.user_id_in is UserIdIn.NOWHERE else {"userId": user_id}
         if query is not None:
             parameters |= {key: value for key, value in query.items() if value is not None}
         request = Request(endpoint=endpoint, subject=subject, query=parameters, body=body, pays=pays, timeout=timeout)
-        return await self._attempts(request, veto)
+        if endpoint.repeatable or guard is not None:
+            return await self._within(send_within, request, guard or Guard())
+        guard = Guard()
+        return await self.background.see_through(
+            self._within(send_within, request, guard),
+            guard,
+            subject=subject,
+            order_id=lambda envelope: proven_id(endpoint, envelope),
+            drain=self.timeouts.drain,
+        )
 
-    async def _attempts(self, request: Request, veto: Veto | None) -> Envelope:
+    async def _within(self, seconds: float | None, request: Request, guard: Guard) -> Envelope:
+        """Make the attempts; end them if no request has left in time."""
+        if seconds is None:
+            return await self._attempts(request, _Departure(request, guard))
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                return await self._attempts(request, _Departure(request, guard, limit))
+        except TimeoutError:
+            late = NotSentError(f"{request.subject()} was not sent: it could not leave within {seconds:g} s.")
+            raise late from None
+
+    async def _attempts(self, request: Request, departure: _Departure) -> Envelope:
+        guard = departure.guard
         waits: Iterator[float] | None = None
         attempts = 0
         await self._wait_for_slot()
         started = self.clock()
         while True:
-            if veto is not None and (reason := veto()):
-                held = NotSentError(f"{request.subject()} was not sent: {reason}")
-                held.attempts = attempts
-                raise held
-            attempts += 1
+            await guard.claim()
             try:
-                exchange = await self.transport.send(request)
-            except asyncio.CancelledError as cancelled:
-                self._settle(cancelled, request, attempts)
+                exchange = await self.transport.send(request, leaving=departure.allow)
+            except NotSentError as held:
+                held.attempts = attempts
                 raise
+            attempts += 1
             judgement = judge(request, exchange)
+            guard.in_flight = False
             self._log(request, exchange, judgement, attempts)
             if judgement.envelope is not None:
                 return judgement.envelope if attempts == 1 else attrs.evolve(judgement.envelope, attempts=attempts)
             error = judgement.error or CMRError(f"{request.subject()} has no outcome.")
             error.attempts = attempts
-            if not may_repeat(judgement.outcome, request.endpoint):
+            if guard.abandoned or not may_repeat(judgement.outcome, request.endpoint):
                 raise error
+            departure.start_again()
             waits = waits or self.retry.waits(self.rng)
             wait = await self._wait_before_repeat(judgement.outcome, error, next(waits))
             if not self.retry.allows(self.clock() - started, wait):
                 raise error
+            await guard.give_back(error)
             if judgement.outcome is not Outcome.THROTTLED:  # the shared pause holds a throttled call back
                 await self.sleep(wait)
             if not await self._wait_for_slot(started + self.retry.time_budget):
                 raise error
 
     async def _wait_for_slot(self, latest: float = float("inf")) -> bool:
-        """Reserve a slot and wait for it, as the last await before the send; `False` if it lies after `latest`."""
+        """Reserve a slot and wait for it; `False` if it lies after `latest`. Only a journal's claim follows."""
         wait = self.pacer.reserve(self.clock(), self.gap)
         while wait > 0:
             if self.clock() + wait > latest:
@@ -164,20 +196,6 @@ class Pipeline:
             await self.shared.pause(min(pause, self.retry.time_budget))
         return pause
 
-    def _settle(self, cancelled: asyncio.CancelledError, request: Request, attempts: int) -> None:
-        """Judge what the drain learned, so that whoever cancelled the call can still find out what became of it."""
-        learned = cancelled.__cause__
-        if not isinstance(learned, CallCancelled) or learned.exchange is None:
-            return
-        judgement = judge(request, learned.exchange)
-        self._log(request, learned.exchange, judgement, attempts)
-        if judgement.envelope is not None:
-            learned.envelope = attrs.evolve(judgement.envelope, attempts=attempts)
-        learned.error = judgement.error
-        if judgement.error is not None:
-            judgement.error.attempts = attempts
-        cancelled.add_note(str(judgement.error) if judgement.error else f"{request.subject()} was accepted.")
-
     def _log(self, request: Request, exchange: Exchange, judgement: Judgement, attempt: int) -> None:
         """Log one attempt by an allow-list: no header, no body, no query."""
         if judgement.outcome is Outcome.ACCEPTED:
@@ -196,3 +214,52 @@ class Pipeline:
                 judgement.outcome.value,
                 exchange.failure,
             )
+
+
+class _Departure:
+    """Decides as the head of a request is about to go out whether it may, and ends a call that leaves too late."""
+
+    __slots__ = ("_latest", "_limit", "_request", "guard")
+
+    def __init__(self, request: Request, guard: Guard, limit: asyncio.Timeout | None = None) -> None:
+        """Prepare a call; `limit` ends it unless a request leaves before."""
+        self.guard = guard
+        self._request = request
+        self._limit = limit
+        self._latest = None if limit is None else limit.when()
+
+    def allow(self) -> None:
+        """Let the head go out.
+
+        Raises:
+            NotSentError: It must not, and no byte of it has left.
+        """
+        if reason := self.guard.veto():
+            raise NotSentError(f"{self._request.subject()} was not sent: {reason}")
+        if self._limit is not None:
+            if self._limit.expired():
+                raise NotSentError(f"{self._request.subject()} was not sent: its time was over.")
+            self._limit.reschedule(None)
+        self.guard.leaves()
+
+    def start_again(self) -> None:
+        """Apply the limit again after an attempt that will be repeated."""
+        if self._limit is not None:
+            self._limit.reschedule(self._latest)
+
+
+def check_duration(name: str, seconds: float | None) -> None:
+    """Refuse a time limit that is no duration.
+
+    Raises:
+        ConfigurationError: It is not more than 0 and finite.
+    """
+    if seconds is not None and not 0 < seconds < float("inf"):
+        raise ConfigurationError(f"{name} must be more than 0 seconds: got {seconds!r}.")
+
+
+def proven_id(endpoint: Endpoint, envelope: Envelope) -> str | None:
+    """Return the order id of an answer, if the endpoint's answers have one."""
+    data = envelope.data if isinstance(envelope.data, Mapping) else {}
+    value = data.get(endpoint.proof) if endpoint.proof else None
+    return value if isinstance(value, str) else None

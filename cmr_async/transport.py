@@ -1,30 +1,33 @@
 """One HTTP exchange with the API over aiohttp: the only client-side module that knows sockets.
 
 It reports how far each attempt got and decides nothing. It sends the key to the configured origin only and follows no
-redirects. A paying request has a connection and a task of its own, so that when its caller is cancelled after the head
-has gone out, a bounded drain can still learn the answer.
+redirects. What must not be repeated goes over a connection that was opened for it alone, on a session of the SDK's own:
+kept connections carry stale answers, middlewares send again, and cookie jars remember. There are no tasks here: whoever
+wants an answer after a cancellation runs `send` in a task that outlives the caller.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl as ssl_module
-from collections.abc import Mapping
-from contextlib import suppress
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from types import SimpleNamespace
 from weakref import WeakSet
 
 import aiohttp
 import attrs
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from .core.endpoints import require_path
-from .core.exchange import CallCancelled, Exchange, Phase, Request
+from .core.exchange import Exchange, HTTPLayerError, Phase, Request
 from .errors import ClientStateError, ConfigurationError
 from .forks import in_forked_child, leave_to_parent
 
-__all__ = ["Timeouts", "Transport", "aiohttp_trace_config"]
+__all__ = ["Timeouts", "Transport"]
 
 
 @attrs.frozen(kw_only=True)
@@ -48,20 +51,42 @@ class Timeouts:
 class _Attempt:
     """The one mutable record of an attempt. It is pessimistic: only a watched wait for a connection is `NOT_SENT`."""
 
-    __slots__ = ("_connected", "_secret", "body", "headers", "limit", "phase", "status", "timeout")
+    __slots__ = (
+        "_connected",
+        "_leaving",
+        "_secret",
+        "body",
+        "cause",
+        "failure",
+        "headers",
+        "limit",
+        "phase",
+        "refusal",
+        "status",
+        "timeout",
+    )
 
-    def __init__(self, limit: float, secret: bytes) -> None:
+    def __init__(self, limit: float, secret: bytes, leaving: Callable[[], None] | None = None) -> None:
         self.phase = Phase.NOT_SENT
         # Not the response: it holds the trace, which holds this attempt, and only the garbage collector ends a circle
         self.status: int | None = None
         self.headers: Mapping[str, str] = {}
         self.body = bytearray()
+        self.failure: str | None = None
+        self.cause: HTTPLayerError | None = None
+        #: What `leaving` raised.
+        self.refusal: BaseException | None = None
         #: Seconds to wait for the answer once the head is out.
         self.limit = limit
         #: Ends the wait for the answer; it starts when the head goes out.
         self.timeout: asyncio.Timeout | None = None
         self._secret = secret
+        self._leaving = leaving
         self._connected = False
+
+    def __deepcopy__(self, _: object) -> _Attempt:
+        """Return the attempt: aioresponses copies what a request is called with, and would copy the loop too."""
+        return self
 
     def connecting(self) -> None:
         """Note that aiohttp looks for a connection. If it had one before, it is sending again, and bytes have left."""
@@ -69,13 +94,24 @@ class _Attempt:
             self.phase = Phase.NOT_SENT
 
     def head_goes_out(self) -> None:
-        """Note that from here on a byte may have left, and start the time to wait for an answer."""
+        """Ask a last time, note that from here on a byte may have left, and start the time to wait for an answer."""
+        if self._leaving is not None:
+            try:
+                self._leaving()
+            except BaseException as refusal:  # aiohttp would make an error of its own of some
+                self.refusal = refusal
+                raise
         self.phase = Phase.HEAD_SENT
         if not self._connected and self.timeout is not None:
             self.timeout.reschedule(asyncio.get_running_loop().time() + self.limit)
         self._connected = True
 
-    def exchange(self, failure: str | None) -> Exchange:
+    def fail(self, failure: str, error: Exception | None = None) -> None:
+        """Note why it ended early."""
+        self.failure = failure
+        self.cause = None if error is None else _scrubbed(error, self._secret.decode())
+
+    def exchange(self) -> Exchange:
         """Return what is known by now."""
         body = bytes(self.body)
         if self._secret and self._secret in body:  # a debug page; answers end up in errors and journals
@@ -85,7 +121,8 @@ class _Attempt:
             status=self.status,
             headers=self.headers,
             body=body,
-            failure=None if self.phase is Phase.COMPLETE else failure,
+            failure=None if self.phase is Phase.COMPLETE else self.failure,
+            cause=self.cause,
         )
 
 
@@ -99,11 +136,8 @@ async def _on_request_headers_sent(_: aiohttp.ClientSession, context: SimpleName
         context.trace_request_ctx.head_goes_out()
 
 
-def aiohttp_trace_config() -> aiohttp.TraceConfig:
-    """Return the trace that a session of your own needs: `ClientSession(trace_configs=[aiohttp_trace_config()])`.
-
-    Without it the SDK cannot see how far a request got, and calls every transport error of an order unknown.
-    """
+def _watch() -> aiohttp.TraceConfig:
+    """Return the trace that sees how far a request got."""
     trace = aiohttp.TraceConfig()
     trace.on_request_start.append(_on_request_start)
     trace.on_request_headers_sent.append(_on_request_headers_sent)
@@ -111,7 +145,7 @@ def aiohttp_trace_config() -> aiohttp.TraceConfig:
 
 
 class Transport:
-    """Sends requests on sessions that it owns, or on one that the caller gave."""
+    """Sends requests on sessions that it owns, and repeatable ones on the session or connector that the caller gave."""
 
     def __init__(
         self,
@@ -122,9 +156,14 @@ class Transport:
         secret: str = "",
         session: aiohttp.ClientSession | None = None,
         connector: aiohttp.BaseConnector | None = None,
+        connector_factory: Callable[[], aiohttp.BaseConnector] | None = None,
         proxy: str | None = None,
+        proxy_headers: Mapping[str, str] | None = None,
         ssl: ssl_module.SSLContext | bool = True,
         trust_env: bool = False,
+        resolver: AbstractResolver | None = None,
+        local_addr: tuple[str, int] | None = None,
+        trace_configs: Sequence[aiohttp.TraceConfig] = (),
         max_body: int = 16 * 1024 * 1024,
     ) -> None:
         """Make a transport; nothing is opened before the first request.
@@ -134,11 +173,16 @@ class Transport:
             headers: Sent with every request; holds the key.
             timeouts: Limits of each attempt.
             secret: The key, which is blotted out where an answer repeats it.
-            session: The caller's session; the caller closes it. See `aiohttp_trace_config`.
-            connector: The caller's connector; the caller closes it.
+            session: The caller's session, for repeatable requests; the caller closes it.
+            connector: The caller's connector, for repeatable requests; the caller closes it.
+            connector_factory: Makes the connector of each session of its own.
             proxy: URL of an HTTP proxy.
+            proxy_headers: Headers for the proxy.
             ssl: `False` skips the check of certificates; a context sets its own rules.
-            trust_env: Take proxies from the environment.
+            trust_env: Take proxies from the environment, on sessions of its own.
+            resolver: Looks host names up, for connections of its own; the caller closes it.
+            local_addr: Host and port to connect from, on connections of its own.
+            trace_configs: The caller's traces, for sessions of its own.
             max_body: Bytes of an answer that are read at most.
         """
         self._base = URL(base_url)
@@ -147,61 +191,69 @@ class Transport:
         self._timeouts = timeouts
         self._given_session = session
         self._given_connector = connector
+        self._make_connector = connector_factory
         self._proxy = proxy
+        self._proxy_headers = proxy_headers
         self._ssl = ssl
         self._trust_env = trust_env
+        self._resolver = resolver
+        self._local_addr = local_addr
+        self._trace_configs = tuple(trace_configs)
         self._max_body = max_body
         self._kept: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        #: Tasks of the paying requests under way.
-        self._paying: set[asyncio.Task[Exchange]] = set()
         self._closed = False
-        #: A session or connector of the caller's whose sockets belong to the parent process.
+        #: A session, connector or resolver of the caller's whose sockets belong to the parent process.
         self._inherited = False
         # aiohttp limits the way to a connection; the attempt limits the rest, since it knows when that began
         self._limits = aiohttp.ClientTimeout(total=None, connect=timeouts.connect)
         self._url = lru_cache(maxsize=1024)(self._make_url)
         _transports.add(self)
 
-    async def send(self, request: Request) -> Exchange:
+    async def send(self, request: Request, *, leaving: Callable[[], None] | None = None) -> Exchange:
         """Run one attempt and report how far it got; transport failures are returned, not raised.
+
+        A task that is cancelled after the head of a request that must not be repeated has gone out gets the exchange
+        as far as it came, instead of the cancellation.
+
+        Args:
+            request: What to send.
+            leaving: Called as the head is about to go out. What it raises ends the attempt before any byte of the
+                request has left, and comes out of here unchanged. Not called for a repeatable request on a session
+                of the caller's.
 
         Raises:
             ClientStateError: The client is closed, or belongs to another event loop.
             EndpointNotConfiguredError: The path of the endpoint is not known.
-            asyncio.CancelledError: The caller was cancelled. When the head of an order had gone out by then, the
-                cause is a `CallCancelled` with what the drain learned.
+            ConfigurationError: The caller's factory made a connector that keeps connections.
+            asyncio.CancelledError: The task was cancelled before the head went out, or the request is repeatable.
         """
         session = self._session(request)
         url = self._url(require_path(request.endpoint), tuple(request.query.items()))
-        attempt = _Attempt(request.timeout or self._timeouts.read, self._secret)
+        attempt = _Attempt(request.timeout or self._timeouts.read, self._secret, leaving)
         try:
-            if request.pays:
-                return await self._see_through(session, url, request, attempt)
-            return await self._exchange(session, url, request, attempt)
+            await self._exchange(session, url, request, attempt)
         except asyncio.CancelledError:
             if attempt.phase is Phase.NOT_SENT or request.endpoint.repeatable:
                 raise
-            exchange = attempt.exchange("cancelled before the answer came")
-            # Only what the judge reads, as plain values: the cause of an error may be pickled
-            headers = {name: exchange.headers[name] for name in ("retry-after", "date") if name in exchange.headers}
-            raise asyncio.CancelledError from CallCancelled(attrs.evolve(exchange, headers=headers))
+            attempt.fail("cancelled before the answer came")
+            return attempt.exchange()
+        if attempt.refusal is not None:
+            raise attempt.refusal.with_traceback(None)  # aiohttp's frames hold the key
+        return attempt.exchange()
+
+    def refuse_more(self) -> None:
+        """Take no further requests; those under way go on until `close`."""
+        self._closed = True
 
     async def close(self) -> None:
-        """Close the sessions that the transport owns; a given session or connector stays open.
-
-        Paying requests that are under way first get the time of a drain to learn their answers.
-        """
+        """Close the sessions that the transport owns, with the requests under way; a given one stays open."""
         self._closed = True
-        try:
-            if self._paying:
-                await asyncio.wait(self._paying, timeout=self._timeouts.drain)
-        finally:
-            for session in (self._kept, self._fresh):
-                if session is not None:
-                    await session.close()
-            self._kept = self._fresh = None
+        for session in (self._kept, self._fresh):
+            if session is not None:
+                await session.close()
+        self._kept = self._fresh = None
 
     def check_usable(self) -> None:
         """Raise when the client cannot be used here.
@@ -214,8 +266,8 @@ class Transport:
         loop = asyncio.get_running_loop()
         if self._inherited:
             raise ClientStateError(
-                "This client was made before a fork, around a session or connector of your own, whose sockets "
-                "belong to the parent process. Make a new client in the child."
+                "This client was made before a fork, around a session, connector or resolver of your own, whose "
+                "sockets belong to the parent process. Make a new client in the child."
             )
         if self._loop is None:
             self._loop = loop
@@ -227,23 +279,39 @@ class Transport:
 
     def leave_to_parent(self) -> None:
         """In a forked child: keep the parent's sessions and loop untouched and start anew."""
-        leave_to_parent(self._kept, self._fresh, self._loop, self._paying)
+        leave_to_parent(self._kept, self._fresh, self._loop)
         self._kept = self._fresh = self._loop = None
-        self._paying = set()
-        self._inherited = self._given_session is not None or self._given_connector is not None
+        given = (self._given_session, self._given_connector, self._resolver)
+        self._inherited = any(one is not None for one in given)
 
     def _session(self, request: Request) -> aiohttp.ClientSession:
         self.check_usable()
+        if not request.endpoint.repeatable:
+            if self._fresh is None:
+                self._fresh = self._open(self._own_connector(force_close=True))
+            return self._fresh
         if self._given_session is not None:
             return self._given_session
-        if request.pays and self._given_connector is None:
-            # A connection of its own: a kept one may be closed by the server just as the order goes out
-            if self._fresh is None:
-                self._fresh = self._open(aiohttp.TCPConnector(limit=0, force_close=True, ttl_dns_cache=300))
-            return self._fresh
         if self._kept is None:
-            self._kept = self._open(self._given_connector or aiohttp.TCPConnector(limit=0, ttl_dns_cache=300))
+            self._kept = self._open(self._given_connector or self._own_connector(force_close=False))
         return self._kept
+
+    def _own_connector(self, *, force_close: bool) -> aiohttp.BaseConnector:
+        if self._make_connector is None:
+            return aiohttp.TCPConnector(
+                limit=0,
+                force_close=force_close,
+                ttl_dns_cache=300,
+                resolver=self._resolver,
+                local_addr=self._local_addr,
+            )
+        connector = self._make_connector()
+        if not connector.force_close:
+            raise ConfigurationError(
+                "connector_factory made a connector that keeps connections. An order needs a connection of its own, "
+                "because a kept one can carry a stale answer: make it with force_close=True."
+            )
+        return connector
 
     def _open(self, connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
@@ -251,7 +319,8 @@ class Transport:
             connector_owner=connector is not self._given_connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._limits,
-            trace_configs=[aiohttp_trace_config()],
+            # Ours is the last: nothing else is waited for between its question and the first byte
+            trace_configs=[*self._trace_configs, _watch()],
             trust_env=self._trust_env,
         )
 
@@ -259,30 +328,10 @@ class Transport:
         url = self._base.with_path(self._base.path.rstrip("/") + path)
         return url.with_query(query) if query else url
 
-    async def _see_through(
-        self, session: aiohttp.ClientSession, url: URL, request: Request, attempt: _Attempt
-    ) -> Exchange:
-        """Run a paying attempt in a task of its own, which outlives a cancelled caller for as long as the drain."""
-        task = asyncio.get_running_loop().create_task(self._exchange(session, url, request, attempt))
-        self._paying.add(task)
-        task.add_done_callback(self._paying.discard)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if attempt.phase is Phase.NOT_SENT:
-                task.cancel()  # there is nothing to learn
-            with suppress(asyncio.CancelledError):  # a second cancellation leaves at once
-                await asyncio.wait({task}, timeout=self._timeouts.drain)
-            task.cancel()
-            raise
-
-    async def _exchange(
-        self, session: aiohttp.ClientSession, url: URL, request: Request, attempt: _Attempt
-    ) -> Exchange:
-        # A caller's session may be without the trace that starts the clock
+    async def _exchange(self, session: aiohttp.ClientSession, url: URL, request: Request, attempt: _Attempt) -> None:
+        # A caller's session has no trace that starts the clock
         limit = None if session is not self._given_session else self._timeouts.connect + attempt.limit
         attempt.phase = Phase.HEAD_SENT
-        failure: str | None = None
         try:
             async with (
                 asyncio.timeout(limit) as attempt.timeout,
@@ -295,22 +344,22 @@ class Transport:
                     allow_redirects=False,
                     raise_for_status=False,
                     proxy=self._proxy,
+                    proxy_headers=self._proxy_headers,
                     ssl=self._ssl,
                     trace_request_ctx=attempt,
                 ) as response,
             ):
                 attempt.phase = Phase.STATUS_SEEN
                 attempt.status, attempt.headers = response.status, response.headers
-                failure = await _read_body(response, attempt.body, self._max_body)
-                if failure is None:
+                attempt.failure = await _read_body(response, attempt.body, self._max_body)
+                if attempt.failure is None:
                     attempt.phase = Phase.COMPLETE
-        except aiohttp.ConnectionTimeoutError:
-            failure = "no connection in time"
-        except TimeoutError:
-            failure = "no answer in time"
+        except aiohttp.ConnectionTimeoutError as error:
+            attempt.fail("no connection in time", error)
+        except TimeoutError as error:
+            attempt.fail("no answer in time", error)
         except Exception as error:  # noqa: BLE001 - whatever it was: how far the request got is what counts
-            failure = _describe(error)
-        return attempt.exchange(failure)
+            attempt.fail(_describe(error), error)
 
 
 async def _read_body(response: aiohttp.ClientResponse, body: bytearray, limit: int) -> str | None:
@@ -329,6 +378,23 @@ def _describe(error: Exception) -> str:
         reason = error.os_error.strerror or type(error.os_error).__name__
         return f"{type(error).__name__}: cannot connect to {error.host}:{error.port} ({reason})"
     return type(error).__name__
+
+
+_QUERY = re.compile(r"\?[^\s'\")]+")
+_USER_AND_PASSWORD = re.compile(r"(?<=//)[^\s/'\"]*@")
+
+
+def _scrubbed(error: Exception, secret: str) -> HTTPLayerError:
+    """Return what may be kept of an exception: no key, no password of a proxy, no query of a URL, no frames."""
+
+    def scrub(text: str) -> str:
+        text = text.replace(secret, "***") if secret else text
+        return _QUERY.sub("?***", _USER_AND_PASSWORD.sub("***@", text))
+
+    cause = HTTPLayerError(scrub("".join(traceback.format_exception_only(error)).strip()))
+    if not isinstance(error, aiohttp.ClientError | OSError):  # nothing of the network: a fault of some code
+        cause.add_note(scrub("".join(traceback.format_exception(error)).strip()))
+    return cause
 
 
 #: Every transport of this process, for a child that may never use the ones it inherits.

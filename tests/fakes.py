@@ -167,7 +167,9 @@ class FakeTransport:
     def check_usable(self) -> None:
         """Be usable on every event loop."""
 
-    async def send(self, request: Request) -> Exchange:
+    async def send(self, request: Request, *, leaving: Callable[[], None] | None = None) -> Exchange:
+        if leaving is not None:
+            leaving()
         self.sent.append(request)
         self.times.append(self.clock.now)
         reply = self._function(_number(request)) if self._function else next(self._script)

@@ -21,6 +21,7 @@ import attrs
 __all__ = [
     "ACCEPTED",
     "Act",
+    "Connection",
     "Loopback",
     "Received",
     "answer",
@@ -28,6 +29,7 @@ __all__ = [
     "close_after_reading",
     "close_before_reading",
     "cut",
+    "cut_after",
     "cut_chunked",
     "envelope",
     "reset_after_head",
@@ -138,6 +140,17 @@ async def cut(connection: Connection) -> None:
     connection.writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + ACCEPTED[:40])
     await connection.writer.drain()
     connection.writer.close()
+
+
+def cut_after(status: int, body: bytes, size: int) -> Act:
+    """An answer of which only so many bytes of the body come."""
+
+    async def act(connection: Connection) -> None:
+        connection.writer.write(f"HTTP/1.1 {status} Said\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body[:size])
+        await connection.writer.drain()
+        connection.writer.close()
+
+    return act
 
 
 async def cut_chunked(connection: Connection) -> None:

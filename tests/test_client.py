@@ -62,12 +62,54 @@ def test_a_gap_that_is_no_duration_is_refused(gap: float) -> None:
         AsyncClient(KEY, gap=gap)
 
 
-@pytest.mark.parametrize("setting", ["connector", "trust_env"])
-async def test_what_belongs_to_a_session_is_set_on_that_session(setting: str) -> None:
+async def test_a_session_and_a_connector_for_the_same_calls_are_refused() -> None:
     async with aiohttp.ClientSession() as session:
-        settings: dict[str, Any] = {setting: session.connector if setting == "connector" else True}
-        with pytest.raises(ConfigurationError, match="connector and trust_env are set on that session"):
-            AsyncClient(KEY, session=session, **settings)
+        with pytest.raises(ConfigurationError, match="for the same calls: give one of them"):
+            AsyncClient(KEY, session=session, connector=session.connector)
+
+
+@pytest.mark.parametrize("setting", [{"local_addr": ("127.0.0.1", 0)}, {"resolver": object()}])
+def test_what_belongs_to_a_connector_is_set_by_its_factory(setting: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="are set on what it makes"):
+        AsyncClient(KEY, connector_factory=aiohttp.TCPConnector, **setting)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"CMR-X-API-KEY": "other"},
+        *({name: "x-value"} for name in ("content-type", "Host", "Content-Length", "Transfer-Encoding", "Cookie")),
+        *({name: "x-value"} for name in ("Authorization", "Content-Encoding", "Expect", "X-HTTP-Method-Override")),
+        {"": "x-value"},
+        {"two words": "x-value"},
+        {"X-Broken\r\nCookie": "x-value"},
+        {"X-Broken": "x-value\r\nCookie: a"},
+        {"X-Broken": "ключ"},
+        {"X-Twice": "x-value", "x-twice": "x-value"},
+        {5: "x-value"},
+        {"X-Number": 5},
+    ],
+    ids=str,
+)
+def test_headers_that_would_change_the_call_are_refused_without_their_values(headers: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^headers: ") as caught:
+        AsyncClient(KEY, headers=headers)
+    assert "x-value" not in str(caught.value)
+
+
+async def test_further_headers_go_with_every_call(mocked_api: aioresponses) -> None:
+    mocked_api.get("https://api.example/v1/users?userId=u", payload={"status": 200, "message": "", "data": None})
+    headers = {"x-gateway-token": "token", "user-agent": "our-service"}
+    async with AsyncClient(KEY, "https://api.example/v1", headers=headers) as client:
+        await client.users.get("u")
+    (((_, _), (call,)),) = mocked_api.requests.items()
+    assert call.kwargs["headers"] == {
+        "User-Agent": "our-service",
+        "X-Gateway-Token": "token",
+        "cmr-x-api-key": KEY,
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+    }
 
 
 async def test_the_headers_name_the_key_as_the_settings_say(mocked_api: aioresponses) -> None:

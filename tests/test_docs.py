@@ -51,6 +51,8 @@ def test_the_examples_of_a_page_run(
         return CallbackResult(status=200, payload={"status": 200, "message": "Order created", "data": data})
 
     mocked_api.post(re.compile(r".*/orders/json\?userId=\w+"), callback=accept, repeat=True)
+    no_workspace = {"status": 200, "message": "Workspace not exists", "data": None}
+    mocked_api.post(re.compile(r".*/domains/has-workspace$"), payload=no_workspace, repeat=True)
     monkeypatch.setenv("CMR_API_KEY", "key-of-an-example")
     monkeypatch.delenv("CMR_BASE_URL", raising=False)
     monkeypatch.chdir(tmp_path)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from cmr_async.core.exchange import CallCancelled, Exchange, Request
+from cmr_async.core.exchange import Exchange, Request
 from cmr_async.core.pacing import Pacer
+from cmr_async.drain import Guard
 from cmr_async.errors import (
     AuthenticationError,
     CMRError,
@@ -180,9 +182,9 @@ async def test_the_slot_is_the_last_wait_before_the_send() -> None:
             await super().sleep(seconds)
 
     class RecordedWorld(World):
-        async def send(self, request: Request) -> Exchange:
+        async def send(self, request: Request, *, leaving: Callable[[], None] | None = None) -> Exchange:
             events.append("send")
-            return await super().send(request)
+            return await super().send(request, leaving=leaving)
 
     world = RecordedWorld(UNSENT, THROTTLED, OK)
     world.clock = RecordedClock(0.0)
@@ -200,26 +202,71 @@ async def test_the_slot_is_the_last_wait_before_the_send() -> None:
     ]
 
 
+class Recording(Guard):
+    """A guard that writes down what it is asked, and vetoes as the test says."""
+
+    def __init__(self, *vetoes: str | None) -> None:
+        super().__init__()
+        self.calls: list[str] = []
+        self._vetoes = iter(vetoes)
+
+    async def claim(self) -> None:
+        self.calls.append("claim")
+
+    def veto(self) -> str | None:
+        self.calls.append("veto")
+        return next(self._vetoes, None)
+
+    def leaves(self) -> None:
+        super().leaves()
+        self.calls.append("leaves")
+
+    async def give_back(self, error: CMRError) -> None:
+        self.calls.append(f"give back after {error.attempts}")
+
+
+async def test_each_attempt_is_claimed_after_its_slot_and_asked_about_as_its_head_goes_out() -> None:
+    world, guard = World(THROTTLED, UNSENT, OK), Recording()
+    await world.order(guard=guard)
+    attempt = ["claim", "veto", "leaves"]
+    assert guard.calls == [*attempt, "give back after 1", *attempt, "give back after 2", *attempt]
+    assert not guard.in_flight
+
+
+async def test_an_attempt_that_is_final_is_not_given_back() -> None:
+    guard = Recording()
+    with pytest.raises(RateLimitError):
+        await World(THROTTLED).order(0, guard=guard)
+    assert guard.calls == ["claim", "veto", "leaves"]
+
+
 async def test_nothing_is_sent_when_there_is_a_reason() -> None:
     world = World(OK)
     with pytest.raises(NotSentError, match=r"was not sent: its claim is lost\.$") as caught:
-        await world.order(veto=lambda: "its claim is lost.")
+        await world.order(guard=Recording("its claim is lost."))
     assert (world.sent, caught.value.attempts) == ([], 0)
 
 
 async def test_a_reason_is_asked_for_before_each_attempt() -> None:
-    reasons = iter([None, "it lost its claim"])
     world = World(UNSENT, OK)
     with pytest.raises(NotSentError, match="lost its claim") as caught:
-        await world.order(veto=lambda: next(reasons))
+        await world.order(guard=Recording(None, "it lost its claim"))
     assert caught.value.attempts == len(world.sent) == 1
 
 
-@pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan")])
-async def test_a_timeout_that_is_no_duration_is_refused(timeout: float) -> None:
+async def test_a_call_whose_caller_has_left_is_not_repeated() -> None:
+    guard = Recording()
+    guard.abandoned = True
+    with pytest.raises(RateLimitError):
+        await World(THROTTLED, OK).order(guard=guard)
+
+
+@pytest.mark.parametrize("name", ["timeout", "send_within"])
+@pytest.mark.parametrize("seconds", [0, -1, float("inf"), float("nan")])
+async def test_a_time_that_is_no_duration_is_refused(name: str, seconds: float) -> None:
     world = World(OK)
-    with pytest.raises(ConfigurationError, match="timeout must be more than 0 seconds"):
-        await world.order(timeout=timeout)
+    with pytest.raises(ConfigurationError, match=f"{name} must be more than 0 seconds"):
+        await world.order(**{name: seconds})
     assert world.sent == []
 
 
@@ -228,24 +275,6 @@ async def test_a_call_without_a_path_takes_no_slot() -> None:
     with pytest.raises(EndpointNotConfiguredError):
         await world.pipeline().call("orders.process", subject=lambda: "The processing")
     assert world.pacer.reserve(0.0) == 0.0
-
-
-@pytest.mark.parametrize(("exchange", "accepted"), [(OK, True), (LOST, False)])
-async def test_a_cancelled_call_carries_what_the_drain_learned(exchange: Exchange, *, accepted: bool) -> None:
-    cancelled = asyncio.CancelledError()
-    cancelled.__cause__ = CallCancelled(exchange)
-    with pytest.raises(asyncio.CancelledError) as caught:
-        await World(THROTTLED, cancelled).order()
-    learned = caught.value.__cause__
-    assert isinstance(learned, CallCancelled)
-    if accepted:
-        assert learned.error is None
-        assert learned.envelope is not None
-        assert (learned.envelope.data, learned.envelope.attempts) == ({"orderId": "ord_1"}, 2)
-    else:
-        assert learned.envelope is None
-        assert isinstance(learned.error, OutcomeUnknownError)
-        assert learned.error.attempts == 2
 
 
 async def test_the_log_is_an_allow_list(caplog: pytest.LogCaptureFixture) -> None:

@@ -12,12 +12,13 @@ import pytest
 from cmr_async import NotSentError, OutcomeUnknownError, RateLimitError, ServerError
 from cmr_async.core.exchange import Exchange
 from cmr_async.core.pacing import Pacer
+from cmr_async.drain import Guard
 from cmr_async.pipeline import Pipeline
 from tests.fakes import ACCEPTED, LOST, UNSENT, Clock, FakeTransport, Reply, answered, make_pipeline
 
 
 def refused(seconds: str) -> Exchange:
-    return answered(429, body=b"", retry_after=seconds)
+    return answered(429, retry_after=seconds)
 
 
 def caller(server: FakeTransport, *, pacer: Pacer | None = None, gap: float = 0.203, budget: float = 60.0) -> Pipeline:
@@ -84,7 +85,13 @@ async def test_a_refusal_holds_everybody_back_who_shares_the_pace() -> None:
 
 async def test_nothing_more_is_sent_once_it_may_not() -> None:
     server = FakeTransport(repeat(refused("0")))
-    answers = iter([None, None, "it lost its claim"])
+
+    class Losing(Guard):
+        answers = iter([None, None, "it lost its claim"])
+
+        def veto(self) -> str | None:
+            return next(self.answers)
+
     with pytest.raises(NotSentError, match="lost its claim"):
-        await caller(server).call("orders.create", subject=lambda: "The order", veto=lambda: next(answers))
+        await caller(server).call("orders.create", subject=lambda: "The order", guard=Losing())
     assert len(server.times) == 2

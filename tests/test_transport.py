@@ -27,7 +27,6 @@ from cmr_async import (
     ServerError,
     Timeouts,
     TransportError,
-    aiohttp_trace_config,
 )
 from cmr_async.resources.orders import Orders
 from tests.fakes import USER, Clock, Highest, make_order
@@ -201,7 +200,8 @@ async def test_a_refusal_in_the_envelope_is_proof(make_client: MakeClient, statu
 
 
 async def test_a_429_is_repeated_after_the_pause_it_asks_for(make_client: MakeClient) -> None:
-    async with Loopback(answer(429, b"", Retry_After="0"), answer(429, b"slow down", Retry_After="0")) as server:
+    refused = answer(429, envelope(429, "Rate limit exceeded"), Retry_After="0")
+    async with Loopback(refused, refused) as server:
         client = make_client(server, retry=RetryPolicy(time_budget=60, initial=0.001))
         created = await client.orders.create(PAID, user_id=USER)
         assert created.order_id == "RJK7NR2W194HAGHGTX75D391P3NB"
@@ -255,12 +255,21 @@ async def test_a_redirect_is_not_followed_and_the_key_stays(make_client: MakeCli
         assert other.received == []
 
 
-async def test_paid_orders_have_a_connection_each_and_drafts_share_one(make_client: MakeClient) -> None:
-    async with Loopback() as server:
-        client = make_client(server)
-        for order in (PAID, PAID, DRAFT, DRAFT, DRAFT):
+async def test_orders_drafts_and_processings_have_a_connection_each_and_reads_share_one(
+    make_client: MakeClient,
+) -> None:
+    read = answer(200, envelope(200, "here", {}))
+    async with Loopback(answer(), answer(), answer(), read, answer(), read) as server:
+        client = make_client(server, endpoints={"orders.process": "/orders/process"})
+        for order in (PAID, DRAFT, DRAFT):
             await client.orders.create(order, user_id=USER)
-        assert [request.connection for request in server.received] == [1, 2, 3, 3, 3]
+        await client.orders.status("A", user_id=USER)
+        await client.orders.process("A", user_id=USER)
+        await client.orders.status("A", user_id=USER)
+        assert [request.connection for request in server.received] == [1, 2, 3, 4, 5, 4]
+        assert {request.headers.get("connection") for request in server.received if request.method == "POST"} == {
+            "close"
+        }
 
 
 async def test_the_page_and_nothing_else_goes_over_the_wire(make_client: MakeClient) -> None:
@@ -276,31 +285,35 @@ async def test_the_page_and_nothing_else_goes_over_the_wire(make_client: MakeCli
 # Sessions, loops, processes ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("traced", [True, False])
-async def test_a_session_without_the_trace_makes_every_transport_error_unknown(
-    make_client: MakeClient, *, traced: bool
-) -> None:
-    async with aiohttp.ClientSession(trace_configs=[aiohttp_trace_config()] if traced else []) as session:
+async def test_an_order_that_cannot_leave_was_not_sent_whatever_session_was_given(make_client: MakeClient) -> None:
+    async with aiohttp.ClientSession() as session:
         async with Loopback() as server:
             client = make_client(server, session=session)
-        with pytest.raises(NotSentError if traced else OutcomeUnknownError):
+        with pytest.raises(NotSentError):
             await client.orders.create(PAID, user_id=USER)
+        with pytest.raises(TransportError, match="cannot connect"):
+            await client.orders.status("A", user_id=USER)
 
 
-async def test_a_given_session_carries_the_key_and_stays_open(make_client: MakeClient) -> None:
-    async with Loopback() as server, aiohttp.ClientSession(trace_configs=[aiohttp_trace_config()]) as session:
+async def test_a_given_session_carries_reads_with_the_key_and_stays_open(make_client: MakeClient) -> None:
+    async with Loopback() as server, aiohttp.ClientSession(headers={"X-Theirs": "1"}) as session:
         client = make_client(server, session=session)
+        await client.orders.status("A", user_id=USER)
         assert isinstance(await client.orders.create(PAID, user_id=USER), OrderCreated)
-        assert server.received[0].headers["cmr-x-api-key"] == KEY
+        assert [request.headers["cmr-x-api-key"] for request in server.received] == [KEY, KEY]
+        assert [request.headers.get("x-theirs") for request in server.received] == ["1", None]
         await client.close()
         assert not session.closed
 
 
-async def test_a_given_connector_stays_open(make_client: MakeClient) -> None:
+async def test_a_given_connector_carries_reads_and_stays_open(make_client: MakeClient) -> None:
     async with Loopback() as server:
         connector = aiohttp.TCPConnector()
         client = make_client(server, connector=connector)
+        await client.orders.status("A", user_id=USER)
         await client.orders.create(PAID, user_id=USER)
+        await client.orders.status("A", user_id=USER)
+        assert [request.connection for request in server.received] == [1, 2, 1]
         await client.close()
         assert not connector.closed
         await connector.close()
@@ -336,10 +349,10 @@ def test_a_client_on_a_second_loop_says_so() -> None:
 async def test_a_fork_leaves_the_sessions_to_the_parent(make_client: MakeClient) -> None:
     async with Loopback() as server:
         client = make_client(server)
-        await client.orders.create(DRAFT, user_id=USER)
+        await client.orders.status("A", user_id=USER)
         kept = client._transport._kept
         client._transport.leave_to_parent()  # as in a child
-        await client.orders.create(DRAFT, user_id=USER)
+        await client.orders.status("A", user_id=USER)
         assert client._transport._kept is not kept
         assert kept is not None
         assert not kept.closed

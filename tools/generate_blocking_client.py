@@ -1,4 +1,6 @@
-"""Generate `cmr_async/sync/client.py` from the async classes: `python tools/generate_blocking_client.py` rewrites it.
+"""Generate the blocking client from the async classes: `python tools/generate_blocking_client.py` rewrites its files.
+
+They are `client.py` and `resources.py` in `cmr_async/sync`.
 
 Generated code rather than a `ParamSpec` wrapper around each method, because editors then show real methods: the
 signature, a docstring for blocking callers and "go to definition", also for overloads and keyword-only arguments.
@@ -28,9 +30,9 @@ if __name__ == "__main__":
 
 from cmr_async.client import AsyncClient
 
-__all__ = ["LEFT_OUT", "TARGET", "adapt", "render", "resources"]
+__all__ = ["FOLDER", "LEFT_OUT", "adapt", "render", "resources"]
 
-TARGET = Path(__file__).parents[1] / "cmr_async" / "sync" / "client.py"
+FOLDER = Path(__file__).parents[1] / "cmr_async" / "sync"
 _PACKAGE = "cmr_async"
 _WIDTH = 120
 
@@ -68,6 +70,10 @@ _HEAD = '''"""The blocking client: every method of the async one, waiting for it
 `python tools/generate_blocking_client.py` writes this file from the async classes, and a test compares them. Each
 method hands its arguments to the async method of the same name, so behaviour, errors and money rules exist once.
 """
+'''
+
+
+_HEAD_OF_RESOURCES = '''"""The groups of calls of the blocking client. Generated like `client.py`; do not edit."""
 '''
 
 
@@ -113,31 +119,48 @@ def resources() -> list[Resource]:
     return found
 
 
-def render() -> str:
-    """Return the text of `client.py`."""
-    writer = _Writer()
+def render() -> dict[str, str]:
+    """Return the texts of the generated files, by their names."""
     found = resources()
-    # The client comes last: its class attributes are instances of the other classes
-    body = [*(writer.resource(one.cls) for one in found), writer.client(found)]
-    names = ["Client", *(one.cls.__name__ for one in found)]
-    exports = "__all__ = [" + ", ".join(f'"{name}"' for name in sorted(names)) + "]"
-    if len(exports) > _WIDTH:
-        exports = "__all__ = [\n" + "".join(f'    "{name}",\n' for name in sorted(names)) + "]"
-    parts = [_HEAD, "from __future__ import annotations\n", writer.imports(), exports + "\n\n", "\n\n".join(body)]
-    return "\n".join(parts)
+    groups = [one for one in found if one.cls.__module__.startswith(f"{_PACKAGE}.resources.")]
+    others = [one for one in found if one not in groups]
+    calls = _Writer({"Lifetime"})
+    client = _Writer({"NO_LIFETIME", "BlockingClient", "Lifetime"})
+    client.import_own("resources", {one.cls.__name__ for one in groups})
+    return {
+        "resources.py": calls.text(_HEAD_OF_RESOURCES, [calls.resource(one.cls) for one in groups], groups),
+        # The client comes last: its class attributes are instances of the other classes
+        "client.py": client.text(
+            _HEAD, [*(client.resource(one.cls) for one in others), client.client(found)], others, "Client"
+        ),
+    }
 
 
 class _Writer:
     """Writes the classes and collects the imports that they need."""
 
-    def __init__(self) -> None:
-        self._imports: dict[tuple[int, str], set[str]] = {
-            (1, "lifetime"): {"NO_LIFETIME", "BlockingClient", "Lifetime"}
-        }
+    def __init__(self, lifetime: set[str]) -> None:
+        self._imports: dict[tuple[int, str], set[str]] = {(1, "lifetime"): lifetime}
         self._typing: dict[tuple[int, str], set[str]] = {}
+
+    def import_own(self, module: str, names: set[str]) -> None:
+        """Import names from another file of the blocking client."""
+        self._imports.setdefault((1, module), set()).update(names)
+
+    def text(self, head: str, body: list[str], written: list[Resource], *more: str) -> str:
+        """Return a whole file."""
+        names = sorted([*more, *(one.cls.__name__ for one in written)])
+        exports = "__all__ = [" + ", ".join(f'"{name}"' for name in names) + "]"
+        return "\n".join(
+            [head, "from __future__ import annotations\n", self.imports(), exports + "\n\n", "\n\n".join(body)]
+        )
 
     def imports(self) -> str:
         """Return the import statements, sorted as ruff sorts them."""
+        for module in self._typing.keys() & self._imports.keys():  # what is imported anyway is not imported twice
+            self._typing[module] -= self._imports[module]
+            if not self._typing[module]:
+                del self._typing[module]
         if not self._typing:
             return self._sorted(self._imports)
         self._imports.setdefault((0, "typing"), set()).add("TYPE_CHECKING")
@@ -271,11 +294,11 @@ class _Writer:
                 if (alias.asname or alias.name) != name:
                     continue
                 text = alias.name + (f" as {alias.asname}" if alias.asname else "")
+                imports = self._typing if statement in guarded else self._imports
                 if isinstance(statement, ast.ImportFrom):
-                    imports = self._typing if statement in guarded else self._imports
                     imports.setdefault(_imported_from(statement, module), set()).add(text)
                 else:
-                    self._imports[0, text] = set()
+                    imports[0, text] = set()
                 return
         if name in vars(module):
             self._imports.setdefault((2, module.__name__.removeprefix(f"{_PACKAGE}.")), set()).add(name)
@@ -405,8 +428,9 @@ def _join(head: str, members: list[str]) -> str:
 
 
 def main() -> None:
-    """Rewrite `client.py`."""
-    TARGET.write_text(render(), encoding="utf-8")
+    """Rewrite the files."""
+    for name, text in render().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from functools import partial
-from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
@@ -15,11 +14,11 @@ from ..journal.records import JournalEntry, Step
 from ..models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
 from ..pipeline import Pipeline
 from .feeds import DraftFeed, Feed, RequestFeed, Requests
-from .reconcile import Finding, Reconciler
 from .run import BulkRun, JournalLike, opened
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
+    from .reconcile import Finding
 
 __all__ = ["Bulk", "BulkRun", "BulkSummary", "OrderOutcome", "OrderRequest", "OrderState"]
 
@@ -37,12 +36,14 @@ class Bulk:
         journal: JournalLike = None,
         concurrency: int = 8,
         stop_after_unknown: int = 3,
+        retry_rejected: bool = False,
     ) -> BulkRun:
         """Submit many orders and yield each outcome as it completes; failures are returned, not raised.
 
         With a journal the run may be killed at any instant and started again: an order that the journal knows as
         accepted is skipped, an unknown one is reported as unknown and left alone, and nothing is sent twice. All
-        processes on one journal share one pace.
+        processes on one journal share one pace. A confirmed order whose draft the journal knows is no second order:
+        its draft is processed, for which the path of `orders.process` must be set.
 
         Args:
             requests: Any iterable or async iterable of `OrderRequest`; pulled as there is room. Each order's own
@@ -51,7 +52,10 @@ class Bulk:
                 `journal`. `None`: nothing is written down.
             concurrency: Orders under way at once, at least 1. The pace of the key holds for all of them together.
             stop_after_unknown: Start no further order after so many outcomes in a row that were unknown or could
-                not be sent. A 401, 402 or 403 stops the run at once.
+                not be sent. A 401 or 402 stops the run at once, the same refusal of the first three orders as
+                well; after three 403 in a row of one user, that user's further orders are not sent.
+            retry_rejected: Send orders again that the API refused in earlier runs. A corrected order is sent in any
+                case.
 
         Returns:
             The run: iterate it with `async for`; `summary` has the counts, `stop()` ends it early.
@@ -60,7 +64,7 @@ class Bulk:
             ConfigurationError: A number is out of range. Errors of single orders are in their outcomes.
             JournalError: While iterating: the journal cannot be used; orders in flight are drained first.
         """
-        return self._run(partial(RequestFeed, requests), journal, concurrency, stop_after_unknown)
+        return self._run(partial(RequestFeed, requests), journal, concurrency, stop_after_unknown, retry_rejected)
 
     def process(
         self,
@@ -95,33 +99,41 @@ class Bulk:
         self,
         journal: JournalLike,
         *,
+        references: Iterable[str] | None = None,
         settle: float = 900.0,
         events: Iterable[Mapping[str, Any]] = (),
     ) -> AsyncGenerator[Finding, None]:
         """Find out what became of the unknown orders of a journal, and write each verdict into it.
 
         It only reads from the API. An order with the verdict `absent` may be resubmitted (`bulk.resubmit`); nothing is
-        sent again by itself.
+        sent again by itself. `absent` is given only where the look-ups would have shown the order: never to drafts,
+        never to orders that add mailboxes to a domain without registering it.
 
         Args:
-            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
+            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`; it must belong to this client's account.
+            references: Keys of the orders to look up, those that are unknown; `None`: every unknown order.
             settle: Seconds that must have passed since the send before an order can be called absent.
             events: Webhook events as CMR delivered them, each a mapping with `event` and `data`.
 
         Yields:
-            A `Finding` for each unknown order: its entry, the verdict (`None`: not enough evidence yet) and the
-            evidence in words.
+            A `Finding` for each unknown order: its entry, the verdict (`None`: not enough evidence) and the evidence in
+            words. An order that somebody else changed during the look-ups has no verdict: look again.
 
         Raises:
-            JournalError: The journal cannot be used.
-            ConfigurationError: There is no journal.
+            JournalError: The journal cannot be used, or belongs to another account.
+            ConfigurationError: There is no journal, or `settle` is no number of seconds.
             ClientStateError: The client is closed or belongs to another event loop.
         """
-        async with opened(journal) as opened_journal:
+        from .reconcile import Reconciler  # noqa: PLC0415 - only who reconciles needs it, and it costs import time
+
+        if not settle >= 0:
+            raise ConfigurationError(f"settle must be 0 or more seconds: got {settle!r}.")
+        # What another account or API shows proves nothing about the orders of this journal
+        async with opened(journal, pipeline=self._pipeline) as opened_journal:
             if opened_journal is None:
                 raise ConfigurationError("Reconciling needs the journal of the run.")
             reconciler = Reconciler(pipeline=self._pipeline, settle=settle, events=tuple(events))
-            async for finding in reconciler.find(opened_journal, now=time()):
+            async for finding in reconciler.find(opened_journal, references=references):
                 yield finding
 
     async def resubmit(
@@ -130,6 +142,7 @@ class Bulk:
         reference: str,
         *,
         step: Step = Step.CREATE,
+        second_draft: bool = False,
         reason: str = "asked for by its reference",
     ) -> JournalEntry:
         """Plan one order again, so that the next run on the journal sends it; this call sends nothing.
@@ -140,6 +153,8 @@ class Bulk:
             journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
             reference: The order's key in the journal: its reference, or the hash that stands for one.
             step: Which step of the order: `create`, or the `process` step of a draft.
+            second_draft: Plan a draft in doubt again as well. No look-up shows whether it exists, and a second draft
+                costs nothing; only the one that the journal knows is ever processed by this package.
             reason: Why, in words, for the history.
 
         Returns:
@@ -152,7 +167,40 @@ class Bulk:
         async with opened(journal) as opened_journal:
             if opened_journal is None:
                 raise ConfigurationError("Resubmitting needs the journal of the run.")
-            return await opened_journal.resubmit(reference, step=step, reason=reason)
+            return await opened_journal.resubmit(reference, step=step, second_draft=second_draft, reason=reason)
+
+    async def resubmit_all(
+        self,
+        journal: JournalLike,
+        which: Literal["absent", "rejected", "drafts"],
+        *,
+        step: Step = Step.CREATE,
+        reason: str = "asked for with all of its kind",
+    ) -> list[str]:
+        """Plan every order of one kind again, so that the next run on the journal sends them; this call sends nothing.
+
+        An order that somebody else changes meanwhile is left out.
+
+        Args:
+            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
+            which: `absent`: unknown orders with that verdict. `rejected`: orders that were refused. `drafts`: drafts
+                in doubt, of which no look-up shows whether they exist; a second draft costs nothing.
+            step: Which step of the orders: `create`, or the `process` step of drafts.
+            reason: Why, in words, for the history.
+
+        Returns:
+            The keys of the orders, which are `planned` now.
+
+        Raises:
+            JournalError: The journal cannot be used.
+            ConfigurationError: There is no journal, or no such kind.
+        """
+        async with opened(journal) as opened_journal:
+            if opened_journal is None:
+                raise ConfigurationError("Resubmitting needs the journal of the run.")
+            from .reconcile import resubmit_all  # noqa: PLC0415 - as in `reconcile`
+
+            return await resubmit_all(opened_journal, which, step=step, reason=reason)
 
     def _run(
         self,
@@ -160,9 +208,15 @@ class Bulk:
         journal: JournalLike,
         concurrency: int,
         stop_after_unknown: int,
+        retry_rejected: bool = False,
     ) -> BulkRun:
         if concurrency < 1 or stop_after_unknown < 1:
             raise ConfigurationError("concurrency and stop_after_unknown must be 1 or more.")
         return BulkRun(
-            self._pipeline, feed, journal=journal, concurrency=concurrency, stop_after_unknown=stop_after_unknown
+            self._pipeline,
+            feed,
+            journal=journal,
+            concurrency=concurrency,
+            stop_after_unknown=stop_after_unknown,
+            retry_rejected=retry_rejected,
         )

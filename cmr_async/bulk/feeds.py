@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
@@ -36,6 +36,9 @@ class Feed(Protocol):
 
     async def pull(self, room: int) -> list[Item]:
         """Return the next items: at most `room` of them, or a batch that is planned together."""
+
+    async def close(self) -> None:
+        """Close the source of the items, however the run ended."""
 
 
 class RequestFeed:
@@ -75,6 +78,13 @@ class RequestFeed:
             raise self._failure
         return items if self._journal is None else await _plan(self._journal, items)
 
+    async def close(self) -> None:
+        """Close the caller's generator, which may hold a file or a database cursor."""
+        if self._async is not None and hasattr(self._async, "aclose"):
+            await self._async.aclose()
+        elif isinstance(self._plain, Generator):
+            self._plain.close()
+
     async def _next(self) -> Request | None:
         request = await anext(self._async, _END) if self._async is not None else next(self._plain or iter(()), _END)
         if isinstance(request, OrderRequest | CheckedOrder):
@@ -109,7 +119,7 @@ class DraftFeed:
             raise ConfigurationError("Drafts are processed from a journal: name the one that they were made with.")
         self._journal = journal
         self._keys = None if references is None else frozenset(references)
-        self._entries: AsyncIterator[JournalEntry] | None = None
+        self._entries: AsyncGenerator[JournalEntry, None] | None = None
         self._index = 0
         #: There is nothing more to pull.
         self.ended: bool = False
@@ -133,3 +143,8 @@ class DraftFeed:
                 )
                 self._index += 1
         return items
+
+    async def close(self) -> None:
+        """Close the journal's list of drafts."""
+        if self._entries is not None:
+            await self._entries.aclose()

@@ -9,29 +9,27 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Union
 
 import attrs
 
-from ..errors import AuthenticationError, InsufficientBalanceError, PermissionDeniedError
+from ..errors import ConfigurationError, JournalError
 from ..models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
 from ..pipeline import Pipeline
 from .feeds import Feed
-from .sending import Item, OrderSender
+from .sending import Ended, Item, OrderGuard, OrderSender
+from .stopping import StopRules
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
 
-__all__ = ["BulkRun", "JournalLike", "opened"]
+__all__ = ["BulkRun", "JournalLike", "opened", "with_shared_pace"]
 
 #: A path (SQLite), a URL (PostgreSQL), an open journal, or none.
 JournalLike = Union[str, PathLike[str], "Journal", None]
-
-#: Refusals that every later order would meet as well.
-_STOPPING = (AuthenticationError, InsufficientBalanceError, PermissionDeniedError)
 
 
 class BulkRun:
@@ -49,23 +47,27 @@ class BulkRun:
         journal: JournalLike = None,
         concurrency: int = 8,
         stop_after_unknown: int = 3,
+        retry_rejected: bool = False,
     ) -> None:
         """Prepare a run; nothing is sent before the first outcome is asked for. See `Bulk.submit`."""
         self._pipeline = pipeline
         self._feed = feed
         self._journal = journal
         self._concurrency = concurrency
-        self._stop_after = stop_after_unknown
+        self._retry_rejected = retry_rejected
+        self._rules = StopRules(after_unknown=stop_after_unknown)
         self._counts = dict.fromkeys(OrderState, 0)
-        self._in_doubt_in_a_row = 0
-        self._stopped: str | None = None
         self._puller: asyncio.Task[list[Item]] | None = None
+        self._running: dict[asyncio.Task[Ended], OrderGuard] = {}
         self._broken: BaseException | None = None
         self._gone: dict[int, OrderRequest] = {}
         self._given_up = asyncio.Event()
+        self._ending = False
         self._outcomes = self._run()
         #: Outcomes that came in while the run was being left early; at most as many as the concurrency.
         self.drained: list[OrderOutcome] = []
+        #: Outcomes that the journal could not be told; the run ends with the journal's error after them.
+        self.unrecorded: list[OrderOutcome] = []
 
     def __aiter__(self) -> Self:
         """Return the run."""
@@ -97,15 +99,17 @@ class BulkRun:
 
         Orders that still wait for their slot of the pace are not sent either: they end as `not_sent`.
         """
-        if self._stopped is None:
-            self._stopped = reason
-            if self._puller is not None:
-                self._puller.cancel()
+        self._rules.stop(reason)
+        if self._puller is not None:
+            self._puller.cancel()
 
     def give_up(self) -> None:
         """Stop waiting for the orders in flight: the iteration ends, and they are in `drained`, mostly as unknown."""
         self.stop("given up by the caller")
         self._given_up.set()
+        if self._ending:
+            for task in self._running:
+                task.cancel()
 
     @property
     def in_flight(self) -> dict[int, OrderRequest]:
@@ -115,7 +119,8 @@ class BulkRun:
     @property
     def summary(self) -> BulkSummary:
         """Counts so far."""
-        return BulkSummary(**{state.value: n for state, n in self._counts.items()}, stopped=self._stopped)
+        counts = {state.value: count for state, count in self._counts.items()}
+        return BulkSummary(**counts, stopped=self._rules.stopped, held_users=self._rules.held_users)
 
     @property
     def paused_for(self) -> float:
@@ -123,28 +128,42 @@ class BulkRun:
         return self._pipeline.pacer.paused_for(self._pipeline.clock())
 
     async def _run(self) -> AsyncGenerator[OrderOutcome, None]:
-        async with opened(self._journal) as journal:
-            pipeline = _with_shared_pace(self._pipeline, journal)
-            sender = OrderSender(pipeline=pipeline, journal=journal, veto=self._veto)
-            async with aclosing(self._send_all(self._feed(journal), sender)) as outcomes:
-                async for outcome in outcomes:
-                    yield outcome
+        stack = AsyncExitStack()
+        feed: Feed | None = None
+        journal: Journal | None = None
+        try:
+            journal = await stack.enter_async_context(opened(self._journal, pipeline=self._pipeline))
+            sender = OrderSender(
+                pipeline=with_shared_pace(self._pipeline, journal),
+                journal=journal,
+                retry_rejected=self._retry_rejected,
+            )
+            feed = self._feed(journal)
+            async for outcome in self._send_all(feed, sender):
+                yield outcome
+        finally:
+            # In a task of its own: when the caller is cancelled again meanwhile, it ends all the same
+            ending = self._pipeline.background.start(self._end(feed, journal, stack))
+            await asyncio.wait({ending})
+            ending.result()
         if self._broken is not None:
             raise self._broken
 
-    async def _send_all(self, feed: Feed, sender: OrderSender) -> AsyncGenerator[OrderOutcome, None]:
+    async def _send_all(self, feed: Feed, sender: OrderSender) -> AsyncIterator[OrderOutcome]:
         ready: deque[Item] = deque()
-        running: set[asyncio.Task[OrderOutcome]] = set()
         loop = asyncio.get_running_loop()
         giving_up = loop.create_task(self._given_up.wait())
         try:
             while not giving_up.done():
-                while ready and self._stopped is None and len(running) < self._concurrency:
-                    running.add(loop.create_task(sender.send(ready.popleft())))
-                room = self._concurrency - len(running)
-                if not ready and room and self._stopped is None and self._puller is None and not feed.ended:
+                while ready and self._rules.stopped is None and len(self._running) < self._concurrency:
+                    item = ready.popleft()
+                    guard = OrderGuard(item, veto=self._rules.veto, departed=self._departed)
+                    self._running[loop.create_task(sender.send(item, guard))] = guard
+                room = self._concurrency - len(self._running)
+                wanted = not ready and room and self._rules.stopped is None and not feed.ended
+                if wanted and self._puller is None:
                     self._puller = loop.create_task(feed.pull(room))
-                waiting: set[asyncio.Task[Any]] = {*running}
+                waiting: set[asyncio.Task[Any]] = {*self._running}
                 if self._puller is not None:
                     waiting.add(self._puller)
                 if not waiting:
@@ -152,95 +171,114 @@ class BulkRun:
                 done, _ = await asyncio.wait({*waiting, giving_up}, return_when=asyncio.FIRST_COMPLETED)
                 if self._puller in done:
                     ready.extend(self._pulled())
-                for task in [task for task in running if task in done]:
-                    running.discard(task)
-                    yield self._count(task.result())
+                for task in [task for task in self._running if task in done]:
+                    del self._running[task]
+                    yield await self._take(task.result(), sender.journal)
         finally:
             giving_up.cancel()
-            await self._leave(running)
 
     def _pulled(self) -> list[Item]:
         """Return what was pulled. The error of a broken input is raised after the outcomes of the orders under way."""
         puller, self._puller = self._puller, None
         if puller is None or puller.cancelled():
             return []
-        self._broken = puller.exception()
-        if self._broken is None:
+        error = puller.exception()
+        if error is None:
             return puller.result()
+        self._broken = self._broken or error
         self.stop("the input could not be read to its end")
         return []
 
-    def _veto(self, item: Item) -> str | None:
-        """Return why an order whose turn has come is not sent; `None` when it may go: from then on it may be placed."""
-        if self._stopped is not None:
-            return "its run had stopped before its turn came. Sending it again is safe."
+    def _departed(self, item: Item) -> None:
+        """Note that an order goes out: from then on it may be placed."""
         self._gone[item.index] = item.checked.request
-        return None
 
-    def _count(self, outcome: OrderOutcome) -> OrderOutcome:
+    async def _take(self, ended: Ended, journal: Journal | None) -> OrderOutcome:
+        """Count an outcome and apply the stop rules to it."""
+        outcome = ended.outcome
         self._gone.pop(outcome.index, None)
         self._counts[outcome.state] += 1
-        known_before = outcome.state is OrderState.UNKNOWN and outcome.attempts == 0  # by the journal
-        if outcome.state in {OrderState.UNKNOWN, OrderState.NOT_SENT} and not known_before:
-            self._in_doubt_in_a_row += 1
-        elif outcome.state is not OrderState.SKIPPED and not known_before:
-            self._in_doubt_in_a_row = 0
-        if isinstance(outcome.error, _STOPPING):
-            self.stop(f"the API refused with {outcome.error.status}, which the next orders would meet as well")
-        elif self._in_doubt_in_a_row >= self._stop_after:
-            self.stop(f"{self._in_doubt_in_a_row} orders in a row without a clear outcome")
+        self._rules.take(ended)
+        if ended.journal_error is not None:
+            self.unrecorded.append(outcome)
+            self._broken = self._broken or ended.journal_error
+            self.stop("the journal cannot be written")
+        await self._give_back_blameless(journal)
         return outcome
 
-    async def _leave(self, running: set[asyncio.Task[OrderOutcome]]) -> None:
-        """Cancel what is under way: an order that has gone out is drained by the transport, the others never go."""
-        pulling = {self._puller} if self._puller is not None else set()
-        self._puller = None
-        tasks: set[asyncio.Task[OrderOutcome] | asyncio.Task[list[Item]]] = {*running, *pulling}
-        if not tasks:
-            return
-        self.stop("left early")
-        for task in tasks:
-            task.cancel()
+    async def _give_back_blameless(self, journal: Journal | None) -> None:
+        """Plan the orders again whose refusal showed that a setting is wrong."""
+        blameless, self._rules.blameless = self._rules.blameless, []
+        for ended in blameless:
+            if journal is not None and ended.entry is not None:
+                try:
+                    await journal.resubmit(ended.entry.key, step=ended.entry.step, reason="refused like all others")
+                except JournalError as error:
+                    self._broken = self._broken or error
+
+    async def _end(self, feed: Feed | None, journal: Journal | None, stack: AsyncExitStack) -> None:
+        """End what is under way: an order that has gone out gets its drain, the others never go."""
+        self._ending = True
+        running = dict(self._running)
+        tasks: set[asyncio.Task[Any]] = {*running}
+        puller, self._puller = self._puller, None
+        if puller is not None:
+            tasks.add(puller)
+            puller.cancel()
         try:
-            if self._given_up.is_set():
-                await asyncio.sleep(0)  # let them begin to drain: a second cancellation ends that
-                for task in tasks:
-                    task.cancel()
-            await asyncio.wait(tasks)
-        except asyncio.CancelledError:
-            for task in tasks:  # a second cancellation: what is not known by now stays unknown
-                task.cancel()
-            await asyncio.wait(tasks)
-            raise
+            if tasks:
+                self.stop("left early")
+                for task, guard in running.items():
+                    if self._given_up.is_set():
+                        task.cancel()
+                    else:
+                        guard.abandon(task, drain=self._pipeline.timeouts.drain)
+                await asyncio.wait(tasks)
+                for task in running:
+                    del self._running[task]
+                    if not task.cancelled():  # it is when it was cancelled before its first step
+                        self.drained.append(await self._take(task.result(), journal))
         finally:
-            self.drained += [
-                self._count(task.result())
-                for task in running
-                if task.done() and not task.cancelled() and task.exception() is None
-            ]
+            if feed is not None:
+                await feed.close()
+            await stack.aclose()
 
 
 @asynccontextmanager
-async def opened(journal: JournalLike) -> AsyncIterator[Journal | None]:
+async def opened(journal: JournalLike, *, pipeline: Pipeline | None = None) -> AsyncIterator[Journal | None]:
     """Open the journal that the caller named, for the time of a block; an open `Journal` is left open afterwards.
 
+    Args:
+        journal: What the caller named.
+        pipeline: Of the client that uses it: the journal must belong to the client's account, and its lease must be
+            longer than the way to the wire. `None`: it is used without a client.
+
     Raises:
-        ConfigurationError: The extra `journal` is not installed, or the location cannot be one.
-        JournalError: It cannot be opened.
+        ConfigurationError: The extra `journal` is not installed, the location cannot be one, or the lease of an open
+            journal is too short.
+        JournalError: It cannot be opened, or belongs to another account.
     """
     if journal is None:
         yield None
         return
     from ..journal.journal import Journal  # noqa: PLC0415 - an extra, and heavy
+    from ..journal.liveness import LEASE  # noqa: PLC0415 - the same
 
-    if isinstance(journal, Journal):
+    connect = 0.0 if pipeline is None else pipeline.timeouts.connect
+    async with AsyncExitStack() as stack:
+        if not isinstance(journal, Journal):
+            journal = await stack.enter_async_context(Journal(journal, lease=max(LEASE, 2 * connect)))
+        elif journal.lease <= connect:
+            raise ConfigurationError(
+                f"The lease of the journal {journal.name} ({journal.lease:g} s) must be longer than Timeouts.connect "
+                f"({connect:g} s): else another run could take over an order that is just connecting."
+            )
+        if pipeline is not None and pipeline.account is not None:
+            await journal.bind(pipeline.account)
         yield journal
-        return
-    async with Journal(journal) as own:
-        yield own
 
 
-def _with_shared_pace(pipeline: Pipeline, journal: Journal | None) -> Pipeline:
+def with_shared_pace(pipeline: Pipeline, journal: Journal | None) -> Pipeline:
     """Return a pipeline that keeps the pace together with every process on the journal."""
     if journal is None or pipeline.gap == 0:
         return pipeline

@@ -31,12 +31,13 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "template": ("orders", "Print a small order file to start from."),
         "process": ("process", "Process the accepted drafts of JOURNAL, which spends money."),
         "reconcile": ("reconcile", "Find out what became of the unknown orders of JOURNAL."),
-        "resubmit": ("reconcile", "Plan named orders again that certainly bought nothing."),
+        "resubmit": ("resubmit", "Plan orders again that certainly bought nothing."),
     },
     "journal": {
         "show": ("journal", "List the orders of JOURNAL and count them by state."),
         "export": ("journal", "Write every step of JOURNAL to a CSV or JSON Lines file."),
         "report": ("journal", "Write JOURNAL as one HTML page."),
+        "adopt": ("journal", "Take over JOURNAL, a copy, a backup, or one of another account."),
     },
 }
 

@@ -130,12 +130,16 @@ def show_plan(plan: Plan, *, file: str, confirm: bool, journal: str | None = Non
         ("domains", f"{plan.domains:,} to register"),
         ("mailboxes", f"{plan.mailboxes:,}" + (f", {plan.warmups:,} with warmup" if plan.warmups else "")),
         ("users", f"{plan.users:,}"),
+        ("years", _assumed_years(plan)),
         ("cost", f"about ${plan.cost:,.2f} when paid{missing} ({plan.prices.source})"),
     ]
     say("Plan")
     for name, value in rows:
         if value:
             say(f"  {name:<10} {value}")
+    if plan.drafts:
+        new = counted(plan.to_send - plan.drafts, f"new {noun}")
+        say(f"  drafts     {counted(plan.drafts, 'draft')} will be paid, {new}")
     if plan.invalid:
         say(f"  left out   {counted(plan.invalid, 'order')} with faults (--skip-invalid)")
     if journal is not None:
@@ -149,8 +153,19 @@ def show_plan(plan: Plan, *, file: str, confirm: bool, journal: str | None = Non
         say(f"  note       the file says confirm: true of {asking}; made as drafts: only --confirm pays")
 
 
+def _assumed_years(plan: Plan) -> str:
+    """Return what was assumed about the years of the domains; empty when the file gives them all."""
+    if not plan.assumed_years:
+        return ""
+    return f"1 assumed for {counted(plan.assumed_years, 'domain')}: the file gives none, and the API's page requires it"
+
+
 #: States of a journal that need more words.
-_BEFORE = {"sent": "sent without an outcome yet"}
+_BEFORE = {
+    "sent": "sent without an outcome yet",
+    "placed": "found placed",
+    "absent": "found absent",
+}
 
 
 def show_results(rows: Iterable[ResultRow]) -> None:
@@ -162,8 +177,7 @@ def show_results(rows: Iterable[ResultRow]) -> None:
     for name, options in _TABLE_COLUMNS.items():
         table.add_column(name, **options)
     for row in rows:
-        note = row.message if row.state != OrderState.ACCEPTED else ""
-        cells = (str(row.row), row.state, row.order_id, row.domains, str(row.mailboxes), note)
+        cells = (str(row.row), row.state, row.order_id, row.domains, str(row.mailboxes), row.note)
         table.add_row(
             *(Text(printable(cell), style=_STYLES[row.state] if at == 1 else "") for at, cell in enumerate(cells))
         )
@@ -190,6 +204,6 @@ def result_line(row: ResultRow) -> str:
         str(row.mailboxes),
         row.reference or "-",
     ]
-    if row.state != OrderState.ACCEPTED:
-        cells.append(row.message)
+    if row.note or row.state != OrderState.ACCEPTED:
+        cells.append(row.note)
     return "\t".join(map(printable, cells))

@@ -7,11 +7,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import typer
 
 from ..errors import CMRError
-from ..models.requests import BulkSummary
+
+if TYPE_CHECKING:
+    from ..report.run_report import RunReport
 
 __all__ = ["EXIT_CODES", "ExitCode", "exit_code", "plain_errors"]
 
@@ -21,7 +24,7 @@ class ExitCode(IntEnum):
 
     #: Every order was accepted (or the file is good, when nothing was to be sent).
     ACCEPTED = 0
-    #: Some orders were refused or not sent; none is in doubt.
+    #: Some orders were refused, not sent, or taken without some of their domains; none is in doubt.
     REJECTED = 1
     #: The command line or the input is wrong; nothing was sent.
     USAGE = 2
@@ -35,26 +38,25 @@ class ExitCode(IntEnum):
 EXIT_CODES = """\b
 Exit codes:
   0    every order was accepted, or the file is good and nothing was to be sent
-  1    some orders were refused or not sent; none is in doubt
+  1    some orders were refused, not sent, or taken without some of their domains; none is in doubt
   2    the command line or the input is wrong; nothing was sent
-  3    some orders may or may not have been placed: do not send them again
+  3    some orders may or may not have been placed, or could not be written down: do not send them again
   130  interrupted by Ctrl-C or SIGTERM"""
 
 
-def exit_code(summary: BulkSummary, *, planned: int, left_alone: int = 0, interrupted: bool = False) -> ExitCode:
+def exit_code(report: RunReport, *, planned: int) -> ExitCode:
     """Return the exit code of a run; the most severe outcome wins.
 
     Args:
-        summary: Counts of the run.
+        report: What the run left.
         planned: Orders of the file.
-        left_alone: Skipped orders that were not accepted.
-        interrupted: The run was interrupted.
     """
-    if interrupted:
+    summary = report.summary
+    if report.interrupted:
         return ExitCode.INTERRUPTED
-    if summary.unknown:
+    if summary.unknown or report.unrecorded:
         return ExitCode.UNKNOWN
-    if summary.rejected or summary.not_sent or left_alone or summary.total < planned:
+    if summary.rejected or summary.not_sent or report.left_alone or report.incomplete or summary.total < planned:
         return ExitCode.REJECTED
     return ExitCode.ACCEPTED
 

@@ -1,44 +1,61 @@
-"""Which journal a run uses: the one that was named, or for paid orders one beside their file.
+"""Which journal a run uses: the one that was named, or the one beside the file of orders.
 
-Without a journal, a run that was killed cannot go on without the risk of buying something twice.
+Without a journal, a run that was killed cannot go on without the risk of buying something twice, and nobody can tell
+drafts that were made before from orders that are new.
 """
 
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import ConfigurationError
 
-__all__ = ["STDIN_JOURNAL", "choose_journal", "find_journal", "journal_beside"]
+__all__ = ["PIPE_JOURNAL", "choose_journal", "find_journal", "journal_beside", "other_journal"]
 
-#: For orders from a pipe, which has no name.
-STDIN_JOURNAL = "cmr-orders.journal.db"
+#: The name that messages propose for orders from a pipe, which has no folder and no name of its own.
+PIPE_JOURNAL = "cmr-orders.journal.db"
 
 
-def journal_beside(file: str) -> Path:
-    """Return where the journal of a file is by default: `orders.csv.journal.db` for `orders.csv`."""
-    return Path(f"{file}.journal.db") if file != "-" and Path(file).is_file() else Path(STDIN_JOURNAL)
+def journal_beside(file: str) -> Path | None:
+    """Return where the journal of a file is by default; `None`: there is no file to put one beside.
+
+    It is `orders.csv.journal.db` for `orders.csv`, beside the real file: a link and its target are one file of orders,
+    so they have one journal.
+    """
+    typed = Path(file)
+    if file == "-" or (typed.exists() and not typed.is_file()):
+        return None
+    real = str(typed.resolve())
+    return Path(f"{file if real == os.path.normpath(typed.absolute()) else real}.journal.db")
 
 
 def choose_journal(file: str, *, named: str | None, without: bool, pays: bool) -> str | None:
-    """Return the journal that a run writes; `None`: none.
+    """Return the journal that a run against the API writes; `None`: none.
 
     Args:
         file: The file of orders; `-` for standard input.
         named: The journal that the user named.
         without: The user wants none.
-        pays: The run spends money, so it has a journal even if none was named.
+        pays: The run spends money, which it must not do without a journal unless the user says so.
 
     Raises:
-        ConfigurationError: The options contradict each other, or the journal cannot be made.
+        ConfigurationError: The options contradict each other, the journal cannot be made, or orders from a pipe are
+            to be paid and nobody said where to record them.
     """
     _must_agree(named, without=without)
-    if named is not None or without or not pays or not _installed():
+    if named is not None or without:
         return named
     default = journal_beside(file)
-    if not default.exists() and not os.access(default.parent, os.W_OK):
+    if default is None:
+        if pays:
+            raise ConfigurationError(
+                "orders from a pipe have no file beside which their journal could be, and without one nobody can tell "
+                "afterwards what was bought. Nothing was sent. Name a journal, the same one each time: "
+                f"--journal {PIPE_JOURNAL}; or go without one: --no-journal."
+            )
+        return None
+    if not default.exists() and default.parent.is_dir() and not os.access(default.parent, os.W_OK):
         raise ConfigurationError(
             f"The journal {default} cannot be made: its folder is read-only. Name another place with --journal, or "
             "go without one with --no-journal."
@@ -54,13 +71,17 @@ def find_journal(file: str, *, named: str | None, without: bool) -> str | None:
     """
     _must_agree(named, without=without)
     default = journal_beside(file)
-    return named if named is not None or without or not (_installed() and default.exists()) else str(default)
+    return named if named is not None or without or default is None or not default.exists() else str(default)
+
+
+def other_journal(file: str, location: str | None) -> Path | None:
+    """Return the journal beside the file, if it is there and the run uses another one or none."""
+    default = journal_beside(file)
+    if default is None or not default.exists():
+        return None
+    return None if location is not None and Path(location).resolve() == default.resolve() else default
 
 
 def _must_agree(named: str | None, *, without: bool) -> None:
     if named is not None and without:
         raise ConfigurationError("--journal names a journal and --no-journal wants none: say one of them.")
-
-
-def _installed() -> bool:
-    return find_spec("sqlalchemy") is not None

@@ -53,7 +53,7 @@ def opened_journal(location: str) -> Iterator[JournalReader]:
     """
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
-        journal = runner.run(stack.enter_async_context(Journal(location, create=False)))
+        journal = runner.run(stack.enter_async_context(Journal(location, create=False, look=True)))
         try:
             yield JournalReader(runner, journal)
         finally:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import attrs
 import typer
 
+from ..journal.records import StepState
 from ..orderfiles.file import InputFormat, OrderFile
 from ..orderfiles.located import LocatedOrder, UnreadableOrder
 from ..preflight.file_check import FileOrder
@@ -66,6 +68,19 @@ class OrderInput:
         """Return the file's orders after every check, from its beginning."""
         return check_orders(self.orders(), known=self.known)
 
+    def known_to(self, journal: str) -> Mapping[str, int]:
+        """Return how many of the orders another journal has settled, by the state that it has them in.
+
+        Raises:
+            JournalError: The journal cannot be read.
+        """
+        with _known(journal) as known:
+            states = (
+                found.settled or (found.draft and StepState.ACCEPTED.value)
+                for found in check_orders(self.orders(), known=known)
+            )
+            return Counter(filter(None, states))
+
     def budget(self) -> Budget:
         """Return limits and prices to use up."""
         return attrs.evolve(self.limits)
@@ -118,12 +133,11 @@ def open_order_input(
     skip_invalid: bool,
     journal: str | None,
     confirm: bool = False,
-    kind_matters: bool = True,
+    retry_rejected: bool = False,
 ) -> OrderInput:
     """Open a file as the options say.
 
-    With a journal its orders are looked up there; with `kind_matters=False` a draft and the paid order of the same
-    things are the same order.
+    With a journal its orders are looked up there; with `retry_rejected` those that were refused are sent again.
 
     Raises:
         CMRError: The file cannot be read.
@@ -137,12 +151,12 @@ def open_order_input(
         domains_per_order=domains_per_order,
         skip_invalid=skip_invalid,
         limits=limits,
-        known=None if journal is None else _known(journal, kind_matters=kind_matters),
+        known=None if journal is None else _known(journal, retry_rejected=retry_rejected),
         source=OrderFile(file, format=format),
     )
 
 
-def _known(journal: str, *, kind_matters: bool) -> JournalCheck:
+def _known(journal: str, *, retry_rejected: bool = False) -> JournalCheck:
     from ..preflight.journal_check import JournalCheck  # noqa: PLC0415 - needs the extra `journal`
 
-    return JournalCheck(journal, kind_matters=kind_matters)
+    return JournalCheck(journal, retry_rejected=retry_rejected)

@@ -105,6 +105,10 @@ class Progress:
         pause = f"; paused {paused:.1f} s after a 429" if paused else ""
         return f"{rate:.1f} a second, {left}: {counts or 'none has ended yet'}{pause}"
 
+    def say(self, text: str) -> None:
+        """Print a line of results without breaking the bar."""
+        self._print(text)
+
     def note(self, text: str) -> None:
         """Print a line without breaking the bar."""
         if self._bar is not None:

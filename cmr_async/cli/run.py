@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 
@@ -16,18 +15,19 @@ import attrs
 from ..bulk import BulkRun
 from ..client import AsyncClient
 from ..core.checked import CheckedOrder
-from ..errors import CMRError, OrderFileChangedError
+from ..errors import JournalError, OrderFileChangedError
 from ..models.requests import BulkSummary, OrderOutcome, OrderState
 from ..preflight.limits import passed_limit
 from ..preflight.plan import Plan
 from ..report.rows import ResultRow, ResultWriter
+from ..report.run_report import RunReport
 from ..transport import Timeouts
 from .display import LARGEST_TABLE, complain, counted, is_terminal, result_line
 from .exit_codes import ExitCode
 from .order_input import OrderInput
 from .progress import Progress
 
-__all__ = ["CommandRun", "Connect", "RunReport", "Submission"]
+__all__ = ["CommandRun", "Connect", "Submission"]
 
 #: Seconds between two updates of the progress.
 _TICK = 0.2
@@ -37,28 +37,6 @@ _IN_FLIGHT = "Left while this order was on its way: it may have been placed. Do 
 
 #: Returns the client of a run; what it opens goes on the stack.
 Connect = Callable[[AsyncExitStack], Awaitable[AsyncClient]]
-
-
-@attrs.define(kw_only=True)
-class RunReport:
-    """What a run leaves to be reported."""
-
-    #: Counts of the engine.
-    summary: BulkSummary = attrs.field(factory=BulkSummary)
-    #: Every order that has ended if there are few, else those that were not accepted, up to a limit.
-    rows: list[ResultRow] = attrs.field(factory=list)
-    #: Reasons of orders that were not accepted.
-    reasons: Counter[str] = attrs.field(factory=Counter)
-    #: Row of the first order that was not started; `None`: all were.
-    next_row: int | None = None
-    #: How many of the skipped orders were refused before, or are being sent by another run.
-    left_alone: int = 0
-    #: Why the run ended early; `None`: it did not.
-    stopped: str | None = None
-    #: Ctrl-C or SIGTERM interrupted it.
-    interrupted: bool = False
-    #: Classes of the errors, for advice.
-    errors: set[type[CMRError]] = attrs.field(factory=set)
 
 
 class CommandRun(ABC):
@@ -112,31 +90,45 @@ class CommandRun(ABC):
             run = self._bulk = self.begin(client)
             with _signals(self._interrupt), self._progress:
                 ticker = asyncio.get_running_loop().create_task(self._tick(run))
+                broken: JournalError | None = None
                 try:
                     async with run:
                         async for outcome in run:
-                            self._take(outcome, run.summary)
+                            self._take(outcome, run)
+                except JournalError as error:
+                    broken = error
                 finally:
                     # Whatever went wrong above, what is known about the orders in flight is recorded
                     for outcome in run.drained:
-                        self._take(outcome, run.summary)
+                        self._take(outcome, run)
                     ticker.cancel()
                     with suppress(asyncio.CancelledError):
                         await ticker
                 self._progress.tick()
             self._report.summary = run.summary
             self._report.stopped = self._report.stopped or run.summary.stopped
+        if broken is not None:
+            self._end_without_journal(broken)
         return self._report
 
-    def _take(self, outcome: OrderOutcome, summary: BulkSummary) -> None:
-        self._write(self.row_of(outcome), summary)
+    def _end_without_journal(self, error: JournalError) -> None:
+        """Report a run whose journal broke; when nothing was sent, the error is all there is to say."""
+        if not self._report.sent:
+            raise error
+        self._report.stopped = error.message
+
+    def _take(self, outcome: OrderOutcome, run: BulkRun) -> None:
+        row = self.row_of(outcome)
+        if any(outcome is lost for lost in run.unrecorded):
+            self._report.unrecorded += 1
+            self._progress.say(f"not written down\t{result_line(row)}")
+        self._write(row)
+        self._report.take(outcome, row, keep_all=self.has_table)
+        self._progress.ended(row, run.summary)
         if self._watch is not None:
             self._watch(outcome)
-        if outcome.error is not None:
-            self._report.errors.add(type(outcome.error))
-            self._report.left_alone += outcome.state is OrderState.SKIPPED
 
-    def _write(self, row: ResultRow, summary: BulkSummary) -> None:
+    def _write(self, row: ResultRow) -> None:
         if self._writer is not None:
             try:
                 self._writer.write(row)
@@ -145,14 +137,6 @@ class CommandRun(ABC):
                 self._progress.note(f"cmr: the results cannot be written any more: {error.strerror}")
                 self._progress.note(result_line(row))
                 self._stop("the results cannot be written")
-        if row.state not in {OrderState.ACCEPTED, OrderState.SKIPPED}:
-            if len(self._report.reasons) < LARGEST_TABLE:
-                self._report.reasons[row.message] += 1
-            if len(self._report.rows) < LARGEST_TABLE:
-                self._report.rows.append(row)
-        elif self.has_table:
-            self._report.rows.append(row)
-        self._progress.ended(row, summary)
 
     async def _tick(self, run: BulkRun) -> None:
         while True:
@@ -186,7 +170,9 @@ class CommandRun(ABC):
         """Exit, whatever hangs; the outcome of the orders in flight will not be known here, so say that first."""
         for index, request in run.in_flight.items():
             outcome = OrderOutcome(index=index, request=request, state=OrderState.UNKNOWN)
-            self._write(attrs.evolve(self.row_of(outcome), message=_IN_FLIGHT), BulkSummary())
+            row = attrs.evolve(self.row_of(outcome), message=_IN_FLIGHT)
+            self._write(row)
+            self._progress.ended(row, BulkSummary())
         self._progress.__exit__(None, None, None)
         complain(f"Left at once; {counted(len(run.in_flight), 'order')} may or may not have been placed.")
         sys.stdout.flush()
@@ -205,6 +191,7 @@ class Submission(CommandRun):
         writer: ResultWriter | None,
         connect: Connect,
         journal: str | None = None,
+        retry_rejected: bool = False,
         watch: Callable[[OrderOutcome], None] | None = None,
     ) -> None:
         """Prepare a run.
@@ -216,6 +203,7 @@ class Submission(CommandRun):
             writer: Where results are written, if anywhere.
             connect: Returns the client; what it opens goes on the stack.
             journal: Where the run is recorded, if anywhere.
+            retry_rejected: Send orders again that were refused in earlier runs.
             watch: Called with every outcome.
         """
         super().__init__(plan, connect=connect, writer=writer, watch=watch)
@@ -226,12 +214,18 @@ class Submission(CommandRun):
         self._checked = orders.checked()
         self._concurrency = concurrency
         self._journal = journal
+        self._retry_rejected = retry_rejected
         # Row of each order that the engine has taken and that has no outcome yet
         self._taken: dict[int, int] = {}
 
     def begin(self, client: AsyncClient) -> BulkRun:
         """Return the engine's run over the file."""
-        return client.bulk.submit(self._orders(), journal=self._journal, concurrency=self._concurrency)
+        return client.bulk.submit(
+            self._orders(),
+            journal=self._journal,
+            concurrency=self._concurrency,
+            retry_rejected=self._retry_rejected,
+        )
 
     def row_of(self, outcome: OrderOutcome) -> ResultRow:
         """Return the outcome's row of the results."""

@@ -72,6 +72,17 @@ def require_key(advice: str) -> None:
         raise ConfigurationError(f"no API key: set CMR_API_KEY (Partner Dashboard, Settings, Integrations){advice}")
 
 
+def _before_money(noun: str) -> list[str]:
+    """Return what to know before money is spent."""
+    lines = [
+        "The wallet must hold enough for all of it: the API's page asks for that before an order is paid.",
+        "Accepted is not done: charge and provisioning can still fail afterwards, domain by domain.",
+    ]
+    if noun == "draft":
+        lines.append("How long a draft lives is not documented: one may be refused by now.")
+    return lines
+
+
 def ask(plan: Plan, *, can_answer: bool, noun: str = "order", asked_by: str = "--confirm") -> None:
     """Ask before money is spent, and exit unless the answer is yes; where nobody can answer, --yes is needed."""
     what = ", ".join(
@@ -84,6 +95,8 @@ def ask(plan: Plan, *, can_answer: bool, noun: str = "order", asked_by: str = "-
     if not (can_answer and sys.stdin.isatty()):
         complain(f"cmr: {asked_by} spends money on {what}, and nobody can be asked here: add --yes. Nothing was sent.")
         raise typer.Exit(ExitCode.USAGE)
+    for line in _before_money(noun):
+        say(line)
     if plan.affordable < plan.to_send:
         what += f", at most the first {counted(plan.affordable, noun)}"
     if not typer.confirm(f"Spend money on {what}, about ${plan.affordable_cost:,.2f}?"):

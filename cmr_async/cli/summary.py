@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from ..errors import AuthenticationError, InsufficientBalanceError, PermissionDeniedError
 from ..preflight.plan import Plan
+from ..report.run_report import DOMAINS_NAMED, RunReport
 from .display import counted, printable, say
-from .run import RunReport
 
 __all__ = ["show_summary"]
 
 _REASONS_SHOWN = 5
+_USERS_NAMED = 10
+_RETRY = "correct their rows, or send them as they are with --retry-rejected"
 
 
 def show_summary(
@@ -28,26 +31,13 @@ def show_summary(
 ) -> None:
     """Print the last lines of a run; `journal` is the name of its journal, `processed`: it processed drafts."""
     summary = report.summary
-    if processed:
-        lines = [f"The processing of {counted(summary.accepted, 'draft')} accepted of {counted(plan.orders, 'draft')}."]
-    else:
-        what = "paid order" if confirm else "draft"
-        lines = [f"{counted(summary.accepted, what)} accepted of {counted(plan.orders, 'order')}."]
-    parts = [
-        (summary.rejected, "refused: nothing was bought"),
-        (summary.unknown, "UNKNOWN: may or may not have been placed"),
-        (summary.not_sent, "not sent: safe to send again"),
-        (summary.skipped - report.left_alone, "skipped: accepted in an earlier run"),
-        (report.left_alone, "skipped: refused in an earlier run, or being sent by another one"),
-        (plan.orders - summary.total, "not started"),
-        (plan.invalid, "left out because of faults"),
-    ]
-    lines += [f"  {count:,} {text}." for count, text in parts if count]
+    lines = _counts(report, plan, confirm=confirm, processed=processed)
+    lines += _incomplete(report)
     if report.stopped and not report.interrupted:
         lines.append(f"The run stopped early: {printable(report.stopped.rstrip('.'))}.")
     for reason, count in report.reasons.most_common(_REASONS_SHOWN):
         lines.append(f"  {count:,} x {printable(reason)}")
-    lines += _advice(report, journal, step=" --step process" if processed else "")
+    lines += _advice(report, journal, processed=processed)
     if output is not None:
         lines.append(f"Results: {output}")
     if page is not None:
@@ -64,21 +54,77 @@ def show_summary(
         say(line)
 
 
-def _advice(report: RunReport, journal: str | None, *, step: str) -> list[str]:
+def _counts(report: RunReport, plan: Plan, *, confirm: bool, processed: bool) -> list[str]:
+    summary = report.summary
+    if processed:
+        lines = [f"The processing of {counted(summary.accepted, 'draft')} accepted of {counted(plan.orders, 'draft')}."]
+    else:
+        what = "paid order" if confirm else "draft"
+        lines = [f"{counted(summary.accepted, what)} accepted of {counted(plan.orders, 'order')}."]
+    parts = [
+        (summary.rejected, "refused: by our reading nothing was bought"),
+        (summary.unknown, "UNKNOWN: may or may not have been placed"),
+        (summary.not_sent - report.absent, "not sent: safe to send again"),
+        (report.absent, "not placed, by the evidence that was found"),
+        (summary.skipped - report.left_alone - report.placed, "skipped: accepted in an earlier run"),
+        (report.placed, "skipped: found placed after an earlier run"),
+        (report.left_alone, "skipped: refused in an earlier run, or being sent by another one"),
+        (plan.orders - summary.total, "not started"),
+        (plan.invalid, "left out because of faults"),
+    ]
+    lines += [f"  {count:,} {text}." for count, text in parts if count]
+    return lines
+
+
+def _incomplete(report: RunReport) -> list[str]:
+    """Say what the journal does not know, and which domains the API did not take although it accepted their orders."""
+    lines = []
+    if report.unrecorded:
+        lines.append(
+            f"{counted(report.unrecorded, 'order')} could not be written into the journal, which will show them as "
+            'unknown: keep the lines above that begin with "not written down".'
+        )
+    if not report.incomplete:
+        return lines
+    more = ", ..." if len(report.unavailable) == DOMAINS_NAMED else ""
+    without = "without some of its domains" if report.incomplete == 1 else "without some of their domains"
+    names = printable(", ".join(report.unavailable))
+    told = f"{counted(report.incomplete, 'order')} accepted {without}: {names}{more}. The API calls them unavailable."
+    return [*lines, told]
+
+
+def _advice(report: RunReport, journal: str | None, *, processed: bool) -> list[str]:
     lines = []
     if AuthenticationError in report.errors:
         lines.append(
             "The API does not take this key: check CMR_API_KEY against the Partner Dashboard (Settings, "
-            "Integrations). A sandbox key works with the sandbox only."
+            "Integrations), and CMR_KEY_HEADER if you set it. A sandbox key works with the sandbox only."
         )
     if InsufficientBalanceError in report.errors:
         lines.append("The wallet is too low: top it up in the Partner Dashboard.")
     if PermissionDeniedError in report.errors:
-        lines.append("The key is good, but not for this user: the user id must be one that the API returned.")
-    if report.left_alone and journal is not None:
-        lines.append(f"Orders that were refused are planned again by name: `cmr orders resubmit {journal}{step}`.")
-    if report.summary.unknown and journal is not None:
-        lines.append(f"The unknown orders are left alone: run `cmr orders reconcile {journal}`.")
+        lines.append("403: not for this user, or not in this state. The user id must be one that the API returned.")
+    if report.summary.held_users:
+        users = printable(", ".join(report.summary.held_users[:_USERS_NAMED]))
+        more = ", ..." if len(report.summary.held_users) > _USERS_NAMED else ""
+        lines.append(f"Further orders were held back of {users}{more}; those of other users were not.")
+    if report.foreign_answers:
+        lines.append(
+            f"{counted(report.foreign_answers, 'answer')} did not look like the API's own: check CMR_BASE_URL, and "
+            "what stands between this machine and the API."
+        )
+    place = None if journal is None else shlex.quote(journal)
+    step = " --step process" if processed else ""
+    if report.left_alone and place is not None:
+        again = f"`cmr orders resubmit {place} --all-rejected{step}` plans them again" if processed else _RETRY
+        lines.append(f"Orders that were refused are left as they are: {again}.")
+    if report.absent and place is not None:
+        lines.append(
+            f"What was found absent can be sent: `cmr orders resubmit {place} --all-absent{step}`, then the same "
+            "command again."
+        )
+    if report.summary.unknown and place is not None:
+        lines.append(f"The unknown orders are left alone: run `cmr orders reconcile {place}`.")
     elif report.summary.unknown:
         lines.append("Do not send the unknown orders again: look them up in the Partner Dashboard first.")
     return lines
@@ -115,5 +161,7 @@ def _next(
             "  cmr orders submit my.csv --confirm       paid orders; asks first",
         ]
     if not confirm:
-        return ["Drafts cost nothing until they are processed. Review them in the Partner Dashboard."]
-    return ["Accepted means queued: domains and mailboxes follow in a minute or two."]
+        return ["Drafts are not charged until they are processed. How long they live is not documented."]
+    if report.incomplete:
+        return []
+    return ["Accepted means queued: the rest usually takes 10 to 90 seconds by the help centre, and can still fail."]

@@ -20,7 +20,7 @@ __all__ = ["CheckedOrder", "check_order", "check_request"]
 class CheckedOrder:
     """A request with everything that the check found. One with faults must not be sent."""
 
-    #: The request as the caller gave it.
+    #: The request as the caller gave it, without white space around the user's id.
     request: OrderRequest
     #: The order as it will be sent: domain names in lower case and punycode.
     order: Order
@@ -36,8 +36,10 @@ class CheckedOrder:
 
 
 def check_request(request: OrderRequest) -> CheckedOrder:
-    """Check one request; raises nothing, sends nothing."""
+    """Check one request; raises nothing, sends nothing. White space around the user's id is dropped."""
     findings = inspect_order(request.order)
+    if isinstance(request.user_id, str) and request.user_id != request.user_id.strip():
+        request = attrs.evolve(request, user_id=request.user_id.strip())
     return CheckedOrder(
         request=request,
         order=findings.order,
@@ -46,18 +48,19 @@ def check_request(request: OrderRequest) -> CheckedOrder:
     )
 
 
-def check_order(order: Order, *, user_id: str, stacklevel: int = 2) -> CheckedOrder:
+def check_order(order: Order, *, user_id: str, reference: str | None = None, stacklevel: int = 2) -> CheckedOrder:
     """Check one order for sending, and warn of what deserves a look.
 
     Args:
         order: The order of the caller.
         user_id: Id of the user who will own it.
+        reference: The caller's own name for it.
         stacklevel: Whose line the warnings name, as in `warnings.warn`.
 
     Raises:
         ValidationError: With all faults of the order.
     """
-    checked = check_request(OrderRequest(user_id=user_id, order=order))
+    checked = check_request(OrderRequest(user_id=user_id, order=order, reference=reference))
     if checked.faults:
         raise ValidationError(faults=checked.faults)
     for caution in checked.cautions:

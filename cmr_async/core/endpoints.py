@@ -12,6 +12,7 @@ from enum import StrEnum
 import attrs
 
 from ..errors import ConfigurationError, EndpointNotConfiguredError
+from .processing import ProcessEndpoint
 
 __all__ = ["DEFAULT_BASE_URL", "ENDPOINTS", "Endpoint", "UserIdIn", "resolve"]
 
@@ -42,6 +43,8 @@ class Endpoint:
     repeatable: bool = True
     #: Field of `data` that an answer must have to count as accepted, `None`: no such field.
     proof: str | None = None
+    #: Where the ids go, as the caller set it; only of `orders.process`, where no source states it.
+    ids: ProcessEndpoint | None = None
 
 
 _ROWS = (
@@ -49,26 +52,33 @@ _ROWS = (
     Endpoint(name="orders.create", method="POST", path="/orders/json", repeatable=False, proof="orderId"),
     # Named in the navigation of docs.coldmailreseller.com; the help centre gives the path (reference, 10.1)
     Endpoint(name="orders.status", method="GET", path="/orders/status"),
-    # Named in the navigation of docs.coldmailreseller.com, "Process the Order"; no source gives the path
+    # Named in the navigation of docs.coldmailreseller.com, "Process the Order"; no source gives the path, nor where the
+    # ids go
     Endpoint(name="orders.process", method="POST", path=None, repeatable=False),
     # Named in the navigation; the help centre gives the path (reference, 10.2); the shape of the answer is unknown
     Endpoint(name="users.get", method="GET", path="/users"),
     # https://docs.coldmailreseller.com/get-domains-for-user-24303675e0 (reference, 10.4)
     # A wrong user id gives an empty list
     Endpoint(name="domains.by_user", method="GET", path="/domains/by-user"),
+    # Named in the navigation as "Check If Workspace Exists", POST; the help centre gives path and body, and the answer
+    # of a domain without a workspace (reference, 10.4). It shows no userId
+    Endpoint(name="domains.has_workspace", method="POST", path="/domains/has-workspace", user_id_in=UserIdIn.NOWHERE),
     # https://docs.coldmailreseller.com/get-all-subscriptions-13454648e0
     Endpoint(name="subscriptions.list", method="GET", path="/subscriptions", user_id_in=UserIdIn.NOWHERE),
 )
+
+_PROCESS = "orders.process"
 
 #: Name to row.
 ENDPOINTS: Mapping[str, Endpoint] = {row.name: row for row in _ROWS}
 
 
-def resolve(paths: Mapping[str, str]) -> Mapping[str, Endpoint]:
+def resolve(paths: Mapping[str, str | ProcessEndpoint]) -> Mapping[str, Endpoint]:
     """Return the table with the caller's own paths in it.
 
     Args:
-        paths: Endpoint name to path below the base URL, for example `{"orders.process": "/orders/process"}`.
+        paths: Endpoint name to path below the base URL, for example `{"orders.process": "/orders/process"}`; of
+            `orders.process` also a `ProcessEndpoint`, which says where the ids go.
 
     Raises:
         ConfigurationError: A name is not in the table, or a path does not start with one slash.
@@ -78,6 +88,12 @@ def resolve(paths: Mapping[str, str]) -> Mapping[str, Endpoint]:
         if name not in table:
             known = ", ".join(sorted(table))
             raise ConfigurationError(f"There is no endpoint {name!r}; the names are: {known}.")
+        if name == _PROCESS:
+            ids = path if isinstance(path, ProcessEndpoint) else ProcessEndpoint.at(path)
+            table[name] = attrs.evolve(table[name], path=ids.path, ids=ids)
+            continue
+        if not isinstance(path, str):
+            raise ConfigurationError(f"A ProcessEndpoint is for {_PROCESS} only; {name} takes a path.")
         if not path.startswith("/") or path.startswith("//"):
             raise ConfigurationError(f"The path of {name} must start with one '/': got {path!r}.")
         table[name] = attrs.evolve(table[name], path=path)

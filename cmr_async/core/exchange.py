@@ -7,11 +7,9 @@ from enum import IntEnum
 
 import attrs
 
-from ..errors import CMRError
-from ..models import Envelope
 from .endpoints import Endpoint
 
-__all__ = ["CallCancelled", "Exchange", "Phase", "Request"]
+__all__ = ["Exchange", "HTTPLayerError", "Phase", "Request"]
 
 
 class Phase(IntEnum):
@@ -59,19 +57,13 @@ class Exchange:
     body: bytes = attrs.field(default=b"", repr=False)
     #: Why it ended early, in words; `None` when the phase is `COMPLETE`.
     failure: str | None = None
+    #: The exception that ended it, without its request; `None` when none did.
+    cause: HTTPLayerError | None = None
 
 
-class CallCancelled(Exception):  # noqa: N818 - the cause of a CancelledError, never raised by itself
-    """What became of an order whose caller was cancelled after the request head had gone out.
+class HTTPLayerError(Exception):
+    """Stands for an exception of the HTTP layer, as the cause of an error of ours: its class and text, and no more.
 
-    It is the `__cause__` of a plain `CancelledError`: `asyncio.timeout` looks for exactly that class.
+    The exception itself holds the request with the key, and so do the frames of its traceback. Where the lines of the
+    traceback tell something, they are a note.
     """
-
-    def __init__(self, exchange: Exchange | None = None) -> None:
-        super().__init__("cancelled after the request had gone out")
-        #: What the bounded drain learned of the attempt.
-        self.exchange = exchange
-        #: The answer, when it came within the drain and the call was accepted.
-        self.envelope: Envelope | None = None
-        #: Why it was not accepted; `OutcomeUnknownError` when nothing is known.
-        self.error: CMRError | None = None

@@ -1,11 +1,13 @@
 """The decision table: what one exchange proves about a call. Pure functions, so every row is tested without a loop.
 
 An outcome never claims more than was proved, because an order that is sent a second time is paid a second time.
-`docs/outcomes.md` shows the table to users.
+That a refusal in the API's own envelope means "nothing was done" is our reading: its page documents no error of an
+order. `docs/outcomes.md` shows the table to users and says so.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -35,9 +37,9 @@ from ..errors import (
 from ..models import Envelope
 from .exchange import Exchange, Phase, Request
 
-__all__ = ["Judgement", "Outcome", "judge", "retry_after"]
+__all__ = ["Judgement", "Outcome", "judge", "refusal", "retry_after"]
 
-#: Refusals that prove that nothing was done (in the API's envelope), and their errors (reference, section 5).
+#: What we take as proof that nothing was done (in the API's envelope), and the errors (reference, section 5).
 _REFUSALS: Mapping[int, type[APIError]] = {
     400: BadRequestError,
     401: AuthenticationError,
@@ -49,12 +51,18 @@ _REFUSALS: Mapping[int, type[APIError]] = {
 }
 #: What to do next, by status, where the API's own words do not say it.
 _ADVICE: Mapping[int, str] = {
-    401: "Check CMR_API_KEY: Partner Dashboard, Settings, Integrations. A sandbox key does not work in production.",
+    401: (
+        "Check CMR_API_KEY (Partner Dashboard, Settings, Integrations) and CMR_KEY_HEADER: a sandbox key does not work "
+        "in production, and has a header of its own."
+    ),
     402: "Top up the wallet in the Partner Dashboard.",
+    404: "If nothing that the call names is missing, check CMR_BASE_URL.",
 }
 #: The keys of an error envelope; a JSON error page of a proxy has others (reference, section 4).
 _ENVELOPE_KEYS = frozenset({"status", "message", "data", "actionId", "mailboxCount", "domainCount"})
 _EXCERPT_BYTES = 300
+_KEY_REFUSED = 401
+_THROTTLED = 429
 
 
 class Outcome(StrEnum):
@@ -79,43 +87,52 @@ class Judgement:
 def judge(request: Request, exchange: Exchange) -> Judgement:
     """Return what an exchange proves about its request."""
     if exchange.phase is Phase.NOT_SENT:
-        return Judgement(
-            Outcome.NOT_SENT,
-            error=NotSentError(f"{request.subject()} was not sent: {exchange.failure}. Sending it again is safe."),
-        )
+        error = NotSentError(f"{request.subject()} was not sent: {exchange.failure}. Sending it again is safe.")
+        error.__cause__ = exchange.cause
+        return Judgement(Outcome.NOT_SENT, error=error)
     status = exchange.status
-    if status == 429:  # noqa: PLR2004 - a refusal, no matter who answers
-        body = _json_object(exchange.body)
-        if _order_id(request, body) is None:
-            return _throttled(request, exchange, body)
+    repeatable = request.endpoint.repeatable
+    if status == _THROTTLED and repeatable:  # sending it again changes nothing, so anybody's word will do
+        return _throttled(request, exchange, _json_object(exchange.body))
     if exchange.phase is not Phase.COMPLETE or status is None:
         return _unknown(request, exchange, exchange.failure or "the answer was cut")
 
     body = _json_object(exchange.body)
     if body is None:
         return _unknown(request, exchange, f"HTTP {status} without the API's envelope")
+    if not repeatable and _repeats_a_key(exchange.body):
+        return _unknown(request, exchange, f"HTTP {status} that gives a field twice", said=body)
     if 200 <= status < 300:  # noqa: PLR2004
         return _judge_success(request, exchange, status, body)
-    if _order_id(request, body):  # refused and done at once: the answer contradicts itself
+    if _claimed_id(request, body) is not None:  # refused and done at once: the answer contradicts itself
         return _unknown(request, exchange, f"HTTP {status} that names an order id", said=body)
-    if status in _REFUSALS and _is_error_envelope(body, status):
-        advice = _ADVICE.get(status)
-        message = f"{request.subject()} was refused with {status}: {body['message']}"
-        return Judgement(
-            Outcome.REJECTED,
-            error=_REFUSALS[status](
-                f"{message.rstrip('.')}. {advice}" if advice else message,
-                status=status,
-                api_message=body["message"],
-                data=_error_data(body),
-            ),
-        )
+    if status == _THROTTLED and _is_error_envelope(body, status):
+        return _throttled(request, exchange, body)
+    if status in _REFUSALS and (_is_error_envelope(body, status) or _is_key_refusal(body, status)):
+        return _refused(request, status, body)
     return _unknown(request, exchange, f"HTTP {status}", said=body)
+
+
+def refusal(status: int | None, message: str) -> APIError:
+    """Return the error of a refusal that is known by its status and its message, from a journal for example."""
+    return _REFUSALS.get(status or 0, APIError)(message, status=status)
+
+
+def _refused(request: Request, status: int, body: dict[str, Any]) -> Judgement:
+    said, advice = _message(body), _ADVICE.get(status)
+    message = f"{request.subject()} was refused with {status}{f': {said}' if said else ''}"
+    error = _REFUSALS[status](
+        f"{message.rstrip('.')}. {advice}" if advice else message,
+        status=status,
+        api_message=said,
+        data=_error_data(body),
+    )
+    return Judgement(Outcome.REJECTED, error=error)
 
 
 def _throttled(request: Request, exchange: Exchange, body: dict[str, Any] | None) -> Judgement:
     error = RateLimitError(
-        f"{request.subject()} was refused with 429: over the rate limit of this key. Nothing happened.",
+        f"{request.subject()} was refused with 429: over the rate limit of this key. Sending it again later is safe.",
         status=exchange.status,
         api_message=_message(body),
         retry_after=retry_after(exchange.headers),
@@ -124,7 +141,10 @@ def _throttled(request: Request, exchange: Exchange, body: dict[str, Any] | None
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds of a `Retry-After` header, given in seconds or as a date; `None` without a readable one."""
+    """Return the seconds of a `Retry-After` header; `None` without a readable one.
+
+    The API does not state its unit. That a number means seconds is a guess, from the norm of HTTP; a date is read too.
+    """
     text = headers.get("retry-after")
     if text is None:
         return None
@@ -149,8 +169,8 @@ def _judge_success(request: Request, exchange: Exchange, status: int, body: dict
     whole = endpoint.proof is not None or endpoint.repeatable or {"status", "message"} <= body.keys()
     if ("message" not in body and "data" not in body) or not whole:
         return _unknown(request, exchange, f"HTTP {status} without the API's envelope")
-    if endpoint.proof is not None and _order_id(request, body) is None:
-        return _unknown(request, exchange, f"HTTP {status} without data.{endpoint.proof}")
+    if endpoint.proof is not None and not _proves(endpoint.proof, body):
+        return _unknown(request, exchange, f"HTTP {status} without text in data.{endpoint.proof}", said=body)
     return Judgement(Outcome.ACCEPTED, envelope=_envelope(status, body))
 
 
@@ -168,12 +188,29 @@ def _envelope(status: int, body: dict[str, Any]) -> Envelope:
     )
 
 
-def _order_id(request: Request, body: dict[str, Any] | None) -> str | None:
-    """Return the id that proves that the call was done; `None` without one, or where none is documented."""
+def _proves(proof: str, body: dict[str, Any]) -> bool:
+    """Tell whether the answer has the id that proves that the call was done."""
+    data = body.get("data")
+    value = data.get(proof) if isinstance(data, dict) else None
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _claimed_id(request: Request, value: object) -> str | None:
+    """Return what an answer gives for the proving id, in whatever form and place; `None` where it gives none."""
     proof = request.endpoint.proof
-    data = body.get("data") if body is not None else None
-    value = data.get(proof) if proof is not None and isinstance(data, dict) else None
-    return value if isinstance(value, str) and value.strip() else None
+    if proof is None:
+        return None
+    rest = [value]
+    while rest:  # not by recursion: an answer may be nested deeper than Python's stack
+        value = rest.pop()
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                if name.replace("_", "").lower() == proof.lower() and inner is not None and str(inner).strip():
+                    return str(inner)
+            rest += value.values()
+        elif isinstance(value, list):
+            rest += value
+    return None
 
 
 def _message(body: dict[str, Any] | None) -> str:
@@ -189,6 +226,12 @@ def _is_error_envelope(body: dict[str, Any], status: int) -> bool:
     )
 
 
+def _is_key_refusal(body: dict[str, Any], status: int) -> bool:
+    """Tell whether this is a 401 in any form: a key is checked before anything is done."""
+    said = body.get("status", status)
+    return status == _KEY_REFUSED and (said == status or type(said) is not int)
+
+
 def _error_data(body: dict[str, Any]) -> Any:
     counts = {key: body[key] for key in ("mailboxCount", "domainCount") if key in body}
     return counts or body.get("data")
@@ -200,14 +243,18 @@ def _unknown(request: Request, exchange: Exchange, why: str, *, said: dict[str, 
     excerpt = exchange.body[:_EXCERPT_BYTES].decode("utf-8", "replace")
     error: CMRError
     if not request.endpoint.repeatable:
-        may_have = "may have been placed" if request.pays else "may have been created as a draft, which costs nothing"
+        if not request.pays:
+            may_have = "may have been created as a draft, which costs nothing"
+        else:
+            may_have = "may have been placed" if request.endpoint.proof is not None else "may have gone through"
+        where = " If every call ends like this, check CMR_BASE_URL." if status is not None and said is None else ""
         error = OutcomeUnknownError(
-            f"{request.subject()} {may_have} ({why}). Do not send it again before you know: look at "
-            "`cmr orders reconcile` for a journal's run, at the Partner Dashboard for a single call.",
+            f"{request.subject()} {may_have} ({why}). Do not send it again; find out first: run `cmr orders "
+            f"reconcile` on its journal, or look into the Partner Dashboard.{where}",
             status=status,
             api_message=_message(said),
             body_excerpt=excerpt,
-            order_id=_order_id(request, said),
+            order_id=_claimed_id(request, said),
         )
     elif exchange.phase is not Phase.COMPLETE or status is None:
         error = TransportError(f"{request.subject()} got no answer: {why}.")
@@ -215,10 +262,11 @@ def _unknown(request: Request, exchange: Exchange, why: str, *, said: dict[str, 
         error = ServerError(f"{request.subject()} failed: {why}.", status=status, api_message=_message(said))
     else:
         error = InvalidResponseError(
-            f"{request.subject()} got no usable answer: {why}. Is the base URL right?",
+            f"{request.subject()} got no usable answer: {why}. Is CMR_BASE_URL right?",
             status=status,
             body_excerpt=excerpt,
         )
+    error.__cause__ = exchange.cause
     return Judgement(Outcome.UNKNOWN, error=error)
 
 
@@ -228,3 +276,19 @@ def _json_object(body: bytes) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return value if isinstance(value, dict) else None
+
+
+def _repeats_a_key(body: bytes) -> bool:
+    """Tell whether the answer gives a field twice: readers of JSON do not agree on which one counts."""
+    try:
+        json.loads(body.decode(), object_pairs_hook=_without_repetition)
+    except (ValueError, RecursionError):
+        return True
+    return False
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a field is there twice")
+    return found

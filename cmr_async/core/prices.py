@@ -16,18 +16,18 @@ __all__ = ["SAMPLE_DOMAIN_PRICE", "PriceList"]
 
 _SAMPLE = Decimal("15.88")
 #: Says what the default price of a domain is, for those who read an estimate.
-SAMPLE_DOMAIN_PRICE = f"${_SAMPLE} a year, one amount in a sample of the API's documentation, not a price list"
+SAMPLE_DOMAIN_PRICE = f"${_SAMPLE} a year, the amount in one sample webhook of the documentation, not a price list"
 
 
 @attrs.frozen(kw_only=True)
 class PriceList:
     """Prices in US dollars."""
 
-    #: One mailbox for the first month; the default is the help centre's figure.
+    #: One mailbox for the first month; the default is the help centre's figure, other samples have other amounts.
     mailbox: Decimal = Decimal("3.00")
     #: Warmup of one mailbox for the first month; `None`: not known, so no cost includes it.
     warmup: Decimal | None = None
-    #: One year of a domain whose ending is not in `endings`; the default is an amount in a sample, a rough guide only.
+    #: One year of a domain whose ending is not in `endings`; the default is from one sample webhook, a rough guide.
     domain: Decimal = _SAMPLE
     #: One year of a domain by its ending, `{"com": Decimal("14.50"), "co.uk": ...}`; the longest one counts.
     endings: Mapping[str, Decimal] = attrs.field(factory=dict)

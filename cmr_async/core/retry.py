@@ -18,8 +18,8 @@ __all__ = ["RetryPolicy", "may_repeat"]
 def may_repeat(outcome: Outcome, endpoint: Endpoint) -> bool:
     """Tell whether the SDK may send again after this outcome.
 
-    A refusal (429) and a request that never left are repeatable everywhere: nothing happened. An unknown outcome
-    is repeatable only where the endpoint's row says that doing it twice changes nothing.
+    A refusal (429) and a request that never left are repeatable everywhere: we take both as proof that nothing
+    happened. An unknown outcome is repeatable only where the endpoint's row says that doing it twice changes nothing.
     """
     if outcome in {Outcome.THROTTLED, Outcome.NOT_SENT}:
         return True
@@ -28,7 +28,11 @@ def may_repeat(outcome: Outcome, endpoint: Endpoint) -> bool:
 
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
-    """How long and how densely repeatable attempts are repeated. Checked when it is made."""
+    """How long and how densely repeatable attempts are repeated. Checked when it is made.
+
+    The help centre suggests a first wait of about 5 seconds after a 500 or 503. Ours is shorter, because after those
+    only calls that read are repeated; `RetryPolicy(initial=5.0)` does as the help centre says.
+    """
 
     #: Seconds from the first attempt within which the last one may start; 0 means no repetition.
     time_budget: float = attrs.field(default=60.0)

@@ -1,13 +1,15 @@
 """Find what is wrong with an order before anything is sent: all faults at once, each with its path.
 
-A fault is what the API's page or the standards of the field rule out; it refuses the order. A caution is what the
-page leaves open (its own sample has two mailboxes with one user name); the order is sent and the caller is warned.
+A fault refuses the order: the API's page rules it out, or a rule of this SDK does, and then the message says so. A
+caution is what the page leaves open although it looks wrong (its own sample has two mailboxes with one user name); the
+order is sent and the caller is warned.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from operator import is_not
 from typing import Any, NamedTuple
@@ -17,6 +19,8 @@ import idna
 
 from ..errors import Fault
 from ..models import DomainRegistration, GoogleOAuth, Mailbox, Order, ServiceProvider
+from ..models.common import NO_FIELDS
+from .wire import FIELDS
 
 __all__ = ["Findings", "inspect_order", "normalise_domain", "user_id_faults"]
 
@@ -31,6 +35,14 @@ _PROVIDERS = _GOOGLE, _MICROSOFT = tuple(ServiceProvider)
 _USUAL_YEARS = 10
 #: No calendar goes further, and JSON writers refuse numbers of more than 64 bits.
 _MOST_YEARS = 9999
+#: Whole numbers that JSON writers take.
+_WHOLE_NUMBERS = range(-(2**63), 2**64)
+#: Levels of lists and objects in each other; JSON writers stop soon above.
+_DEEPEST = 100
+#: Groups of an order that `extra` may send empty; the fields themselves are left out then.
+_EMPTY_GROUPS: Mapping[str, object] = {"domains": (), "mailboxes": {}}
+#: A second registration of a domain in one order; the page does not say what becomes of it.
+_TWICE = "is already in this order; this SDK names a domain once in an order, so that it is not bought twice"
 
 
 class Findings(NamedTuple):
@@ -58,12 +70,15 @@ def inspect_order(order: Order) -> Findings:
     faults: list[Fault] = []
     cautions: list[Fault] = []
     if not order.domains and not order.mailboxes:
-        faults.append(Fault("order", "has neither domains nor mailboxes: there is nothing to order"))
+        message = "has neither domains nor mailboxes; this SDK sends no order that asks for nothing"
+        faults.append(Fault("order", message))
     registered: set[str] = set()
     domains = _inspect_domains(order, faults, cautions, registered)
     mailboxes = _inspect_mailboxes(order, faults, cautions, registered)
-    _inspect_scalars(order, faults)
-    _inspect_provider(order, faults)
+    _inspect_scalars(order, faults, cautions)
+    _inspect_provider(order, faults, cautions)
+    if order.extra is not NO_FIELDS:
+        _inspect_extra(order, "extra", faults)
     if not faults and (domains != order.domains or any(map(is_not, mailboxes, order.mailboxes))):
         order = attrs.evolve(order, domains=domains, mailboxes=mailboxes)
     return Findings(order, tuple(faults), tuple(cautions))
@@ -98,23 +113,36 @@ def _inspect_domains(
         if not isinstance(entry, DomainRegistration):
             faults.append(Fault(f"domains[{index}]", f"must be a DomainRegistration, not {type(entry).__name__}"))
             continue
-        name, years, forward_to = entry.domain, entry.years, entry.forward_to
+        name = entry.domain
         normalised = normalise_domain(name) if isinstance(name, str) else None
         if normalised is None:
             faults.append(Fault(f"domains[{index}].domain", f"is no domain name: {name!r}"))
         elif normalised in registered:
-            faults.append(Fault(f"domains[{index}].domain", f"{normalised} is already in this order"))
+            faults.append(Fault(f"domains[{index}].domain", f"{normalised} {_TWICE}"))
         else:
             registered.add(normalised)
             result.append(entry if normalised == name else attrs.evolve(entry, domain=normalised))
-        if type(years) is not int or not 1 <= years <= _MOST_YEARS:
-            faults.append(Fault(f"domains[{index}].years", f"must be a whole number of 1 or more, not {years!r}"))
-        elif years > _USUAL_YEARS:
-            cautions.append(Fault(f"domains[{index}].years", f"{years} years is more than registries usually sell"))
-        if forward_to is not None and not _is_destination(forward_to):
-            message = f"must be a host name or an http(s) URL, not {forward_to!r}"
-            faults.append(Fault(f"domains[{index}].forward_to", message))
+        _inspect_terms(entry, f"domains[{index}]", faults, cautions)
     return tuple(result)
+
+
+def _inspect_terms(entry: DomainRegistration, path: str, faults: list[Fault], cautions: list[Fault]) -> None:
+    """Find what is wrong with a registration apart from its name."""
+    years, forward_to = entry.years, entry.forward_to
+    if type(years) is not int:
+        faults.append(Fault(f"{path}.years", f"must be a whole number, not {years!r}"))
+    elif not 1 <= years <= _MOST_YEARS:
+        message = f"must be 1 to {_MOST_YEARS}, not {years}; the page states no limits, this is a rule of this SDK"
+        faults.append(Fault(f"{path}.years", message))
+    elif years > _USUAL_YEARS:
+        cautions.append(Fault(f"{path}.years", f"{years} years is more than registries usually sell"))
+    if forward_to is not None and not _is_text(forward_to):
+        faults.append(Fault(f"{path}.forward_to", f"must be text, not {forward_to!r}"))
+    elif forward_to and not _is_destination(forward_to):
+        message = "looks like neither a host name nor an http(s) URL; it is sent as it is"
+        cautions.append(Fault(f"{path}.forward_to", message))
+    if entry.extra is not NO_FIELDS:
+        _inspect_extra(entry, f"{path}.extra", faults)
 
 
 def _inspect_mailboxes(
@@ -132,13 +160,14 @@ def _inspect_mailboxes(
         if name is None:
             faults.append(Fault(path, f"is no domain name: {domain!r}"))
         elif name in result:
-            faults.append(Fault(path, f"{name} is already in this order"))
+            message = f"{name} is already in this order; this SDK sends the mailboxes of a domain as one list"
+            faults.append(Fault(path, message))
         else:
             result[domain if plain and name == domain else name] = boxes
             if name not in registered:
                 cautions.append(Fault(path, "this domain is not in `domains`, so this order does not register it"))
         if not boxes:
-            faults.append(Fault(path, "has no mailboxes: name at least one, or leave the domain out"))
+            cautions.append(Fault(path, "has no mailboxes; the empty list is sent as it is"))
         _inspect_boxes(boxes, path, faults, cautions)
     return result
 
@@ -151,6 +180,10 @@ def _inspect_boxes(boxes: Sequence[Mailbox], path: str, faults: list[Fault], cau
             continue
         for field, message in _mailbox_faults(box):
             faults.append(Fault(f"{path}[{index}].{field}", message))
+        for field, message in _mailbox_cautions(box):
+            cautions.append(Fault(f"{path}[{index}].{field}", message))
+        if box.extra is not NO_FIELDS:
+            _inspect_extra(box, f"{path}[{index}].extra", faults)
         username = box.username.lower() if isinstance(box.username, str) else None
         if username in usernames:
             cautions.append(Fault(f"{path}[{index}].username", f"{box.username} is already a mailbox of this domain"))
@@ -161,52 +194,108 @@ def _inspect_boxes(boxes: Sequence[Mailbox], path: str, faults: list[Fault], cau
 def _mailbox_faults(box: Mailbox) -> Sequence[tuple[str, str]]:
     """Return field and message of each fault; as a list, which takes half the time of a generator that yields none."""
     found = []
-    if not isinstance(box.username, str) or not _USERNAME.fullmatch(box.username):
-        found.append(("username", f"must be the part of an address before the @, not {box.username!r}"))
-    for field, name in (("first_name", box.first_name), ("last_name", box.last_name)):
-        if not isinstance(name, str) or not name.strip():
-            found.append((field, f"must not be empty: {name!r}"))
+    for field, name in (("username", box.username), ("first_name", box.first_name), ("last_name", box.last_name)):
+        if not isinstance(name, str):
+            found.append((field, f"must be text, not {name!r}"))
+        elif not name.strip():
+            found.append((field, f"is required by the page, and this SDK takes empty text for missing: {name!r}"))
         elif not name.isascii() and not _is_encodable(name):
             found.append((field, f"must be text that UTF-8 can carry, not {name!r}"))
-    if box.profile_picture is not None and not _is_url(box.profile_picture):
-        found.append(("profile_picture", f"must be an http(s) URL, not {box.profile_picture!r}"))
+    picture = box.profile_picture
+    if picture is not None and not _is_text(picture):
+        found.append(("profile_picture", f"must be text, not {picture!r}"))
     if box.on_warmup is not None and not isinstance(box.on_warmup, bool):
         found.append(("on_warmup", f"must be true or false, not {box.on_warmup!r}"))
     return found
 
 
-def _inspect_scalars(order: Order, faults: list[Fault]) -> None:
+def _mailbox_cautions(box: Mailbox) -> Sequence[tuple[str, str]]:
+    """Return field and message of each caution."""
+    found = []
+    if isinstance(box.username, str) and not _USERNAME.fullmatch(box.username):
+        message = f"looks unlike the part of an address before the @: {box.username!r}; it is sent as it is"
+        found.append(("username", message))
+    picture = box.profile_picture
+    if picture and isinstance(picture, str) and not _is_url_text(picture):
+        found.append(("profile_picture", "looks unlike an http(s) URL; it is sent as it is"))
+    return found
+
+
+def _inspect_scalars(order: Order, faults: list[Fault], cautions: list[Fault]) -> None:
     if not isinstance(order.confirm, bool):
         faults.append(Fault("confirm", f"must be true or false, not {order.confirm!r}"))
     if order.auto_renew is not None and not isinstance(order.auto_renew, bool):
         faults.append(Fault("auto_renew", f"must be true or false, not {order.auto_renew!r}"))
-    if order.billing_cycle is not None and (not _is_text(order.billing_cycle) or not order.billing_cycle):
+    if order.billing_cycle is not None and not _is_text(order.billing_cycle):
         faults.append(Fault("billing_cycle", f"must be text, not {order.billing_cycle!r}"))
+    elif order.billing_cycle == "":
+        cautions.append(Fault("billing_cycle", "is empty text, which is sent as it is"))
 
 
-def _inspect_provider(order: Order, faults: list[Fault]) -> None:
+def _inspect_provider(order: Order, faults: list[Fault], cautions: list[Fault]) -> None:
     google, route = order.google, order.microsoft_oauth_route
-    if order.service_provider is not None and order.service_provider not in _PROVIDERS:
-        faults.append(Fault("service_provider", f"must be GOOGLE or MICROSOFT, not {order.service_provider!r}"))
-    if order.service_provider == _GOOGLE and google is None:
-        faults.append(Fault("google", "a Google order needs it"))
-    if order.service_provider == _MICROSOFT and not route:
-        faults.append(Fault("microsoft_oauth_route", "a Microsoft order needs it"))
-    if not _is_route(route):
-        faults.append(Fault("microsoft_oauth_route", f"must be an http(s) URL, not {route!r}"))
+    provider = order.service_provider
+    if provider is not None and provider not in _PROVIDERS:
+        faults.append(Fault("service_provider", f"the page allows GOOGLE and MICROSOFT, not {provider!r}"))
+    if any(order.mailboxes.values()):  # the page asks for these parts for mailboxes, not for domains
+        if provider == _GOOGLE and google is None:
+            faults.append(Fault("google", "is required by the page for Google mailboxes"))
+        if provider == _MICROSOFT and (route is None or route == ""):
+            faults.append(Fault("microsoft_oauth_route", "is required by the page for Microsoft mailboxes"))
+    # A route may hold secrets, so no message shows it
+    if route is not None and not _is_text(route):
+        faults.append(Fault("microsoft_oauth_route", "must be text"))
     if google is not None and not isinstance(google, GoogleOAuth):
         faults.append(Fault("google", f"must be a GoogleOAuth, not {type(google).__name__}"))
     elif google is not None:
-        _inspect_google(google, faults)
+        _inspect_google(google, faults, cautions)
 
 
-def _inspect_google(google: GoogleOAuth, faults: list[Fault]) -> None:
+def _inspect_google(google: GoogleOAuth, faults: list[Fault], cautions: list[Fault]) -> None:
     route = google.google_oauth_route
-    if not _is_route(route):
-        faults.append(Fault("google.google_oauth_route", f"must be an http(s) URL, not {route!r}"))
+    if route is not None and not _is_text(route):
+        faults.append(Fault("google.google_oauth_route", "must be text"))
+    elif route and not _is_url_text(route):
+        message = "looks unlike an http(s) URL, which the page says it is; it is sent as it is"
+        cautions.append(Fault("google.google_oauth_route", message))
     for field, value in (("client_id", google.client_id), ("app_name", google.app_name)):
         if value is not None and not _is_text(value):
             faults.append(Fault(f"google.{field}", f"must be text, not {value!r}"))
+
+
+def _inspect_extra(model: Order | DomainRegistration | Mailbox, path: str, faults: list[Fault]) -> None:
+    """Find what cannot be sent in the further fields of a model; no message shows a value, which may be secret."""
+    if not isinstance(model.extra, Mapping):
+        faults.append(Fault(path, "must be a mapping of field names to JSON values"))
+        return
+    for name, value in model.extra.items():
+        if type(name) is not str or not _is_encodable(name):
+            faults.append(Fault(path, f"must have plain text as names, not {name!r}"))
+        elif name in FIELDS[type(model)] and not _is_empty_group(model, name, value):
+            faults.append(Fault(f"{path}.{name}", "is a field that the SDK knows: set it where it belongs"))
+        elif not _is_json(value):
+            faults.append(Fault(f"{path}.{name}", "must be a JSON value that can be sent"))
+
+
+def _is_empty_group(model: Order | DomainRegistration | Mailbox, name: str, value: Any) -> bool:
+    """Tell whether a group that has nothing in it is to be sent empty."""
+    return isinstance(model, Order) and value == _EMPTY_GROUPS.get(name) and not getattr(model, name)
+
+
+def _is_json(value: Any, depth: int = 0) -> bool:
+    """Tell whether a frozen value can be written as JSON."""
+    if value is None or isinstance(value, bool):
+        return True
+    if type(value) is int:
+        return value in _WHOLE_NUMBERS
+    if type(value) is float:
+        return math.isfinite(value)
+    if isinstance(value, Mapping):
+        names = all(type(name) is str and _is_encodable(name) for name in value)
+        return names and _is_json(tuple(value.values()), depth)
+    if isinstance(value, tuple):
+        return depth < _DEEPEST and all(_is_json(inner, depth + 1) for inner in value)
+    return _is_text(value)
 
 
 def _is_text(value: Any) -> bool:
@@ -223,27 +312,14 @@ def _is_encodable(text: str) -> bool:
     return True
 
 
-def _is_route(value: Any) -> bool:
-    """Tell whether a value is a URL or is left empty, as the page's sample does."""
-    return value is None or value == "" or _is_url(value)
-
-
-def _is_url(value: Any) -> bool:
-    return isinstance(value, str) and _is_url_text(value)
-
-
-def _is_destination(value: Any) -> bool:
-    return isinstance(value, str) and _is_destination_text(value)
-
-
 # The same few routes, pictures and destinations stand in order after order.
 
 
 @lru_cache(maxsize=4096)
 def _is_url_text(value: str) -> bool:
-    return _is_text(value) and _URL_START.match(value) is not None and value.split(None, 1) == [value]
+    return _URL_START.match(value) is not None and value.split(None, 1) == [value]
 
 
 @lru_cache(maxsize=4096)
-def _is_destination_text(value: str) -> bool:
+def _is_destination(value: str) -> bool:
     return normalise_domain(value) is not None or _is_url_text(value)

@@ -29,7 +29,7 @@ from ..models import (
     ServiceProvider,
 )
 
-__all__ = ["dump_order", "read_order_created", "structure_order", "unstructure_order"]
+__all__ = ["FIELDS", "dump_order", "read_order_created", "restore_order", "structure_order", "unstructure_order"]
 
 #: Groups of an order: left out when empty, but by us, because cattrs would make the default anew for each order.
 _GROUPS = ("domains", "mailboxes")
@@ -39,6 +39,13 @@ _ALWAYS_THERE = frozenset({"confirm", "years", *_GROUPS})
 def _camel(name: str) -> str:
     head, *rest = name.split("_")
     return head + "".join(part.capitalize() for part in rest)
+
+
+#: The names on the wire that the SDK knows; any other goes through `extra`.
+FIELDS: Mapping[type, frozenset[str]] = {
+    model: frozenset(_camel(field.name) for field in attrs.fields(model)) - {"extra"}
+    for model in (Order, DomainRegistration, Mailbox)
+}
 
 
 _Hook = Callable[[Any, Any], Any]
@@ -68,6 +75,12 @@ def _open_enum(enum: type[BillingCycle | ServiceProvider]) -> _Hook:
     return structure
 
 
+def _object(value: Any, _: Any) -> Any:
+    if not isinstance(value, dict):
+        raise TypeError("must be an object")  # without its value, which may hold secrets
+    return value
+
+
 def _is(union: object) -> Callable[[object], bool]:
     return lambda kind: kind == union
 
@@ -84,8 +97,9 @@ def _make_converter() -> Converter:
         converter.register_unstructure_hook_func(_is(union), identity)
     for optional in (str | None, bool | None):  # cattrs would call a function for each of these fields
         converter.register_unstructure_hook_func(_is(optional), identity)
+    converter.register_structure_hook_func(_is(Mapping[str, Any]), _object)
     _register(converter, GoogleOAuth, Mailbox, DomainRegistration)
-    domain, mailbox = (converter.get_unstructure_hook(model) for model in (DomainRegistration, Mailbox))
+    domain, mailbox = (_with_extra(converter.get_unstructure_hook(model)) for model in (DomainRegistration, Mailbox))
     # Half the cost of the hooks that cattrs makes for any tuple and any mapping
     converter.register_unstructure_hook_func(
         _is(tuple[DomainRegistration, ...]), lambda entries: [domain(entry) for entry in entries]
@@ -105,7 +119,28 @@ def _register(converter: Converter, *models: type[attrs.AttrsInstance]) -> None:
             for field in attrs.fields(model)
         }
         converter.register_structure_hook(model, make_dict_structure_fn(model, converter, **names))
+        if "extra" in names:
+            names["extra"] = override(omit=True)
         converter.register_unstructure_hook(model, make_dict_unstructure_fn(model, converter, **names))
+
+
+def _with_extra(unstructure: Callable[[Any], Any]) -> Callable[[Any], dict[str, Any]]:
+    """Return a hook that adds the fields of `extra`, which go beside the others."""
+
+    def whole(value: Any) -> dict[str, Any]:
+        plain: dict[str, Any] = unstructure(value)
+        if value.extra:
+            plain |= _thaw(value.extra)
+        return plain
+
+    return whole
+
+
+def _thaw(value: Any) -> Any:
+    """Return frozen JSON values as the plain ones that JSON writers take."""
+    if isinstance(value, Mapping):
+        return {name: _thaw(inner) for name, inner in value.items()}
+    return [_thaw(inner) for inner in value] if isinstance(value, tuple) else value
 
 
 _converter = _make_converter()
@@ -118,6 +153,8 @@ def unstructure_order(order: Order) -> dict[str, Any]:
     for group in _GROUPS:
         if not plain[group]:
             del plain[group]
+    if order.extra:
+        plain |= _thaw(order.extra)
     return plain
 
 
@@ -129,13 +166,48 @@ def dump_order(order: Order) -> bytes:
 def structure_order(body: Mapping[str, Any]) -> Order:
     """Read an order from the API's own body, as the page prints it.
 
+    Args:
+        body: The body. An object `extra` in it, in a domain or in a mailbox, holds the fields that no page documents.
+
     Raises:
-        ValidationError: With every fault and its path in the body; unknown fields are faults.
+        ValidationError: With every fault and its path in the body; undocumented fields outside `extra` are faults.
     """
     try:
         return _converter.structure(body, Order)
     except Exception as error:  # noqa: BLE001 - cattrs raises groups of anything; all become faults
         raise ValidationError(faults=_faults(error)) from None
+
+
+def restore_order(body: Mapping[str, Any]) -> Order:
+    """Read an order from a body that `dump_order` wrote: what was in `extra` goes back there.
+
+    Raises:
+        ValidationError: The body is no order.
+    """
+    if not isinstance(body, dict):
+        return structure_order(body)
+    whole = _gather(body, Order, empty_groups=True)
+    if isinstance(domains := whole.get("domains"), list):
+        whole["domains"] = [_gather(entry, DomainRegistration) for entry in domains]
+    if isinstance(groups := whole.get("mailboxes"), dict):
+        whole["mailboxes"] = {
+            name: [_gather(box, Mailbox) for box in boxes] if isinstance(boxes, list) else boxes
+            for name, boxes in groups.items()
+        }
+    return structure_order(whole)
+
+
+def _gather(fields: Any, model: type, *, empty_groups: bool = False) -> Any:
+    """Move what stands beside the known fields of an object into its `extra`."""
+    if not isinstance(fields, dict):
+        return fields
+    extra = {
+        name: value
+        for name, value in fields.items()
+        if name not in FIELDS[model] or (empty_groups and name in _GROUPS and not value)
+    }
+    known = {name: value for name, value in fields.items() if name not in extra}
+    return {**known, "extra": extra} if extra else known
 
 
 def _faults(error: Exception) -> tuple[Fault, ...]:
@@ -158,7 +230,9 @@ def _describe(error: BaseException, _: type | None) -> str:
         case KeyError():
             return f"required field {error.args[0]!r} is missing"
         case ForbiddenExtraKeysError():
-            return f"the API has no field {', '.join(sorted(error.extra_fields))} here"
+            names = ", ".join(sorted(error.extra_fields))
+            hint = "" if error.cl is GoogleOAuth else '; to send it all the same, put it into "extra"'
+            return f"the page documents no field {names} here{hint}"
         case StructureHandlerNotFoundError():
             return "cannot be read"
         case TypeError() | ValueError() if str(error).startswith("must be "):

@@ -1,16 +1,27 @@
-"""The journal's connections: one that writes, a few that read, and transactions that always run to their end."""
+"""The journal's connection: one thread works on it, one transaction after the other, and each runs to its end.
+
+Nothing here is a task of the event loop, so nothing that ends tasks can keep a transaction from being made.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import logging
 import os
-from collections.abc import Callable, Coroutine, Sequence
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import JournalError
-from .engine import READS, journal_errors, journal_url, keep_readers_free, make_engine
+from .clock import JournalClock, elapsed
+from .engine import READS, is_busy, journal_errors, journal_url, leave_wal, make_engine
+from .liveness import RunRecord, open_runs
 from .schema import prepare, sa
 from .statements import Transaction
+from .trust import JournalFile, check_integrity, check_objects, newest_event
 from .work_thread import WorkThread
 
 __all__ = ["Database"]
@@ -21,118 +32,209 @@ _T = TypeVar("_T")
 _AGAIN = {"40001", "40P01"}
 _TRIES = 5
 
+#: Seconds to wait for another process that holds a SQLite journal; it may be stopped, or on a slow disk ...
+_PATIENCE = 300.0
+#: ... and while the journal is being closed.
+_PATIENCE_AT_THE_END = 30.0
+
+#: How often, and with which pause in seconds, it is tried to change an older journal's mode.
+_SWITCHES, _PAUSE = 100, 0.05
+
+logger: logging.Logger = logging.getLogger("cmr_async")
+
 
 class Database:
     """An open database with the journal's tables."""
 
     def __init__(
-        self, location: str | os.PathLike[str], *, run_id: str, clock: Callable[[], float], create: bool
+        self, location: str | os.PathLike[str], *, run: RunRecord, clock: JournalClock, create: bool, look: bool = False
     ) -> None:
         """Prepare a database; `start` opens it. The arguments are those of `Journal`."""
         self._url = journal_url(location)
         is_path = "://" not in os.fspath(location)
         #: The journal as messages call it.
         self.name: str = os.fspath(location) if is_path else self._url.render_as_string(hide_password=True)
-        self._run_id = run_id
+        #: The file of a SQLite journal.
+        self.file: JournalFile | None = None
+        if self.dialect == "sqlite":
+            path = Path(str(self._url.database)).absolute()  # a relative one would follow the working directory
+            self._url = self._url.set(database=str(path))
+            self.file = JournalFile(path, name=self.name)
+        self._run = run
         self._clock = clock
         self._create = create
+        self._look = look
+        self._patience = _PATIENCE
         self._engine: sa.Engine | None = None
-        self._writer: sa.Connection | None = None
-        # One thread writes, so that transactions follow each other; the other reads meanwhile
-        self._writing = WorkThread("cmr-journal-writes")
-        self._reading = WorkThread("cmr-journal-reads")
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._connection: sa.Connection | None = None
+        self._thread = WorkThread("cmr-journal")
 
     @property
     def is_open(self) -> bool:
         """Whether it can be used."""
-        return self._writer is not None
+        return self._connection is not None
 
     @property
     def dialect(self) -> str:
         """`sqlite` or `postgresql`."""
         return self._url.get_backend_name()
 
-    async def start(self) -> None:
-        """Connect, then make, check or migrate the tables; if that fails, nothing stays open."""
-        self._engine = engine = make_engine(self._url, name=self.name, create=self._create)
+    async def start(self, first: Callable[[Transaction], object]) -> None:
+        """Connect, make, check or migrate the tables, and do a first transaction; if that fails, nothing stays open."""
         try:
-            await self._writing.run(lambda: self._connect(engine))
+            await self._thread.run(lambda: self._connect(first))
         except BaseException:
-            await self.let_go()
+            self._thread.run_unheard(self._disconnect)  # after what it is busy with, if the caller was cancelled
+            self._thread.stop()
             raise
 
-    def _connect(self, engine: sa.Engine) -> None:
-        with journal_errors(self.name):
-            self._writer = engine.connect()
-            prepare(self._writer, name=self.name)
-            if self.dialect == "sqlite":
-                keep_readers_free(self._writer)
+    def _connect(self, first: Callable[[Transaction], object]) -> None:
+        try:
+            with journal_errors(self.name):
+                was_left_open = False
+                if self.file is not None:
+                    self.file.make_ready(create=self._create)
+                    was_left_open = self.file.was_left_open
+                self._engine = make_engine(self._url)
+                self._patiently(partial(self._plug_in, self._engine))
+            self._transact(partial(self._begin, first, was_left_open), check=False)
+        except BaseException:
+            self._disconnect()
+            raise
 
-    async def finish(self) -> None:
-        """Wait until nothing is under way."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+    def _plug_in(self, engine: sa.Engine) -> None:
+        for _ in range(_SWITCHES):
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = connection = engine.connect()
+            if self.dialect != "sqlite" or leave_wal(connection):
+                break
+            # Two that wait for each other with open connections would wait for ever
+            connection.close()
+            engine.dispose()
+            time.sleep(_PAUSE)
+        else:
+            raise JournalError(
+                f"The journal {self.name} is in use by an older version of cmr-async. Let that end, then try again."
+            )
+        if self.dialect == "sqlite":
+            check_objects(connection, name=self.name)
+            connection.rollback()
+        prepare(connection, name=self.name)
 
-    async def let_go(self) -> None:
-        """Close every connection."""
-        await self._writing.run(self._disconnect)  # after what the thread is busy with
-        self._writing.stop()
-        self._reading.stop()
+    def _begin(self, first: Callable[[Transaction], object], was_left_open: bool, transaction: Transaction) -> None:
+        connection = transaction.connection
+        self._clock.fix(connection)
+        if self.file is not None:
+            if was_left_open or any(dead for _, dead in transaction.other_runs()):
+                check_integrity(connection, name=self.name)
+            self.file.recognise(connection)
+            if self.file.doubt and self._look:
+                return
+            self.file.refuse_doubt()
+        first(transaction)
+
+    async def end(self, last: Callable[[Transaction], object]) -> None:
+        """Do a last transaction after all that were asked for before, and close; also if the caller is cancelled."""
+
+        def finish() -> None:
+            try:
+                if self.is_open and not (self.file is not None and (self.file.doubt or self.file.loss)):
+                    self._transact(last)
+            finally:
+                self._disconnect()
+
+        self._patience = _PATIENCE_AT_THE_END
+        try:
+            await self._thread.run(finish)
+        finally:
+            self._thread.stop()
 
     def _disconnect(self) -> None:
-        writer, self._writer = self._writer, None
+        open_runs.discard(self._run.id)
+        connection, self._connection = self._connection, None
         engine, self._engine = self._engine, None
-        if writer is not None:
-            writer.close()
+        if connection is not None:
+            with suppress(sa.exc.SQLAlchemyError, sqlite3.Error):  # it is of no use any more
+                driver: Any = connection.connection.driver_connection
+                if self.dialect == "sqlite":
+                    driver.execute("PRAGMA journal_mode = DELETE").close()  # and leave no file of SQLite's behind
+                connection.close()
         if engine is not None:
             engine.dispose()
 
-    def start_task(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
-        """Run work in a task of its own; `finish` waits for it."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
     async def write(self, work: Callable[[Transaction], _T]) -> _T:
-        """Run work in one transaction of the one connection that writes; it returns after the commit.
+        """Run work in one transaction and return what it returns, after the commit.
 
-        The whole transaction is one job of the writing thread. It runs to its end even if the caller is cancelled.
+        The transaction runs to its end even if the caller is cancelled.
 
         Raises:
             JournalError: The database is not open, or could not be written.
         """
-        writer = self._opened(self._writer)
-        return await asyncio.shield(self.start_task(self._writing.run(lambda: self._commit(writer, work))))
+        return await self._thread.run(lambda: self._transact(work))
 
-    def _commit(self, writer: sa.Connection, work: Callable[[Transaction], _T]) -> _T:
-        tries = 0
-        with journal_errors(self.name):
-            while True:
-                tries += 1
-                try:
-                    with writer.begin():
-                        now = self._clock()
-                        return work(Transaction(connection=writer, journal=self.name, run_id=self._run_id, now=now))
-                except sa.exc.DBAPIError as error:
-                    if tries == _TRIES or getattr(error.orig, "sqlstate", None) not in _AGAIN:
-                        raise
+    def write_unheard(self, work: Callable[[Transaction], object]) -> None:
+        """Run work in one transaction that nobody waits for, after all that were asked for before."""
+        self._thread.run_unheard(lambda: self._transact(work))
 
-    async def read(self, query: sa.Select[Any]) -> Sequence[Any]:
-        """Return the rows of a query, read on a connection that blocks no writer.
+    async def adopt(self, work: Callable[[Transaction], object]) -> None:
+        """Run work in one transaction also on a file that was not recognised, and recognise it from then on."""
+
+        def take_over(transaction: Transaction) -> None:
+            work(transaction)
+            if self.file is not None:
+                self.file.adopt(transaction.connection)
+
+        await self._thread.run(lambda: self._transact(take_over, check=False))
+
+    async def read(self, work: Callable[[Transaction], _T]) -> _T:
+        """Run work that only reads in a transaction of its own: until it ends, SQLite lets nobody write.
 
         Raises:
             JournalError: The database is not open, or could not be read.
         """
-        engine = self._opened(self._engine)
-        return await asyncio.shield(self.start_task(self._reading.run(lambda: self._fetch(engine, query))))
+        return await self._thread.run(lambda: self._transact(work, reads=True))
 
-    def _fetch(self, engine: sa.Engine, query: sa.Select[Any]) -> Sequence[Any]:
-        with journal_errors(self.name), engine.execution_options(**{READS: True}).connect() as connection:
-            return connection.execute(query).all()
+    async def rows(self, query: sa.Select[Any]) -> Sequence[Any]:
+        """Return the rows of a query; see `read`."""
+        return await self.read(lambda transaction: transaction.connection.execute(query).all())
 
-    def _opened(self, what: _T | None) -> _T:
-        if what is None:
+    @property
+    def doubt(self) -> str:
+        """Why a file that was opened to be looked at is not the journal's own; empty if it is."""
+        return "" if self.file is None else self.file.doubt
+
+    def _transact(self, work: Callable[[Transaction], _T], *, reads: bool = False, check: bool = True) -> _T:
+        connection, file = self._connection, None if reads else self.file
+        if connection is None:
             raise JournalError(f"The journal {self.name} is not open.")
-        return what
+        connection.execution_options(**{READS: reads})
+
+        def run() -> tuple[_T, int]:
+            with connection.begin():
+                if file is not None and check:
+                    file.refuse_doubt()
+                    file.check(connection)
+                done = work(Transaction(connection=connection, journal=self.name, run=self._run, clock=self._clock))
+                return done, 0 if file is None else newest_event(connection)
+
+        with journal_errors(self.name):
+            result, newest = self._patiently(run)
+            if file is not None and not file.doubt:
+                file.mark(newest)
+        return result
+
+    def _patiently(self, work: Callable[[], _T]) -> _T:
+        """Run work that leaves nothing behind when it fails, again and again while another process is in its way."""
+        tries, began = 0, elapsed()
+        while True:
+            tries += 1
+            try:
+                return work()
+            except (sa.exc.DBAPIError, sqlite3.Error) as error:
+                cause = getattr(error, "orig", error)
+                if is_busy(cause) and elapsed() - began < self._patience:
+                    if tries == 1:
+                        logger.warning("waiting for another process that holds the journal %s", self.name)
+                elif tries == _TRIES or getattr(cause, "sqlstate", None) not in _AGAIN:
+                    raise

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigurationError, JournalError
 from .schema import sa
 
-__all__ = ["READS", "journal_errors", "journal_url", "keep_readers_free", "make_engine", "reading_engine"]
+__all__ = ["READS", "is_busy", "journal_errors", "journal_url", "leave_wal", "make_engine", "reading_engine"]
 
 #: Execution option of a connection that only reads.
 READS = "cmr_reads"
 
-#: Seconds to wait for another process that is writing.
-_BUSY = 30.0
+#: Seconds that SQLite itself waits for another process; `Database` goes on waiting, and says so.
+_BUSY = 2.0
 
 
 def journal_url(location: str | os.PathLike[str]) -> sa.URL:
@@ -42,63 +41,39 @@ def journal_url(location: str | os.PathLike[str]) -> sa.URL:
         ) from None
     kind = url.get_backend_name() if url.drivername != "postgres" else "postgresql"
     if kind == "sqlite" and url.database not in {None, "", ":memory:"}:
-        return url.set(drivername="sqlite")
+        return url.set(drivername="sqlite", query={})  # options such as `nolock` would undo what a journal is for
     if kind == "postgresql":
         return url.set(drivername="postgresql+psycopg")
     raise ConfigurationError("A journal is a file (SQLite) or a PostgreSQL database: run.db or postgresql://...")
 
 
-def make_engine(url: sa.URL, *, name: str, create: bool) -> sa.Engine:
-    """Return an engine whose commits are durable; a SQLite file is made first, readable by its owner only.
+def make_engine(url: sa.URL) -> sa.Engine:
+    """Return an engine whose commits are durable; the file of a SQLite journal must be there.
 
     Raises:
         ConfigurationError: The database's driver is not installed.
-        JournalError: The file cannot be made, or is missing and must not be made.
     """
     if url.get_backend_name() == "sqlite":
-        _make_file(Path(str(url.database)), name=name, create=create)
-        # One connection writes, two read
-        engine = _create_engine(url, connect_args={"timeout": _BUSY}, pool_size=3)
+        engine = _create_engine(url, connect_args={"timeout": _BUSY})
         sa.event.listen(engine, "connect", _set_up_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
     else:
-        engine = _create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True, pool_size=3)
+        engine = _create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
         sa.event.listen(engine, "connect", _set_up_postgresql)
     return engine
-
-
-def _make_file(path: Path, *, name: str, create: bool) -> None:
-    try:
-        if not create:
-            if not path.exists():
-                raise JournalError(f"There is no journal {name}.")
-            return
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        if hasattr(os, "O_DIRECTORY"):  # the new name itself has to survive a power cut
-            folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-    except FileExistsError:
-        if path.is_dir():
-            raise JournalError(f"The journal {name} cannot be used: it is a folder.") from None
-    except OSError as error:
-        raise JournalError(f"The journal {name} cannot be made: {error.strerror}.") from None
 
 
 def _set_up_sqlite(connection: Any, _: Any) -> None:
     # The driver would begin transactions late and only for some statements; `_begin_sqlite` does it instead
     connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.close()
+    for pragma in ("synchronous = EXTRA", "fullfsync = ON"):  # the second has a meaning on macOS only
+        connection.execute(f"PRAGMA {pragma}").close()
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    # A writer takes its lock at once, because a read lock cannot become one after somebody else has written
+    # A writer takes the whole lock at once, so that nothing it does has to wait later: it could not begin anew then
     reads = connection.get_execution_options().get(READS)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN EXCLUSIVE")
 
 
 def _set_up_postgresql(connection: Any, _: Any) -> None:
@@ -124,7 +99,7 @@ def reading_engine(url: sa.URL) -> sa.Engine | None:
         # Not `mode=ro`, which leaves behind the files that WAL needs beside the journal
         address = f"{path.resolve().as_uri()}?mode=rw"
         engine = sa.create_engine(
-            "sqlite://", creator=lambda: sqlite3.connect(address, uri=True, timeout=_BUSY), poolclass=sa.pool.QueuePool
+            "sqlite://", creator=lambda: sqlite3.connect(address, uri=True, timeout=30.0), poolclass=sa.pool.QueuePool
         )
         sa.event.listen(engine, "connect", lambda made, _: made.execute("PRAGMA query_only = ON"))
         return engine
@@ -138,16 +113,26 @@ def _create_engine(url: sa.URL, **options: Any) -> sa.Engine:
         raise ConfigurationError(f'A journal there needs {error.name}: pip install "cmr-async[postgres]"') from None
 
 
-def keep_readers_free(connection: sa.Connection) -> None:
-    """Put a SQLite file into WAL mode, in which readers never block a writer; call it outside a transaction."""
+def leave_wal(connection: sa.Connection) -> bool:
+    """Put a SQLite file into rollback mode, in which the file alone is the whole truth; call it in no transaction.
+
+    Returns:
+        `False`: it is in WAL mode, as older versions of this package made it, and another connection is open.
+    """
     driver: Any = connection.connection.driver_connection
-    # Two processes may do this at the same time, and SQLite does not wait here by itself; the second finds it done.
-    # If it never succeeds, the journal is just as safe, only slower.
-    for _ in range(100):
-        with suppress(sqlite3.OperationalError):
-            driver.execute("PRAGMA journal_mode = WAL")
-            return
-        time.sleep(0.02)
+    was_wal = driver.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    try:
+        driver.execute("PRAGMA journal_mode = TRUNCATE").fetchone()
+    except sqlite3.OperationalError as error:
+        if was_wal and is_busy(error):
+            return False
+        raise
+    return True
+
+
+def is_busy(error: object) -> bool:
+    """Tell whether SQLite refused something because another connection holds a lock."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 @contextmanager

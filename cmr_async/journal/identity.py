@@ -6,18 +6,30 @@ Keys and fingerprints are stored in journals, so their values must never change.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import orjson
 
 from ..core.checked import CheckedOrder
+from ..core.validation import normalise_domain
 from ..core.wire import dump_order, unstructure_order
 from ..errors import Fault, ValidationError
 from ..models.requests import OrderRequest
 from .records import storable
 
-__all__ = ["differences", "fingerprint", "fingerprint_of", "key_of", "order_key"]
+__all__ = [
+    "content_of",
+    "content_of_body",
+    "differences",
+    "fingerprint",
+    "fingerprint_of",
+    "is_made_up",
+    "key_of",
+    "normal_reference",
+    "order_key",
+]
 
 _HASHED = "sha256:"
 _MISSING = object()
@@ -26,23 +38,48 @@ _MISSING = object()
 def key_of(checked: CheckedOrder) -> str:
     """Return the key of an order in a journal: its reference, or a hash of user and order if it has none.
 
-    The hash leaves `confirm` out: a draft and the confirmed order of the same things are one purchase, and the
-    journal must notice when a run asks for the second after the first.
+    References that look the same are the same: white space around them and the form of their Unicode do not count.
+    The hash leaves `confirm` out: a draft and its payment are one order, whatever kind of file each comes from.
 
     Raises:
         ValidationError: The reference cannot be a key.
     """
-    reference = checked.request.reference
-    if reference is None or not reference.strip():
-        plain = unstructure_order(checked.order)
-        plain.pop("confirm", None)
-        return _HASHED + fingerprint_of(checked.request.user_id, orjson.dumps(plain, option=orjson.OPT_SORT_KEYS))
+    reference = normal_reference(checked.request.reference)
+    if reference is None:
+        return _HASHED + content_of(checked)
     if reference.startswith(_HASHED):
         fault = Fault("reference", f"must not begin with {_HASHED}, which marks keys without a reference")
         raise ValidationError(faults=(fault,))
     if storable(reference) != reference:
         raise ValidationError(faults=(Fault("reference", "holds characters that no database can keep"),))
     return reference
+
+
+def normal_reference(reference: str | None) -> str | None:
+    """Return a reference without white space around it, in NFC; `None` for one that is empty, which names nothing."""
+    plain = (reference or "").strip()
+    return (plain if plain.isascii() else unicodedata.normalize("NFC", plain)) or None
+
+
+def is_made_up(reference: str, *, user_id: str, domains: Collection[str]) -> bool:
+    """Tell whether a reference is one that older versions made up for the rows of a table: `user:domain`."""
+    start = f"{user_id}:"
+    return reference.startswith(start) and normalise_domain(reference.removeprefix(start)) in domains
+
+
+def content_of(checked: CheckedOrder) -> str:
+    """Return the hash of user and order without `confirm`, hexadecimal: what is bought, however it is called."""
+    return _content(checked.request.user_id, unstructure_order(checked.order))
+
+
+def content_of_body(user_id: str, body: str) -> str:
+    """Return what `content_of` returns, from a user id and an order's body as the journal keeps them."""
+    return _content(user_id, orjson.loads(body))
+
+
+def _content(user_id: str, plain: dict[str, Any]) -> str:
+    plain.pop("confirm", None)
+    return fingerprint_of(user_id.strip(), orjson.dumps(plain, option=orjson.OPT_SORT_KEYS))
 
 
 def order_key(request: OrderRequest) -> str:

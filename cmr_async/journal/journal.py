@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -17,18 +16,22 @@ from typing import Self
 
 import attrs
 
+from ..core.account import Account
 from ..core.checked import CheckedOrder, check_request
 from ..errors import Fault, JournalError, ValidationError
 from ..models.requests import OrderRequest
 from . import liveness
+from .adding import add_orders, conflict, planned
+from .clock import JournalClock
 from .database import Database
-from .group_commit import GroupCommit
+from .pace import JournalPace
 from .records import OUTCOMES, Claim, JournalEntry, JournalEvent, Step, StepState, Verdict, storable
-from .schema import database_now, events, runs, sa, steps
-from .shared_pace import JournalPace
-from .statements import CHUNK, StepOutcome, Transaction, at, conflict, entries, planned, read_entry
+from .schema import events, sa, steps
+from .statements import CHUNK, Transaction, at, entries, read_entry
 
 __all__ = ["Claim", "Journal", "JournalEntry", "JournalEvent", "Step", "StepState", "Verdict"]
+
+_GIVEN_BACK = "The run was left before this order was sent. Sending it again is safe."
 
 
 class Journal:
@@ -48,28 +51,28 @@ class Journal:
         clock: Callable[[], float] | None = None,
         lease: float = liveness.LEASE,
         create: bool = True,
+        look: bool = False,
     ) -> None:
         """Prepare a journal; `async with` opens it.
 
         Args:
             location: A path, such as `run.db`, for SQLite; `postgresql://user:password@host/database` for PostgreSQL.
-            clock: Returns the UTC epoch in seconds. `None`: the system's clock for times, the database's for leases.
-            lease: Seconds without a heartbeat after which a run counts as dead.
+            clock: Returns the UTC epoch in seconds, for tests. `None`: the journal's own clock, which all its processes
+                agree on, and which no step of a wall clock moves.
+            lease: Seconds that a claim holds, and after which a run without a heartbeat counts as dead on other
+                machines. It must be longer than the longest way to the wire.
             create: Make a SQLite file that does not exist. `False`: entering raises `JournalError` instead.
+            look: Open also a file that is a copy or a backup, to read it: nothing can be added, claimed or resubmitted
+                then. `doubts` says what is wrong, `adopt` takes it over.
 
         Raises:
             ConfigurationError: The location is neither a path nor a URL of SQLite or PostgreSQL.
         """
-        self._now = clock or time.time
-        self._own_clock = clock is not None
-        self._lease = lease
-        self._me = liveness.this_process(now=self._now())
-        self._beaten_at = self._me.heartbeat
-        self._epoch = 0
+        self._clock = JournalClock(clock)
+        self._me = liveness.this_process(lease=lease)
         self._closing = False
         self._heart: asyncio.Task[None] | None = None
-        self._database = Database(location, run_id=self._me.id, clock=self._now, create=create)
-        self._group = GroupCommit(self._database, epoch=lambda: self._epoch)
+        self._database = Database(location, run=self._me, clock=self._clock, create=create, look=look)
 
     @property
     def name(self) -> str:
@@ -81,8 +84,13 @@ class Journal:
         """Id of this run: each opening of a journal is a run of its own."""
         return self._me.id
 
+    @property
+    def lease(self) -> float:
+        """Seconds that a claim holds, and after which this run counts as dead elsewhere without a heartbeat."""
+        return self._me.lease
+
     async def __aenter__(self) -> Self:
-        """Open the journal."""
+        """Open the journal; see `start`."""
         await self.start()
         return self
 
@@ -96,16 +104,10 @@ class Journal:
         Raises:
             ConfigurationError: The database's driver is not installed; the message names the extra to install.
             JournalVersionError: A newer version of this package wrote the journal. Use that version.
-            JournalError: The journal cannot be opened or made, or the file is something else.
+            JournalError: The journal cannot be opened or made, is damaged, or is a copy of the file that it was
+                written to; the message says what to do.
         """
-        await self._database.start()
-        self._beaten_at = self._now()
-        try:
-            await self._database.write(self._begin_run)
-            await self.recover()
-        except BaseException:
-            await self._database.let_go()
-            raise
+        await self._database.start(Transaction.begin_run)
         self._heart = asyncio.get_running_loop().create_task(self._keep_beating())
 
     async def close(self) -> None:
@@ -117,81 +119,53 @@ class Journal:
             JournalError: The database could not be written. The journal is closed; the next run recovers the claims.
         """
         if self._database.is_open:
-            await asyncio.shield(asyncio.get_running_loop().create_task(self._close()))
-
-    async def _close(self) -> None:
-        self._closing = True
-        if self._heart is not None:
-            self._heart.cancel()
-            await asyncio.wait([self._heart])
-        await self._database.finish()
-        try:
-            await self._database.write(self._end_run)
-        finally:
-            await self._database.let_go()
-
-    def _clock(self) -> sa.ColumnElement[float]:
-        """Return the time for leases: the database's, because hosts may disagree, unless the caller gave a clock."""
-        return sa.literal(self._now(), sa.Double) if self._own_clock else database_now(self._database.dialect)
-
-    def _begin_run(self, transaction: Transaction) -> None:
-        values = attrs.asdict(self._me) | {"started": self._clock(), "heartbeat": self._clock()}
-        transaction.connection.execute(sa.insert(runs).values(**values))
-
-    def _end_run(self, transaction: Transaction) -> None:
-        transaction.mark_unknown([self._me.id])
-        transaction.connection.execute(sa.update(runs).where(runs.c.id == self._me.id).values(ended=self._clock()))
+            self._closing = True
+            if self._heart is not None:
+                self._heart.cancel()
+            await self._database.end(Transaction.end_run)
 
     async def _keep_beating(self) -> None:
         while True:
-            await asyncio.sleep(self._lease / 6)
+            await asyncio.sleep(self._me.lease / 6)
             with suppress(JournalError):  # the next one may succeed; until then, `holds` tells what is still ours
                 await self.beat()
 
     async def beat(self) -> None:
-        """Write a heartbeat, which keeps this run alive for others; an open journal does so every sixth of the lease.
+        """Write a heartbeat, and recover the claims of dead runs; an open journal does so every sixth of the lease.
 
         Raises:
             JournalError: The database could not be written.
         """
-        now = self._now()
-        alive = sa.update(runs).where(runs.c.id == self._me.id).values(heartbeat=self._clock())
-        await self._database.write(lambda transaction: transaction.connection.execute(alive))
-        if now - self._beaten_at >= self._lease:
-            self._epoch += 1
-        self._beaten_at = now
+        await self._database.write(Transaction.beat)
+
+    async def now(self) -> float:
+        """Return the journal's time, UTC epoch in seconds: all its times were read on this clock."""
+        return await self._database.read(lambda transaction: transaction.now)
 
     def holds(self, claim: Claim) -> bool:
-        """Tell whether a claim is still this run's own; ask right before the first byte leaves.
-
-        Args:
-            claim: A claim that `claim` of this journal returned.
+        """Tell whether a claim of this journal is still its own; ask right before the first byte leaves.
 
         Returns:
-            `False` once the journal is being closed, and after a pause in the heartbeats longer than the lease (a
-            suspended laptop, a blocked event loop): another run may have sent the order since. Do not send it then;
-            record `not_sent`.
+            `False` once the journal is being closed, and when the claim is older than the lease (a suspended laptop, a
+            blocked event loop): another run may have sent the order since. Do not send it then; record `not_sent`.
         """
-        alive = not self._closing and self._now() - self._beaten_at < self._lease
-        return alive and claim.epoch == self._epoch
+        return not self._closing and self._clock.elapsed() - claim.taken < self._me.lease
 
     async def recover(self) -> int:
-        """Mark what dead runs had claimed as `unknown`; opening the journal does it as well.
+        """Mark what dead runs had claimed as `unknown`, and return how many steps; each heartbeat does it as well.
 
-        A run is dead if it closed the journal, if it wrote no heartbeat for a lease, or if its process is gone from
-        this machine.
-
-        Returns:
-            The number of steps that became `unknown`.
+        A run is dead if its process is gone; one on another machine, if it wrote no heartbeat for its own lease.
 
         Raises:
             JournalError: The database could not be written.
         """
-        is_dead = partial(liveness.is_dead, machine=self._me.machine, lease=self._lease)
-        return await self._database.write(lambda transaction: transaction.recover(self._clock(), is_dead))
+        return await self._database.write(Transaction.recover)
 
     async def add(self, requests: Iterable[OrderRequest | CheckedOrder], *, start: int = 0) -> list[JournalEntry]:
         """Add the orders that the journal does not have yet, in one transaction, and return where each one stands.
+
+        An order is known by its key, or by what it buys where one of the two has no reference of its own; a draft and
+        its payment are one order. A corrected order takes the place of one that bought nothing.
 
         Add orders in batches of some hundred to some thousand.
 
@@ -204,12 +178,12 @@ class Journal:
             The entry of the `create` step of every order, in the order of `requests`; a new one is `planned`.
 
         Raises:
-            JournalConflictError: The journal has one of the keys, or the batch has it twice, with another content.
-                Nothing was added. Give the changed order another reference, or use another journal.
+            JournalConflictError: The journal has one of the orders with another content and may have bought it, or the
+                batch has it twice. Nothing was added. Give the changed order another reference, or use another journal.
             ValidationError: An order is not valid, or its reference cannot be a key. Nothing was added.
             JournalError: The database could not be written. It is safe to add the orders again.
         """
-        now = self._now()
+        now = await self.now()
         checks = [each if isinstance(each, CheckedOrder) else check_request(each) for each in requests]
         faults = [
             Fault(f"requests[{index}].{fault.path}", fault.message)
@@ -222,18 +196,15 @@ class Journal:
         fresh: dict[str, JournalEntry] = {}
         for entry in given:
             if fresh.setdefault(entry.key, entry).fingerprint != entry.fingerprint:
-                raise conflict([(fresh[entry.key], entry)], where="this input")
-        known = await self._database.write(lambda transaction: transaction.add(fresh)) if fresh else {}
+                raise conflict([(fresh[entry.key], entry)], where="This input")
+        known = await self._database.write(partial(add_orders, fresh=fresh)) if fresh else {}
         return [known[entry.key] for entry in given]
 
     async def add_processing(self, keys: Iterable[str] | None = None) -> int:
-        """Add the `process` step of accepted drafts that have none; it is claimed and recorded like `create`.
+        """Add the `process` step of accepted drafts that have none, and return how many; it is sent like `create`.
 
         Args:
             keys: Keys of the drafts; `None`: every accepted draft.
-
-        Returns:
-            The number of steps that were added.
 
         Raises:
             JournalError: The database could not be written. It is safe to try again.
@@ -241,14 +212,16 @@ class Journal:
         chosen = None if keys is None else sorted(keys)
         return await self._database.write(lambda transaction: transaction.add_processing(chosen))
 
-    async def claim(self, key: str, *, step: Step = Step.CREATE) -> Claim | None:
+    async def claim(self, key: str, *, step: Step = Step.CREATE, fingerprint: str | None = None) -> Claim | None:
         """Claim the right to send one step, once. The claim is on disk when this returns; send only then.
 
-        Claims that are asked for at the same time share one commit.
+        If the caller is cancelled before it has the claim, the step becomes `not_sent`.
 
         Args:
             key: Key of the order.
             step: Which step of it.
+            fingerprint: That of the order as it was added. When another run has put a corrected order in its place
+                since, there is no claim for it. `None`: whichever order is there.
 
         Returns:
             The claim. `None` if the step is neither `planned` nor `not_sent`, or not in the journal: do not send it.
@@ -258,7 +231,24 @@ class Journal:
         """
         if self._closing and self._database.is_open:
             raise JournalError(f"The journal {self.name} is being closed.")
-        return await self._group.claim(key, Step(step))
+        made: list[Claim | None] = []
+        is_left = False
+
+        def take(transaction: Transaction) -> Claim | None:
+            made[:] = [None if is_left else transaction.claim(key, Step(step), fingerprint=fingerprint)]
+            return made[0]
+
+        def give_back(transaction: Transaction) -> None:
+            for claim in filter(None, made):
+                transaction.record(claim, StepState.NOT_SENT, message=_GIVEN_BACK)
+
+        try:
+            return await self._database.write(take)
+        except asyncio.CancelledError:
+            is_left = True
+            # The thread comes to it after the claim, whether or not there is an event loop by then
+            self._database.write_unheard(give_back)
+            raise
 
     async def record(
         self,
@@ -267,18 +257,20 @@ class Journal:
         *,
         order_id: str | None = None,
         action_id: str | None = None,
+        unavailable: Iterable[str] = (),
         status: int | None = None,
         message: str = "",
         body_excerpt: str = "",
         attempts: int = 0,
     ) -> bool:
-        """Write how a claimed step ended. Outcomes that come at the same time share one commit.
+        """Write how a claimed step ended; also if the caller is cancelled.
 
         Args:
             claim: The claim that was sent.
             state: `accepted`, `rejected`, `unknown` or `not_sent`.
             order_id: The order's id; `None` keeps the one that is known.
             action_id: Id of the asynchronous action.
+            unavailable: Domains that the API named as unavailable.
             status: HTTP status of the answer.
             message: What the API or the SDK said.
             body_excerpt: First bytes of the answer, as text: the evidence of an `unknown`.
@@ -294,44 +286,72 @@ class Journal:
         """
         if state not in OUTCOMES:
             raise ValueError(f"{state} is no outcome of a claim")
-        return await self._group.record(
-            StepOutcome(
-                claim=claim,
-                state=StepState(state),
-                order_id=order_id,
-                action_id=action_id,
-                status=status,
-                message=message,
-                body_excerpt=body_excerpt,
-                attempts=attempts,
-            )
+        record = partial(
+            Transaction.record,
+            claim=claim,
+            state=StepState(state),
+            order_id=order_id,
+            action_id=action_id,
+            unavailable=tuple(unavailable),
+            status=status,
+            message=message,
+            body_excerpt=body_excerpt,
+            attempts=attempts,
         )
+        return await self._database.write(record)
 
     async def verdict(
-        self, key: str, verdict: Verdict, evidence: str, *, step: Step = Step.CREATE, order_id: str | None = None
+        self, entry: JournalEntry, verdict: Verdict, evidence: str, *, order_id: str | None = None
     ) -> JournalEntry:
         """Write what the evidence says about an `unknown` step. A later verdict replaces an earlier one.
 
         Args:
-            key: Key of the order.
+            entry: The entry that was looked at. The verdict belongs to its attempt, never to a later one.
             verdict: `placed`, `absent` or `conflict`.
             evidence: Why, in words.
-            step: Which step of it.
             order_id: The order's id, if the evidence gave one.
 
         Returns:
             The entry with the verdict.
 
         Raises:
-            JournalError: There is no such step, or it is not `unknown`. Nothing was changed.
+            JournalError: There is no such step, it is not `unknown`, or it was sent again after it was looked at.
+                Nothing was changed.
         """
         given, words = Verdict(verdict), storable(evidence)
         known_as = None if order_id is None else storable(order_id)
-        return await self._database.write(
-            lambda transaction: transaction.write_verdict(key, step, given, words, known_as)
-        )
+        return await self._database.write(lambda transaction: transaction.write_verdict(entry, given, words, known_as))
 
-    async def resubmit(self, key: str, *, step: Step = Step.CREATE, reason: str = "asked for by name") -> JournalEntry:
+    async def bind(self, account: Account) -> None:
+        """Let the journal belong to the account of a client; call this before anything is sent or looked up.
+
+        Raises:
+            JournalError: It belongs to another account or API already, whose purchases say nothing about this one.
+        """
+        await self._database.write(lambda transaction: transaction.bind(account))
+
+    async def doubts(self, account: Account | None = None) -> list[str]:
+        """Return in words why the journal would be refused with an account; nothing if it would not be."""
+        belongs = await self._database.read(lambda transaction: transaction.other_account(account))
+        found = [f"The journal {self.name} {self._database.doubt}." if self._database.doubt else "", belongs]
+        return [doubt for doubt in found if doubt]
+
+    async def adopt(self, account: Account | None = None) -> None:
+        """Take over a journal that would be refused, as it is now; no order in it becomes one that may be sent.
+
+        What was bought since a copy or a backup was made is not in it: look before.
+
+        Args:
+            account: The account that it belongs to from now on; `None`: that stays as it is.
+
+        Raises:
+            JournalError: Another run uses the journal, or the database could not be written. Nothing was changed.
+        """
+        await self._database.adopt(lambda transaction: transaction.adopt(account))
+
+    async def resubmit(
+        self, key: str, *, step: Step = Step.CREATE, second_draft: bool = False, reason: str = "asked for by name"
+    ) -> JournalEntry:
         """Make a step `planned` again, so that the next run sends it; the history keeps what was before.
 
         This is possible only for a step that certainly bought nothing: one that is `rejected`, or `unknown` with the
@@ -340,6 +360,7 @@ class Journal:
         Args:
             key: Key of the order.
             step: Which step of it.
+            second_draft: Take a draft that is `unknown` without a verdict as well: a second draft costs nothing.
             reason: Why, in words, for the history.
 
         Returns:
@@ -348,7 +369,9 @@ class Journal:
         Raises:
             JournalError: There is no such step, or it may have bought something. Nothing was changed.
         """
-        return await self._database.write(lambda transaction: transaction.resubmit(key, step, storable(reason)))
+        return await self._database.write(
+            lambda transaction: transaction.resubmit(key, step, storable(reason), second_draft=second_draft)
+        )
 
     async def get(self, key: str, *, step: Step = Step.CREATE) -> JournalEntry | None:
         """Return one entry, or `None` if the journal has no such step.
@@ -360,7 +383,7 @@ class Journal:
         Raises:
             JournalError: The database could not be read.
         """
-        rows = await self._database.read(entries().where(*at(key, step)))
+        rows = await self._database.rows(entries().where(*at(key, step)))
         return read_entry(rows[0]) if rows else None
 
     async def entries(
@@ -368,8 +391,7 @@ class Journal:
     ) -> AsyncGenerator[JournalEntry, None]:
         """Yield the entries of one step by their position in the input, page by page.
 
-        Memory does not grow with their number. The caller may write to the journal meanwhile; each page shows what is
-        there when it is read.
+        The caller may write to the journal meanwhile; each page shows what is there when it is read.
 
         Args:
             state: Only entries in this state; `None`: all.
@@ -385,23 +407,20 @@ class Journal:
         if verdict is not None:
             query = query.where(steps.c.verdict == verdict.value)
         page = query
-        while rows := await self._database.read(page):
+        while rows := await self._database.rows(page):
             for row in rows:
                 yield read_entry(row)
             last = sa.tuple_(sa.literal(rows[-1].position), sa.literal(rows[-1].key))
             page = query.where(sa.tuple_(steps.c.position, steps.c.key) > last)
 
     async def counts(self, *, step: Step = Step.CREATE) -> dict[StepState, int]:
-        """Return the number of entries in each state, 0 included.
-
-        Args:
-            step: Which step.
+        """Return the number of entries of one step in each state, 0 included.
 
         Raises:
             JournalError: The database could not be read.
         """
         query = sa.select(steps.c.state, sa.func.count()).where(steps.c.step == step.value).group_by(steps.c.state)
-        found = {row[0]: int(row[1]) for row in await self._database.read(query)}
+        found = {row[0]: int(row[1]) for row in await self._database.rows(query)}
         return {state: found.get(state.value, 0) for state in StepState}
 
     async def history(self, key: str, *, step: Step | None = None) -> list[JournalEvent]:
@@ -418,7 +437,7 @@ class Journal:
         if step is not None:
             query = query.where(events.c.step == step.value)
         names = [field.name for field in attrs.fields(JournalEvent)]
-        rows = await self._database.read(query)
+        rows = await self._database.rows(query)
         return [JournalEvent(**{name: getattr(row, name) for name in names} | {"step": Step(row.step)}) for row in rows]
 
     def shared_pace(self, name: str, gap: float) -> JournalPace:

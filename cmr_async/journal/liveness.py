@@ -16,10 +16,14 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["LEASE", "RunRecord", "is_dead", "this_process"]
+__all__ = ["LEASE", "RunRecord", "is_dead", "open_runs", "this_process"]
 
 #: Seconds after which a run without a heartbeat counts as dead.
 LEASE = 30.0
+
+
+#: Runs of this process whose journal is open.
+open_runs: set[str] = set()
 
 
 @attrs.frozen(kw_only=True)
@@ -30,51 +34,58 @@ class RunRecord:
     id: str
     #: Name of the host, for people.
     host: str
-    #: Where process ids can be compared: a hash of host, boot and process namespace.
+    #: Where process ids can be compared: a hash of boot and process namespace.
     machine: str
     #: Process id.
     pid: int
     #: When the process started, in ticks of the kernel; empty where that is not known.
     born: str
     #: Last sign of life, UTC epoch in seconds.
-    heartbeat: float
+    heartbeat: float = 0.0
     #: When it closed the journal; `None`: it has not.
     ended: float | None = None
+    #: Seconds without a heartbeat after which it counts as dead on other machines; 0: its claims were recovered.
+    lease: float = LEASE
 
 
-def this_process(*, now: float) -> RunRecord:
-    """Return a new run of this process."""
+def this_process(*, lease: float = LEASE) -> RunRecord:
+    """Return a new run of this process, with a lease of its own."""
     host = socket.gethostname()
     try:
         boot = f"{Path('/proc/sys/kernel/random/boot_id').read_text()}{Path('/proc/self/ns/pid').readlink()}"
     except OSError:
-        boot = str(uuid.getnode())
+        boot = f"{host}{uuid.getnode()}"
     pid = os.getpid()
     return RunRecord(
         id=uuid.uuid4().hex,
         host=host,
-        machine=hashlib.sha256(f"{host}\n{boot}".encode()).hexdigest()[:32],
+        machine=hashlib.sha256(boot.encode()).hexdigest()[:32],
         pid=pid,
         born=_birth(pid) or "",
-        heartbeat=now,
+        lease=lease,
     )
 
 
-def is_dead(run: RunRecord, now: float, *, machine: str, lease: float) -> bool:
+def is_dead(run: RunRecord, now: float, *, me: RunRecord) -> bool:
     """Tell whether a run cannot report the outcomes of its claims any more.
+
+    On one machine the process decides: one that exists is alive, however long it has been stopped. Elsewhere, and where
+    the system does not tell when a process was born, the lease that the run gave itself decides.
 
     Args:
         run: The run.
         now: The time on the clock of the heartbeats.
-        machine: `RunRecord.machine` of the process that asks.
-        lease: Seconds without a heartbeat after which a run counts as dead.
+        me: The run that asks.
     """
-    if run.ended is not None or now - run.heartbeat > lease:
+    if run.ended is not None:
         return True
-    if run.machine != machine:
-        return False
-    born = _birth(run.pid)
-    return born is None or bool(born and run.born and born != run.born)
+    if run.machine == me.machine:
+        if run.pid == me.pid and run.born == me.born:
+            return run.id not in open_runs
+        born = _birth(run.pid)
+        if born is None or (born and run.born):
+            return born != run.born
+    return now - run.heartbeat > run.lease
 
 
 def _birth(pid: int) -> str | None:

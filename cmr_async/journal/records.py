@@ -6,6 +6,7 @@ twice can be read and tested in one place.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -13,20 +14,25 @@ from typing import Any
 import attrs
 import orjson
 
-from ..core.wire import structure_order
+from ..core.wire import restore_order
+from ..errors import JournalError
 from ..models import Order
-from ..models.requests import OrderRequest
+from ..models.requests import OrderRequest, Verdict
 
 __all__ = [
     "CLAIMABLE",
     "JOURNAL_COLUMNS",
     "OUTCOMES",
+    "REPLACEABLE",
     "Claim",
     "JournalEntry",
     "JournalEvent",
     "Step",
     "StepState",
+    "StillOwnedError",
     "Verdict",
+    "may_be_replaced",
+    "may_be_sent",
     "may_follow",
     "storable",
 ]
@@ -58,19 +64,15 @@ class StepState(StrEnum):
     NOT_SENT = "not_sent"
 
 
-class Verdict(StrEnum):
-    """What the evidence says about an unknown step."""
-
-    #: It happened.
-    PLACED = "placed"
-    #: It did not happen. Only then may it be planned again, by name.
-    ABSENT = "absent"
-    #: The evidence contradicts itself. A person has to look.
-    CONFLICT = "conflict"
+class StillOwnedError(JournalError):
+    """The process that claimed an attempt is still there and may send it: nothing was changed."""
 
 
 #: States that a claim may take a step from.
 CLAIMABLE = (StepState.PLANNED, StepState.NOT_SENT)
+
+#: States of a step that bought nothing, so that another order may take its place.
+REPLACEABLE = (*CLAIMABLE, StepState.REJECTED)
 
 #: States that the owner of a claim may report.
 OUTCOMES = (StepState.ACCEPTED, StepState.REJECTED, StepState.UNKNOWN, StepState.NOT_SENT)
@@ -95,12 +97,48 @@ def may_follow(outcome: StepState, *, state: StepState, recovered: bool, verdict
         case StepState.REJECTED:
             return state in {StepState.SENT, StepState.UNKNOWN}
         case StepState.UNKNOWN:
-            return state in {StepState.SENT, StepState.NOT_SENT} or (state is StepState.UNKNOWN and recovered)
+            doubtful = state in {StepState.SENT, StepState.NOT_SENT, StepState.PLANNED}
+            return doubtful or (state is StepState.UNKNOWN and recovered)
         case StepState.NOT_SENT:
             harmless = recovered and verdict in {None, Verdict.ABSENT}
             return state is StepState.SENT or (state is StepState.UNKNOWN and harmless)
         case _:
             return False
+
+
+def may_be_replaced(state: StepState, *, was_unknown: bool) -> bool:
+    """Tell whether another order may take the place of one under the same key: only if that certainly bought nothing.
+
+    Args:
+        state: The state of its `create` step.
+        was_unknown: The step was unknown at any time. What its owner reports late must still meet the order that was
+            sent, so it stays as it is.
+    """
+    return state in REPLACEABLE and not was_unknown
+
+
+def may_be_sent(changes: Iterable[str]) -> bool:
+    """Tell whether the history of a step allows a claim, whatever its row says.
+
+    A file that was damaged may say of a step that it is `planned`, and of its history something else.
+
+    Args:
+        changes: The changes of one step, oldest first, as in `JournalEvent.change`.
+    """
+    is_sent = is_doubted = False
+    for change in changes:
+        match change:
+            case StepState.PLANNED:
+                is_sent = is_doubted = False
+            case StepState.NOT_SENT:
+                is_sent = False
+            case StepState.SENT | StepState.ACCEPTED | StepState.UNKNOWN:
+                is_sent = True
+            case "late:accepted" | "late:unknown":
+                is_doubted = True
+            case _:
+                pass
+    return not is_sent and not is_doubted
 
 
 @attrs.frozen(kw_only=True)
@@ -115,8 +153,8 @@ class Claim:
     token: str
     #: When it was claimed, UTC epoch in seconds.
     at: float
-    #: Counts the pauses in the heartbeats longer than a lease before the claim; see `Journal.holds`.
-    epoch: int = 0
+    #: When it was asked for, on the clock of its process; see `Journal.holds`.
+    taken: float = 0.0
 
 
 @attrs.frozen(kw_only=True)
@@ -129,7 +167,8 @@ class JournalEvent:
     key: str
     #: Which step of it.
     step: Step
-    #: The new state; `verdict:...` for a verdict; `late:...` for an outcome that came too late to count.
+    #: The new state; `verdict:...` for a verdict; `late:...` for an outcome that came too late to count;
+    #: `corrected` for an order that took the place of one that only differs in `confirm`.
     change: str
     #: Why, in words.
     reason: str
@@ -163,6 +202,8 @@ class JournalEntry:
     confirm: bool
     #: Where the step stands.
     state: StepState
+    #: SHA-256 of user id and order without `confirm`, hexadecimal: a draft and its payment have the same.
+    content: str = ""
     #: `True`: the step is `unknown` because its owner died, not because the owner said so.
     recovered: bool = False
     #: What the evidence says about an `unknown`; `None` without a verdict.
@@ -179,6 +220,8 @@ class JournalEntry:
     order_id: str | None = None
     #: `ACT_...` id of the asynchronous action; `None` without one.
     action_id: str | None = None
+    #: Domains that the API named as unavailable when it accepted the order.
+    unavailable: tuple[str, ...] = ()
     #: HTTP status of the answer; `None` without an answer.
     status: int | None = None
     #: What the API or the SDK said.
@@ -201,7 +244,7 @@ class JournalEntry:
         Raises:
             ValidationError: The body in the database was edited and is no order any more.
         """
-        return structure_order(orjson.loads(self.body))
+        return restore_order(orjson.loads(self.body))
 
     @property
     def request(self) -> OrderRequest:
@@ -222,7 +265,7 @@ class JournalEntry:
         row |= {name: _iso(row[name]) for name in ("planned_at", "sent_at", "ended_at", "verdict_at")}
         row |= {name: str(row[name]) for name in ("step", "state")}
         row["verdict"] = str(self.verdict) if self.verdict else None
-        row["domains"] = " ".join(self.domains)
+        row["domains"], row["unavailable"] = " ".join(self.domains), " ".join(self.unavailable)
         row["mailboxes"] = sum(map(len, body.get("mailboxes", {}).values()))
         return {name: row[name] for name in JOURNAL_COLUMNS}
 
@@ -242,6 +285,7 @@ JOURNAL_COLUMNS = (
     "confirm",
     "order_id",
     "action_id",
+    "unavailable",
     "status",
     "attempts",
     "message",

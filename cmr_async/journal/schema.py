@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import ConfigurationError, JournalError, JournalVersionError
+from .identity import content_of_body
 from .records import StepState
 
 # The journal's other modules import SQLAlchemy from here, so that only one place says how to install it
@@ -21,10 +22,11 @@ except ImportError:
 
 __all__ = [
     "SCHEMA_VERSION",
-    "database_now",
     "events",
     "has_tables",
     "insert_missing",
+    "is_ours",
+    "meta",
     "orders",
     "prepare",
     "runs",
@@ -34,7 +36,7 @@ __all__ = [
 ]
 
 #: Version of the tables below and of the values in them; a change of either is a new version, with a migration.
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 
 #: Any number, as long as no other program takes the same advisory lock: the first bytes of "cmr_async".
 _SCHEMA_LOCK = 0x636D725F6173796E
@@ -51,6 +53,8 @@ orders: sa.Table = sa.Table(
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("fingerprint", sa.Text, nullable=False),
     sa.Column("confirm", sa.Boolean, nullable=False),
+    sa.Column("content", sa.Text, nullable=False, server_default=""),
+    sa.Index("cmr_orders_by_content", "content"),
 )
 
 steps: sa.Table = sa.Table(
@@ -68,6 +72,7 @@ steps: sa.Table = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("order_id", sa.Text),
     sa.Column("action_id", sa.Text),
+    sa.Column("unavailable", sa.Text, nullable=False, server_default="[]"),
     sa.Column("status", sa.Integer),
     sa.Column("message", sa.Text, nullable=False, default=""),
     sa.Column("body_excerpt", sa.Text, nullable=False, default=""),
@@ -107,6 +112,8 @@ runs: sa.Table = sa.Table(
     sa.Column("started", sa.Double, nullable=False),
     sa.Column("heartbeat", sa.Double, nullable=False),
     sa.Column("ended", sa.Double),
+    # Runs of older versions had the default
+    sa.Column("lease", sa.Double, nullable=False, server_default="30"),
 )
 
 slots: sa.Table = sa.Table(
@@ -118,7 +125,7 @@ slots: sa.Table = sa.Table(
     sa.Column("wider_until", sa.Double, nullable=False),
 )
 
-_meta = sa.Table(
+meta: sa.Table = sa.Table(
     "cmr_meta",
     _metadata,
     sa.Column("name", sa.Text, primary_key=True),
@@ -132,14 +139,10 @@ def insert_missing(table: sa.Table, dialect: str) -> Any:
     return insert(table).on_conflict_do_nothing()
 
 
-def database_now(dialect: str) -> sa.ColumnElement[float]:
-    """Return the database's own clock as an expression: UTC epoch in seconds.
-
-    On PostgreSQL it is the time of the call, not of the transaction's start, because that may have waited for a lock.
-    """
-    if dialect == "postgresql":
-        return sa.cast(sa.func.extract("epoch", sa.func.clock_timestamp()), sa.Double)
-    return (sa.func.julianday("now", type_=sa.Double) - 2440587.5) * 86400.0
+def is_ours(kind: str, name: str) -> bool:
+    """Tell whether a journal has a `table` or an `index` of this name."""
+    indexes = [index.name for table in _metadata.sorted_tables for index in table.indexes]
+    return name in {"table": _metadata.tables, "index": indexes}.get(kind, ())
 
 
 def prepare(connection: sa.Connection, *, name: str) -> None:
@@ -161,11 +164,11 @@ def prepare(connection: sa.Connection, *, name: str) -> None:
         version = _version(connection, name=name)
         if version is None:
             _metadata.create_all(connection, checkfirst=False)
-            connection.execute(sa.insert(_meta).values(name="schema_version", value=SCHEMA_VERSION))
+            connection.execute(sa.insert(meta).values(name="schema_version", value=SCHEMA_VERSION))
         elif version != SCHEMA_VERSION:
             while version in _MIGRATIONS:
                 version = _MIGRATIONS[version](connection)
-            connection.execute(sa.update(_meta).where(_meta.c.name == "schema_version").values(value=version))
+            connection.execute(sa.update(meta).where(meta.c.name == "schema_version").values(value=version))
 
 
 def has_tables(connection: sa.Connection, *, name: str) -> bool:
@@ -185,11 +188,11 @@ def has_tables(connection: sa.Connection, *, name: str) -> bool:
 def _version(connection: sa.Connection, *, name: str) -> str | None:
     """Return the schema version of a journal that this package can work with; `None` in an empty database."""
     found = sa.inspect(connection).get_table_names()
-    if _meta.name not in found:
+    if meta.name not in found:
         if found and connection.dialect.name == "sqlite":
             raise JournalError(f"{name} is a database of another program, not a journal. Choose another file.")
         return None
-    version = str(connection.scalar(sa.select(_meta.c.value).where(_meta.c.name == "schema_version")))
+    version = str(connection.scalar(sa.select(meta.c.value).where(meta.c.name == "schema_version")))
     if version != SCHEMA_VERSION and version not in _MIGRATIONS:
         raise JournalVersionError(
             f"The journal {name} has schema version {version}; this version of cmr-async works with versions up to "
@@ -210,5 +213,29 @@ def _rename_confirmed(connection: sa.Connection) -> str:
     return "2"
 
 
+#: Columns of version 3 that the tables of version 2 lack.
+_NEW_IN_3 = (orders.c.content, steps.c.unavailable, runs.c.lease)
+#: Orders that the migration reads at once.
+_AT_ONCE = 500
+
+
+def _know_contents(connection: sa.Connection) -> str:
+    """Version 2 did not keep what an order buys apart from its name, nor the lease of a run."""
+    for column in _NEW_IN_3:
+        added = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ADD COLUMN {added}")
+    page = sa.select(orders.c.key, orders.c.user_id, orders.c.body).order_by(orders.c.key).limit(_AT_ONCE)
+    fill = sa.update(orders).where(orders.c.key == sa.bindparam("the_key")).values(content=sa.bindparam("the_content"))
+    last = ""
+    while rows := connection.execute(page.where(orders.c.key > last)).all():
+        connection.execute(
+            fill, [{"the_key": row.key, "the_content": content_of_body(row.user_id, row.body)} for row in rows]
+        )
+        last = rows[-1].key
+    for index in orders.indexes:
+        index.create(connection)
+    return "3"
+
+
 #: For each older schema version, what turns it into the next one. Each returns the version that it made.
-_MIGRATIONS: Mapping[str, Callable[[sa.Connection], str]] = {"1": _rename_confirmed}
+_MIGRATIONS: Mapping[str, Callable[[sa.Connection], str]] = {"1": _rename_confirmed, "2": _know_contents}

@@ -6,50 +6,41 @@ Each method of `Transaction` is one change of the tables; which change is allowe
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import attrs
+import orjson
 
-from ..core.checked import CheckedOrder
-from ..errors import Fault, JournalConflictError, JournalError
-from .identity import differences, fingerprint_of, key_of
-from .liveness import RunRecord
-from .records import CLAIMABLE, Claim, JournalEntry, Step, StepState, Verdict, may_follow, storable
-from .schema import events, insert_missing, orders, runs, sa, steps
+from ..core.account import Account
+from ..errors import JournalError
+from .clock import JournalClock
+from .liveness import RunRecord, is_dead, open_runs
+from .records import (
+    CLAIMABLE,
+    Claim,
+    JournalEntry,
+    Step,
+    StepState,
+    StillOwnedError,
+    Verdict,
+    may_be_sent,
+    may_follow,
+    storable,
+)
+from .schema import events, insert_missing, meta, orders, runs, sa, steps
 
-__all__ = ["CHUNK", "StepOutcome", "Transaction", "at", "conflict", "entries", "planned", "read_entry"]
+__all__ = ["CHUNK", "Transaction", "at", "chunks", "entries", "read_entry", "typed"]
 
 #: Rows that one statement names, far below what the databases take.
 CHUNK = 500
 
-#: Differences that one message shows.
-_SHOWN = 20
-
 _DIED = "The process that sent it ended, or fell silent, before it wrote down the outcome."
+_CONTRADICTED = "Its entry said that it was not sent, but the history says that it was."
+#: Each step is named so that the index by step and state serves it.
+_IS_SENT = steps.c.step.in_([step.value for step in Step]) & (steps.c.state == StepState.SENT.value)
 _IS_CREATE = steps.c.step == Step.CREATE.value
-
-
-@attrs.frozen(kw_only=True)
-class StepOutcome:
-    """How a claimed step ended, as its owner reports it."""
-
-    #: The claim that was sent.
-    claim: Claim
-    #: How it ended.
-    state: StepState
-    #: Id of the order; `None` keeps the one that is known.
-    order_id: str | None = attrs.field(default=None, converter=attrs.converters.optional(storable))
-    #: Id of the asynchronous action.
-    action_id: str | None = attrs.field(default=None, converter=attrs.converters.optional(storable))
-    #: HTTP status of the answer.
-    status: int | None = None
-    #: What the API or the SDK said.
-    message: str = attrs.field(default="", converter=storable)
-    #: First bytes of the answer, as text.
-    body_excerpt: str = attrs.field(default="", converter=storable)
-    #: HTTP requests that were started under the claim.
-    attempts: int = 0
 
 
 def entries() -> sa.Select[Any]:
@@ -66,52 +57,29 @@ def at(key: str, step: Step) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[b
 def read_entry(row: Any) -> JournalEntry:
     """Return a row of `entries` as an entry."""
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
-    return JournalEntry(**values | _typed(row))
+    return JournalEntry(**values | typed(row))
 
 
-def _typed(row: Any) -> dict[str, Any]:
-    verdict = None if row.verdict is None else Verdict(row.verdict)
-    return {"step": Step(row.step), "state": StepState(row.state), "verdict": verdict}
+def typed(row: Any) -> dict[str, Any]:
+    """Return the columns of a step that are more than text and numbers."""
+    return {
+        "step": Step(row.step),
+        "state": StepState(row.state),
+        "verdict": _verdict(row),
+        "unavailable": tuple(orjson.loads(row.unavailable)),
+    }
 
 
-def planned(checked: CheckedOrder, *, position: int, now: float) -> JournalEntry:
-    """Return the entry of a new order's `create` step.
-
-    Raises:
-        ValidationError: The reference cannot be a key.
-    """
-    request = checked.request
-    return JournalEntry(
-        key=key_of(checked),
-        step=Step.CREATE,
-        position=position,
-        user_id=storable(request.user_id),
-        reference=request.reference,
-        body=checked.body.decode(),
-        fingerprint=fingerprint_of(request.user_id, checked.body),
-        confirm=checked.order.confirm,
-        state=StepState.PLANNED,
-        planned_at=now,
-    )
+def _run(row: Any) -> RunRecord:
+    return RunRecord(**{field.name: getattr(row, field.name) for field in attrs.fields(RunRecord)})
 
 
-def conflict(pairs: Iterable[tuple[JournalEntry, JournalEntry]], *, where: str) -> JournalConflictError:
-    """Return the error for orders whose key is known with another content: pairs of the known and the given entry."""
-    faults = [
-        Fault(f"{known.key}: {fault.path}", fault.message)
-        for known, given in pairs
-        for fault in differences(stored=(known.user_id, known.body), given=(given.user_id, given.body))
-    ]
-    shown = "\n".join(f"  {fault}" for fault in faults[:_SHOWN])
-    more = f"\n  and {len(faults) - _SHOWN} more differences" if len(faults) > _SHOWN else ""
-    return JournalConflictError(
-        f"Some orders have a key that {where} has already, with another content; nothing of this batch was added:\n"
-        f"{shown}{more}\nGive a changed order another reference, or use another journal.",
-        faults=tuple(faults),
-    )
+def _verdict(row: Any) -> Verdict | None:
+    return None if row.verdict is None else Verdict(row.verdict)
 
 
-def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield as many keys as one statement names at a time."""
     for start in range(0, len(keys), CHUNK):
         yield keys[start : start + CHUNK]
 
@@ -119,22 +87,18 @@ def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
 # Made once, because SQLAlchemy then compiles each once per database. Parameters must not have names of columns.
 
 _keys: sa.BindParameter[Any] = sa.bindparam("the_keys", expanding=True)
-_step: sa.BindParameter[str] = sa.bindparam("the_step")
+_this = (steps.c.key == sa.bindparam("the_key"), steps.c.step == sa.bindparam("the_step"))
 
-#: THE claim. PostgreSQL locks the rows in the order of their keys, so that two processes that claim the same rows
-#: wait for each other instead of deadlocking; the outer condition is checked on the row as it is after that wait. The
-#: CASE makes SQLite find rows by their keys, and not by step and state, which a million rows may share.
+#: A step with its row locked, so that nobody else changes it before the end of the transaction.
+_ROW = (
+    sa.select(steps.c.token, steps.c.state, steps.c.recovered, steps.c.verdict, steps.c.run_id)
+    .where(*_this)
+    .with_for_update()
+)
+
 _CLAIM = (
     sa.update(steps)
-    .where(
-        sa.case(((steps.c.step == _step) & steps.c.state.in_([state.value for state in CLAIMABLE]), 1), else_=0) == 1,
-        steps.c.key.in_(
-            sa.select(steps.c.key)
-            .where(steps.c.step == _step, steps.c.key.in_(_keys))
-            .order_by(steps.c.key)
-            .with_for_update()
-        ),
-    )
+    .where(*_this)
     .values(
         state=StepState.SENT.value,
         run_id=sa.bindparam("the_run"),
@@ -145,19 +109,27 @@ _CLAIM = (
         message="",
         body_excerpt="",
     )
-    .returning(steps.c.key)
 )
 
-_OWNERS = (
-    sa.select(steps.c.key, steps.c.step, steps.c.token, steps.c.state, steps.c.recovered, steps.c.verdict)
-    .where(steps.c.key.in_(_keys))
-    .order_by(steps.c.key, steps.c.step)
-    .with_for_update()
+_CHANGES = (
+    sa.select(events.c.change)
+    .where(events.c.key == sa.bindparam("the_key"), events.c.step == sa.bindparam("the_step"))
+    .order_by(events.c.id)
 )
+
+_FINGERPRINT = sa.select(orders.c.fingerprint).where(orders.c.key == sa.bindparam("the_key"))
+
+_BEAT = (
+    sa.update(runs)
+    .where(runs.c.id == sa.bindparam("the_run"))
+    .values(heartbeat=sa.bindparam("now"), lease=sa.bindparam("the_lease"))
+)
+
+_APPEND = sa.insert(events)
 
 _OUTCOME = (
     sa.update(steps)
-    .where(steps.c.key == sa.bindparam("the_key"), steps.c.step == _step)
+    .where(*_this)
     .values(
         state=sa.bindparam("the_state"),
         recovered=False,
@@ -166,6 +138,7 @@ _OUTCOME = (
         verdict_at=None,
         order_id=sa.func.coalesce(sa.bindparam("the_order_id", type_=sa.Text), steps.c.order_id),
         action_id=sa.bindparam("the_action_id"),
+        unavailable=sa.bindparam("the_unavailable"),
         status=sa.bindparam("the_status"),
         message=sa.bindparam("the_message"),
         body_excerpt=sa.bindparam("the_body_excerpt"),
@@ -174,14 +147,16 @@ _OUTCOME = (
     )
 )
 
-#: What an outcome brings besides its state.
-_REPORTED = ("order_id", "action_id", "status", "message", "body_excerpt", "attempts")
-
-_STANDING = (
-    sa.select(steps, orders.c.fingerprint)
-    .join(orders, orders.c.key == steps.c.key)
-    .where(steps.c.key.in_(_keys), _IS_CREATE)
-)
+#: What an outcome may bring besides its state.
+_REPORTED: Mapping[str, Any] = {
+    "order_id": None,
+    "action_id": None,
+    "unavailable": (),
+    "status": None,
+    "message": "",
+    "body_excerpt": "",
+    "attempts": 0,
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -192,35 +167,15 @@ class Transaction:
     connection: sa.Connection
     #: The journal as messages call it.
     journal: str
-    #: Id of the run that writes.
-    run_id: str
-    #: UTC epoch in seconds.
-    now: float
+    #: The run that writes.
+    run: RunRecord
+    #: Tells the journal's time.
+    clock: JournalClock
 
-    def add(self, fresh: Mapping[str, JournalEntry]) -> dict[str, JournalEntry]:
-        """Insert the orders that are missing; return the entries that the journal has now, by key."""
-        # Every process inserts in the same order, so that two that add the same orders do not deadlock
-        keys = sorted(fresh)
-        rows = [attrs.asdict(fresh[key]) for key in keys]
-        for table in (orders, steps):
-            names = table.c.keys()
-            insert = insert_missing(table, self.connection.dialect.name)
-            self.connection.execute(insert, [{name: row[name] for name in names} for row in rows])
-        known: dict[str, JournalEntry] = {}
-        changed = []
-        for chunk in _chunks(keys):
-            for row in self.connection.execute(_STANDING, {"the_keys": chunk}):
-                given = fresh[row.key]
-                if row.fingerprint != given.fingerprint:
-                    changed.append(row.key)
-                    continue
-                # Equal fingerprints mean equal bodies, so the long columns need not be read back
-                values = {name: getattr(row, name) for name in steps.c.keys()}  # noqa: SIM118 - no mapping
-                known[row.key] = attrs.evolve(given, **values | _typed(row))
-        if changed:
-            stored = self.connection.execute(entries().where(steps.c.key.in_(changed[:CHUNK]), _IS_CREATE))
-            raise conflict([(read_entry(row), fresh[row.key]) for row in stored], where=f"the journal {self.journal}")
-        return known
+    @cached_property
+    def now(self) -> float:
+        """The journal's time, UTC epoch in seconds: read at its first use, when this transaction has its locks."""
+        return self.clock.now(self.connection)
 
     def add_processing(self, keys: Sequence[str] | None) -> int:
         """Insert the `process` step of accepted drafts that have none; return how many."""
@@ -234,6 +189,7 @@ class Transaction:
             "planned_at": sa.literal(self.now, sa.Double),
             "recovered": sa.false(),
             "attempts": sa.literal(0),
+            "unavailable": sa.literal("[]"),
             **{name: sa.literal("") for name in ("evidence", "message", "body_excerpt")},
         }
         drafts = (
@@ -249,7 +205,7 @@ class Transaction:
         )
         insert = insert_missing(steps, self.connection.dialect.name)
         count = 0
-        for chunk in [None] if keys is None else _chunks(keys):
+        for chunk in [None] if keys is None else chunks(keys):
             chosen = drafts if chunk is None else drafts.where(steps.c.key.in_(chunk))
             made = self.connection.execute(
                 insert.from_select(list(values), chosen, include_defaults=False),
@@ -258,106 +214,189 @@ class Transaction:
             count += made.rowcount
         return count
 
-    def claim(self, keys: Iterable[str], step: Step, *, epoch: int) -> dict[str, Claim]:
-        """Claim those of the steps that may be sent; return the claims by key."""
-        token = uuid.uuid4().hex
-        values = {"the_keys": sorted(keys), "the_step": step.value, "the_run": self.run_id, "the_token": token}
-        taken = self.connection.execute(_CLAIM, values | {"now": self.now})
-        claims = {row.key: Claim(key=row.key, step=step, token=token, at=self.now, epoch=epoch) for row in taken}
-        self.append_events([self.event(key, step, StepState.SENT, reason="claimed", token=token) for key in claims])
-        return claims
+    def claim(self, key: str, step: Step, *, fingerprint: str | None = None) -> Claim | None:
+        """Claim a step, provided that its row, its order and its history allow it."""
+        taken = self.clock.elapsed()  # before the heartbeat below, so that the claim ends first
+        row = self._row(key, step)
+        if row is None or row.state not in CLAIMABLE:
+            return None
+        if fingerprint is not None and self.connection.scalar(_FINGERPRINT, {"the_key": key}) != fingerprint:
+            return None
+        if not may_be_sent(self.connection.scalars(_CHANGES, {"the_key": key, "the_step": step.value})):
+            self._mark_unknown(_CONTRADICTED, *at(key, step))
+            return None
+        claim = Claim(key=key, step=step, token=uuid.uuid4().hex, at=self.now, taken=taken)
+        values = {"the_key": key, "the_step": step.value, "the_run": self.run.id, "the_token": claim.token}
+        self.connection.execute(_CLAIM, values | {"now": claim.at})
+        self.append_events([self.event(key, step, StepState.SENT, reason="claimed", token=claim.token)])
+        self._stay_alive()  # a claim keeps its run alive for a lease, which is how long it holds
+        return claim
 
-    def record(self, outcomes: Sequence[StepOutcome]) -> list[bool]:
-        """Write outcomes; return for each whether it counts. One that comes too late goes to the history only."""
-        keys = sorted({outcome.claim.key for outcome in outcomes})
-        standing: dict[tuple[str, str], tuple[str | None, StepState, bool, Verdict | None]] = {
-            (row.key, row.step): (row.token, StepState(row.state), row.recovered, _typed(row)["verdict"])
-            for row in self.connection.execute(_OWNERS, {"the_keys": keys})
-        }
-        updates, changes, answers = [], [], []
-        for outcome in outcomes:
-            claim, state = outcome.claim, outcome.state
-            place = (claim.key, claim.step.value)
-            token, before, recovered, verdict = standing.get(place, (None, StepState.PLANNED, False, None))
-            ours = token == claim.token
-            counts = ours and may_follow(state, state=before, recovered=recovered, verdict=verdict)
-            repeated = ours and state is before and not counts
-            answers.append(counts or repeated)
-            if counts:
-                standing[place] = (token, state, False, None)
-                reported = {f"the_{name}": getattr(outcome, name) for name in _REPORTED}
-                step = {"the_key": claim.key, "the_step": claim.step.value, "the_state": state.value}
-                updates.append({**step, **reported, "now": self.now})
-            if not repeated:
-                change = state.value if counts else f"late:{state.value}"
-                event = self.event(claim.key, claim.step, change, reason=outcome.message, token=claim.token)
-                changes.append(event | {"order_id": outcome.order_id})
-        if updates:
-            self.connection.execute(_OUTCOME, updates)
-        self.append_events(changes)
-        return answers
+    def record(self, claim: Claim, state: StepState, **reported: Any) -> bool:
+        """Write an outcome with what it brings; return whether it counts, else only the history keeps it."""
+        row = self._row(claim.key, claim.step)
+        before = StepState(row.state) if row is not None and row.token == claim.token else None
+        counts = before is not None and may_follow(state, state=before, recovered=row.recovered, verdict=_verdict(row))
+        if before is state and not counts:  # it was reported before
+            return True
+        given = {name: storable(value) if isinstance(value, str) else value for name, value in reported.items()}
+        if counts:
+            values = {f"the_{name}": value for name, value in {**_REPORTED, **given}.items()}
+            values["the_unavailable"] = orjson.dumps([storable(name) for name in values["the_unavailable"]]).decode()
+            place = {"the_key": claim.key, "the_step": claim.step.value, "the_state": state.value}
+            self.connection.execute(_OUTCOME, {**place, **values, "now": self.now})
+        change = state.value if counts else f"late:{state.value}"
+        event = self.event(claim.key, claim.step, change, reason=given.get("message", ""), token=claim.token)
+        self.append_events([event | {"order_id": given.get("order_id")}])
+        return counts
 
-    def recover(self, clock: sa.ColumnElement[float], is_dead: Callable[[RunRecord, float], bool]) -> int:
+    def _row(self, key: str, step: Step) -> Any:
+        return self.connection.execute(_ROW, {"the_key": key, "the_step": step.value}).one_or_none()
+
+    def begin_run(self) -> None:
+        """Write down that this run began, and recover what dead ones left."""
+        values = attrs.asdict(self.run) | {"started": self.now, "heartbeat": self.now}
+        self.connection.execute(sa.insert(runs).values(**values))
+        open_runs.add(self.run.id)
+        self.recover()
+
+    def beat(self) -> int:
+        """Write a sign of life of this run, and recover what dead ones left."""
+        self._stay_alive()
+        return self.recover()
+
+    def _stay_alive(self) -> None:
+        self.connection.execute(_BEAT, {"the_run": self.run.id, "now": self.now, "the_lease": self.run.lease})
+
+    def end_run(self) -> None:
+        """Write down that this run ended; what it claimed, and wrote no outcome of, becomes `unknown`."""
+        self._mark_unknown(_DIED, _IS_SENT, steps.c.run_id == self.run.id)
+        self.connection.execute(sa.update(runs).where(runs.c.id == self.run.id).values(ended=self.now))
+
+    def other_runs(self) -> list[tuple[RunRecord, bool]]:
+        """Return the runs that never ended and were not recovered, each with whether it is dead."""
+        query = sa.select(runs).where(runs.c.ended.is_(None), runs.c.lease > 0, runs.c.id != self.run.id)
+        found = [_run(row) for row in self.connection.execute(query)]
+        return [(run, is_dead(run, self.now, me=self.run)) for run in found]
+
+    def recover(self) -> int:
         """Mark what dead runs had claimed as `unknown`; return how many steps."""
-        owners = sa.select(steps.c.run_id).where(
-            # Named one by one so that the index by step and state serves it
-            steps.c.step.in_([step.value for step in Step]),
-            steps.c.state == StepState.SENT.value,
-        )
-        found = self.connection.execute(
-            sa.select(runs, clock.label("now")).where(runs.c.id.in_(owners), runs.c.id != self.run_id)
-        )
-        names = [field.name for field in attrs.fields(RunRecord)]
-        read = [(RunRecord(**{name: getattr(row, name) for name in names}), float(row.now)) for row in found]
-        dead = [run.id for run, now in read if is_dead(run, now)]
-        return self.mark_unknown(dead) if dead else 0
+        dead = [run.id for run, dead in self.other_runs() if dead]
+        if not dead:
+            return 0
+        self.connection.execute(sa.update(runs).where(runs.c.id.in_(dead)).values(lease=0.0))
+        return self._mark_unknown(_DIED, _IS_SENT, steps.c.run_id.in_(dead))
 
-    def mark_unknown(self, run_ids: Sequence[str]) -> int:
-        """Mark what these runs claimed, and wrote no outcome of, as `unknown`; return how many steps."""
+    def _mark_unknown(self, why: str, *which: sa.ColumnElement[bool]) -> int:
+        values = {"state": StepState.UNKNOWN.value, "recovered": True, "message": why, "ended_at": self.now}
         marked = self.connection.execute(
-            sa.update(steps)
-            .where(
-                steps.c.step.in_([step.value for step in Step]),
-                steps.c.state == StepState.SENT.value,
-                steps.c.run_id.in_(run_ids),
-            )
-            .values(state=StepState.UNKNOWN.value, recovered=True, message=_DIED, ended_at=self.now)
-            .returning(steps.c.key, steps.c.step, steps.c.token)
+            sa.update(steps).where(*which).values(**values).returning(steps.c.key, steps.c.step, steps.c.token)
         )
-        changes = [self.event(row.key, row.step, StepState.UNKNOWN, reason=_DIED, token=row.token) for row in marked]
+        changes = [self.event(row.key, row.step, StepState.UNKNOWN, reason=why, token=row.token) for row in marked]
         self.append_events(changes)
         return len(changes)
 
-    def write_verdict(
-        self, key: str, step: Step, verdict: Verdict, evidence: str, order_id: str | None
-    ) -> JournalEntry:
-        """Write the verdict on an `unknown` step; return its entry."""
-        self._expect(key, step, StepState.UNKNOWN)
+    def write_verdict(self, seen: JournalEntry, verdict: Verdict, evidence: str, order_id: str | None) -> JournalEntry:
+        """Write the verdict on the attempt that was looked at, provided that it is still the newest."""
+        key, step = seen.key, seen.step
+        row = self._expect(key, step, StepState.UNKNOWN)
+        if row.token != seen.token:
+            raise JournalError(
+                f"{key} was sent again after it was looked at, so the verdict on the former attempt was not written. "
+                "Look again."
+            )
+        if row.verdict != seen.verdict:
+            raise JournalError(f"{key} got the verdict {row.verdict} after it was looked at: nothing was changed.")
+        if verdict is Verdict.ABSENT:
+            self._expect_no_owner(key, row)
         values: dict[str, Any] = {"verdict": verdict.value, "evidence": evidence, "verdict_at": self.now}
         if order_id is not None:
             values["order_id"] = order_id
         self.connection.execute(sa.update(steps).where(*at(key, step)).values(**values))
         self.append_events([self.event(key, step, f"verdict:{verdict.value}", reason=evidence, order_id=order_id)])
-        return self._entry(key, step)
+        return self.entry(key, step)
 
-    def resubmit(self, key: str, step: Step, reason: str) -> JournalEntry:
+    def resubmit(self, key: str, step: Step, reason: str, *, second_draft: bool = False) -> JournalEntry:
         """Make a step `planned` again, provided that it certainly bought nothing; return its entry."""
         row = self._expect(key, step, StepState.UNKNOWN, StepState.REJECTED)
-        if row.state == StepState.UNKNOWN and row.verdict != Verdict.ABSENT:
+        is_open_draft = row.state == StepState.UNKNOWN and row.verdict is None and self._is_draft(key, step)
+        if is_open_draft and not second_draft:
+            raise JournalError(
+                f"{key} is a draft that may exist, and there is no verdict yet: no look-up shows a draft. A second one "
+                "costs nothing; `cmr orders resubmit --second-draft` plans it again, and `resubmit(second_draft=True)`."
+            )
+        if row.state == StepState.UNKNOWN and row.verdict != Verdict.ABSENT and not is_open_draft:
             found = f"the verdict is {row.verdict}" if row.verdict else "there is no verdict yet"
             raise JournalError(
                 f"{key} may have been placed, and {found}. It can be planned again only after the verdict absent. Run "
                 "`cmr orders reconcile` first."
             )
+        self._expect_no_owner(key, row)
+        return self.plan_again(key, step, reason)
+
+    def plan_again(self, key: str, step: Step, reason: str) -> JournalEntry:
+        """Make a step `planned`, without asking whether that is right; return its entry."""
         # The token stays, so that an order id which the former owner reports late still counts
         cleared = {"recovered": False, "verdict": None, "evidence": "", "verdict_at": None, "message": ""}
         self.connection.execute(sa.update(steps).where(*at(key, step)).values(state=StepState.PLANNED.value, **cleared))
         self.append_events([self.event(key, step, StepState.PLANNED, reason=reason)])
-        return self._entry(key, step)
+        return self.entry(key, step)
+
+    def bind(self, account: Account) -> None:
+        """Write which account the journal belongs to, or compare it; one that may have bought nothing is given over."""
+        given = {"origin": account.origin, "account": account.fingerprint}
+        insert = insert_missing(meta, self.connection.dialect.name)
+        self.connection.execute(insert, [{"name": name, "value": value} for name, value in given.items()])
+        strange = self.other_account(account)
+        if strange and not self._may_have_bought():
+            # The first key was wrong, or the first address: the same run goes on with the right one
+            for name, value in given.items():
+                self.connection.execute(sa.update(meta).where(meta.c.name == name).values(value=value))
+        elif strange:
+            raise JournalError(
+                f"{strange} It says nothing about what this account bought: use another journal for it. If it is the "
+                f"same account with a new key or address, say so: `cmr journal adopt {self.journal}`."
+            )
+
+    def other_account(self, account: Account | None) -> str:
+        """Return which account the journal belongs to, in words, if it is another one; else nothing."""
+        names = ("origin", "account")
+        rows = self.connection.execute(sa.select(meta).where(meta.c.name.in_(names)))
+        known = {row.name: row.value for row in rows}
+        if account is None or not known or known == {"origin": account.origin, "account": account.fingerprint}:
+            return ""
+        whose = f"another account of {known['origin']}."
+        if known["origin"] != account.origin:
+            whose = f"{known['origin']}, and this client works with {account.origin}."
+        return f"The journal {self.journal} belongs to {whose}"
+
+    def adopt(self, account: Account | None) -> None:
+        """Write that the journal was taken over, and for which account, unless another run uses it."""
+        alive = [run for run, dead in self.other_runs() if not dead]
+        if alive:
+            raise JournalError(
+                f"The journal {self.journal} is in use by another process (id {alive[0].pid} on {alive[0].host}). "
+                "Nothing was changed. Let it end first; if this is a copy, use the original."
+            )
+        if account is not None:
+            self.connection.execute(sa.delete(meta).where(meta.c.name.in_(("origin", "account"))))
+            self.bind(account)
+        whose = "" if account is None else f" for the account {account.fingerprint} of {account.origin}"
+        self.append_events([self.event("", Step.CREATE, "adopted", reason=f"taken over{whose}")])
+
+    def _is_draft(self, key: str, step: Step) -> bool:
+        confirm = self.connection.execute(sa.select(orders.c.confirm).where(orders.c.key == key)).scalar_one()
+        return step is Step.CREATE and not confirm
+
+    def _may_have_bought(self) -> bool:
+        """Tell whether any step may ever have done something at the API."""
+        done = [StepState.SENT.value, StepState.ACCEPTED.value, StepState.UNKNOWN.value]
+        standing = sa.exists().where(steps.c.step.in_([step.value for step in Step]), steps.c.state.in_(done))
+        past = sa.exists().where(events.c.change.in_([*done[1:], *(f"late:{state}" for state in done[1:])]))
+        return bool(self.connection.scalar(sa.select(standing | past)))
 
     def _expect(self, key: str, step: Step, *states: StepState) -> Any:
-        query = sa.select(steps.c.state, steps.c.verdict).where(*at(key, step)).with_for_update()
-        row = self.connection.execute(query).one_or_none()
+        row = self._row(key, step)
         if row is None:
             raise JournalError(f"The journal {self.journal} has no {step.value} step of {key}.")
         if row.state not in states:
@@ -365,7 +404,17 @@ class Transaction:
             raise JournalError(f"{key} is {row.state}, not {wanted}: nothing was changed.")
         return row
 
-    def _entry(self, key: str, step: Step) -> JournalEntry:
+    def _expect_no_owner(self, key: str, row: Any) -> None:
+        """Refuse what could lead to a second send while the owner of an attempt may still make the first."""
+        owner = self.connection.execute(sa.select(runs).where(runs.c.id == row.run_id)).one_or_none()
+        if row.recovered and owner is not None and not is_dead(_run(owner), self.now, me=self.run):
+            raise StillOwnedError(
+                f"{key} was claimed by a process that is still there (id {owner.pid} on {owner.host}) and has not "
+                "reported: it could still send it. Nothing was changed. End that process, or let it go on."
+            )
+
+    def entry(self, key: str, step: Step) -> JournalEntry:
+        """Return an entry that is there."""
         return read_entry(self.connection.execute(entries().where(*at(key, step))).one())
 
     def event(
@@ -378,7 +427,7 @@ class Transaction:
             "step": str(step),
             "change": str(change),
             "reason": reason,
-            "run_id": self.run_id,
+            "run_id": self.run.id,
             "token": token,
             "order_id": order_id,
         }
@@ -386,4 +435,4 @@ class Transaction:
     def append_events(self, changes: Sequence[dict[str, Any]]) -> None:
         """Append to the history."""
         if changes:
-            self.connection.execute(sa.insert(events), changes)
+            self.connection.execute(_APPEND, changes)

@@ -1,7 +1,7 @@
 """A thread that does one job after the other, so that a database never blocks the event loop.
 
 It is no executor, because executors refuse work while the interpreter exits, which is when the blocking client still
-writes how its last orders ended.
+writes how its last orders ended. No job depends on the event loop: once it is asked for, it is done, in its turn.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["WorkThread"]
 
 _T = TypeVar("_T")
 
-_Job = tuple[asyncio.Future[Any], Callable[[], Any]]
+_Job = tuple[asyncio.Future[Any] | None, Callable[[], Any]]
 
 
 class WorkThread:
@@ -31,17 +31,25 @@ class WorkThread:
 
     async def run(self, work: Callable[[], _T]) -> _T:
         """Return what the work returns, or raise what it raises. It is done even if the caller is cancelled."""
+        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+        self._put(future, work)
+        return await future
+
+    def run_unheard(self, work: Callable[[], object]) -> None:
+        """Do some work that nobody waits for; what it raises is lost."""
+        self._put(None, work)
+
+    def _put(self, future: asyncio.Future[Any] | None, work: Callable[[], Any]) -> None:
         if self._thread is None:
             # A daemon, so that a program whose journal was not closed can end, just as a killed one does
             thread = Thread(target=_serve, args=(self._jobs,), name=self._name, daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # since Python 3.12 no thread starts while the interpreter exits
-                return work()
+                _do(future, work)
+                return
             self._thread = thread
-        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self._jobs.put((future, work))
-        return await future
 
     def stop(self) -> None:
         """Let the thread end after the jobs it has; later jobs get another thread."""
@@ -53,16 +61,19 @@ class WorkThread:
 
 def _serve(jobs: SimpleQueue[_Job | None]) -> None:
     while (job := jobs.get()) is not None:
-        future, work = job
-        result, error = None, None
-        try:
-            result = work()
-        except BaseException as raised:  # noqa: BLE001 - it is the caller's
-            error = raised
-        loop = future.get_loop()
+        _do(*job)
+        del job
+
+
+def _do(future: asyncio.Future[Any] | None, work: Callable[[], Any]) -> None:
+    result, error = None, None
+    try:
+        result = work()
+    except BaseException as raised:  # noqa: BLE001 - it is the caller's
+        error = raised
+    if future is not None:
         with suppress(RuntimeError):  # the loop is closed, and nobody waits
-            loop.call_soon_threadsafe(_deliver, future, result, error)
-        del job, future, work, result, error, loop
+            future.get_loop().call_soon_threadsafe(_deliver, future, result, error)
 
 
 def _deliver(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:

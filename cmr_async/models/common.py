@@ -7,8 +7,23 @@ from enum import StrEnum
 from typing import Any
 
 import attrs
+from immutabledict import immutabledict
 
-__all__ = ["BillingCycle", "Envelope", "ServiceProvider"]
+__all__ = ["NO_FIELDS", "BillingCycle", "Envelope", "ServiceProvider", "freeze"]
+
+#: No further fields: shared by all models without any, because a file of orders makes very many.
+NO_FIELDS: Mapping[str, Any] = immutabledict()
+
+
+def freeze(value: Any) -> Any:
+    """Return JSON values with immutable objects and lists, so that a model that holds them can be hashed."""
+    if value is NO_FIELDS:
+        return value
+    if isinstance(value, Mapping):
+        return immutabledict({name: freeze(inner) for name, inner in value.items()})
+    if isinstance(value, list | tuple):
+        return tuple(freeze(inner) for inner in value)
+    return value
 
 
 class BillingCycle(StrEnum):
@@ -21,9 +36,9 @@ class BillingCycle(StrEnum):
 class ServiceProvider(StrEnum):
     """Who hosts the mailboxes. Open: any other string passes through unchanged in answers."""
 
-    #: Google Workspace; an order needs `google`.
+    #: Google Workspace; its mailboxes need `google`.
     GOOGLE = "GOOGLE"
-    #: Microsoft 365; an order needs `microsoft_oauth_route`.
+    #: Microsoft 365; its mailboxes need `microsoft_oauth_route`.
     MICROSOFT = "MICROSOFT"
 
 

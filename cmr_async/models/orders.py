@@ -1,7 +1,8 @@
 """Orders: what `POST /orders/json` takes and answers.
 
 Source: the page "Creates order json" (reference, section 2). Field names are the page's in snake_case; the wire
-uses the page's own. `None` is left out of a request, everything else is sent as given.
+uses the page's own. `None` is left out of a request, everything else is sent as given, also empty text. `extra` sends
+fields that the page does not document.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import attrs
 from immutabledict import immutabledict
 
-from .common import BillingCycle, Envelope, ServiceProvider
+from .common import NO_FIELDS, BillingCycle, Envelope, ServiceProvider, freeze
 
 __all__ = ["DomainRegistration", "GoogleOAuth", "Mailbox", "Order", "OrderCreated"]
 
@@ -31,10 +32,12 @@ class DomainRegistration:
 
     #: The domain's name, `example.com`; an international name is sent as punycode.
     domain: str
-    #: For how many years to register it; at least 1. The maximum is not documented.
+    #: For how many years to register it. The page requires the field and states no limits; this SDK sends 1 or more.
     years: int = 1
-    #: Where the domain forwards to, a host name or an http(s) URL; `None`: nowhere.
+    #: Where the domain forwards to; the page's sample is a host name. `None` leaves it out.
     forward_to: str | None = None
+    #: Fields that the SDK does not know, by their names on the wire; sent beside the others, and in no repr.
+    extra: Mapping[str, Any] = attrs.field(default=NO_FIELDS, converter=freeze, repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -47,15 +50,17 @@ class Mailbox:
     first_name: str
     #: Last name of the mailbox user.
     last_name: str
-    #: http(s) URL of the user's picture.
+    #: URL of the user's picture; `None` leaves it out.
     profile_picture: str | None = None
     #: Enrol the mailbox in warmup when it is provisioned; charged with the mailbox. `None`: the API's `false`.
     on_warmup: bool | None = None
+    #: Fields that the SDK does not know, by their names on the wire; sent beside the others, and in no repr.
+    extra: Mapping[str, Any] = attrs.field(default=NO_FIELDS, converter=freeze, repr=False)
 
 
 @attrs.frozen(kw_only=True)
 class GoogleOAuth:
-    """Google-specific OAuth configuration; a Google order needs one. Every field is optional on the page."""
+    """Google-specific OAuth configuration; Google mailboxes need one. Every field is optional on the page."""
 
     #: The Google OAuth URL; it is in no repr.
     google_oauth_route: str | None = attrs.field(default=None, repr=False)
@@ -69,9 +74,10 @@ class GoogleOAuth:
 class Order:
     """One order: domains to register and mailboxes to create, for one user."""
 
-    #: Domains to register.
+    #: Domains to register; without any the field is left out.
     domains: tuple[DomainRegistration, ...] = attrs.field(default=(), converter=_domains)
-    #: Domain name to the mailboxes to create on it. Kept as an immutable mapping, so that an order can be hashed.
+    #: Domain name to the mailboxes to create on it; without any domain the field is left out. Kept as an immutable
+    #: mapping, so that an order can be hashed.
     mailboxes: Mapping[str, tuple[Mailbox, ...]] = attrs.field(factory=dict, converter=_mailboxes)
     #: Billing cycle; `None` leaves it out (the API's default is not documented).
     billing_cycle: BillingCycle | str | None = None
@@ -79,12 +85,16 @@ class Order:
     confirm: bool = False
     #: Who hosts the mailboxes; `None` leaves it out.
     service_provider: ServiceProvider | str | None = None
-    #: OAuth route by which Microsoft mailboxes are exported; a Microsoft order needs it. It is in no repr.
+    #: OAuth route by which Microsoft mailboxes are exported; they need it. What it looks like is not documented. It is
+    #: in no repr.
     microsoft_oauth_route: str | None = attrs.field(default=None, repr=False)
-    #: Google OAuth configuration; a Google order needs it.
+    #: Google OAuth configuration; Google mailboxes need it.
     google: GoogleOAuth | None = None
     #: Renew the MAILBOXES automatically (not the domains); `None` leaves it out.
     auto_renew: bool | None = None
+    #: Fields that the SDK does not know, by their names on the wire; sent beside the others, and in no repr. To send
+    #: an empty group rather than leave it out: `extra={"mailboxes": {}}`, or `"domains": []`.
+    extra: Mapping[str, Any] = attrs.field(default=NO_FIELDS, converter=freeze, repr=False)
 
     @property
     def domain_names(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import attrs
 from ..errors import CMRError, Fault
 from . import Order, OrderCreated
 
-__all__ = ["BulkSummary", "OrderOutcome", "OrderRequest", "OrderState"]
+__all__ = ["BulkSummary", "OrderOutcome", "OrderRequest", "OrderState", "Verdict"]
 
 
 @attrs.frozen(kw_only=True)
@@ -39,6 +39,17 @@ class OrderState(StrEnum):
     SKIPPED = "skipped"
 
 
+class Verdict(StrEnum):
+    """What the evidence says about an unknown order."""
+
+    #: It happened.
+    PLACED = "placed"
+    #: It did not happen. Only then may it be planned again, by name.
+    ABSENT = "absent"
+    #: The evidence contradicts itself. A person has to look.
+    CONFLICT = "conflict"
+
+
 @attrs.frozen(kw_only=True)
 class OrderOutcome:
     """How one order ended, also when it failed."""
@@ -59,6 +70,10 @@ class OrderOutcome:
     attempts: int = 0
     #: What deserved a look in the order although it was sent.
     cautions: tuple[Fault, ...] = ()
+    #: Domains that the API took the order without, as far as their names can be told.
+    unavailable_domains: tuple[str, ...] = ()
+    #: What the evidence says about an order that was unknown in an earlier run; `None` without a verdict.
+    verdict: Verdict | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -67,7 +82,7 @@ class BulkSummary:
 
     #: Orders that the API took.
     accepted: int = 0
-    #: Orders that were refused; nothing was bought.
+    #: Orders that were refused; by our reading of a refusal nothing was bought.
     rejected: int = 0
     #: Orders that may have been placed.
     unknown: int = 0
@@ -77,6 +92,8 @@ class BulkSummary:
     skipped: int = 0
     #: Why the run stopped before the end of its input; `None`: it did not.
     stopped: str | None = None
+    #: Users whose further orders were not sent, because the API refused several of them in a row with 403.
+    held_users: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:

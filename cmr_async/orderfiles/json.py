@@ -1,14 +1,15 @@
 """Turn JSON into orders: one body as the API's page prints it, a list of bodies, or one document a line.
 
-An order may come with its user and reference: `{"user_id": ..., "reference": ..., "order": {...}}`. A JSON file is
-read whole, so its size has a bound; a file of JSON lines may be of any size.
+An order may come with its user and reference: `{"user_id": ..., "reference": ..., "order": {...}}`. Fields that no
+page documents go into an object `extra` of the order, of a domain or of a mailbox, and are sent from there. A JSON
+file is read whole, so its size has a bound; a file of JSON lines may be of any size.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
@@ -35,6 +36,7 @@ _BODY = (
     "microsoftOauthRoute",
     "google",
     "autoRenew",
+    "extra",
 )
 
 
@@ -104,16 +106,17 @@ def order_from_document(
         return UnreadableOrder.of(
             *(InputFault(source=source, row=row, column=fault.path, message=fault.message) for fault in faults)
         )
-    reference = document.get("reference") if wrapped else None
+    reference = unicodedata.normalize("NFC", (document.get("reference") if wrapped else None) or "").strip()
     asks_confirm = order.confirm
     if order.confirm != confirm:
         order = attrs.evolve(order, confirm=confirm)
     return LocatedOrder(
         source=source,
         row=row,
-        key=reference or _fingerprint(owner, body),
-        request=OrderRequest(user_id=owner, order=order, reference=reference),
+        key=reference,
+        request=OrderRequest(user_id=owner, order=order, reference=reference or None),
         asks_confirm=asks_confirm,
+        assumed_years=sum("years" not in entry for entry in body.get("domains", ())),
     )
 
 
@@ -133,25 +136,19 @@ def _structured(body: dict[str, Any]) -> tuple[Order | None, Sequence[Fault]]:
     """Return the order of a body, or its faults."""
     strange = [name for name in body if name not in _BODY]
     if strange:
-        return None, [Fault(name, f'the API has no field "{name}"{_near(name)}') for name in strange]
+        return None, [Fault(name, f'the page documents no field "{name}"{_near(name)}') for name in strange]
     try:
         return structure_order(body), ()
     except ValidationError as error:
         return None, error.faults
 
 
-def _fingerprint(user_id: str, body: dict[str, Any]) -> str:
-    """Return a key for an order without a reference; equal orders of one user have the same key."""
-    plain = {name: value for name, value in body.items() if name != "confirm"}
-    text = json.dumps([user_id, plain], sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
 def _near(name: str) -> str:
     """Return a hint that also catches snake_case and other letter cases of the API's names."""
     plain = {known.lower(): known for known in _BODY}
     known = plain.get(name.replace("_", "").lower())
-    return f'; did you mean "{known}"?' if known else suggestion(name, _BODY)
+    near = f'; did you mean "{known}"?' if known else suggestion(name, _BODY)
+    return near or '; to send it all the same, put it into "extra"'
 
 
 class _JSONFaultError(Exception):

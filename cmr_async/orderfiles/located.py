@@ -83,12 +83,15 @@ class LocatedOrder:
     source: str
     #: Row or line where the order begins.
     row: int
-    #: What no other order of the file may have: the reference, or what stands for it.
+    #: What no other order of the file may have: the reference, or user and domain of the rows of a table. Empty for a
+    #: document without a reference, which only its content tells from others.
     key: str
     #: The order with its user.
     request: OrderRequest
     #: The file says `confirm: true` of this order (JSON only). The caller decides, never the file.
     asks_confirm: bool = False
+    #: Domains for which the file gives no years, which the API's page requires; they are ordered for one year.
+    assumed_years: int = 0
     #: The rows of an order of a table, by domain in lower case; `None` for JSON, where a path is position enough.
     rows: Mapping[str, DomainRows] | None = None
 

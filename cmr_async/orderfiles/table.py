@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from operator import itemgetter
@@ -30,6 +31,7 @@ _SETTINGS = (
     "microsoft_oauth_route",
 )
 
+_REFERENCE = _NAMES.index("reference")
 _AUTO_RENEW = _SETTINGS.index("auto_renew")
 _NO_SETTINGS = ("",) * len(_SETTINGS)
 
@@ -158,7 +160,15 @@ def _read_rows(header: TableHeader, rows: Iterable[list[str]]) -> Iterator[_Row 
             message = f"has {len(row)} cells, the header has {width}; is a comma in a cell without quotes?"
             yield InputFault(source=header.source, row=number, message=message)
             continue
-        yield _Row(number, names(cells), mailbox(cells), settings(cells))
+        yield _Row(number, _composed(names(cells)), mailbox(cells), settings(cells))
+
+
+def _composed(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the cells of `_NAMES` with the reference in NFC: two forms of the same letters are one reference."""
+    reference = names[_REFERENCE]
+    if reference.isascii():
+        return names
+    return (*names[:_REFERENCE], unicodedata.normalize("NFC", reference), *names[_REFERENCE + 1 :])
 
 
 @attrs.define
@@ -198,8 +208,7 @@ class _OpenOrder:
     @classmethod
     def begin(cls, source: str, row: _Row, default_user: str) -> _OpenOrder:
         """Return the order that a row begins; the row itself is still to be added."""
-        # Without a reference of the user's, user and domain name the order: a second run with one
-        # more mailbox in the file must meet the same name, not make a second order.
+        # Without a reference, user and domain tell which rows of the file are one order
         user_id, reference, domain, _, _ = row.names
         key = reference or f"{user_id or default_user}:{domain.lower()}"
         return cls(source, row.number, reference, user_id, default_user, key, _NO_SETTINGS)
@@ -257,8 +266,15 @@ class _OpenOrder:
         if self.faults:
             return UnreadableOrder(row=self.row, key=self.key, faults=tuple(self.faults))
         order = Order(domains=registrations, mailboxes=mailboxes, confirm=confirm, **_order_settings(self.settings))
-        request = OrderRequest(user_id=user_id, order=order, reference=self.key)
-        return LocatedOrder(source=self.source, row=self.row, key=self.key, request=request, rows=rows)
+        request = OrderRequest(user_id=user_id, order=order, reference=self.reference or None)
+        return LocatedOrder(
+            source=self.source,
+            row=self.row,
+            key=self.key,
+            request=request,
+            assumed_years=sum(not domain.years for domain in self.domains.values()),
+            rows=rows,
+        )
 
     def _merge(self, row: int, column: str, old: str, new: str) -> str:
         """Return the order's value of a column; another value than before is a fault."""

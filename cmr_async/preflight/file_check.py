@@ -8,6 +8,7 @@ import attrs
 
 from ..core.checked import CheckedOrder, check_request
 from ..errors import Fault
+from ..journal.identity import key_of
 from ..models import Order
 from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
 from .name_index import NameIndex
@@ -27,8 +28,10 @@ class FileOrder:
     faults: tuple[InputFault, ...] = ()
     #: What deserves a look.
     cautions: tuple[InputFault, ...] = ()
-    #: The state that a journal has it in, when a run on the journal would not send it for that; else `None`.
+    #: Why a run on a journal would not send it: the state that the journal has it in, or the verdict on an unknown.
     settled: str | None = None
+    #: It exists as an accepted draft of this id, which a run that pays would process instead of ordering anew.
+    draft: str | None = None
     #: A journal has another order under its key; the differences are among the faults.
     changed: bool = False
 
@@ -61,7 +64,8 @@ def check_file(orders: Iterable[LocatedOrder | UnreadableOrder]) -> Iterator[Fil
             continue
         checked = check_request(located.request)
         faults, cautions = list(checked.faults), list(checked.cautions)
-        if earlier := keys.add(located.key, located.row):
+        key = located.key or ("" if checked.faults else key_of(checked))
+        if key and (earlier := keys.add(key, located.row)):
             faults.insert(0, _duplicate_order(located, earlier.row))
         if not checked.faults:
             _check_domains(checked.order, located.row, domains, faults, cautions)
@@ -100,7 +104,8 @@ def _check_domains(order: Order, row: int, domains: NameIndex, faults: list[Faul
     for index, entry in enumerate(order.domains):
         earlier = domains.add(entry.domain, row, registers=True)
         if earlier is not None and earlier.registers:
-            message = f"{entry.domain} is registered by the order at row {earlier.row} already; it can be bought once"
+            where = f"the order at row {earlier.row}"
+            message = f"{entry.domain} is registered by {where} already; paying for both may buy it twice"
             faults.append(Fault(f"domains[{index}].domain", message))
             continue
         registered.add(entry.domain)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import islice
 from typing import Any, Self
 
@@ -18,9 +19,10 @@ import orjson
 from ..core.checked import CheckedOrder
 from ..core.wire import dump_order
 from ..errors import Fault, ValidationError
+from ..journal.adding import WERE_UNKNOWN, find_known
 from ..journal.engine import journal_errors, journal_url, reading_engine
-from ..journal.identity import differences, fingerprint_of, key_of
-from ..journal.records import CLAIMABLE, Step, StepState, Verdict
+from ..journal.identity import content_of, content_of_body, differences, fingerprint_of, key_of
+from ..journal.records import CLAIMABLE, REPLACEABLE, Step, StepState, Verdict, may_be_replaced
 from ..journal.schema import has_tables, orders, sa, steps
 from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
 from .file_check import FileOrder
@@ -30,18 +32,30 @@ __all__ = ["JournalCheck"]
 
 #: Orders that one statement asks for.
 _AT_ONCE = 500
+#: Rows that are read in one transaction.
+_PAGE = 5000
 
-#: States of orders that bought their domains, or may have.
+#: Why a second order for a domain is refused.
+_TWICE = "what a second order for it does is not documented, it may be bought twice"
+
+#: States of orders that bought their domains, or may have, drafts included, which buy them when they are processed.
 _BUYING = (StepState.SENT, StepState.ACCEPTED, StepState.UNKNOWN)
 
+_the_keys: sa.BindParameter[Any] = sa.bindparam("the_keys", expanding=True)
 _JOINED = orders.join(steps, orders.c.key == steps.c.key)
 _IS_CREATE = steps.c.step == Step.CREATE.value
-#: Without a condition on the step, for which SQLite would read a whole index instead of finding the rows by their keys.
+#: Without a condition on the step, for which SQLite would read a whole index instead of finding the rows by their keys;
+#: only columns that every version of the schema has.
 _STANDING = (
-    sa.select(orders.c.key, orders.c.fingerprint, steps.c.state, steps.c.step)
+    sa.select(
+        *(orders.c[name] for name in ("key", "reference", "user_id", "fingerprint", "confirm")),
+        *(steps.c[name] for name in ("step", "state", "verdict", "order_id", "position")),
+    )
     .select_from(_JOINED)
-    .where(orders.c.key.in_(sa.bindparam("the_keys", expanding=True)))
+    .where(orders.c.key.in_(_the_keys))
 )
+_SAME = sa.select(orders.c.key, orders.c.content).where(orders.c.content.in_(_the_keys))
+_BODIES = sa.select(orders.c.key, orders.c.user_id, orders.c.body)
 _CONTENT = sa.select(orders.c.user_id, orders.c.body).where(orders.c.key == sa.bindparam("the_key"))
 _BOUGHT = (
     sa.select(orders.c.key, orders.c.body, steps.c.state, steps.c.position)
@@ -54,24 +68,69 @@ _BOUGHT = (
 )
 
 
+@attrs.frozen(kw_only=True)
+class _Known:
+    """What a journal has of one order."""
+
+    key: str
+    reference: str | None
+    user_id: str
+    fingerprint: str
+    confirm: bool
+    position: int
+    #: Of the step `create`.
+    state: StepState
+    verdict: Verdict | None
+    order_id: str | None
+    #: Of the step `process`; `None`: the order has none.
+    process_state: StepState | None = None
+    process_verdict: Verdict | None = None
+
+    @property
+    def is_draft(self) -> bool:
+        """The order exists as a draft, whatever became of its payment."""
+        return not self.confirm and self.state is StepState.ACCEPTED and self.order_id is not None
+
+
+@attrs.define(slots=False)
+class _Sought:
+    """An order of the file as it is looked up; its content is made only when its key is not known."""
+
+    key: str
+    checked: CheckedOrder
+    located: LocatedOrder
+
+    @property
+    def reference(self) -> str | None:
+        return self.checked.request.reference
+
+    @cached_property
+    def content(self) -> str:
+        return content_of(self.checked)
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        return self.checked.order.domain_names
+
+
 class JournalCheck:
     """Compares orders with those of a journal; a journal that does not exist yet has none.
 
     Use it as a context manager: it may hold a connection.
     """
 
-    def __init__(self, location: str | os.PathLike[str], *, kind_matters: bool = True) -> None:
+    def __init__(self, location: str | os.PathLike[str], *, retry_rejected: bool = False) -> None:
         """Prepare to look into a journal; nothing is opened yet.
 
         Args:
             location: A path, or a URL, as `Journal` takes it.
-            kind_matters: `False`: a draft and the paid order of the same things count as the same order.
+            retry_rejected: Orders that were refused are sent again.
 
         Raises:
             ConfigurationError: The location cannot be a journal.
         """
         self._url = journal_url(location)
-        self._kind_matters = kind_matters
+        self._retry_rejected = retry_rejected
         #: The journal as messages call it.
         self.name: str = (
             os.fspath(location) if "://" not in os.fspath(location) else self._url.render_as_string(hide_password=True)
@@ -81,6 +140,8 @@ class JournalCheck:
         # Positions of the orders by their domains. A domain that is taken for another by chance gives a fault too many,
         # never one too few.
         self._ordered = NameIndex()
+        #: Keys by content, for a journal whose schema does not have the contents yet; `None`: it has them.
+        self._contents: dict[str, list[str]] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -123,11 +184,24 @@ class JournalCheck:
             return
         with self._engine.connect() as connection:
             made = has_tables(connection, name=self.name)
-            for row in connection.execution_options(yield_per=_AT_ONCE).execute(_BOUGHT) if made else ():
-                self._remember(orjson.loads(row.body), row.position)
+            lacks_content = made and orders.c.content.name not in _columns(connection)
         if not made:
             engine, self._engine = self._engine, None
             engine.dispose()
+        for row in self._pages(_BOUGHT):
+            self._remember(orjson.loads(row.body), row.position)
+        if lacks_content:
+            self._contents = {}
+            for key, user_id, body in self._pages(_BODIES):
+                self._contents.setdefault(content_of_body(user_id, body), []).append(key)
+
+    def _pages(self, query: sa.Select[Any]) -> Iterator[Any]:
+        """Yield the rows of a query page by page: while one is read, nobody can write to a SQLite file."""
+        query = query.order_by(orders.c.key).limit(_PAGE)
+        page = query
+        while rows := self._ask(page):
+            yield from rows
+            page = query.where(orders.c.key > rows[-1].key)
 
     def _remember(self, body: dict[str, Any], position: int) -> None:
         for entry in body.get("domains", ()):
@@ -137,26 +211,55 @@ class JournalCheck:
 
     def _compare(self, some: Sequence[FileOrder]) -> list[FileOrder]:
         keyed = list(map(_keyed, some))
-        found = self._ask(_STANDING, the_keys=[key for _, key in keyed if key])
-        standing = {row.key: row for row in found if row.step == Step.CREATE}
-        return [self._compare_one(order, standing.get(key)) for order, key in keyed]
+        sought = [key for _, key in keyed if key is not None]
+        found: dict[str, _Known] = {}
+        if self._engine is not None:
+            found = find_known(sought, by_key=self._by_key, by_content=self._by_content)
+        return [order if key is None else self._compare_one(order, key, found.get(key.key)) for order, key in keyed]
 
-    def _compare_one(self, order: FileOrder, known: Any) -> FileOrder:
-        """Add what the journal says about an order.
+    def _by_key(self, keys: Sequence[str]) -> list[_Known]:
+        rows = self._ask(_STANDING, the_keys=keys) if keys else ()
+        paid = {row.key: row for row in rows if row.step != Step.CREATE}
+        return [_known(row, paid.get(row.key)) for row in rows if row.step == Step.CREATE]
 
-        Args:
-            order: The order.
-            known: What `_STANDING` found under its key; `None`: nothing.
-        """
-        checked, located = order.checked, order.located
-        if checked is None or isinstance(located, UnreadableOrder):
-            return order
-        if known is not None and not self._is_same(known.fingerprint, checked):
-            faults = self._changes(located, checked, known)
-            return attrs.evolve(order, checked=None, changed=True, faults=(*order.faults, *faults))
-        if known is None or known.state in CLAIMABLE:
+    def _by_content(self, contents: Sequence[str]) -> dict[str, list[_Known]]:
+        if self._contents is not None:
+            pairs = [(content, key) for content in contents for key in self._contents.get(content, ())]
+        else:
+            pairs = [(row.content, row.key) for row in self._ask(_SAME, the_keys=contents)]
+        known = {one.key: one for one in self._by_key([key for _, key in pairs])}
+        found: dict[str, list[_Known]] = {}
+        for content, key in pairs:
+            found.setdefault(content, []).append(known[key])
+        return found
+
+    def _compare_one(self, order: FileOrder, sought: _Sought, known: _Known | None) -> FileOrder:
+        """Add what the journal says about an order, by the rules that `add_orders` has for it."""
+        checked, located = sought.checked, sought.located
+        if known is None:
             return self._check_domains(order, located, checked)
-        return attrs.evolve(order, settled=known.state)
+        same, alike = self._is_same(known, checked)
+        if not alike or (not same and known.state in REPLACEABLE):
+            if not may_be_replaced(known.state, was_unknown=self._was_unknown(known)):
+                faults = tuple(self._changes(located, checked, known))
+                return attrs.evolve(order, checked=None, changed=True, faults=(*order.faults, *faults))
+            if not alike:
+                return self._check_domains(order, located, checked)
+        if checked.order.confirm and known.is_draft:
+            settled = self._settled(known.process_state, known.process_verdict)
+            return attrs.evolve(order, settled=settled, draft=None if settled else known.order_id)
+        if settled := self._settled(known.state, known.verdict):
+            return attrs.evolve(order, settled=settled)
+        return self._check_domains(order, located, checked)
+
+    def _settled(self, state: StepState | None, verdict: Verdict | None) -> str | None:
+        """Return why a run would not send a step; `None`: it would."""
+        if state is None or state in CLAIMABLE or (state is StepState.REJECTED and self._retry_rejected):
+            return None
+        return verdict.value if verdict in {Verdict.PLACED, Verdict.ABSENT} else state.value
+
+    def _was_unknown(self, known: _Known) -> bool:
+        return bool(self._ask(WERE_UNKNOWN, the_keys=[known.key]))
 
     def _ask(self, query: sa.Select[Any], **values: Any) -> Sequence[Any]:
         if self._engine is None:
@@ -164,40 +267,40 @@ class JournalCheck:
         with self._engine.connect() as connection:
             return connection.execute(query, values).all()
 
-    def _is_same(self, known: str, checked: CheckedOrder) -> bool:
-        user_id, order = checked.request.user_id, checked.order
-        if known == fingerprint_of(user_id, checked.body):
-            return True
-        if self._kind_matters:
-            return False
-        return known == fingerprint_of(user_id, dump_order(attrs.evolve(order, confirm=not order.confirm)))
+    def _is_same(self, known: _Known, checked: CheckedOrder) -> tuple[bool, bool]:
+        """Return whether an order is the known one, and whether it is when a draft and its payment count as one."""
+        order, user_id = checked.order, checked.request.user_id
+        if known.user_id.strip() == user_id:
+            user_id = known.user_id  # older versions kept white space around it
+        if known.fingerprint == fingerprint_of(user_id, checked.body):
+            return True, True
+        if known.confirm is order.confirm:
+            return False, False
+        other = dump_order(attrs.evolve(order, confirm=known.confirm))
+        return False, known.fingerprint == fingerprint_of(user_id, other)
 
-    def _changes(self, located: LocatedOrder, checked: CheckedOrder, known: Any) -> Iterator[InputFault]:
+    def _changes(self, located: LocatedOrder, checked: CheckedOrder, known: _Known) -> Iterator[InputFault]:
         """Yield each difference as a fault, because nobody can say which of the two orders was meant."""
         (stored,) = self._ask(_CONTENT, the_key=known.key)
         given = (checked.request.user_id, checked.body)
-        where = f"({checked.request.reference or 'the order'}, {known.state} there)"
-        for fault in differences(stored=(stored.user_id, stored.body), given=given):
+        found = differences(stored=(stored.user_id, stored.body), given=given)
+        where = f"({checked.request.reference or known.key}, {known.state} there)"
+        for fault in found:
             if fault.path != "confirm":
-                message = f"{fault.message} {where}"
-            elif not self._kind_matters:
-                continue
-            elif checked.order.confirm:
-                message = f"the journal has a draft, now it is to be paid {where}: process the draft instead"
-            else:
-                message = f"the journal has a paid order, now it is a draft {where}: say --confirm, as before"
-            yield located.at(Fault(fault.path, message))
+                yield located.at(Fault(fault.path, f"{fault.message} {where}"))
+            elif len(found) == 1:
+                was, now = ("a draft", "paid") if checked.order.confirm else ("paid", "a draft")
+                message = f"was {was} when its answer was lost, now it is to be {now} {where}: send it as before first"
+                yield located.at(Fault(fault.path, message))
 
     def _check_domains(self, order: FileOrder, located: LocatedOrder, checked: CheckedOrder) -> FileOrder:
-        """Check that each domain is bought once, by whichever order; mailboxes may be added to it, but none twice."""
+        """Check that no other order of the journal is for a domain; mailboxes may be added to it, but none twice."""
         faults = []
         for index, entry in enumerate(checked.order.domains):
             known = self._ordered.get(entry.domain)
             if known is not None and known.registers:
-                buyer = self._buyer(entry.domain, known.row)
-                message = (
-                    f"{entry.domain} is ordered by {buyer} in the journal {self.name} already; it can be bought once"
-                )
+                buyer, why = self._buyer(entry.domain, known.row)
+                message = f"{entry.domain} is ordered by {buyer} in the journal {self.name} already{why}"
                 faults.append(located.at(Fault(f"domains[{index}].domain", message)))
         cautions = [
             located.at(
@@ -218,19 +321,45 @@ class JournalCheck:
             cautions=(*order.cautions, *cautions),
         )
 
-    def _buyer(self, domain: str, position: int) -> str:
+    def _buyer(self, domain: str, position: int) -> tuple[str, str]:
+        """Name the order that registers a domain, and say why another one is refused."""
         for row in self._ask(_BOUGHT.where(steps.c.position == position)):
-            if any(entry["domain"] == domain for entry in orjson.loads(row.body).get("domains", ())):
-                return f"{row.key} ({row.state})"
-        return "another order"
+            body = orjson.loads(row.body)
+            if any(entry["domain"] == domain for entry in body.get("domains", ())):
+                draft = "" if body.get("confirm") else ", as a draft"
+                return f"{row.key} ({row.state})", f"{draft}; paying for both may buy it twice"
+        return "another order", "; paying for both may buy it twice"
 
 
-def _keyed(order: FileOrder) -> tuple[FileOrder, str]:
-    """Return an order with its key in a journal; the key of an order with faults is empty."""
+def _keyed(order: FileOrder) -> tuple[FileOrder, _Sought | None]:
+    """Return an order with what it is looked up by; one with faults is not looked up."""
     checked, located = order.checked, order.located
     if checked is None or isinstance(located, UnreadableOrder):
-        return order, ""
+        return order, None
     try:
-        return order, key_of(checked)
+        return order, _Sought(key_of(checked), checked, located)
     except ValidationError as error:
-        return attrs.evolve(order, checked=None, faults=(*order.faults, *map(located.at, error.faults))), ""
+        return attrs.evolve(order, checked=None, faults=(*order.faults, *map(located.at, error.faults))), None
+
+
+def _known(created: Any, paid: Any) -> _Known:
+    values = {name: getattr(created, name) for name in ("key", "reference", "user_id", "fingerprint", "confirm")}
+    known = _Known(
+        **values,
+        position=created.position,
+        order_id=created.order_id,
+        state=StepState(created.state),
+        verdict=_verdict(created),
+    )
+    if paid is None:
+        return known
+    return attrs.evolve(known, process_state=StepState(paid.state), process_verdict=_verdict(paid))
+
+
+def _columns(connection: sa.Connection) -> set[str]:
+    return {column["name"] for column in sa.inspect(connection).get_columns(orders.name)}
+
+
+def _verdict(row: Any) -> Verdict | None:
+    # Version 1 of the schema has another word
+    return None if row.verdict is None else Verdict({"confirmed": "placed"}.get(row.verdict, row.verdict))

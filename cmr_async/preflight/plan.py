@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan", "check_orders", "count_orders", "make_plan"]
 
+#: Drafts that a plan names.
+_DRAFTS_NAMED = 10
+
 
 @attrs.frozen(kw_only=True)
 class Plan:
@@ -26,8 +29,13 @@ class Plan:
 
     #: Orders without faults.
     orders: int = 0
-    #: How many of them a run on the journal would not send, by the journal's state: accepted, unknown, rejected, sent.
+    #: How many of them a run on the journal would not send, by the journal's state (accepted, unknown, rejected, sent)
+    #: or by the verdict on an unknown (placed, absent).
     settled: Mapping[str, int] = attrs.field(factory=dict)
+    #: How many of those to send exist as drafts, which the run would pay for.
+    drafts: int = 0
+    #: The first of these drafts, with their order ids.
+    draft_names: tuple[str, ...] = ()
     #: Domains that the orders to send register.
     domains: int = 0
     #: Mailboxes that the orders to send create.
@@ -54,6 +62,8 @@ class Plan:
     affordable_cost: Decimal = Decimal(0)
     #: Orders for which the file says `confirm: true`.
     asking_confirm: int = 0
+    #: Domains to register for which the file gives no years; one year each was assumed.
+    assumed_years: int = 0
     #: Estimate of what the orders to send take from the wallet, in US dollars.
     cost: Decimal = Decimal(0)
     #: The prices behind the estimate.
@@ -127,12 +137,13 @@ def count_orders(
         on_caution: Called with everything else that deserves a look.
     """
     budget = budget or Budget()
-    counted = domains = mailboxes = warmups = invalid = changed = faults = cautions = asking = 0
+    counted = domains = mailboxes = warmups = invalid = changed = faults = cautions = asking = assumed = 0
     cost = Decimal(0)
     whole = within = True
     settled: dict[str, int] = {}
     prices, user_id = budget.prices, ""
     users, user_ids = NameIndex(), set()
+    drafts, draft_names = 0, []
     for found in checked:
         for fault in found.faults:
             on_fault(fault)
@@ -155,16 +166,24 @@ def count_orders(
         if found.settled is not None:
             settled[found.settled] = settled.get(found.settled, 0) + 1
             continue
+        if found.draft is not None:
+            drafts += 1
+            if drafts <= _DRAFTS_NAMED:
+                label = found.checked.request.reference or " ".join(order.domain_names)
+                draft_names.append(f"{label} (order {found.draft})")
         domains += len(order.domains)
         mailboxes += order.mailbox_count
         warmups += order.warmup_count
         asking += found.located.asks_confirm
+        assumed += found.located.assumed_years
         estimate = prices.estimate(order)
         cost += estimate
         within = within and budget.take(estimate) is None
     return Plan(
         orders=counted,
         settled=settled,
+        drafts=drafts,
+        draft_names=tuple(draft_names),
         domains=domains,
         mailboxes=mailboxes,
         warmups=warmups,
@@ -175,6 +194,7 @@ def count_orders(
         faults=faults,
         cautions=cautions,
         asking_confirm=asking,
+        assumed_years=assumed,
         cost=cost,
         prices=prices,
         whole=whole,

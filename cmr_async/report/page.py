@@ -39,6 +39,10 @@ _ORDER = (
 _RANK = {state: number for number, state in enumerate(_ORDER)}
 
 
+def _rank(entry: JournalEntry) -> int:
+    return _RANK[StepState.REJECTED] if entry.unavailable else _RANK[entry.state]
+
+
 class ReportPage:
     """One HTML page about a journal: totals, orders over time, and a table of the steps, unknown ones first.
 
@@ -55,7 +59,7 @@ class ReportPage:
         self._title = title
         self._most_rows = most_rows
         self._counts = {step: Counter[StepState]() for step in Step}
-        self._in_doubt = 0
+        self._in_doubt = self._incomplete = 0
         self._first_sent: float | None = None
         self._accepted: list[float] = []
         self._rows: list[JournalEntry] = []
@@ -69,6 +73,7 @@ class ReportPage:
         """Add a step to the page."""
         self._counts[entry.step][entry.state] += 1
         self._in_doubt += entry.state is StepState.UNKNOWN and entry.verdict not in {Verdict.PLACED, Verdict.ABSENT}
+        self._incomplete += bool(entry.unavailable)
         if entry.sent_at is not None:
             self._first_sent = min(entry.sent_at, self._first_sent or entry.sent_at)
         if entry.step is Step.CREATE and entry.state is StepState.ACCEPTED and entry.ended_at is not None:
@@ -86,6 +91,11 @@ class ReportPage:
             if self._in_doubt
             else ""
         )
+        if self._incomplete:
+            warning += (
+                f'<p class="warning">{self._incomplete:,} accepted without some of their domains, which the API calls '
+                "unavailable: the table says which.</p>"
+            )
         left_out = self.steps - len(self._rows)
         style, script = _package_file("page.css"), _package_file("page.js")
         return Template(_package_file("page.html")).substitute(
@@ -106,7 +116,7 @@ class ReportPage:
         )
 
     def _keep_first_rows(self) -> None:
-        self._rows.sort(key=lambda entry: (_RANK[entry.state], entry.position, entry.step))
+        self._rows.sort(key=lambda entry: (_rank(entry), entry.position, entry.step))
         del self._rows[self._most_rows :]
 
 
@@ -130,6 +140,7 @@ def entry_of(outcome: OrderOutcome, *, at: float) -> JournalEntry:
         state=StepState(outcome.state.value),
         attempts=outcome.attempts,
         order_id=outcome.order_id,
+        unavailable=tuple(map(storable, outcome.unavailable_domains)),
         message=storable(outcome.error.message if outcome.error else ""),
         planned_at=at,
         ended_at=at,
@@ -152,7 +163,8 @@ def _totals(counts: Mapping[Step, Counter[StepState]]) -> str:
 
 def _row(entry: JournalEntry) -> str:
     verdict = f" ({entry.verdict.value})" if entry.verdict else ""
-    said = " · ".join(filter(None, (entry.message, entry.evidence)))
+    without = f"without {' '.join(entry.unavailable)}" if entry.unavailable else ""
+    said = " · ".join(filter(None, (without, entry.message, entry.evidence)))
     cells = (
         entry.step.value,
         entry.key,

@@ -14,7 +14,7 @@ import orjson
 
 from ..errors import ConfigurationError
 from ..journal.records import JOURNAL_COLUMNS, JournalEntry
-from ..models.requests import OrderOutcome
+from ..models.requests import OrderOutcome, OrderState
 
 __all__ = ["RESULT_COLUMNS", "ResultFormat", "ResultRow", "ResultWriter", "spreadsheet_safe", "write_entries"]
 
@@ -65,6 +65,10 @@ class ResultRow:
     order_id: str
     #: The id of the asynchronous action; empty unless the API gave one.
     action_id: str
+    #: Domains that the API took the order without, separated by spaces; empty when it took all of them.
+    unavailable_domains: str = ""
+    #: The verdict on an order that was unknown in an earlier run: `placed`, `absent` or `conflict`; empty without one.
+    verdict: str = ""
     #: What the API or the SDK said about it.
     message: str
     #: HTTP requests that were started for it.
@@ -85,9 +89,23 @@ class ResultRow:
             state=outcome.state.value,
             order_id=outcome.order_id or "",
             action_id=(created.action_id if created else None) or "",
+            unavailable_domains=" ".join(outcome.unavailable_domains),
+            verdict=outcome.verdict.value if outcome.verdict else "",
             message=outcome.error.message if outcome.error else message,
             attempts=outcome.attempts,
         )
+
+    @property
+    def note(self) -> str:
+        """What has to be said of the order beside its state; empty for one that was accepted whole."""
+        parts = [f"without {self.unavailable_domains}, which the API calls unavailable"] * bool(
+            self.unavailable_domains
+        )
+        if self.state == OrderState.SKIPPED and self.verdict:
+            parts.append(f"found {self.verdict} after an earlier run")
+        if self.state != OrderState.ACCEPTED and self.message:
+            parts.append(self.message)
+        return "; ".join(parts)
 
 
 #: Columns of a result file.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import attrs
+import orjson
 
-from ..models import Envelope
+from ..models import Envelope, ServiceProvider
 from ..pipeline import Pipeline
 
-__all__ = ["Domains"]
+__all__ = ["Domains", "ask_for_workspace"]
 
 
 @attrs.define(slots=False)  # neither frozen nor slotted: tests replace its methods
@@ -40,3 +41,48 @@ class Domains:
         return await self._pipeline.call(
             "domains.by_user", subject=f"The domains of user {user_id}".__str__, user_id=user_id, timeout=timeout
         )
+
+    async def has_workspace(
+        self, domain: str, *, service_provider: ServiceProvider | str | None = None, timeout: float | None = None
+    ) -> Envelope:
+        """Ask whether a workspace exists for a domain, which would make an order for it fail. It only reads.
+
+        The answer of a domain without a workspace has the message `Workspace not exists` and no data. What the API says
+        of one that has a workspace is not documented, so the answer comes as it is.
+
+        Args:
+            domain: The domain's name.
+            service_provider: `GOOGLE` or `MICROSOFT`; `None` leaves it out.
+            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120). The API itself
+                gives a domain 15 seconds.
+
+        Returns:
+            The envelope with plain `data`.
+
+        Raises:
+            APIError: The API refused; `ConflictError` (409) is its status for workspace conflicts.
+            TransportError: No answer within the client's time budget.
+            ServerError: The API failed (5xx) until the time budget ended.
+            InvalidResponseError: What came was not an answer of the API.
+            ClientStateError: The client is closed or belongs to another event loop.
+
+        Source: reference, section 10.4, "Check If Workspace Exists".
+        """
+        return await ask_for_workspace(self._pipeline, domain, service_provider=service_provider, timeout=timeout)
+
+
+async def ask_for_workspace(
+    pipeline: Pipeline, domain: str, *, service_provider: ServiceProvider | str | None, timeout: float | None
+) -> Envelope:
+    """Ask whether a workspace exists for a domain.
+
+    Raises:
+        CMRError: As `Domains.has_workspace`.
+    """
+    body = {"domainName": domain} | ({} if service_provider is None else {"serviceProvider": service_provider})
+    return await pipeline.call(
+        "domains.has_workspace",
+        subject=f"The workspace check of {domain}".__str__,
+        body=orjson.dumps(body),
+        timeout=timeout,
+    )

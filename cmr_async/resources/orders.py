@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import attrs
-import orjson
 
 from ..core.checked import CheckedOrder, check_order
+from ..core.endpoints import require_path
+from ..core.processing import ProcessEndpoint, place_ids
 from ..core.wire import read_order_created
+from ..errors import ConfigurationError
 from ..models import Envelope, Order, OrderCreated
-from ..pipeline import Pipeline, Veto
+from ..pipeline import Guard, Pipeline
+
+if TYPE_CHECKING:
+    from ..bulk.run import JournalLike
+    from ..models.checks import OrderPreflight
 
 __all__ = ["Orders", "describe", "process_order", "send_order"]
 
@@ -22,8 +30,19 @@ class Orders:
     """Calls about orders: `client.orders`."""
 
     _pipeline: Pipeline
+    #: Sends an order under the claim of a journal, which this room does not know.
+    _create_once: Callable[..., Awaitable[OrderCreated]] | None = None
 
-    async def create(self, order: Order, *, user_id: str, timeout: float | None = None) -> OrderCreated:
+    async def create(
+        self,
+        order: Order,
+        *,
+        user_id: str,
+        reference: str | None = None,
+        journal: JournalLike = None,
+        timeout: float | None = None,
+        send_within: float | None = None,
+    ) -> OrderCreated:
         """Create an order. It spends money only with `Order(confirm=True)`; otherwise it makes a draft.
 
         It is sent at most once: a refusal (429) and a request that could not leave are repeated within the
@@ -32,8 +51,14 @@ class Orders:
         Args:
             order: Domains to register and mailboxes to create. Checked before anything is sent.
             user_id: Id of the user who will own them, as the API returned it.
+            reference: Your own name for the order in the journal; `None`: a hash of user and order.
+            journal: A path (`orders.db`, SQLite), a URL (`postgresql://...`), or an open `Journal`. With it, an order
+                that is asked for several times, also at once and from several processes, is sent once, and everybody
+                gets its outcome. In a service, open one `Journal` for the life of the client.
             timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120). A short one
                 turns slow answers into unknown outcomes.
+            send_within: Seconds within which the request must leave, waits for the pace included, else
+                `NotSentError`; `None`: no limit. It never makes an order unknown.
 
         Returns:
             The order's id and what the API said. Accepted means queued, provisioning results come later.
@@ -44,6 +69,9 @@ class Orders:
             NotSentError: It could not leave this machine; sending it again is safe.
             RateLimitError: Refused with 429 until the time budget ended; sending it again is safe.
             OutcomeUnknownError: It may have been placed. Do not send it again.
+            OrderPlacedError: The caller cut the call short (a time limit, Ctrl-C) after the order had gone out, and it
+                was placed. If that is not known: `OutcomeUnknownError`, never a bare `TimeoutError`.
+            JournalError: The journal cannot be used; nothing was sent.
             ClientStateError: The client is closed or belongs to another event loop.
 
         Warns:
@@ -51,18 +79,56 @@ class Orders:
 
         Source: https://docs.coldmailreseller.com/creates-order-json-14632249e0
         """
-        return await send_order(self._pipeline, check_order(order, user_id=user_id), timeout=timeout)
+        checked = check_order(order, user_id=user_id, reference=reference)
+        if journal is not None and self._create_once is not None:
+            return await self._create_once(self._pipeline, checked, journal, timeout=timeout, send_within=send_within)
+        if reference is not None:
+            raise ConfigurationError("A reference names the order in a journal: pass journal=... as well.")
+        return await send_order(self._pipeline, checked, timeout=timeout, send_within=send_within)
 
-    async def process(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
-        """Process a draft: this spends money. Its path is not documented, so it must be set first.
+    async def preflight(self, order: Order, *, user_id: str, timeout: float | None = None) -> OrderPreflight:
+        """Ask the API about an order before it is sent: does any of its domains have a workspace? It only reads.
 
-        `userId` goes into the query, as in every documented order call, and `orderId` into the JSON body; no
-        source states either.
+        One request for each domain. The help centre says to check availability first, then the workspace, then to
+        order; no source says how availability is asked. What is found is true for the moment: the API checks the
+        workspace again as it processes the order.
 
         Args:
-            order_id: Id of an order that was created with `confirm=False`.
+            order: The order, checked as `create` checks it.
+            user_id: Id of the user who would own it; the workspace check does not take it.
+            timeout: Seconds to wait for each answer; `None`: the client's `Timeouts.read` (120).
+
+        Returns:
+            What was asked and what the API said, with the raw answers; `problems` are the domains to look at.
+
+        Raises:
+            ValidationError: The order has faults; nothing was asked.
+            APIError: The API refused for another reason than the domain, such as the key.
+            TransportError: No answer within the client's time budget.
+            ServerError: The API failed (5xx) until the time budget ended.
+            InvalidResponseError: What came was not an answer of the API.
+            ClientStateError: The client is closed or belongs to another event loop.
+
+        Source: reference, sections 10.4 and 14.
+        """
+        from .preflight import preflight_order  # noqa: PLC0415 - only who asks before ordering needs it
+
+        return await preflight_order(self._pipeline, order, user_id=user_id, timeout=timeout)
+
+    async def process(
+        self, order_id: str, *, user_id: str, timeout: float | None = None, send_within: float | None = None
+    ) -> Envelope:
+        """Process a draft: this spends money. Its path is not documented, so it must be set first.
+
+        Where its ids go is not documented either. Unless a `ProcessEndpoint` says otherwise, `userId` goes into the
+        query, as in the documented calls about orders, and `orderId` into the JSON body: both are guesses.
+
+        Args:
+            order_id: Id of an order that was created with `confirm=False`. How long such an order lives is not
+                documented.
             user_id: Id of the user who owns it.
             timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
+            send_within: As in `create`.
 
         Returns:
             The envelope with plain `data`.
@@ -74,7 +140,7 @@ class Orders:
 
         Source: reference, section 10.1, "Process the Order".
         """
-        return await process_order(self._pipeline, order_id, user_id=user_id, timeout=timeout)
+        return await process_order(self._pipeline, order_id, user_id=user_id, timeout=timeout, send_within=send_within)
 
     async def status(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
         """Look up an order. The shape of the answer is not documented, so it comes as plain `data`.
@@ -106,7 +172,12 @@ class Orders:
 
 
 async def send_order(
-    pipeline: Pipeline, checked: CheckedOrder, *, timeout: float | None = None, veto: Veto | None = None
+    pipeline: Pipeline,
+    checked: CheckedOrder,
+    *,
+    timeout: float | None = None,
+    send_within: float | None = None,
+    guard: Guard | None = None,
 ) -> OrderCreated:
     """Send an order that was checked and has no fault; single orders and bulk runs both come this way.
 
@@ -120,27 +191,38 @@ async def send_order(
         body=checked.body,
         pays=checked.order.confirm,
         timeout=timeout,
-        veto=veto,
+        send_within=send_within,
+        guard=guard,
     )
     return read_order_created(envelope)
 
 
 async def process_order(
-    pipeline: Pipeline, order_id: str, *, user_id: str, timeout: float | None = None, veto: Veto | None = None
+    pipeline: Pipeline,
+    order_id: str,
+    *,
+    user_id: str,
+    timeout: float | None = None,
+    send_within: float | None = None,
+    guard: Guard | None = None,
 ) -> Envelope:
     """Send the processing of a draft; single drafts and bulk runs both come this way.
 
     Raises:
         CMRError: As `Orders.process`.
     """
+    row = pipeline.endpoints["orders.process"]
+    call = place_ids(row.ids or ProcessEndpoint.at(require_path(row)), order_id=order_id, user_id=user_id)
     return await pipeline.call(
         "orders.process",
         subject=f"The processing of order {order_id}".__str__,
-        user_id=user_id,
-        body=orjson.dumps({"orderId": order_id}),
+        path=call.path,
+        query=call.query,
+        body=call.body,
         pays=True,
         timeout=timeout,
-        veto=veto,
+        send_within=send_within,
+        guard=guard,
     )
 
 

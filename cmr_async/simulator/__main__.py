@@ -91,6 +91,14 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         choices=get_args(DuplicateDomains),
         help=f"what a second purchase of a domain does (default: {default['duplicate_domains']})",
     )
+    add("--strict", action="store_true", help="refuse what the API's documentation leaves open")
+    add(
+        "--workspace",
+        dest="workspaces",
+        action="append",
+        metavar="DOMAIN",
+        help="domain that the workspace check finds a workspace for; repeatable (default: none)",
+    )
     add(
         "--failing-domain",
         dest="failing_domains",

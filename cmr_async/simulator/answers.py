@@ -30,6 +30,8 @@ _CREATED_2026_06 = "Order created and queued for processing"
 _Item = TypeVar("_Item")
 _MONTH = timedelta(days=30)
 _YEAR = timedelta(days=365)
+#: Later dates than this leave the calendar.
+_MOST_YEARS = 1000
 
 
 def order_created(order: SimulatedOrder, generation: str) -> dict[str, Any]:
@@ -97,7 +99,7 @@ def domain_item(order: SimulatedOrder, provision: Provision, now: float) -> dict
         "domainId": provision.domain_id,
         "status": domain_status(provision, now),
         "creationTime": _iso(order.created_at),
-        "expireOn": _iso(order.created_at, _YEAR * provision.years),
+        "expireOn": _iso(order.created_at, _YEAR * min(provision.years, _MOST_YEARS)),
         "autoRenew": False,
     }
 
@@ -108,7 +110,7 @@ def subscription_item(order: SimulatedOrder, provision: Provision, prices: Price
         "subscriptionId": provision.subscription_id,
         "subscriptionStatus": "ACTIVE",
         "totalMailboxQuantity": provision.mailboxes,
-        "billingCycle": "MONTHLY",
+        "billingCycle": order.body.billing_cycle,
         "pricePerMailbox": float(prices.mailbox),
         "periodStart": _iso(provision.provisioned_at),
         "periodEnd": _iso(provision.provisioned_at, _MONTH),

@@ -1,7 +1,7 @@
 """Check the bodies of `POST /orders/json` and `POST /users`, field by field, against the pages that document them.
 
-Sources: `api/reference.md` sections 2.3 and 10.2. What they leave open is accepted; a field that they do not name
-is refused, so that a client that invents fields is caught here and not on the real server.
+Sources: `api/reference.md` sections 2.3 and 10.2. What they leave open is accepted. With `strict` it is refused: fields
+that no source names, empty text in required fields, fewer years than one, another billing cycle than `MONTHLY`.
 """
 
 from __future__ import annotations
@@ -62,11 +62,12 @@ _USER_OPTIONAL = ("addressLineTwo", "addressLineThree")
 _USER_TEXT = re.compile(r"(?:[^\W_]|[ .,'#&()/-])*")
 
 
-def read_order(body: object) -> OrderBody:
+def read_order(body: object, *, strict: bool = False) -> OrderBody:
     """Return what the simulator needs of an order, with domain names in lower case.
 
     Args:
         body: The decoded JSON of the request.
+        strict: Refuse what the sources leave open.
 
     Raises:
         Refusal: The body has faults: status 400 and one message that names each by its path.
@@ -74,13 +75,14 @@ def read_order(body: object) -> OrderBody:
     if not isinstance(body, dict):
         raise Refusal("The request body must be an object")
     faults: list[str] = []
-    _check_fields(body, _TOP_LEVEL, (), "", faults)
-    domains = _read_domains(body.get("domains"), faults)
-    mailboxes = _read_mailboxes(body.get("mailboxes"), faults)
-    _check_choice(body, "billingCycle", _BILLING_CYCLES, faults)
+    _check_fields(body, _TOP_LEVEL, (), "", faults, strict=strict)
+    domains = _read_domains(body.get("domains"), faults, strict=strict)
+    mailboxes = _read_mailboxes(body.get("mailboxes"), faults, strict=strict)
+    if strict:
+        _check_choice(body, "billingCycle", _BILLING_CYCLES, faults)
     _check_choice(body, "serviceProvider", _PROVIDERS, faults)
     if isinstance(body.get("google"), dict):
-        _check_fields(body["google"], _GOOGLE, (), "google.", faults)
+        _check_fields(body["google"], _GOOGLE, (), "google.", faults, strict=strict)
     if mailboxes:
         _check_provider_part(body, faults)
     if faults:
@@ -88,6 +90,7 @@ def read_order(body: object) -> OrderBody:
     return OrderBody(
         domains=tuple(domains),
         mailboxes=tuple(mailboxes),
+        billing_cycle=body.get("billingCycle", "MONTHLY"),
         confirm=body.get("confirm", False),
         service_provider=body.get("serviceProvider", "GOOGLE"),
         auto_renew=body.get("autoRenew", False),
@@ -101,20 +104,23 @@ def _check_fields(
     required: tuple[str, ...],
     path: str,
     faults: list[str],
+    *,
+    strict: bool,
 ) -> None:
     for name, item in value.items():
         kind = fields.get(name)
         if kind is None:
-            faults.append(f"{path}{name} is not a field of this endpoint")
+            if strict:
+                faults.append(f"{path}{name} is not a field of this endpoint")
         # `type(...) is` because a JSON true must not pass as the integer 1.
         elif type(item) is not kind:
             faults.append(f"{path}{name} must be {_JSON_NAMES[kind]}")
-        elif name in required and item == "":
+        elif strict and name in required and item == "":
             faults.append(f"{path}{name} must not be empty")
     faults.extend(f"{path}{name} is required" for name in required if name not in value)
 
 
-def _read_domains(value: object, faults: list[str]) -> list[DomainLine]:
+def _read_domains(value: object, faults: list[str], *, strict: bool) -> list[DomainLine]:
     lines: list[DomainLine] = []
     if not isinstance(value, list):
         return lines
@@ -124,16 +130,16 @@ def _read_domains(value: object, faults: list[str]) -> list[DomainLine]:
             faults.append(f"{path} must be an object")
             continue
         before = len(faults)
-        _check_fields(item, _DOMAIN, ("domain", "years"), f"{path}.", faults)
-        # The range of years is UNKNOWN; below one there is nothing to charge for.
-        if len(faults) == before and item["years"] < 1:
+        _check_fields(item, _DOMAIN, ("domain", "years"), f"{path}.", faults, strict=strict)
+        if strict and len(faults) == before and item["years"] < 1:
             faults.append(f"{path}.years must be at least 1")
         if len(faults) == before:
-            lines.append(DomainLine(domain=item["domain"].lower(), years=item["years"]))
+            # The range of years is UNKNOWN; below one there is nothing to charge for
+            lines.append(DomainLine(domain=item["domain"].lower(), years=max(1, item["years"])))
     return lines
 
 
-def _read_mailboxes(value: object, faults: list[str]) -> list[MailboxLines]:
+def _read_mailboxes(value: object, faults: list[str], *, strict: bool) -> list[MailboxLines]:
     lines: list[MailboxLines] = []
     if not isinstance(value, dict):
         return lines
@@ -146,7 +152,7 @@ def _read_mailboxes(value: object, faults: list[str]) -> list[MailboxLines]:
         for index, item in enumerate(items):
             if isinstance(item, dict):
                 required = ("username", "firstName", "lastName")
-                _check_fields(item, _MAILBOX, required, f"{path}[{index}].", faults)
+                _check_fields(item, _MAILBOX, required, f"{path}[{index}].", faults, strict=strict)
             else:
                 faults.append(f"{path}[{index}] must be an object")
         if items and len(faults) == before:
@@ -176,11 +182,12 @@ def _check_provider_part(body: Mapping[str, Any], faults: list[str]) -> None:
         faults.append("microsoftOauthRoute is required for Microsoft mailboxes")
 
 
-def read_profile(body: object) -> dict[str, str]:
-    """Return the fields of a new user, with HTML entities decoded.
+def read_profile(body: object, *, strict: bool = False) -> dict[str, str]:
+    """Return the fields of a new user, with HTML entities decoded; fields that no source names are left out.
 
     Args:
         body: The decoded JSON of the request.
+        strict: Refuse fields that no source names.
 
     Raises:
         Refusal: The body has faults: status 400 and one message that names each.
@@ -191,7 +198,8 @@ def read_profile(body: object) -> dict[str, str]:
     profile: dict[str, str] = {}
     for name, value in body.items():
         if name not in _USER_REQUIRED and name not in _USER_OPTIONAL:
-            faults.append(f"{name} is not a field of this endpoint")
+            if strict:
+                faults.append(f"{name} is not a field of this endpoint")
         elif not isinstance(value, str):
             faults.append(f"{name} must be a string")
         elif name != "email" and not _USER_TEXT.fullmatch(html.unescape(value)):

@@ -40,6 +40,7 @@ def add_routes(app: web.Application, base: str, state: SimulatorState) -> None:
     app.router.add_get(f"{base}/users", user_details, allow_head=False)
     app.router.add_post(f"{base}/users", create_user)
     app.router.add_get(f"{base}/domains/by-user", domains_by_user, allow_head=False)
+    app.router.add_post(f"{base}/domains/has-workspace", has_workspace)
     app.router.add_get(f"{base}/subscriptions", subscriptions, allow_head=False)
     app.router.add_get("/_simulator/ledger", ledger, allow_head=False)
     app.router.add_get("/_simulator/requests", requests, allow_head=False)
@@ -50,12 +51,12 @@ async def create_order(request: web.Request) -> web.Response:
     state = request.app[STATE]
     user_id = _required(request, "userId")
     state.user(user_id)
-    order = state.create_order(user_id, read_order(await _json_body(request)))
+    order = state.create_order(user_id, read_order(await _json_body(request), strict=state.settings.strict))
     return json_answer(order_created(order, state.settings.generation))
 
 
 async def process_order(request: web.Request) -> web.Response:
-    """Process the Order: path and parameters are UNKNOWN; the ids are in the query, or else in the body."""
+    """Process the Order: path and parameters are UNKNOWN; the ids are in the path, the query, or the body."""
     state = request.app[STATE]
     body = await _json_body(request) if request.body_exists else {}
     fields = body if isinstance(body, dict) else {}
@@ -88,7 +89,8 @@ async def user_details(request: web.Request) -> web.Response:
 
 async def create_user(request: web.Request) -> web.Response:
     """Create User: `POST /users` (section 10.2)."""
-    user = request.app[STATE].create_user(read_profile(await _json_body(request)))
+    state = request.app[STATE]
+    user = state.create_user(read_profile(await _json_body(request), strict=state.settings.strict))
     return _success("User created", {"id": user.user_id})
 
 
@@ -99,6 +101,31 @@ async def domains_by_user(request: web.Request) -> web.Response:
     now = state.now
     data = [domain_item(order, provision, now) for order, provision in state.registrations(user_id)]
     return _success("Domains fetched successfully", data)
+
+
+async def has_workspace(request: web.Request) -> web.Response:
+    """Check If Workspace Exists: `POST /domains/has-workspace`, for one domain or several.
+
+    Only the answer to one domain without a workspace is documented; the others are the simulator's choice.
+    """
+    state = request.app[STATE]
+    body = await _json_body(request)
+    fields: dict[str, Any] = body if isinstance(body, dict) else {}
+    if "domains" not in fields:
+        if state.has_workspace(_domain_name(fields)):
+            raise Refusal("Workspace already exists", status=409)
+        return _success("Workspace not exists", None)
+    entries = fields["domains"] if isinstance(fields["domains"], list) else []
+    names = [_domain_name(entry if isinstance(entry, dict) else {}) for entry in entries]
+    found = [{"domainName": name, "hasWorkspace": state.has_workspace(name)} for name in names]
+    return _success("Workspaces checked", found)
+
+
+def _domain_name(fields: dict[str, Any]) -> str:
+    name = fields.get("domainName")
+    if not isinstance(name, str) or not name:
+        raise Refusal("Please provide a domainName")
+    return name
 
 
 async def subscriptions(request: web.Request) -> web.Response:
@@ -141,7 +168,7 @@ def _success(message: str, data: object) -> web.Response:
 
 
 def _required(request: web.Request, name: str, fields: dict[str, Any] | None = None) -> str:
-    value = request.query.get(name) or (fields or {}).get(name)
+    value = request.match_info.get(name) or request.query.get(name) or (fields or {}).get(name)
     if not isinstance(value, str) or not value:
         article = "an" if name[0] in "aeio" else "a"
         raise Refusal(f"Please provide {article} {name}")

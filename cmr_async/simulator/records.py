@@ -76,6 +76,8 @@ class OrderBody:
     domains: tuple[DomainLine, ...]
     #: Mailboxes by domain; the domain need not be in `domains`.
     mailboxes: tuple[MailboxLines, ...]
+    #: `MONTHLY`, unless the order says otherwise and the simulator is not strict.
+    billing_cycle: str
     #: Whether the order is to be processed, and so charged, at once.
     confirm: bool
     #: `GOOGLE` or `MICROSOFT`.

@@ -93,7 +93,8 @@ class Settings:
     time_scale: float = attrs.field(default=1.0, validator=validators.gt(0))
     #: Ids of the users that exist at the start.
     users: tuple[str, ...] = attrs.field(default=DEMO_USERS, converter=_ids, repr=False)
-    #: Paths, below the API base, of endpoints whose path is not documented: `orders.process`.
+    #: Paths, below the API base, of endpoints whose path is not documented: `orders.process`. It may hold `{orderId}`
+    #: and `{userId}`.
     endpoints: Mapping[str, str] = attrs.field(factory=dict, converter=_paths)
     #: Shape of the order answer (section 2.5): the newer one, or that of February 2026.
     generation: Generation = attrs.field(default="2026-06", validator=validators.in_(get_args(Generation)))
@@ -101,6 +102,11 @@ class Settings:
     duplicate_domains: DuplicateDomains = attrs.field(
         default="allow", validator=validators.in_(get_args(DuplicateDomains))
     )
+    #: Refuse what no source allows or forbids, to catch a client that invents: fields that no page documents, empty
+    #: text in required fields, fewer years than one, another billing cycle than `MONTHLY`.
+    strict: bool = False
+    #: Domains that have a workspace, as the workspace check finds it.
+    workspaces: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
     #: Domains whose registration fails after the charge.
     failing_domains: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
     #: What things cost; where no price is known, nothing is charged.

@@ -163,6 +163,10 @@ class SimulatorState:
         """Return how often a domain was bought; more than once is a double purchase."""
         return self._bought[domain.lower()]
 
+    def has_workspace(self, domain: str) -> bool:
+        """Tell whether a domain has a workspace: one that was set, or that of mailboxes that are ready."""
+        return domain.lower() in self.settings.workspaces or any(self.subscriptions(domain))
+
     def registrations(self, user_id: str) -> Iterator[tuple[SimulatedOrder, Provision]]:
         """Yield the domains that a user's charged orders have registered or are registering, without failed ones."""
         for order_id in self._orders_of_user.get(user_id, ()):

@@ -10,12 +10,11 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar, cast
 
-from ..core.exchange import CallCancelled
-from ..errors import ClientStateError, CMRError, OutcomeUnknownError
+from ..errors import ClientStateError, CMRError, OrderPlacedError, OutcomeUnknownError
 
 __all__ = ["WAKE_EVERY", "Call", "Host"]
 
@@ -31,6 +30,10 @@ _GRACE = 0.5
 WAKE_EVERY: float = 0.1 if os.name == "nt" else -1
 #: How many characters of a result an interrupted caller is told.
 _SHOWN = 300
+_GOES_ON = (
+    "An order that had been sent may have been placed: do not send it again. Its answer is awaited in the "
+    "background and logged by the logger 'cmr_async'."
+)
 
 
 class Host(Protocol):
@@ -76,7 +79,8 @@ class Call(Generic[R]):
         """Run it and wait for the result.
 
         An exception raised in the waiting thread by a signal handler (Ctrl-C, a time limit of Celery) cancels the
-        coroutine and propagates at once, with notes about what is known of the call.
+        coroutine and propagates at once, with notes about what is known of the call. A `TimeoutError`, or another
+        `OSError`, is what people retry: when an order had been sent, the error that says so takes its place.
         """
         try:
             self.start()
@@ -84,7 +88,9 @@ class Call(Generic[R]):
         except ClientStateError:
             raise
         except BaseException as interruption:
-            self._interrupt(interruption)
+            told = self._interrupt(interruption)
+            if told is not None and isinstance(interruption, OSError):
+                raise told from interruption
             raise
         if self._error is None:
             return cast("R", self._result)  # without an error there is a result
@@ -134,14 +140,10 @@ class Call(Generic[R]):
 
     def notes(self) -> list[str]:
         """Say what is known of a call whose caller was interrupted."""
-        if isinstance(self._error, asyncio.CancelledError):
-            notes: list[str] = list(getattr(self._error, "__notes__", ()))
-            order_id = _order_id(_drained(self._error))
-            return [*notes, f"Its id: {order_id}."] if order_id else notes
-        if self._error is None:
-            return [f"The call had just returned {self._result!r:.{_SHOWN}}"] if self._result is not None else []
         if isinstance(self._error, CMRError):
-            return [f"The call had just failed: {self._error}"]
+            return [f"The call had just ended: {self._error}"]
+        if self._error is None and self._result is not None:
+            return [f"The call had just returned {self._result!r:.{_SHOWN}}"]
         return []
 
     def _start(self) -> None:
@@ -166,23 +168,25 @@ class Call(Generic[R]):
             self._log_notes()
         self.wake_caller()
 
-    def _interrupt(self, interruption: BaseException) -> None:
-        """Cancel it, give it a moment, and note on the interruption what became of it."""
+    def _interrupt(self, interruption: BaseException) -> CMRError | None:
+        """Cancel it, give it a moment, and note on the interruption what became of it.
+
+        Returns:
+            What the caller must be told because an order had been sent; `None`: none had.
+        """
         if not self._cancels:
             self._detached = True
-            return
+            return None
         with suppress(RuntimeError):  # the loop is closed: the interpreter exits
             self.host.loop.call_soon_threadsafe(self._cancel)
         if self.ended or self._under_way.acquire(timeout=_GRACE):
             for note in self.notes():
                 interruption.add_note(note)
-            return
+            return self._error if isinstance(self._error, OrderPlacedError | OutcomeUnknownError) else None
         with suppress(RuntimeError):
             self.host.loop.call_soon_threadsafe(self._detach)
-        interruption.add_note(
-            "An order that had been sent may have been placed: do not send it again. Its answer is awaited in the "
-            "background and logged by the logger 'cmr_async'."
-        )
+        interruption.add_note(_GOES_ON)
+        return OutcomeUnknownError(_GOES_ON)
 
     def _cancel(self) -> None:
         if self._task is not None:
@@ -206,26 +210,8 @@ class Call(Generic[R]):
         """
         if not isinstance(error, asyncio.CancelledError):
             return error
-        drained = _drained(error)
-        if drained is not None:
-            return drained.error or OutcomeUnknownError(
-                "The order was accepted just as the interpreter was exiting. Do not send it again.",
-                order_id=_order_id(drained),
-            )
         notes = self.notes()
         sent = "." if notes else ", and no order had been sent."
         cancelled = ClientStateError(f"The interpreter is exiting: the call was cancelled{sent}")
         cancelled.__notes__ = notes
         return cancelled
-
-
-def _drained(cancelled: asyncio.CancelledError) -> CallCancelled | None:
-    """Return what the drain of an order learned."""
-    cause = cancelled.__cause__
-    return cause if isinstance(cause, CallCancelled) else None
-
-
-def _order_id(drained: CallCancelled | None) -> str | None:
-    data = drained.envelope.data if drained is not None and drained.envelope is not None else None
-    order_id = data.get("orderId") if isinstance(data, Mapping) else None
-    return order_id if isinstance(order_id, str) else None

@@ -7,214 +7,30 @@ method hands its arguments to the async method of the same name, so behaviour, e
 from __future__ import annotations
 
 import ssl as ssl_module
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..bulk import Bulk as AsyncBulk
 from ..bulk.feeds import Requests
-from ..bulk.reconcile import Finding
 from ..bulk.run import JournalLike
 from ..client import AsyncClient
 from ..core.pacing import DEFAULT_GAP
+from ..core.processing import ProcessEndpoint
 from ..core.retry import RetryPolicy
 from ..journal.records import JournalEntry, Step
-from ..models import Envelope, Order, OrderCreated
-from ..resources.domains import Domains as AsyncDomains
-from ..resources.orders import Orders as AsyncOrders
-from ..resources.subscriptions import Subscriptions as AsyncSubscriptions
-from ..resources.users import Users as AsyncUsers
 from ..transport import Timeouts
 from .bulk import BlockingBulkRun, pull_in_caller
 from .iterator import BlockingIterator
 from .lifetime import NO_LIFETIME, BlockingClient, Lifetime, as_tuple
+from .resources import Domains, Orders, Subscriptions, Users
 
-__all__ = ["Bulk", "Client", "Domains", "Orders", "Subscriptions", "Users"]
+if TYPE_CHECKING:
+    import aiohttp
+    from aiohttp.abc import AbstractResolver
 
+    from ..bulk.reconcile import Finding
 
-class Orders:
-    """Calls about orders: `client.orders`."""
-
-    def __init__(self, resource: AsyncOrders, lifetime: Lifetime) -> None:
-        self._async = resource
-        self._lifetime = lifetime
-
-    def create(self, order: Order, *, user_id: str, timeout: float | None = None) -> OrderCreated:
-        """Create an order. It spends money only with `Order(confirm=True)`; otherwise it makes a draft.
-
-        It is sent at most once: a refusal (429) and a request that could not leave are repeated within the
-        client's time budget, a lost answer never is.
-
-        Args:
-            order: Domains to register and mailboxes to create. Checked before anything is sent.
-            user_id: Id of the user who will own them, as the API returned it.
-            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120). A short one
-                turns slow answers into unknown outcomes.
-
-        Returns:
-            The order's id and what the API said. Accepted means queued, provisioning results come later.
-
-        Raises:
-            ValidationError: The order has faults; nothing was sent. Correct every fault it lists.
-            APIError: The API refused (`AuthenticationError`, `InsufficientBalanceError`, ...); nothing was bought.
-            NotSentError: It could not leave this machine; sending it again is safe.
-            RateLimitError: Refused with 429 until the time budget ended; sending it again is safe.
-            OutcomeUnknownError: It may have been placed. Do not send it again.
-            ClientStateError: The client is closed, or this is its loop's own thread.
-
-        Warns:
-            OrderWarning: Something that the API's page leaves open, for example one user name twice.
-
-        Source: https://docs.coldmailreseller.com/creates-order-json-14632249e0
-        """
-        return self._lifetime.call(self._async.create, order, user_id=user_id, timeout=timeout)
-
-    def process(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
-        """Process a draft: this spends money. Its path is not documented, so it must be set first.
-
-        `userId` goes into the query, as in every documented order call, and `orderId` into the JSON body; no
-        source states either.
-
-        Args:
-            order_id: Id of an order that was created with `confirm=False`.
-            user_id: Id of the user who owns it.
-            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
-
-        Returns:
-            The envelope with plain `data`.
-
-        Raises:
-            EndpointNotConfiguredError: Set it: `Client(endpoints={"orders.process": "/the/path"})`.
-            OutcomeUnknownError: It may have been processed. Do not send it again.
-            CMRError: As `create`.
-
-        Source: reference, section 10.1, "Process the Order".
-        """
-        return self._lifetime.call(self._async.process, order_id, user_id=user_id, timeout=timeout)
-
-    def status(self, order_id: str, *, user_id: str, timeout: float | None = None) -> Envelope:
-        """Look up an order. The shape of the answer is not documented, so it comes as plain `data`.
-
-        Args:
-            order_id: The order's id.
-            user_id: Id of the user who owns it.
-            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
-
-        Returns:
-            The envelope with plain `data`.
-
-        Raises:
-            APIError: The API refused.
-            TransportError: No answer within the client's time budget.
-            ServerError: The API failed (5xx) until the time budget ended.
-            InvalidResponseError: What came was not an answer of the API.
-            ClientStateError: The client is closed, or this is its loop's own thread.
-
-        Source: reference, section 10.1, "Get Order Status".
-        """
-        return self._lifetime.call(self._async.status, order_id, user_id=user_id, timeout=timeout)
-
-
-class Users:
-    """Calls about users: `client.users`."""
-
-    def __init__(self, resource: AsyncUsers, lifetime: Lifetime) -> None:
-        self._async = resource
-        self._lifetime = lifetime
-
-    def get(self, user_id: str, *, timeout: float | None = None) -> Envelope:
-        """Look up a user. The shape of the answer is not documented, so it comes as plain `data`.
-
-        Args:
-            user_id: Id of the user, as the API returned it.
-            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
-
-        Returns:
-            The envelope with plain `data`.
-
-        Raises:
-            APIError: The API refused, for example because there is no such user.
-            TransportError: No answer within the client's time budget.
-            ServerError: The API failed (5xx) until the time budget ended.
-            InvalidResponseError: What came was not an answer of the API.
-            ClientStateError: The client is closed, or this is its loop's own thread.
-
-        Source: reference, section 10.2, "Get User Details".
-        """
-        return self._lifetime.call(self._async.get, user_id, timeout=timeout)
-
-
-class Domains:
-    """Calls about domains: `client.domains`."""
-
-    def __init__(self, resource: AsyncDomains, lifetime: Lifetime) -> None:
-        self._async = resource
-        self._lifetime = lifetime
-
-    def by_user(self, user_id: str, *, timeout: float | None = None) -> Envelope:
-        """List a user's domains. The shape of the answer is not documented, so it comes as plain `data`.
-
-        An empty list proves nothing by itself: a wrong `user_id` gives one as well. Ask `users.get` first.
-
-        Args:
-            user_id: Id of the user, as the API returned it.
-            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
-
-        Returns:
-            The envelope with plain `data`. Whether the list comes in pages is not documented.
-
-        Raises:
-            APIError: The API refused.
-            TransportError: No answer within the client's time budget.
-            ServerError: The API failed (5xx) until the time budget ended.
-            InvalidResponseError: What came was not an answer of the API.
-            ClientStateError: The client is closed, or this is its loop's own thread.
-
-        Source: reference, section 10.4, "Get Domains For User".
-        """
-        return self._lifetime.call(self._async.by_user, user_id, timeout=timeout)
-
-
-class Subscriptions:
-    """Calls about subscriptions: `client.subscriptions`."""
-
-    def __init__(self, resource: AsyncSubscriptions, lifetime: Lifetime) -> None:
-        self._async = resource
-        self._lifetime = lifetime
-
-    def list(
-        self,
-        *,
-        domain: str | None = None,
-        status: str | None = None,
-        page: int | None = None,
-        limit: int | None = None,
-        timeout: float | None = None,
-    ) -> Envelope:
-        """List subscriptions of all users of the partner, one page at a time.
-
-        Args:
-            domain: Only those of this domain.
-            status: Only those with this status, for example `ACTIVE`.
-            page: Page, from 1; the API's default is 1.
-            limit: Subscriptions a page; the API's default is 50.
-            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
-
-        Returns:
-            The envelope; `data["subscriptions"]` is the list, `data["pagination"]` has `currentPage` and
-            `totalPages`. The page's own sample has a `nextPage` beyond the last, so compare those two.
-
-        Raises:
-            APIError: The API refused.
-            TransportError: No answer within the client's time budget.
-            ServerError: The API failed (5xx) until the time budget ended.
-            InvalidResponseError: What came was not an answer of the API.
-            ClientStateError: The client is closed, or this is its loop's own thread.
-
-        Source: https://docs.coldmailreseller.com/get-all-subscriptions-13454648e0
-        """
-        return self._lifetime.call(
-            self._async.list, domain=domain, status=status, page=page, limit=limit, timeout=timeout
-        )
+__all__ = ["Bulk", "Client"]
 
 
 class Bulk:
@@ -225,13 +41,20 @@ class Bulk:
         self._lifetime = lifetime
 
     def submit(
-        self, requests: Requests, *, journal: JournalLike = None, concurrency: int = 8, stop_after_unknown: int = 3
+        self,
+        requests: Requests,
+        *,
+        journal: JournalLike = None,
+        concurrency: int = 8,
+        stop_after_unknown: int = 3,
+        retry_rejected: bool = False,
     ) -> BlockingBulkRun:
         """Submit many orders and yield each outcome as it completes; failures are returned, not raised.
 
         With a journal the run may be killed at any instant and started again: an order that the journal knows as
         accepted is skipped, an unknown one is reported as unknown and left alone, and nothing is sent twice. All
-        processes on one journal share one pace.
+        processes on one journal share one pace. A confirmed order whose draft the journal knows is no second order:
+        its draft is processed, for which the path of `orders.process` must be set.
 
         Args:
             requests: Any iterable or async iterable of `OrderRequest`; pulled as there is room. Each order's own
@@ -240,7 +63,10 @@ class Bulk:
                 `journal`. `None`: nothing is written down.
             concurrency: Orders under way at once, at least 1. The pace of the key holds for all of them together.
             stop_after_unknown: Start no further order after so many outcomes in a row that were unknown or could
-                not be sent. A 401, 402 or 403 stops the run at once.
+                not be sent. A 401 or 402 stops the run at once, the same refusal of the first three orders as
+                well; after three 403 in a row of one user, that user's further orders are not sent.
+            retry_rejected: Send orders again that the API refused in earlier runs. A corrected order is sent in any
+                case.
 
         Returns:
             The run: iterate it with `for`; `summary` has the counts, `stop()` ends it early.
@@ -251,7 +77,11 @@ class Bulk:
         """
         pulled, puller = pull_in_caller(requests)
         run = self._async.submit(
-            pulled, journal=journal, concurrency=concurrency, stop_after_unknown=stop_after_unknown
+            pulled,
+            journal=journal,
+            concurrency=concurrency,
+            stop_after_unknown=stop_after_unknown,
+            retry_rejected=retry_rejected,
         )
         return BlockingBulkRun(self._lifetime, run, puller)
 
@@ -287,28 +117,35 @@ class Bulk:
         return BlockingBulkRun(self._lifetime, run)
 
     def reconcile(
-        self, journal: JournalLike, *, settle: float = 900.0, events: Iterable[Mapping[str, Any]] = ()
+        self,
+        journal: JournalLike,
+        *,
+        references: Iterable[str] | None = None,
+        settle: float = 900.0,
+        events: Iterable[Mapping[str, Any]] = (),
     ) -> BlockingIterator[Finding]:
         """Find out what became of the unknown orders of a journal, and write each verdict into it.
 
         It only reads from the API. An order with the verdict `absent` may be resubmitted (`bulk.resubmit`); nothing is
-        sent again by itself.
+        sent again by itself. `absent` is given only where the look-ups would have shown the order: never to drafts,
+        never to orders that add mailboxes to a domain without registering it.
 
         Args:
-            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
+            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`; it must belong to this client's account.
+            references: Keys of the orders to look up, those that are unknown; `None`: every unknown order.
             settle: Seconds that must have passed since the send before an order can be called absent.
             events: Webhook events as CMR delivered them, each a mapping with `event` and `data`.
 
         Yields:
-            A `Finding` for each unknown order: its entry, the verdict (`None`: not enough evidence yet) and the
-            evidence in words.
+            A `Finding` for each unknown order: its entry, the verdict (`None`: not enough evidence) and the evidence in
+            words. An order that somebody else changed during the look-ups has no verdict: look again.
 
         Raises:
-            JournalError: The journal cannot be used.
-            ConfigurationError: There is no journal.
+            JournalError: The journal cannot be used, or belongs to another account.
+            ConfigurationError: There is no journal, or `settle` is no number of seconds.
             ClientStateError: The client is closed, or this is its loop's own thread.
         """
-        items = self._async.reconcile(journal, settle=settle, events=as_tuple(events))
+        items = self._async.reconcile(journal, references=as_tuple(references), settle=settle, events=as_tuple(events))
         return BlockingIterator(self._lifetime, items)
 
     def resubmit(
@@ -317,6 +154,7 @@ class Bulk:
         reference: str,
         *,
         step: Step = Step.CREATE,
+        second_draft: bool = False,
         reason: str = "asked for by its reference",
     ) -> JournalEntry:
         """Plan one order again, so that the next run on the journal sends it; this call sends nothing.
@@ -327,6 +165,8 @@ class Bulk:
             journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
             reference: The order's key in the journal: its reference, or the hash that stands for one.
             step: Which step of the order: `create`, or the `process` step of a draft.
+            second_draft: Plan a draft in doubt again as well. No look-up shows whether it exists, and a second draft
+                costs nothing; only the one that the journal knows is ever processed by this package.
             reason: Why, in words, for the history.
 
         Returns:
@@ -336,7 +176,37 @@ class Bulk:
             JournalError: There is no such order, or it may have been placed; run `reconcile` first.
             ConfigurationError: There is no journal.
         """
-        return self._lifetime.call(self._async.resubmit, journal, reference, step=step, reason=reason)
+        return self._lifetime.call(
+            self._async.resubmit, journal, reference, step=step, second_draft=second_draft, reason=reason
+        )
+
+    def resubmit_all(
+        self,
+        journal: JournalLike,
+        which: Literal["absent", "rejected", "drafts"],
+        *,
+        step: Step = Step.CREATE,
+        reason: str = "asked for with all of its kind",
+    ) -> list[str]:
+        """Plan every order of one kind again, so that the next run on the journal sends them; this call sends nothing.
+
+        An order that somebody else changes meanwhile is left out.
+
+        Args:
+            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`.
+            which: `absent`: unknown orders with that verdict. `rejected`: orders that were refused. `drafts`: drafts
+                in doubt, of which no look-up shows whether they exist; a second draft costs nothing.
+            step: Which step of the orders: `create`, or the `process` step of drafts.
+            reason: Why, in words, for the history.
+
+        Returns:
+            The keys of the orders, which are `planned` now.
+
+        Raises:
+            JournalError: The journal cannot be used.
+            ConfigurationError: There is no journal, or no such kind.
+        """
+        return self._lifetime.call(self._async.resubmit_all, journal, which, step=step, reason=reason)
 
 
 class Client(BlockingClient):
@@ -366,10 +236,16 @@ class Client(BlockingClient):
         gap: float = DEFAULT_GAP,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
-        endpoints: Mapping[str, str] | None = None,
+        endpoints: Mapping[str, str | ProcessEndpoint] | None = None,
+        connector_factory: Callable[[], aiohttp.BaseConnector] | None = None,
+        headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
+        proxy_headers: Mapping[str, str] | None = None,
         ssl: ssl_module.SSLContext | bool = True,
         trust_env: bool = False,
+        resolver: AbstractResolver | None = None,
+        local_addr: tuple[str, int] | None = None,
+        trace_configs: Sequence[aiohttp.TraceConfig] = (),
         allow_plain_http: bool = False,
     ) -> None:
         """Make a client. Nothing is sent or opened before the first call.
@@ -384,10 +260,23 @@ class Client(BlockingClient):
             timeouts: Limits of each attempt.
             retry: How long repeatable attempts are repeated.
             endpoints: Paths of endpoints that are not documented, for example
-                `{"orders.process": "/orders/process"}`.
-            proxy: URL of an HTTP proxy.
-            ssl: An `ssl.SSLContext`, or `False` to skip the check of certificates.
-            trust_env: Take proxies from the environment (`HTTPS_PROXY`, ...).
+                `{"orders.process": "/orders/process"}`; a `ProcessEndpoint` says where the ids go as well.
+            connector_factory: Makes an aiohttp connector, for what the settings below cannot say. Called on the
+                client's event loop, once for each session of the SDK's, also after a fork; the SDK closes what it
+                makes. It must make a new one each time, with `force_close=True`. Default: a `TCPConnector`.
+            headers: Further headers of each request, for example for a gateway. Default: none. Names that would
+                change the call (`Content-Type`, `Authorization`, `Cookie`, the key's, ...) are refused.
+            proxy: URL of an HTTP proxy, `http://user:password@host:port`. Default: none.
+            proxy_headers: Headers for the proxy alone. Default: none.
+            ssl: An `ssl.SSLContext`, or `False` to skip the check of certificates. Default: `True`, checked by the
+                certificates of this machine.
+            trust_env: Take proxies from the environment (`HTTPS_PROXY`, ...), on sessions of the SDK's. Default:
+                `False`.
+            resolver: Looks host names up, on sessions of the SDK's; you close it. Default: aiohttp's own.
+            local_addr: Host and port to connect from, on sessions of the SDK's; port 0: any. Default: the system
+                chooses.
+            trace_configs: Your aiohttp traces, run on sessions of the SDK's. They see the headers, the key included.
+                Default: none.
             allow_plain_http: Allow `http://` to other hosts than this one. The key is then readable on the way.
 
         Raises:
@@ -402,9 +291,15 @@ class Client(BlockingClient):
                 timeouts=timeouts,
                 retry=retry,
                 endpoints=endpoints,
+                connector_factory=connector_factory,
+                headers=headers,
                 proxy=proxy,
+                proxy_headers=proxy_headers,
                 ssl=ssl,
                 trust_env=trust_env,
+                resolver=resolver,
+                local_addr=local_addr,
+                trace_configs=trace_configs,
                 allow_plain_http=allow_plain_http,
             )
         )

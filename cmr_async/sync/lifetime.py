@@ -146,7 +146,6 @@ class BlockingClient:
     def close(self) -> None:
         """Close the connections that the client owns; calls after it raise `ClientStateError`.
 
-        Orders with `confirm=True` that are under way get their answers first, for at most
-        `Timeouts.drain` (15 s).
+        Orders that are under way get their answers first, for at most `Timeouts.drain` (15 s).
         """
         self._lifetime.close()

@@ -14,12 +14,16 @@ import os
 import sys
 import tempfile
 import traceback
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cmr_async import AsyncClient, DomainRegistration, Mailbox, Order
+import attrs
+
+from cmr_async import AsyncClient, DomainRegistration, Mailbox, Order, Timeouts
 from cmr_async.bulk import OrderRequest, OrderState
+from cmr_async.journal.journal import Journal
 from cmr_async.simulator import DEMO_USERS, Simulator
 
 
@@ -39,14 +43,23 @@ def orders(count: int, *, confirm: bool) -> Iterator[OrderRequest]:
 
 async def run(job: dict[str, Any]) -> int:
     told = os.open(job["told"], os.O_CREAT | os.O_APPEND | os.O_WRONLY)
-    client = AsyncClient("simulator-key", job["url"], gap=0, endpoints={"orders.process": "/orders/process"})
+    client = AsyncClient(
+        "simulator-key",
+        job["url"],
+        gap=0,
+        endpoints={"orders.process": "/orders/process"},
+        timeouts=Timeouts(connect=job["lease"] / 2),
+    )
     limits: dict[str, Any] = {"concurrency": job["concurrency"], "stop_after_unknown": 1_000_000}
-    async with client as cmr:
+    journal = Journal(job["journal"], lease=job["lease"])
+    if job["far"]:  # from another machine, where only leases tell who is alive
+        journal._me = journal._database._run = attrs.evolve(journal._me, machine=uuid.uuid4().hex)
+    async with client as cmr, journal:
         if job["step"] == "process":
-            running = cmr.bulk.process(job["journal"], **limits)
+            running = cmr.bulk.process(journal, **limits)
         else:
             requests = orders(job["orders"], confirm=job["step"] == "confirm")
-            running = cmr.bulk.submit(requests, journal=job["journal"], **limits)
+            running = cmr.bulk.submit(requests, journal=journal, **limits)
         async for outcome in running:
             if outcome.attempts:  # what this run itself learned, told before anything else happens
                 row = [job["step"], outcome.request.reference, outcome.state.value, outcome.order_id]

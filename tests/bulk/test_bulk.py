@@ -46,8 +46,9 @@ def test_drafts_are_not_processed_without_a_path() -> None:
         lambda bulk: anext(bulk.process(None)),
         lambda bulk: anext(bulk.reconcile(None)),
         lambda bulk: bulk.resubmit(None, "a"),
+        lambda bulk: bulk.resubmit_all(None, "absent"),
     ],
-    ids=["process", "reconcile", "resubmit"],
+    ids=["process", "reconcile", "resubmit", "resubmit_all"],
 )
 async def test_what_needs_a_journal_says_so(call: Callable[[Bulk], Awaitable[object]]) -> None:
     transport = FakeTransport()

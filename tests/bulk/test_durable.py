@@ -17,6 +17,7 @@ from cmr_async.journal.journal import Journal, Step, StepState, Verdict
 from cmr_async.simulator import FaultRule, Simulator
 from cmr_async.transport import Timeouts
 from tests.fakes import make_request
+from tests.journal.arrange import stored
 from tests.loopback import ACCEPTED, Loopback, answer_after, stall
 
 
@@ -103,15 +104,38 @@ async def test_a_refusal_in_the_envelope_is_rejected_and_not_sent_again(
     assert (await states(path), sim.state.ledger) == ({"a": StepState.REJECTED}, [])
 
 
-@pytest.mark.parametrize("status", [401, 402, 403])
-async def test_a_refusal_of_the_account_stops_the_run_and_the_rest_stays_planned(
+@pytest.mark.parametrize("status", [401, 402])
+async def test_a_refusal_of_the_account_burns_nothing_and_the_same_run_goes_on_after_it_is_mended(
     sim: Simulator, cmr: AsyncClient, path: str, status: int
 ) -> None:
-    sim.faults.add(FaultRule(kind="status", status=status, times=None))
+    sim.faults.add(FaultRule(kind="status", status=status))
     run = cmr.bulk.submit([make_request(name) for name in "abc"], journal=path, concurrency=1)
-    assert [outcome.state async for outcome in run] == [OrderState.REJECTED]
+    assert [outcome.state async for outcome in run] == [OrderState.NOT_SENT]
     assert run.summary.stopped is not None
-    assert await states(path) == {"a": StepState.REJECTED, "b": StepState.PLANNED, "c": StepState.PLANNED}
+    assert await states(path) == {"a": StepState.NOT_SENT, "b": StepState.PLANNED, "c": StepState.PLANNED}
+    after = await submit(cmr, path, *"abc")
+    assert {outcome.state for outcome in after.values()} == {OrderState.ACCEPTED}
+    assert len(sim.state.ledger) == 3
+
+
+async def test_the_same_refusal_of_the_first_orders_gives_them_back(
+    sim: Simulator, cmr: AsyncClient, path: str
+) -> None:
+    sim.faults.add(FaultRule(kind="status", status=404, times=3))
+    run = cmr.bulk.submit([make_request(name) for name in "abcde"], journal=path, concurrency=1)
+    assert [outcome.state async for outcome in run] == [OrderState.REJECTED] * 3
+    assert set((await states(path)).values()) == {StepState.PLANNED}
+    after = await submit(cmr, path, *"abcde")
+    assert {outcome.state for outcome in after.values()} == {OrderState.ACCEPTED}
+
+
+async def test_refused_orders_are_sent_again_on_request_only(sim: Simulator, cmr: AsyncClient, path: str) -> None:
+    sim.faults.add(FaultRule(kind="status", status=422))
+    await submit(cmr, path, "a")
+    assert (await submit(cmr, path, "a"))["a"].state is OrderState.SKIPPED
+    run = cmr.bulk.submit([make_request("a")], journal=path, retry_rejected=True)
+    assert [outcome.state async for outcome in run] == [OrderState.ACCEPTED]
+    assert len(sim.state.ledger) == 1
 
 
 async def test_a_throttled_order_is_sent_again_under_its_one_claim(sim: Simulator, cmr: AsyncClient, path: str) -> None:
@@ -148,7 +172,7 @@ async def test_a_conflict_after_an_unknown_of_the_same_order_is_unknown(
     sim.faults.add(FaultRule(kind="reset"))
     await submit(cmr, path, "a")
     async with Journal(path) as journal:
-        await journal.verdict("a", Verdict.ABSENT, "for the test")
+        await journal.verdict(await stored(journal, "a"), Verdict.ABSENT, "for the test")
         await journal.resubmit("a")
     sim.faults.add(FaultRule(kind="status", status=409))
     assert (await submit(cmr, path, "a"))["a"].state is OrderState.UNKNOWN

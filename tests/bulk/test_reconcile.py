@@ -1,137 +1,41 @@
-"""Reconciling: what the evidence proves, and the whole against the simulator."""
+"""Reconciling: the look-ups one by one, and the whole against the simulator."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from cmr_async import AsyncClient, ClientStateError, OrderRequest, OrderState
-from cmr_async.bulk.reconcile import Evidence, Finding, Reconciler, weigh
-from cmr_async.core.wire import dump_order
-from cmr_async.journal.identity import fingerprint
-from cmr_async.journal.journal import Journal, JournalEntry, Step, StepState, Verdict
+from cmr_async import AsyncClient, ClientStateError, ConfigurationError, JournalError, OrderRequest, OrderState
+from cmr_async.bulk.reconcile import Finding, Reconciler
+from cmr_async.core.exchange import Exchange, Request
+from cmr_async.journal.journal import Journal, JournalEntry, StepState, Verdict
 from cmr_async.simulator import FaultRule, Simulator
-from tests.fakes import USER, Clock, FakeTransport, Reply, answered, make_pipeline, make_request
+from tests.fakes import USER, Clock, FakeTransport, Reply, answered, make_bulk, make_pipeline, make_request
 
 SENT_AT = 1_800_000_000.0
 
-
-def an_entry(**changes: Any) -> JournalEntry:
-    request = make_request()
-    values: dict[str, Any] = {
-        "key": "a",
-        "step": Step.CREATE,
-        "position": 0,
-        "user_id": USER,
-        "reference": "a",
-        "body": dump_order(request.order).decode(),
-        "fingerprint": fingerprint(request),
-        "confirm": True,
-        "state": StepState.UNKNOWN,
-        "planned_at": SENT_AT,
-        "sent_at": SENT_AT,
-    }
-    return JournalEntry(**values | changes)
-
-
-NOTHING: dict[str, Any] = {"user_exists": True, "listed": frozenset(), "subscriptions": {"a.com": ()}}
-SUBSCRIPTION = {"subscriptionId": "S1", "userId": USER}
-
-
-@pytest.mark.parametrize(
-    ("evidence", "verdict"),
-    [
-        ({}, Verdict.ABSENT),
-        ({"user_exists": False}, None),
-        ({"listed": None}, None),
-        ({"subscriptions": None}, None),
-        ({"failures": ("GET /users failed",)}, None),
-        ({"listed": frozenset({"a.com"})}, Verdict.PLACED),
-        ({"listed": frozenset({"b.com"})}, Verdict.ABSENT),
-        ({"subscriptions": {"a.com": (SUBSCRIPTION,)}}, Verdict.PLACED),
-        ({"subscriptions": {"a.com": (SUBSCRIPTION | {"userId": "ANOTHER"},)}}, Verdict.CONFLICT),
-        ({"subscriptions": {"a.com": (SUBSCRIPTION | {"periodStart": "2020-01-01T00:00:00Z"},)}}, Verdict.ABSENT),
-        ({"status_known": True}, Verdict.PLACED),
-        ({"events": ({"event": "domain.order.completed", "data": {}},)}, Verdict.PLACED),
-    ],
-)
-def test_evidence_is_weighed(evidence: dict[str, Any], verdict: Verdict | None) -> None:
-    finding = weigh(an_entry(), Evidence(**NOTHING | evidence), now=SENT_AT + 1000, settle=900)
-    assert finding.verdict is verdict
-    assert finding.evidence
-
-
-def test_a_domain_that_another_order_names_too_is_a_conflict() -> None:
-    evidence = Evidence(**NOTHING | {"listed": frozenset({"a.com"})})
-    finding = weigh(an_entry(), evidence, now=SENT_AT + 1000, settle=900, shared=frozenset({"a.com"}))
-    assert finding.verdict is Verdict.CONFLICT
-    assert "another order of this journal names a.com too" in finding.evidence
-
-
-def test_nothing_is_absent_before_the_time_to_settle() -> None:
-    finding = weigh(an_entry(), Evidence(**NOTHING), now=SENT_AT + 899, settle=900)
-    assert finding.verdict is None
-    assert finding.evidence == "no trace 899 s after the send; absent only when there is none after 900 s"
-
-
-_rows = st.lists(
-    st.fixed_dictionaries({}, optional={"subscriptionId": st.just("S"), "userId": st.sampled_from([USER, "ANOTHER"])}),
-    max_size=2,
-).map(tuple)
-
-
-@given(
-    evidence=st.builds(
-        Evidence,
-        user_exists=st.booleans(),
-        listed=st.none() | st.frozensets(st.sampled_from(["a.com", "b.com"])),
-        subscriptions=st.none() | st.fixed_dictionaries({"a.com": _rows}),
-        events=st.just(()) | st.just(({"event": "domain.order.completed", "data": {}},)),
-        status_known=st.booleans(),
-        failures=st.just(()) | st.just(("GET /users failed",)),
-    ),
-    waited=st.floats(0, 2000),
-    shared=st.frozensets(st.just("a.com")),
-)
-def test_absent_takes_every_look_up_and_confirmed_takes_a_sign(
-    evidence: Evidence, waited: float, shared: frozenset[str]
-) -> None:
-    finding = weigh(an_entry(), evidence, now=SENT_AT + waited, settle=900, shared=shared)
-    listed = evidence.listed is not None and "a.com" in evidence.listed
-    signs = listed or any((evidence.subscriptions or {}).values()) or evidence.events or evidence.status_known
-    if finding.verdict is Verdict.ABSENT:
-        assert evidence.user_exists
-        assert evidence.listed is not None
-        assert evidence.subscriptions is not None
-        assert not evidence.failures
-        assert not signs
-        assert waited >= 900
-    if finding.verdict in {Verdict.PLACED, Verdict.CONFLICT}:
-        assert signs
-
-
 # The look-ups
 
-USER_OK, NO_DOMAINS, NO_SUBSCRIPTIONS = answered(200, {}), answered(200, []), answered(200, {"subscriptions": []})
+USER_OK, NO_DOMAINS = answered(200, {"userId": USER}), answered(200, [])
+NO_SUBSCRIPTIONS = answered(200, {"subscriptions": []})
 
 
-async def look_up(
-    path: Path, *replies: Reply, events: tuple[Any, ...] = (), order_id: str | None = None, action_id: str | None = None
-) -> tuple[Finding, list[str]]:
+async def look_up(path: Path, *replies: Reply, order_id: str | None = None) -> tuple[Finding, list[str]]:
     """Reconcile one unknown order a quarter of an hour later; return the finding and what was asked."""
     clock, transport = Clock(SENT_AT), FakeTransport(replies)
     async with Journal(path, clock=clock) as journal:
         await journal.add([make_request()])
         claim = await journal.claim("a")
         assert claim is not None
-        await journal.record(claim, StepState.UNKNOWN, order_id=order_id, action_id=action_id)
-        reconciler = Reconciler(pipeline=make_pipeline(transport), events=events)
-        [finding] = [finding async for finding in reconciler.find(journal, now=SENT_AT + 900)]
+        await journal.record(claim, StepState.UNKNOWN, order_id=order_id)
+        clock.now += 900
+        reconciler = Reconciler(pipeline=make_pipeline(transport))
+        [finding] = [finding async for finding in reconciler.find(journal)]
         entry = await journal.get("a")
         assert entry is not None
         assert entry.verdict is finding.verdict
@@ -139,14 +43,21 @@ async def look_up(
 
 
 async def test_everything_that_is_documented_is_asked_once(tmp_path: Path) -> None:
+    finding, asked = await look_up(tmp_path / "run.db", USER_OK, NO_DOMAINS, NO_SUBSCRIPTIONS)
+    assert finding.verdict is Verdict.ABSENT
+    assert asked == ["users.get", "domains.by_user", "subscriptions.list"]
+
+
+async def test_an_order_that_an_answer_gave_an_id_is_never_absent(tmp_path: Path) -> None:
     replies = [answered(404), USER_OK, NO_DOMAINS, NO_SUBSCRIPTIONS]
     finding, asked = await look_up(tmp_path / "run.db", *replies, order_id="O1")
-    assert finding.verdict is Verdict.ABSENT
+    assert finding.verdict is Verdict.CONFLICT
+    assert finding.evidence.startswith("an answer gave it the id O1, and no look-up finds a trace of it")
     assert asked == ["orders.status", "users.get", "domains.by_user", "subscriptions.list"]
 
 
 async def test_an_order_whose_status_is_known_was_placed(tmp_path: Path) -> None:
-    replies = [answered(200, {}), USER_OK, NO_DOMAINS, NO_SUBSCRIPTIONS]
+    replies = [answered(200, {"status": "PAID"}), USER_OK, NO_DOMAINS, NO_SUBSCRIPTIONS]
     finding, _ = await look_up(tmp_path / "run.db", *replies, order_id="O1")
     assert (finding.verdict, finding.order_id) == (Verdict.PLACED, "O1")
     assert finding.evidence == "GET /orders/status knows its id"
@@ -169,29 +80,57 @@ async def test_a_look_up_that_fails_proves_no_absence(tmp_path: Path, failing: i
     assert finding.evidence.startswith(words)
 
 
-@pytest.mark.parametrize("data", [None, "text", 5, {"totalPages": 2}, {"page": {"totalPages": "many"}}])
+@pytest.mark.parametrize("data", [None, {}, {"userId": "ANOTHER"}])
+async def test_an_answer_without_the_user_proves_no_absence(tmp_path: Path, data: Any) -> None:
+    finding, _ = await look_up(tmp_path / "run.db", answered(200, data), NO_DOMAINS, NO_SUBSCRIPTIONS)
+    assert finding.verdict is None
+    assert finding.evidence == "the user could not be looked up, so that an empty list of domains proves nothing"
+
+
+async def test_a_status_without_data_proves_neither(tmp_path: Path) -> None:
+    replies = [answered(200), USER_OK, NO_DOMAINS, NO_SUBSCRIPTIONS]
+    finding, _ = await look_up(tmp_path / "run.db", *replies, order_id="O1")
+    assert (finding.verdict, finding.evidence) == (None, "GET /orders/status answered without data")
+
+
+@pytest.mark.parametrize("data", [None, {"totalPages": 2}, ["b.com"] * 20])
 async def test_a_list_of_domains_that_cannot_be_read_to_its_end_proves_no_absence(tmp_path: Path, data: Any) -> None:
     finding, _ = await look_up(tmp_path / "run.db", USER_OK, answered(200, data), NO_SUBSCRIPTIONS)
     assert (finding.verdict, finding.evidence) == (None, "the user's list of domains could not be read to its end")
 
 
-@pytest.mark.parametrize("data", [["A.com"], {"a.com": 1}, [{"name": "a.com", "years": 1}], {"domains": [["a.com"]]}])
-async def test_a_domain_is_found_in_a_list_of_any_shape(tmp_path: Path, data: Any) -> None:
-    finding, _ = await look_up(tmp_path / "run.db", USER_OK, answered(200, data), NO_SUBSCRIPTIONS)
-    assert (finding.verdict, finding.evidence) == (Verdict.PLACED, "GET /domains/by-user lists a.com")
-
-
-@pytest.mark.parametrize("data", [None, [], {}, {"subscriptions": 5}, {"subscriptions": ["S1"]}])
-async def test_subscriptions_that_cannot_be_read_prove_no_absence(tmp_path: Path, data: Any) -> None:
-    finding, _ = await look_up(tmp_path / "run.db", USER_OK, NO_DOMAINS, answered(200, data))
+async def test_subscriptions_that_cannot_be_read_prove_no_absence(tmp_path: Path) -> None:
+    finding, _ = await look_up(tmp_path / "run.db", USER_OK, NO_DOMAINS, answered(200, {}))
     assert (finding.verdict, finding.evidence) == (None, "the subscriptions could not be read to their end")
 
 
-@pytest.mark.parametrize("start", [None, "soon", 5, "2027-01-15T08:00:00Z"])
-async def test_a_subscription_that_is_not_known_to_be_older_is_a_trace(tmp_path: Path, start: Any) -> None:
-    rows = {"subscriptions": [{"subscriptionId": "S1", "periodStart": start}], "pagination": {"totalPages": 1}}
-    finding, _ = await look_up(tmp_path / "run.db", USER_OK, NO_DOMAINS, answered(200, rows))
-    assert (finding.verdict, finding.evidence) == (Verdict.PLACED, "a.com has the subscription S1")
+def a_page(number: int, *, of: int, **row: Any) -> Reply:
+    rows = [{"subscriptionId": f"S{number}"} | row]
+    return answered(200, {"subscriptions": rows, "pagination": {"currentPage": number, "totalPages": of}})
+
+
+async def test_every_page_of_the_subscriptions_is_read(tmp_path: Path) -> None:
+    elsewhere = {"domain": "b.com"}  # as from a server that ignores the filter by domain
+    pages = [a_page(1, of=3, **elsewhere), a_page(2, of=3, **elsewhere), a_page(3, of=3, domain="a.com")]
+    finding, asked = await look_up(tmp_path / "run.db", USER_OK, NO_DOMAINS, *pages)
+    assert (finding.verdict, finding.evidence) == (Verdict.PLACED, "a.com has the subscription S3")
+    assert asked.count("subscriptions.list") == 3
+
+
+async def test_a_page_of_the_subscriptions_that_fails_proves_no_absence(tmp_path: Path) -> None:
+    replies = [a_page(1, of=2, domain="b.com"), answered(503)]
+    finding, _ = await look_up(tmp_path / "run.db", USER_OK, NO_DOMAINS, *replies)
+    assert finding.verdict is None
+    assert "the subscriptions could not be read to their end" in finding.evidence
+
+
+async def test_a_list_of_subscriptions_that_does_not_end_is_left_and_proves_no_absence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cmr_async.bulk.reconcile._MOST_PAGES", 3)
+    pages = [a_page(number, of=9, domain="b.com") for number in (1, 2, 3)]
+    finding, _ = await look_up(tmp_path / "run.db", USER_OK, NO_DOMAINS, *pages)
+    assert (finding.verdict, finding.evidence) == (None, "the subscriptions could not be read to their end")
 
 
 async def test_a_client_that_cannot_be_used_ends_the_reconciliation(tmp_path: Path) -> None:
@@ -199,45 +138,155 @@ async def test_a_client_that_cannot_be_used_ends_the_reconciliation(tmp_path: Pa
         await look_up(tmp_path / "run.db", ClientStateError("This client is closed."))
 
 
-ORDERED = "domain.order.completed"
+async def unknowns(journal: Journal, *names: str, confirm: bool = True) -> None:
+    """Write orders into a journal whose outcome is unknown."""
+    await journal.add([make_request(name, confirm=confirm) for name in names])
+    for name in names:
+        claim = await journal.claim(name)
+        assert claim is not None
+        await journal.record(claim, StepState.UNKNOWN)
 
 
-@pytest.mark.parametrize(
-    ("event", "placed"),
-    [
-        ({"event": ORDERED, "data": {"orderId": "O1"}}, True),
-        ({"eventType": "mailbox.created", "data": {"actionId": "ACT_1"}}, True),
-        ({"event": "domain.renewed", "data": {"orderId": "O1"}}, False),
-        ({"event": ORDERED, "data": {"userId": USER, "domain": "a.com"}}, False),  # the id of this order is known
-        ({"event": ORDERED, "data": {"orderId": "O2", "actionId": "ACT_2", "userId": "ANOTHER"}}, False),
-        ({"event": ORDERED, "data": "O1"}, False),
-        ({"data": {"orderId": "O1"}}, False),
-    ],
-)
-async def test_an_event_confirms_the_order_whose_id_it_names(
-    tmp_path: Path, event: dict[str, Any], *, placed: bool
+def answering(count: int) -> FakeTransport:
+    """Answer the look-ups for so many orders: there is no trace of them."""
+    return FakeTransport([USER_OK, NO_DOMAINS, NO_SUBSCRIPTIONS] * count)
+
+
+async def test_only_the_orders_that_were_asked_for_are_looked_up(tmp_path: Path) -> None:
+    async with Journal(tmp_path / "run.db") as journal:
+        await unknowns(journal, "a", "b", "c")
+        await journal.add([make_request("planned")])
+        found = make_bulk(answering(2)).reconcile(journal, references=["c", "a", "c", "planned", "none"], settle=0)
+        assert [finding.entry.key async for finding in found] == ["c", "a"]
+
+
+async def test_many_unknown_orders_are_looked_up_in_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replies = [answered(404), USER_OK, NO_DOMAINS, NO_SUBSCRIPTIONS]
-    finding, _ = await look_up(tmp_path / "run.db", *replies, events=(event,), order_id="O1", action_id="ACT_1")
-    assert finding.verdict is (Verdict.PLACED if placed else Verdict.ABSENT)
+    monkeypatch.setattr("cmr_async.bulk.reconcile._AT_ONCE", 2)
+    async with Journal(tmp_path / "run.db") as journal:
+        await unknowns(journal, "a", "b", "c", "d", "e")
+        found = make_bulk(answering(5)).reconcile(journal, settle=0)
+        assert [(finding.entry.key, finding.verdict) async for finding in found] == [
+            (name, Verdict.ABSENT) for name in "abcde"
+        ]
 
 
-@pytest.mark.parametrize(
-    ("data", "placed"),
-    [
-        ({"userId": USER, "domainName": "a.com"}, True),
-        ({"userId": USER, "domain": "a.com", "creationTime": "2027-01-15T08:00:00Z"}, True),
-        ({"userId": USER, "domain": "a.com", "creationTime": "2027-01-15T07:00:00Z"}, False),
-        ({"userId": USER, "domain": "b.com"}, False),
-        ({"userId": "ANOTHER", "domain": "a.com"}, False),
-    ],
-)
-async def test_an_event_without_an_id_confirms_by_user_domain_and_time(
-    tmp_path: Path, data: dict[str, Any], *, placed: bool
+async def test_an_order_that_is_settled_while_others_are_looked_up_is_left_alone(tmp_path: Path) -> None:
+    async with Journal(tmp_path / "run.db") as journal:
+        await unknowns(journal, "a", "b")
+        found = make_bulk(answering(1)).reconcile(journal, settle=0)
+        assert (await anext(found)).verdict is Verdict.ABSENT
+        entry = await journal.get("b")
+        assert entry is not None
+        await journal.verdict(entry, Verdict.ABSENT, "a colleague looked")
+        await journal.resubmit("b")
+        changed = await anext(found)
+        assert (changed.entry.state, changed.verdict, changed.evidence) == (
+            StepState.PLANNED,
+            None,
+            "changed meanwhile: look again",
+        )
+        assert [finding async for finding in found] == []
+
+
+async def test_what_the_owner_of_a_claim_may_still_send_is_neither_absent_nor_planned_again(tmp_path: Path) -> None:
+    clock = Clock(SENT_AT)
+    async with Journal(tmp_path / "run.db", clock=clock) as owner:
+        await owner.add([make_request("a"), make_request("b", confirm=False)])
+        assert await owner.claim("a")
+        assert await owner.claim("b")
+        # As when the owner is on another machine: it was recovered after its lease, and then it wrote a heartbeat again
+        with closing(sqlite3.connect(tmp_path / "run.db")) as connection, connection:
+            connection.execute("UPDATE cmr_steps SET state = 'unknown', recovered = 1")
+        clock.now += 900
+        async with Journal(tmp_path / "run.db", clock=clock) as journal:
+            bulk = make_bulk(answering(2))
+            [finding] = [finding async for finding in bulk.reconcile(journal, references=["a"])]
+            assert finding.verdict is None
+            assert finding.evidence.startswith("a was claimed by a process that is still there")
+            assert await bulk.resubmit_all(journal, "drafts") == []
+
+
+@pytest.mark.parametrize("which", ["absent", "rejected", "drafts"])
+async def test_all_orders_of_one_kind_are_planned_again(
+    tmp_path: Path, which: Literal["absent", "rejected", "drafts"]
 ) -> None:
-    event = {"event": ORDERED, "data": data}
-    finding, _ = await look_up(tmp_path / "run.db", USER_OK, NO_DOMAINS, NO_SUBSCRIPTIONS, events=(event,))
-    assert finding.verdict is (Verdict.PLACED if placed else Verdict.ABSENT)
+    bulk = make_bulk(FakeTransport())
+    async with Journal(tmp_path / "run.db") as journal:
+        await unknowns(journal, "absent", "doubt", "placed")
+        await unknowns(journal, "drafts", confirm=False)
+        for name, verdict in (("absent", Verdict.ABSENT), ("placed", Verdict.PLACED)):
+            entry = await journal.get(name)
+            assert entry is not None
+            await journal.verdict(entry, verdict, "looked at")
+        await journal.add([make_request("rejected")])
+        claim = await journal.claim("rejected")
+        assert claim is not None
+        await journal.record(claim, StepState.REJECTED)
+        assert await bulk.resubmit_all(journal, which, reason="all of them") == [which]
+        assert (await journal.history(which))[-1].reason == "all of them"
+        assert (await journal.counts())[StepState.PLANNED] == 1
+        assert await bulk.resubmit_all(journal, which) == []
+
+
+async def test_a_kind_of_orders_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="'placed' is no kind of orders to plan again"):
+        await make_bulk(FakeTransport()).resubmit_all(tmp_path / "run.db", "placed")  # type: ignore[arg-type]
+
+
+async def test_an_order_that_changes_meanwhile_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    resubmit = Journal.resubmit
+    async with Journal(tmp_path / "run.db") as journal:
+        await unknowns(journal, "a", "b", confirm=False)
+
+        async def somebody_was_faster(self: Journal, key: str, **options: Any) -> JournalEntry:
+            if key == "a":
+                await resubmit(self, key, **options)
+            return await resubmit(self, key, **options)
+
+        monkeypatch.setattr(Journal, "resubmit", somebody_was_faster)
+        assert await make_bulk(FakeTransport()).resubmit_all(journal, "drafts") == ["b"]
+
+
+async def test_a_journal_that_cannot_be_written_ends_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(*_: object, **__: object) -> JournalEntry:
+        raise JournalError("The disk is full.")
+
+    async with Journal(tmp_path / "run.db") as journal:
+        await unknowns(journal, "a")
+        await unknowns(journal, "b", confirm=False)
+        monkeypatch.setattr(Journal, "verdict", full)
+        monkeypatch.setattr(Journal, "resubmit", full)
+        bulk = make_bulk(answering(1))
+        with pytest.raises(JournalError, match="The disk is full"):
+            await anext(bulk.reconcile(journal, settle=0))
+        with pytest.raises(JournalError, match="The disk is full"):
+            await bulk.resubmit_all(journal, "drafts")
+
+
+async def test_two_reconciliations_that_come_to_the_same_verdict_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transport = FakeTransport()
+    async with Journal(tmp_path / "run.db") as journal:
+        await unknowns(journal, "a")
+
+        async def twice() -> AsyncIterator[Exchange]:
+            yield USER_OK
+            [other] = [finding async for finding in make_bulk(answering(1)).reconcile(journal, settle=0)]
+            assert other.verdict is Verdict.ABSENT
+            yield NO_DOMAINS
+            yield NO_SUBSCRIPTIONS
+
+        replies = twice()
+
+        async def send(request: Request, **_: object) -> Exchange:
+            return await anext(replies)
+
+        monkeypatch.setattr(transport, "send", send)
+        [finding] = [finding async for finding in make_bulk(transport).reconcile(journal, settle=0)]
+        assert (finding.verdict, finding.entry.verdict) == (Verdict.ABSENT, Verdict.ABSENT)
 
 
 # The whole, against the simulator
@@ -288,7 +337,7 @@ async def test_an_order_that_never_arrived_is_absent_and_goes_out_once_when_it_i
     await lose(sim, cmr, journal, make_request(), processed=False)
     [finding] = await findings(cmr, journal)
     assert finding.verdict is Verdict.ABSENT
-    for expected in (OrderState.UNKNOWN, OrderState.ACCEPTED, OrderState.SKIPPED):
+    for expected in (OrderState.NOT_SENT, OrderState.ACCEPTED, OrderState.SKIPPED):
         if expected is OrderState.ACCEPTED:
             await journal.resubmit("a")
         states = [outcome.state async for outcome in cmr.bulk.submit([make_request()], journal=journal)]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count
 
 import pytest
 
 from cmr_async import BulkRun, BulkSummary, Order, OrderOutcome, OrderRequest, OrderState
-from cmr_async.core.exchange import CallCancelled, Exchange, Request
+from cmr_async.core.exchange import Exchange, Request
 from cmr_async.errors import OutcomeUnknownError, ValidationError
-from tests.fakes import LOST, UNSENT, Clock, FakeTransport, answered, make_bulk, make_request, make_requests
+from tests.fakes import LOST, UNSENT, USER, Clock, FakeTransport, answered, make_bulk, make_request, make_requests
 
 ACCEPTED, REJECTED, UNKNOWN, NOT_SENT = (
     OrderState.ACCEPTED,
@@ -90,20 +90,106 @@ async def test_a_clear_outcome_in_between_lets_the_run_go_on() -> None:
     assert run.summary == BulkSummary(accepted=4, unknown=8)
 
 
-@pytest.mark.parametrize("status", [401, 402, 403])
-async def test_a_refusal_that_the_next_would_meet_as_well_stops_the_run(status: int) -> None:
+@pytest.mark.parametrize("status", [401, 402])
+async def test_a_refusal_that_every_order_would_meet_stops_the_run_and_is_not_the_order_s_fault(status: int) -> None:
     api = FakeTransport(lambda _: answered(status))
     run = make_bulk(api).submit(make_requests(50), concurrency=1)
-    assert [outcome.state for outcome in await outcomes(run)] == [REJECTED]
+    assert [outcome.state for outcome in await outcomes(run)] == [NOT_SENT]
     assert api.numbers == [0]
-    assert run.summary.stopped == f"the API refused with {status}, which the next orders would meet as well"
+    assert f"({status})" in str(run.summary.stopped)
+
+
+async def test_a_user_who_gets_403_three_times_in_a_row_is_held_back_and_the_others_go_on() -> None:
+    api = FakeTransport(lambda number: answered(403) if number < 10 else answered(200, {"orderId": "ord"}))
+    others = [make_request(number, user_id="ANOTHER0000000000000000000AB") for number in range(10, 15)]
+    run = make_bulk(api).submit([*make_requests(10), *others], concurrency=1)
+    await outcomes(run)
+    assert api.numbers == [0, 1, 2, *range(10, 15)]
+    assert (run.summary.not_sent, run.summary.accepted, run.summary.stopped) == (10, 5, None)
+    assert run.summary.held_users == (USER,)
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 422])
-async def test_a_refusal_of_one_order_does_not_stop_the_others(status: int) -> None:
-    run = make_bulk(FakeTransport(lambda _: answered(status))).submit(make_requests(10))
+async def test_refusals_of_some_orders_do_not_stop_the_others(status: int) -> None:
+    api = FakeTransport(lambda number: answered(status) if number else answered(200, {"orderId": "ord"}))
+    run = make_bulk(api).submit(make_requests(10), concurrency=1)
     await outcomes(run)
-    assert run.summary == BulkSummary(rejected=10)
+    assert run.summary == BulkSummary(accepted=1, rejected=9)
+
+
+async def test_the_same_refusal_of_the_first_orders_stops_the_run() -> None:
+    run = make_bulk(FakeTransport(lambda _: answered(404))).submit(make_requests(40), concurrency=1)
+    await outcomes(run)
+    assert run.summary.rejected == 3
+    assert "CMR_BASE_URL" in str(run.summary.stopped)
+
+
+class Source:
+    """An input that knows whether it was closed."""
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.closed = False
+        self._fails = fails
+
+    async def requests(self) -> AsyncIterator[OrderRequest]:
+        try:
+            for number in count():
+                if self._fails and number == 2:
+                    raise ZeroDivisionError
+                yield make_request(number)
+        finally:
+            await asyncio.sleep(0)
+            self.closed = True
+
+
+async def test_an_async_input_is_closed_after_a_stop() -> None:
+    source = Source()
+    run = make_bulk(FakeTransport()).submit(source.requests(), concurrency=1)
+    await anext(run)
+    run.stop()
+    await outcomes(run)
+    assert source.closed
+
+
+async def test_an_async_input_is_closed_when_the_loop_is_left() -> None:
+    source = Source()
+    async with make_bulk(FakeTransport()).submit(source.requests(), concurrency=1) as run:
+        async for _ in run:
+            break
+    assert source.closed
+
+
+async def test_an_async_input_is_closed_when_the_account_is_refused() -> None:
+    source = Source()
+    await outcomes(make_bulk(FakeTransport(lambda _: answered(402))).submit(source.requests(), concurrency=1))
+    assert source.closed
+
+
+async def test_an_async_input_is_closed_when_its_consumer_fails() -> None:
+    source = Source()
+
+    async def consume() -> None:
+        async with make_bulk(FakeTransport()).submit(source.requests(), concurrency=1) as run:
+            async for _ in run:
+                raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await consume()
+    assert source.closed
+
+
+async def test_a_generator_is_closed_when_the_loop_is_left() -> None:
+    closed: list[bool] = []
+
+    def requests() -> Iterator[OrderRequest]:
+        try:
+            yield from map(make_request, count())
+        finally:
+            closed.append(True)
+
+    async with make_bulk(FakeTransport()).submit(requests(), concurrency=1) as run:
+        await anext(run)
+    assert closed == [True]
 
 
 async def test_stop_lets_what_is_in_flight_finish_and_starts_nothing_more() -> None:
@@ -167,31 +253,29 @@ async def test_leaving_early_drains_what_is_in_flight() -> None:
         await anext(run)
 
 
-async def test_a_second_cancellation_ends_the_drain_and_loses_no_outcome() -> None:
-    out, draining = asyncio.Event(), asyncio.Event()
+async def test_a_second_cancellation_lets_the_caller_go_and_loses_no_outcome() -> None:
+    out, go_on = asyncio.Event(), asyncio.Event()
 
     async def behave(_: int) -> Exchange:
-        try:
-            out.set()
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            draining.set()
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            raise asyncio.CancelledError from CallCancelled(LOST)
-        return LOST
+        out.set()
+        await go_on.wait()
+        return answered(200, {"orderId": "ord_0"})
 
-    run = make_bulk(FakeTransport(behave)).submit(make_requests(1))
+    bulk = make_bulk(FakeTransport(behave))
+    run = bulk.submit(make_requests(1))
     task = asyncio.create_task(outcomes(run))
     await out.wait()
-    task.cancel()
-    await draining.wait()
-    task.cancel()
+    for _ in range(2):
+        task.cancel()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert [(outcome.index, outcome.state) for outcome in run.drained] == [(0, UNKNOWN)]
-    assert run.summary == BulkSummary(unknown=1, stopped="left early")
+    assert run.drained == []
+    go_on.set()
+    await bulk._pipeline.background.finish(within=600)
+    assert [(outcome.index, outcome.state, outcome.order_id) for outcome in run.drained] == [(0, ACCEPTED, "ord_0")]
+    assert run.summary == BulkSummary(accepted=1, stopped="left early")
 
 
 async def test_a_run_tells_how_long_the_pause_after_a_429_lasts() -> None:
@@ -206,9 +290,9 @@ async def test_a_run_tells_how_long_the_pause_after_a_429_lasts() -> None:
 
 async def test_memory_does_not_grow_with_the_number_of_orders() -> None:
     class Forgetful(FakeTransport):
-        async def send(self, request: Request) -> Exchange:
+        async def send(self, request: Request, *, leaving: Callable[[], None] | None = None) -> Exchange:
             self.sent.clear()
-            return await super().send(request)
+            return await super().send(request, leaving=leaving)
 
     async def peak(number: int) -> int:
         run = make_bulk(Forgetful()).submit(map(make_request, range(number)))

@@ -14,24 +14,26 @@ from cmr_async import (
     ClientStateError,
     CMRError,
     ConfigurationError,
+    InsufficientBalanceError,
     InvalidResponseError,
     JournalError,
     NotSentError,
+    OrderOutcome,
     OrderRequest,
     OrderState,
     OutcomeUnknownError,
+    PermissionDeniedError,
     RateLimitError,
     ServerError,
     TransportError,
     UnprocessableError,
     ValidationError,
 )
-from cmr_async.bulk.sending import OrderSender, check
+from cmr_async.bulk.sending import Item, OrderGuard, OrderSender, check
 from cmr_async.core.checked import check_order
-from cmr_async.core.exchange import CallCancelled
 from cmr_async.journal.journal import Journal, Step, StepState
 from cmr_async.pipeline import Pipeline
-from tests.fakes import LOST, FakeTransport, make_order, make_pipeline, make_request
+from tests.fakes import FakeTransport, make_order, make_pipeline, make_request
 
 
 class Misbehaving:
@@ -44,10 +46,8 @@ class Misbehaving:
         raise self.error
 
 
-def cancelled(learned: CallCancelled) -> asyncio.CancelledError:
-    error = asyncio.CancelledError()
-    error.__cause__ = learned
-    return error
+async def send(sender: OrderSender, item: Item) -> OrderOutcome:
+    return (await sender.send(item, OrderGuard(item))).outcome
 
 
 @pytest.mark.parametrize(
@@ -62,17 +62,17 @@ def cancelled(learned: CallCancelled) -> asyncio.CancelledError:
         (RateLimitError("?", status=429), OrderState.NOT_SENT),
         (ClientStateError("?"), OrderState.NOT_SENT),
         (ConfigurationError("?"), OrderState.NOT_SENT),
-        (AuthenticationError("?", status=401), OrderState.REJECTED),
+        (AuthenticationError("?", status=401), OrderState.NOT_SENT),
+        (InsufficientBalanceError("?", status=402), OrderState.NOT_SENT),
+        (PermissionDeniedError("?", status=403), OrderState.NOT_SENT),
         (UnprocessableError("?", status=422), OrderState.REJECTED),
         (ValidationError("?"), OrderState.REJECTED),
-        (cancelled(CallCancelled()), OrderState.UNKNOWN),
-        (cancelled(CallCancelled(LOST)), OrderState.UNKNOWN),
         (asyncio.CancelledError(), OrderState.NOT_SENT),
     ],
     ids=repr,
 )
 async def test_no_error_names_an_outcome_better_than_it_proves(error: BaseException, state: OrderState) -> None:
-    outcome = await OrderSender(pipeline=cast("Pipeline", Misbehaving(error))).send(check(0, make_request(0)))
+    outcome = await send(OrderSender(pipeline=cast("Pipeline", Misbehaving(error))), check(0, make_request(0)))
     assert outcome.state is state
     assert outcome.error is not None
     assert outcome.order_id is None
@@ -89,7 +89,7 @@ def test_a_user_id_that_no_url_can_carry_is_a_fault(user_id: Any) -> None:
 
 
 async def test_an_outcome_that_cannot_be_written_down_is_told_with_its_order_id(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def full(*_: object, **__: object) -> bool:
         raise JournalError("the disk is full.")
@@ -99,9 +99,10 @@ async def test_an_outcome_that_cannot_be_written_down_is_told_with_its_order_id(
         monkeypatch.setattr(journal, "record", full)
         sender = OrderSender(pipeline=make_pipeline(FakeTransport()), journal=journal)
         item = attrs.evolve(check(0, make_request(0)), entry=entry)
-        with pytest.raises(JournalError) as caught:
-            await sender.send(item)
-    assert str(caught.value) == (
+        ended = await sender.send(item, OrderGuard(item))
+    assert (ended.outcome.state, ended.outcome.order_id) == (OrderState.ACCEPTED, "ORD")
+    assert "order id ORD" in caplog.text
+    assert str(ended.journal_error) == (
         "0 ended as accepted, order id ORD, but this could not be written down: the disk is full. The journal will "
         "show it as unknown."
     )
@@ -118,6 +119,6 @@ async def test_a_draft_without_an_order_id_is_not_processed(tmp_path: Path) -> N
         entry = await journal.get("0", step=Step.PROCESS)
         assert entry is not None
         item = attrs.evolve(check(0, created.request), entry=attrs.evolve(entry, order_id=None))
-        outcome = await OrderSender(pipeline=make_pipeline(transport), journal=journal).send(item)
+        outcome = await send(OrderSender(pipeline=make_pipeline(transport), journal=journal), item)
     assert (outcome.state, transport.sent) == (OrderState.NOT_SENT, [])
     assert str(outcome.error) == "0 has no order id, so its draft cannot be processed."

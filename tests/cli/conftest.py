@@ -21,7 +21,7 @@ def start_simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     with ExitStack() as stack:
 
         def start(**settings: Any) -> Simulator:
-            simulator = stack.enter_context(Simulator(**settings))
+            simulator = stack.enter_context(Simulator(**{"strict": True, **settings}))
             monkeypatch.setenv("CMR_API_KEY", simulator.api_key)
             monkeypatch.setenv("CMR_BASE_URL", simulator.base_url)
             return simulator

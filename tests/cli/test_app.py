@@ -92,6 +92,9 @@ def test_orders_without_a_journal_need_no_extra(tmp_path: Path) -> None:
 
 
 def test_a_command_that_lacks_its_extra_says_what_to_install(cmr: Cmr, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("cmr_async.journal", "cmr_async.cli.commands"):  # another import would stay in the parent package
+        parent, _, name = package.rpartition(".")
+        monkeypatch.setattr(import_module(parent), name, import_module(package))
     for name in [name for name in sys.modules if name.startswith(("cmr_async.journal", "cmr_async.cli.commands"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delitem(sys.modules, "cmr_async.cli.journal_reading", raising=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from typing import Any
 
 import pytest
 import typer
@@ -11,25 +12,27 @@ import typer
 from cmr_async.cli.exit_codes import ExitCode, exit_code, plain_errors
 from cmr_async.errors import ConfigurationError
 from cmr_async.models.requests import BulkSummary
+from cmr_async.report.run_report import RunReport
 
 
 @pytest.mark.parametrize(
-    ("summary", "left_alone", "interrupted", "expected"),
+    ("summary", "more", "expected"),
     [
-        (BulkSummary(accepted=3), 0, False, ExitCode.ACCEPTED),
-        (BulkSummary(accepted=1, skipped=2), 0, False, ExitCode.ACCEPTED),
-        (BulkSummary(accepted=1, skipped=2), 1, False, ExitCode.REJECTED),
-        (BulkSummary(accepted=2, rejected=1), 0, False, ExitCode.REJECTED),
-        (BulkSummary(accepted=2, not_sent=1), 0, False, ExitCode.REJECTED),
-        (BulkSummary(accepted=2), 0, False, ExitCode.REJECTED),
-        (BulkSummary(rejected=2, unknown=1), 0, False, ExitCode.UNKNOWN),
-        (BulkSummary(rejected=2, unknown=1), 0, True, ExitCode.INTERRUPTED),
+        (BulkSummary(accepted=3), {}, ExitCode.ACCEPTED),
+        (BulkSummary(accepted=1, skipped=2), {}, ExitCode.ACCEPTED),
+        (BulkSummary(accepted=1, skipped=2), {"placed": 2}, ExitCode.ACCEPTED),
+        (BulkSummary(accepted=1, skipped=2), {"left_alone": 1}, ExitCode.REJECTED),
+        (BulkSummary(accepted=3), {"incomplete": 1}, ExitCode.REJECTED),
+        (BulkSummary(accepted=2, rejected=1), {}, ExitCode.REJECTED),
+        (BulkSummary(accepted=2, not_sent=1), {"absent": 1}, ExitCode.REJECTED),
+        (BulkSummary(accepted=2), {}, ExitCode.REJECTED),
+        (BulkSummary(rejected=2, unknown=1), {}, ExitCode.UNKNOWN),
+        (BulkSummary(accepted=3), {"unrecorded": 1}, ExitCode.UNKNOWN),
+        (BulkSummary(rejected=2, unknown=1), {"interrupted": True}, ExitCode.INTERRUPTED),
     ],
 )
-def test_the_most_severe_outcome_wins(
-    summary: BulkSummary, left_alone: int, interrupted: bool, expected: ExitCode
-) -> None:
-    assert exit_code(summary, planned=3, left_alone=left_alone, interrupted=interrupted) is expected
+def test_the_most_severe_outcome_wins(summary: BulkSummary, more: dict[str, Any], expected: ExitCode) -> None:
+    assert exit_code(RunReport(summary=summary, **more), planned=3) is expected
 
 
 @pytest.mark.parametrize(

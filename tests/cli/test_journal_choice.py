@@ -1,9 +1,9 @@
-"""Which journal a run gets: paid orders have one unless the user wants none."""
+"""Which journal a run gets: the one beside the file, unless the user names another or wants none."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -27,11 +27,6 @@ def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@pytest.fixture
-def without_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_choice, "find_spec", lambda name: None if name == "sqlalchemy" else find_spec(name))
-
-
 def beside(orders: Path) -> Path:
     return orders.parent / "orders.csv.journal.db"
 
@@ -45,9 +40,9 @@ def test_a_paid_run_goes_on_when_the_same_command_is_given_again(
     cmr: Cmr, start_simulator: Start, orders: Path
 ) -> None:
     simulator = start_simulator(rate_limit=None)
-    simulator.faults.add(FaultRule(kind="status", status=401, path="/orders/json", skip=1))
+    simulator.faults.add(FaultRule(kind="status", status=422, path="/orders/json", skip=1))
     paid = ("orders", "submit", orders, "--confirm", "--yes", "--concurrency", "1")
-    cut = cmr(*paid)
+    cut = cmr(*paid, "--max-orders", "2")
     assert cut.exit_code == 1
     assert f"Written down in {beside(orders)}: the same command goes on there" in cut.stdout
     assert f"run the same command again: what the journal {beside(orders)} knows" in cut.stdout
@@ -60,34 +55,139 @@ def test_a_paid_run_goes_on_when_the_same_command_is_given_again(
     again = cmr(*paid)
     assert again.exit_code == 1
     assert "1 skipped: accepted in an earlier run." in again.stdout
-    assert f"`cmr orders resubmit {beside(orders)}`" in again.stdout
+    assert "correct their rows, or send them as they are with --retry-rejected" in again.stdout
     assert len(simulator.state.ledger) == 2
+
+    whole = cmr(*paid, "--retry-rejected")
+    assert whole.exit_code == 0
+    assert f"{beside(orders)}: 1 order to send; dealt with before: 2 accepted" in whole.stdout
+    assert len(simulator.state.ledger) == 3
     assert made(orders) == ["orders.csv.journal.db"]
 
 
-def test_orders_from_a_pipe_have_a_journal_in_the_current_folder(
-    cmr: Cmr, start_simulator: Start, orders: Path
+@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+def test_paid_orders_from_a_pipe_need_a_journal_that_is_named(
+    cmr: Cmr, start_simulator: Start, orders: Path, name: str
 ) -> None:
     simulator = start_simulator(rate_limit=None)
-    first, again = (cmr("orders", "submit", "-", "--confirm", "--yes", text=orders.read_text()) for _ in range(2))
+    refused = cmr("orders", "submit", name, "--confirm", "--yes", text=orders.read_text())
+    assert refused.exit_code == 2
+    assert "--journal cmr-orders.journal.db; or go without one: --no-journal." in refused.stderr
+    assert not simulator.state.orders
+    assert made(orders) == []
+
+
+def test_orders_from_a_pipe_go_on_in_the_journal_that_was_named(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
+    simulator = start_simulator(rate_limit=None)
+    paid = ("orders", "submit", "-", "--confirm", "--yes", "--journal", "cmr-orders.journal.db")
+    first, again = (cmr(*paid, text=orders.read_text()) for _ in range(2))
     assert (first.exit_code, again.exit_code) == (0, 0)
     assert "3 skipped: accepted in an earlier run." in again.stdout
     assert len(simulator.state.ledger) == 3
-    assert made(orders) == ["cmr-orders.journal.db"]
+
+
+def test_drafts_from_a_pipe_may_go_without_a_journal(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
+    simulator = start_simulator(rate_limit=None)
+    result = cmr("orders", "submit", "-", text=orders.read_text())
+    assert result.exit_code == 0
+    assert "drafts from a pipe are not written down" in result.stderr
+    assert "--journal cmr-orders.journal.db." in result.stderr
+    assert len(simulator.state.orders) == 3
+    assert made(orders) == []
+    assert "not written down" not in cmr("orders", "submit", "-", "--no-journal", text=orders.read_text()).stderr
+
+
+def test_a_link_to_the_file_has_the_journal_of_the_file(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
+    simulator = start_simulator(rate_limit=None)
+    link = Path("today.csv")
+    link.symlink_to(orders)
+    assert cmr("orders", "submit", link, "--confirm", "--yes").exit_code == 0
+    again = cmr("orders", "submit", orders, "--confirm", "--yes")
+    assert "3 skipped: accepted in an earlier run." in again.stdout
+    assert len(simulator.state.ledger) == 3
+    link.unlink()
+    assert made(orders) == ["orders.csv.journal.db"]
+
+
+def test_a_file_without_links_is_called_as_it_was_typed(orders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(orders.parent)
+    assert journal_choice.journal_beside("orders.csv") == Path("orders.csv.journal.db")
+    assert journal_choice.journal_beside("../there/orders.csv") == Path("../there/orders.csv.journal.db")
+
+
+def test_drafts_have_a_journal_too(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
+    simulator = start_simulator(rate_limit=None)
+    first, again = (cmr("orders", "submit", orders) for _ in range(2))
+    assert (first.exit_code, again.exit_code) == (0, 0)
+    assert f"Written down in {beside(orders)}" in first.stdout
+    assert "3 skipped: accepted in an earlier run." in again.stdout
+    assert len(simulator.state.orders) == 3
 
 
 @pytest.mark.parametrize(
     "options",
-    [(), ("--confirm", "--yes", "--no-journal"), ("--simulator", "--confirm"), ("--confirm", "--dry-run")],
-    ids=["drafts", "unwanted", "simulator", "dry run"],
+    [("--confirm", "--yes", "--no-journal"), ("--no-journal",), ("--simulator", "--confirm"), ("--dry-run",)],
+    ids=["paid", "drafts", "simulator", "dry run"],
 )
-def test_only_what_spends_money_gets_a_journal(
+def test_no_journal_is_made_where_none_is_wanted(
     cmr: Cmr, start_simulator: Start, orders: Path, options: tuple[str, ...]
 ) -> None:
     start_simulator(rate_limit=None)
     assert cmr("orders", "submit", orders, *options).exit_code == 0
     assert cmr("orders", "plan", orders).exit_code == 0
     assert made(orders) == []
+
+
+def test_a_simulators_run_has_the_journal_that_was_named_only(
+    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
+) -> None:
+    start_simulator(rate_limit=None)
+    assert cmr("orders", "submit", orders, "--confirm", "--yes").exit_code == 0
+    simulated = cmr("orders", "submit", orders, "--simulator", "--confirm")
+    assert "3 paid orders accepted of 3 orders." in simulated.stdout
+    named = ("--journal", tmp_path / "tried.db")
+    assert cmr("orders", "submit", orders, "--simulator", *named).exit_code == 0
+    assert "3 accepted" in cmr("orders", "submit", orders, "--simulator", *named, "--dry-run").stdout
+
+
+def test_paying_without_a_journal_says_what_that_means(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
+    start_simulator(rate_limit=None)
+    result = cmr("orders", "submit", orders, "--confirm", "--yes", "--no-journal")
+    assert "--no-journal: nothing is written down" in result.stderr
+    assert "sending the file again buys them again" in result.stderr
+    assert result.stdout.splitlines()[-1] == "Do not send the file again."
+
+
+@pytest.mark.parametrize(
+    ("options", "again"),
+    [
+        (("--no-journal",), "they are ordered again."),
+        (("--journal", "another.db"), "what its own journal does not know is ordered again."),
+    ],
+)
+def test_a_journal_beside_the_file_that_is_not_used_is_spoken_of_before_money(
+    cmr: Cmr, start_simulator: Start, orders: Path, options: tuple[str, ...], again: str
+) -> None:
+    simulator = start_simulator(rate_limit=None)
+    simulator.faults.add(FaultRule(kind="reset", after_processing=True, path="/orders/json", skip=2))
+    cmr("orders", "submit", orders, "--confirm", "--yes", "--concurrency", "1")
+    refused = cmr("orders", "submit", orders, "--confirm", *options)  # nobody can be asked here
+    assert refused.exit_code == 2
+    assert (
+        f"warning: {beside(orders)} knows 2 of these orders as accepted and 1 of these orders as unknown, and this run "
+        f"does not use it: {again}"
+    ) in refused.stderr
+    assert len(simulator.state.ledger) == 3
+
+
+def test_a_file_beside_the_orders_that_is_no_journal_is_spoken_of_too(
+    cmr: Cmr, start_simulator: Start, orders: Path
+) -> None:
+    simulator = start_simulator(rate_limit=None)
+    beside(orders).write_text("something else, and long enough to look like it" * 100)
+    result = cmr("orders", "submit", orders, "--confirm", "--yes", "--no-journal")
+    assert "warning: the journal beside the file is not used and cannot be read:" in result.stderr
+    assert len(simulator.state.ledger) == 3
 
 
 def test_nothing_is_made_before_the_question_is_answered(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
@@ -116,22 +216,21 @@ def test_a_journal_and_none_is_a_contradiction(cmr: Cmr, start_simulator: Start,
     assert "say one of them" in result.stderr
 
 
-@pytest.mark.usefixtures("without_extra")
-def test_without_the_extra_it_says_how_to_get_it_and_goes_on(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
+@pytest.mark.parametrize("options", [("--confirm", "--yes"), ()], ids=["paid", "drafts"])
+def test_without_sqlalchemy_nothing_is_sent_and_it_says_how_to_get_it(
+    cmr: Cmr, start_simulator: Start, orders: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
     simulator = start_simulator(rate_limit=None)
-    refused = cmr("orders", "submit", orders, "--confirm")
+    for module in [name for name in sys.modules if name.startswith(("cmr_async.journal.s", "cmr_async.journal.e"))]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.delitem(sys.modules, "cmr_async.preflight.journal_check", raising=False)
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    refused = cmr("orders", "submit", orders, *options)
     assert refused.exit_code == 2
     assert 'pip install "cmr-async[journal]"' in refused.stderr
-    assert not simulator.state.ledger
-
-    result = cmr("orders", "submit", orders, "--confirm", "--yes")
-    assert result.exit_code == 0
-    assert result.stdout.splitlines()[-1] == "Do not send the file again."
-    assert len(simulator.state.ledger) == 3
-    assert made(orders) == []
-
-    quiet = cmr("orders", "submit", orders, "--confirm", "--dry-run")
-    assert quiet.stderr == ""
+    assert not simulator.state.orders
+    assert cmr("orders", "submit", orders, *options, "--no-journal").exit_code == 0
+    assert len(simulator.state.orders) == 3
 
 
 def test_a_folder_that_is_read_only_is_said_before_anything_is_sent(

@@ -132,16 +132,72 @@ def test_a_domain_is_not_bought_again_under_another_reference(
     assert len(simulator.state.ledger) == 3
 
 
-def test_drafts_are_not_ordered_again_as_paid_orders(
+PATH = "/orders/process"
+
+
+def drafts_and_one_more(cmr: Cmr, orders: Path, journal: Path) -> None:
+    """Make drafts of the file, then add an order to the file."""
+    assert cmr("orders", "submit", orders, "--journal", journal).exit_code == 0
+    with orders.open("a") as file:
+        file.write(f"{DEMO_USERS[0]},ref-4,domain-4.com,home.com\n")
+
+
+def test_drafts_are_paid_instead_of_being_ordered_a_second_time(
     cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
 ) -> None:
     simulator = start_simulator(rate_limit=None)
-    journal = ("--journal", tmp_path / "run.db")
-    assert cmr("orders", "submit", orders, *journal).exit_code == 0
-    refused = cmr("orders", "submit", orders, *journal, "--confirm", "--yes")
+    drafts_and_one_more(cmr, orders, tmp_path / "run.db")
+    pay = ("orders", "submit", orders, "--journal", tmp_path / "run.db", "--confirm", "--process-path", PATH)
+    refused = cmr(*pay)
+    assert "  drafts     3 drafts will be paid, 1 new order" in refused.stdout
+    assert "money on 4 orders, 4 domains, 0 mailboxes, and nobody can be asked here: add --yes." in refused.stderr
+    assert not simulator.state.ledger
+
+    paid = cmr(*pay, "--yes")
+    assert paid.exit_code == 0
+    assert "4 paid orders accepted of 4 orders." in paid.stdout
+    assert len(simulator.state.orders) == 4
+    assert [simulator.state.purchases(f"domain-{n}.com") for n in (1, 2, 3, 4)] == [1, 1, 1, 1]
+
+    again = cmr(*pay)
+    assert again.exit_code == 0
+    assert "4 skipped: accepted in an earlier run." in again.stdout
+    draft = cmr("orders", "submit", orders, "--journal", tmp_path / "run.db")
+    assert (draft.exit_code, len(simulator.state.orders)) == (0, 4)
+
+
+def test_without_the_path_drafts_are_named_and_nothing_is_sent(
+    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator = start_simulator(rate_limit=None)
+    drafts_and_one_more(cmr, orders, tmp_path / "run.db")
+    ids = list(simulator.state.orders)
+    pay = ("orders", "submit", orders, "--journal", tmp_path / "run.db", "--confirm", "--yes")
+    refused = cmr(*pay)
     assert refused.exit_code == 2
-    assert refused.stderr.count("the journal has a draft, now it is to be paid") == 3
-    assert len(simulator.state.orders) == 3
+    assert f"cmr: 3 orders of the file exist as drafts in the journal {tmp_path / 'run.db'}: ref-" in refused.stderr
+    for order_id in ids:
+        assert f"(order {order_id})" in refused.stderr
+    assert "say --process-path /the/path or set CMR_PROCESS_PATH" in refused.stderr
+    assert f"`cmr orders process {tmp_path / 'run.db'} --path /the/path`" in refused.stderr
+    assert "name another journal with --journal" in refused.stderr
+    assert list(simulator.state.orders) == ids
+    assert cmr(*pay, "--process-path", "no-slash").exit_code == 2
+
+    monkeypatch.setenv("CMR_PROCESS_PATH", PATH)
+    assert cmr(*pay).exit_code == 0
+    assert len(simulator.state.ledger) == 4
+
+
+def test_drafts_that_were_made_before_may_be_left_for_a_second_order_in_another_journal(
+    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
+) -> None:
+    simulator = start_simulator(rate_limit=None)
+    assert cmr("orders", "submit", orders).exit_code == 0
+    other = cmr("orders", "submit", orders, "--journal", tmp_path / "other.db", "--confirm", "--yes")
+    assert other.exit_code == 0
+    assert "knows 3 of these orders as accepted, and this run does not use it" in other.stderr
+    assert len(simulator.state.orders) == 6
 
 
 def between_plan_and_run(monkeypatch: pytest.MonkeyPatch, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -160,10 +216,9 @@ def test_more_is_never_sent_than_the_plan_showed(
     """Between plan and run somebody plans a refused order again; nobody has said yes to that one."""
     simulator = start_simulator(rate_limit=None)
     journal = tmp_path / "run.db"
-    simulator.faults.add(FaultRule(kind="status", status=422, path="/orders/json", times=None))
+    simulator.faults.add(FaultRule(kind="status", status=422, path="/orders/json", skip=1))
     submit = ("orders", "submit", orders, "--confirm", "--journal", journal)
-    cmr(*submit, "--yes")
-    simulator.faults.clear()
+    cmr(*submit, "--yes", "--concurrency", "1")
 
     async def plan_again() -> None:
         async with Journal(journal) as opened:
@@ -173,7 +228,7 @@ def test_more_is_never_sent_than_the_plan_showed(
     result = cmr(*submit)
     assert "more orders are to be sent than the plan showed" in result.stdout
     assert result.exit_code == 1
-    assert not simulator.state.orders
+    assert len(simulator.state.ledger) == 2
 
 
 def test_an_order_that_contradicts_the_journal_only_now_ends_the_run_and_says_why(
@@ -188,6 +243,9 @@ def test_an_order_that_contradicts_the_journal_only_now_ends_the_run_and_says_wh
         order = Order(domains=[DomainRegistration(domain="domain-3.com", forward_to="away.com")], confirm=True)
         async with Journal(journal) as opened:
             await opened.add([OrderRequest(user_id=DEMO_USERS[0], reference="ref-3", order=order)])
+            claim = await opened.claim("ref-3")
+            assert claim is not None
+            await opened.record(claim, StepState.ACCEPTED)
 
     between_plan_and_run(monkeypatch, plan_another)
     result = cmr(*submit)

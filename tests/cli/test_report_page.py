@@ -15,6 +15,7 @@ from cmr_async.cli import run
 from cmr_async.cli.report_page import write_page
 from cmr_async.errors import CMRError, ConfigurationError
 from cmr_async.report.page import ReportPage
+from cmr_async.report.run_report import RunReport
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 
 Cmr = Callable[..., Result]
@@ -125,7 +126,7 @@ def test_a_run_that_breaks_leaves_a_page(
     start_simulator(rate_limit=None)
     whole = run.Submission.run
 
-    def broken(self: run.Submission) -> run.RunReport:
+    def broken(self: run.Submission) -> RunReport:
         whole(self)
         raise CMRError("the disk is on fire")
 

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self, cast
 
+import attrs
 import orjson
 import pytest
 from typer.testing import Result
@@ -20,7 +21,7 @@ from typer.testing import Result
 from cmr_async import AsyncClient, BulkRun, DomainRegistration, Order
 from cmr_async.cli import run as run_module
 from cmr_async.cli.run import CommandRun
-from cmr_async.errors import CMRError
+from cmr_async.errors import CMRError, JournalError
 from cmr_async.journal.journal import Journal
 from cmr_async.models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
 from cmr_async.preflight.plan import Plan
@@ -187,7 +188,7 @@ def test_the_third_ctrl_c_leaves_when_the_journal_cannot_be_written(
 def test_without_a_journal_the_words_say_what_to_take_out(
     interrupt: Interrupt, server: Server, submit: list[str | Path], tmp_path: Path
 ) -> None:
-    with on_terminal(*submit, "--output", tmp_path / "results.jsonl") as terminal:
+    with on_terminal(*submit, "--no-journal", "--output", tmp_path / "results.jsonl") as terminal:
         server.wait_for(AT_ONCE)
         interrupt(terminal)
         terminal.read_until("leaves at once.")
@@ -234,7 +235,7 @@ def test_an_interrupt_at_the_question_sends_nothing(
 def test_an_interrupt_while_the_file_is_read_sends_nothing(interrupt: Interrupt, server: Server, orders: Path) -> None:
     orders.unlink()
     os.mkfifo(orders)
-    with on_terminal("orders", "submit", orders, "--confirm", "--yes") as terminal:
+    with on_terminal("orders", "submit", orders, "--confirm", "--yes", "--no-journal") as terminal:
         writing = os.open(orders, os.O_WRONLY)  # returns when the command has begun to read
         interrupt(terminal)
         os.close(writing)  # as above
@@ -250,6 +251,8 @@ class Engine:
     def __init__(self, *outcomes: OrderOutcome, paused_for: float = 0.0) -> None:
         self.outcomes = list(outcomes)
         self.drained: list[OrderOutcome] = []
+        self.unrecorded: list[OrderOutcome] = []
+        self.broken: JournalError | None = None
         self.in_flight: dict[int, OrderRequest] = {}
         self.paused_for = paused_for
         self.calls: list[str] = []
@@ -264,6 +267,8 @@ class Engine:
         for outcome in self.outcomes:
             yield outcome
             await asyncio.sleep(0)
+        if self.broken is not None:
+            raise self.broken
 
     @property
     def summary(self) -> BulkSummary:
@@ -335,11 +340,32 @@ def test_what_is_drained_when_a_run_breaks_is_recorded() -> None:
 
 
 def test_what_is_kept_for_the_report_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cmr_async.cli.run.LARGEST_TABLE", 2)
+    monkeypatch.setattr("cmr_async.report.run_report._MOST_KEPT", 2)
     engine = Engine(*(an_outcome(n, OrderState.REJECTED, CMRError(f"reason {n}")) for n in range(4)))
     report = OneRun(engine).run()
     assert [row.row for row in report.rows] == [2, 3]
     assert report.reasons == Counter(["reason 0", "reason 1"])
+
+
+def test_an_order_id_that_the_journal_does_not_know_is_printed_whatever_else_fails(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lost, late = (attrs.evolve(an_outcome(number), order_id=f"O-{number}") for number in (1, 2))
+    engine = Engine(an_outcome(0), lost)
+    engine.drained = [late]
+    engine.unrecorded = [lost, late]
+    engine.broken = JournalError("the disk is full.")
+    report = OneRun(engine, orders=4).run()
+    assert (report.unrecorded, report.stopped) == (2, "the disk is full.")
+    printed = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [line[2] for line in printed if line[0] == "not written down"] == ["O-1", "O-2"]
+
+
+def test_a_journal_that_breaks_before_anything_is_sent_is_an_error() -> None:
+    engine = Engine(attrs.evolve(an_outcome(0, OrderState.SKIPPED), attempts=0))
+    engine.broken = JournalError("belongs to another account.")
+    with pytest.raises(JournalError, match="another account"):
+        OneRun(engine).run()
 
 
 def test_on_a_terminal_few_orders_are_kept_for_a_table(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,8 +48,20 @@ class Keyboard(io.StringIO):
 def test_a_yes_lets_the_run_begin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.stdin", Keyboard("y\n"))
     ask(PLAN, can_answer=True)
-    question = "Spend money on 3 orders, 3 domains, 1 mailbox, at most the first 2 orders, about $20.00?"
-    assert question in capsys.readouterr().out
+    *notes, question = capsys.readouterr().out.splitlines()
+    assert "Spend money on 3 orders, 3 domains, 1 mailbox, at most the first 2 orders, about $20.00?" in question
+    assert notes == [
+        "The wallet must hold enough for all of it: the API's page asks for that before an order is paid.",
+        "Accepted is not done: charge and provisioning can still fail afterwards, domain by domain.",
+    ]
+
+
+def test_the_life_of_a_draft_is_not_promised(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", Keyboard("y\n"))
+    ask(PLAN, can_answer=True, noun="draft")
+    assert "How long a draft lives is not documented: one may be refused by now.\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cmr_async.core.endpoints import DEFAULT_BASE_URL, ENDPOINTS, Endpoint, UserIdIn, require_path, resolve
+from cmr_async.core.processing import ProcessEndpoint
 from cmr_async.errors import ConfigurationError, EndpointNotConfiguredError
 
 ROWS = pytest.mark.parametrize("row", ENDPOINTS.values(), ids=ENDPOINTS.keys())
@@ -12,7 +13,8 @@ ROWS = pytest.mark.parametrize("row", ENDPOINTS.values(), ids=ENDPOINTS.keys())
 
 @ROWS
 def test_only_what_reads_may_be_repeated(row: Endpoint) -> None:
-    assert row.repeatable is (row.method == "GET")
+    reads = row.method == "GET" or row.name == "domains.has_workspace"
+    assert row.repeatable is reads
 
 
 @ROWS
@@ -49,6 +51,7 @@ def test_orders_are_created_where_the_page_says() -> None:
         ("orders.status", "GET", "/orders/status"),
         ("users.get", "GET", "/users"),
         ("domains.by_user", "GET", "/domains/by-user"),
+        ("domains.has_workspace", "POST", "/domains/has-workspace"),
         ("subscriptions.list", "GET", "/subscriptions"),
     ],
 )
@@ -78,6 +81,24 @@ def test_a_path_of_the_callers_own_changes_its_row_only() -> None:
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ConfigurationError, match=r"no endpoint 'orders\.cancel'; the names are: .*orders\.create"):
         resolve({"orders.cancel": "/orders/cancel"})
+
+
+def test_the_caller_may_say_where_the_ids_of_processing_go() -> None:
+    place = ProcessEndpoint(path="/run", order_id_in="query", user_id_in="nowhere")
+    row = resolve({"orders.process": place})["orders.process"]
+    assert (require_path(row), row.ids) == ("/run", place)
+    assert resolve({"orders.process": "/run"})["orders.process"].ids == ProcessEndpoint(path="/run")
+
+
+def test_the_places_of_ids_are_for_processing_only() -> None:
+    with pytest.raises(ConfigurationError, match=r"for orders\.process only; users\.get takes a path"):
+        resolve({"users.get": ProcessEndpoint(path="/run")})
+
+
+def test_a_path_of_another_row_is_checked_too() -> None:
+    assert require_path(resolve({"users.get": "/people"})["users.get"]) == "/people"
+    with pytest.raises(ConfigurationError, match=r"The path of users\.get must start with one '/'"):
+        resolve({"users.get": "people"})
 
 
 @pytest.mark.parametrize("path", ["", "orders", "//other.example/orders", "https://other.example/orders"])

@@ -1,14 +1,9 @@
-"""One exchange as values: phases in their order, reprs without bodies, and a cause that survives pickling."""
+"""One exchange as values: phases in their order, and reprs without bodies."""
 
 from __future__ import annotations
 
-import pickle
-
 from cmr_async.core.endpoints import ENDPOINTS
-from cmr_async.core.exchange import CallCancelled, Exchange, Phase, Request
-from cmr_async.errors import OutcomeUnknownError
-from cmr_async.models import Envelope
-from tests.fakes import LOST
+from cmr_async.core.exchange import Exchange, Phase, Request
 
 
 def test_phases_are_ordered_by_how_far_an_attempt_got() -> None:
@@ -21,11 +16,3 @@ def test_a_request_and_an_exchange_show_neither_bodies_nor_headers() -> None:
     shown = repr(request) + repr(exchange)
     assert "status=200" in shown
     assert not any(secret in shown for secret in ("an-oauth-route", "a-cookie", "an-answer"))
-
-
-def test_what_became_of_a_cancelled_call_survives_pickling() -> None:
-    learned = CallCancelled(LOST)
-    learned.envelope, learned.error = Envelope(status=200), OutcomeUnknownError("It may have been placed.")
-    copied = pickle.loads(pickle.dumps(learned))
-    assert (copied.exchange, copied.envelope, str(copied.error)) == (LOST, learned.envelope, str(learned.error))
-    assert str(copied) == "cancelled after the request had gone out"

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from cmr_async.core.endpoints import ENDPOINTS
-from cmr_async.core.exchange import Exchange, Phase, Request
+from cmr_async.core.exchange import Exchange, HTTPLayerError, Phase, Request
 from cmr_async.core.judge import Judgement, Outcome, judge
 from cmr_async.errors import (
     APIError,
@@ -153,7 +153,14 @@ def test_the_known_refusals_keep_the_words_of_the_api(name: str, status: int, ki
     assert said in str(judgement.error)
 
 
-@pytest.mark.parametrize(("status", "advice"), [(401, "Check CMR_API_KEY"), (402, "Top up the wallet")])
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        (401, "Check CMR_API_KEY"),
+        (402, "Top up the wallet"),
+        (404, "If nothing that the call names is missing, check CMR_BASE_URL."),
+    ],
+)
 def test_a_refusal_says_what_to_do_next(status: int, advice: str) -> None:
     error = judge(ORDER, answer(status, {"status": status, "message": "No."})).error
     assert str(error).startswith(f"The order for example.com was refused with {status}: No. {advice}")
@@ -172,16 +179,43 @@ def test_a_refusal_keeps_its_data() -> None:
 # Throttled
 
 
-@pytest.mark.parametrize(
-    "body",
-    [b"", b'{"status": 42', b"<html>slow down</html>", b'{"status": 429, "message": "Rate limit exceeded"}'],
-    ids=["none", "cut", "html", "envelope"],
-)
+BODIES_OF_429 = {
+    "none": b"",
+    "cut": b'{"status": 42',
+    "html": b"<html>slow down</html>",
+    "foreign": b'{"status": 429, "message": "slow down", "error": "rate"}',
+    "no message": b'{"status": 429}',
+    "other status": b'{"status": 200, "message": "slow down"}',
+    "numeric id": b'{"status": 429, "message": "slow down", "data": {"orderId": 12}}',
+    "id elsewhere": b'{"status": 429, "message": "slow down", "data": [{"order_id": "X"}]}',
+    "twice": b'{"status": 200, "status": 429, "message": "slow down"}',
+}
+WHOLE_429 = {"status": 429, "message": "Rate limit exceeded"}
+
+
+def test_a_429_in_the_whole_envelope_is_a_refusal_for_now() -> None:
+    judgement = judge(ORDER, answer(429, WHOLE_429, {"retry-after": "2"}))
+    assert judgement.outcome is Outcome.THROTTLED
+    assert isinstance(judgement.error, RateLimitError)
+    assert (judgement.error.status, judgement.error.retry_after) == (429, 2.0)
+    assert judgement.error.api_message == "Rate limit exceeded"
+
+
+@pytest.mark.parametrize("body", BODIES_OF_429.values(), ids=BODIES_OF_429)
+def test_any_other_429_leaves_an_order_in_doubt(body: bytes) -> None:
+    assert doubt(judge(ORDER, answer(429, body))).status == 429
+
+
+def test_a_429_whose_answer_was_cut_leaves_an_order_in_doubt() -> None:
+    cut = attrs.evolve(answer(429, WHOLE_429), phase=Phase.STATUS_SEEN, failure="cut")
+    assert doubt(judge(ORDER, cut)).status == 429
+
+
+@pytest.mark.parametrize("body", BODIES_OF_429.values(), ids=BODIES_OF_429)
 @pytest.mark.parametrize("phase", [Phase.STATUS_SEEN, Phase.COMPLETE])
-@pytest.mark.parametrize("request_", [ORDER, READ], ids=["order", "read"])
-def test_a_429_is_a_refusal_whatever_its_body_is(request_: Request, phase: Phase, body: bytes) -> None:
+def test_any_429_throttles_a_read(phase: Phase, body: bytes) -> None:
     exchange = Exchange(phase=phase, status=429, headers={"retry-after": "2"}, body=body, failure="cut")
-    judgement = judge(request_, exchange)
+    judgement = judge(READ, exchange)
     assert judgement.outcome is Outcome.THROTTLED
     assert isinstance(judgement.error, RateLimitError)
     assert (judgement.error.status, judgement.error.retry_after) == (429, 2.0)
@@ -235,7 +269,7 @@ def test_statuses_that_no_table_knows_leave_an_order_in_doubt(status: int) -> No
     assert (error.status, error.body_excerpt) == (status, "error code: 520")
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 409, 422])
+@pytest.mark.parametrize("status", [400, 402, 403, 404, 409, 422])
 @pytest.mark.parametrize(
     "body",
     [
@@ -255,6 +289,48 @@ def test_statuses_that_no_table_knows_leave_an_order_in_doubt(status: int) -> No
 )
 def test_a_refusal_outside_the_envelope_may_be_a_proxys(status: int, body: Any) -> None:
     assert doubt(judge(ORDER, answer(status, body))).status == status
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"message": "Unauthorized"},
+        {"error": "invalid key"},
+        {"status": "error", "message": "No."},
+        {"status": False, "errors": []},
+        {"timestamp": 1, "status": 401, "error": "Unauthorized", "path": "/orders/json"},
+        {},
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("request_", [ORDER, DRAFT, READ], ids=["order", "draft", "read"])
+def test_a_401_in_any_json_object_is_a_refusal_of_the_key(request_: Request, body: dict[str, Any]) -> None:
+    judgement = judge(request_, answer(401, body))
+    assert judgement.outcome is Outcome.REJECTED
+    assert type(judgement.error) is AuthenticationError
+    said = f": {body['message']}" if "message" in body else ""
+    assert str(judgement.error).startswith(
+        f"{request_.subject()} was refused with 401{said.rstrip('.')}. Check CMR_API_KEY"
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        "No.",
+        b"",
+        b"<html>",
+        {"message": "No.", "data": {"orderId": 7}},
+        {"orderId": "X"},
+        {"status": 200, "message": "ok"},
+        {"status": 418, "message": "ok"},
+        b'{"error": "no", "error": "yes"}',
+    ],
+    ids=repr,
+)
+def test_a_401_that_is_no_object_or_contradicts_itself_leaves_an_order_in_doubt(body: Any) -> None:
+    assert doubt(judge(ORDER, answer(401, body))).status == 401
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
@@ -297,6 +373,9 @@ def test_a_refusal_in_another_frameworks_form_is_no_proof(status: int, body: dic
         {"status": None, "message": "ok", "data": {"orderId": "1"}},
         {"status": True, "message": "ok", "data": {"orderId": "1"}},
         {"status": 200.0, "message": "ok", "data": {"orderId": "1"}},
+        b'{"status": 200, "message": "ok", "data": {"orderId": "1", "orderId": "2"}}',
+        b'{"status": 200, "message": "ok", "data": {"orderId": "1"}, "data": {"orderId": "1"}}',
+        b'{"status": 200, "message": "ok", "data": {"orderId": "1", "x": ' + b"[" * 1000 + b"]" * 1000 + b"}}",
     ],
     ids=repr,
 )
@@ -308,6 +387,29 @@ def test_a_2xx_whose_body_says_400_says_so() -> None:
     error = doubt(judge(ORDER, answer(200, {"status": 400, "message": "Please provide a userId", "data": None})))
     assert "HTTP 200 whose body says status 400" in str(error)
     assert "Please provide a userId" in error.body_excerpt
+
+
+def test_an_id_in_another_form_than_the_documented_one_proves_nothing_and_is_kept() -> None:
+    error = doubt(judge(ORDER, answer(200, {"status": 200, "message": "ok", "data": {"orderId": 12}})))
+    assert error.order_id == "12"
+    assert "HTTP 200 without text in data.orderId" in str(error)
+
+
+def test_a_doubt_says_what_to_do_and_where_the_setting_may_be_wrong() -> None:
+    assert str(doubt(judge(ORDER, answer(404, b"<html>")))) == (
+        "The order for example.com may have been placed (HTTP 404 without the API's envelope). Do not send it again; "
+        "find out first: run `cmr orders reconcile` on its journal, or look into the Partner Dashboard. If every call "
+        "ends like this, check CMR_BASE_URL."
+    )
+
+
+@pytest.mark.parametrize("request_", [ORDER, READ], ids=["order", "read"])
+@pytest.mark.parametrize("phase", [Phase.NOT_SENT, Phase.HEAD_SENT, Phase.STATUS_SEEN])
+def test_an_error_of_an_attempt_that_failed_keeps_the_cause(request_: Request, phase: Phase) -> None:
+    cause = HTTPLayerError("ClientOSError: reset")
+    error = judge(request_, Exchange(phase=phase, failure="reset", cause=cause)).error
+    assert error is not None
+    assert error.__cause__ is cause
 
 
 def test_the_first_bytes_of_a_doubtful_answer_are_kept_as_evidence() -> None:
@@ -340,7 +442,7 @@ def test_what_answers_a_read_outside_the_envelope_is_not_the_api(status: int) ->
 def test_a_login_page_with_status_200_is_not_the_api() -> None:
     error = judge(READ, answer(200, b"<html>Please log in</html>")).error
     assert type(error) is InvalidResponseError
-    assert error.message.endswith("got no usable answer: HTTP 200 without the API's envelope. Is the base URL right?")
+    assert error.message.endswith("got no usable answer: HTTP 200 without the API's envelope. Is CMR_BASE_URL right?")
 
 
 @pytest.mark.parametrize("status", [500, 503, 599])
@@ -371,6 +473,8 @@ def envelope(status: Any, data: Any = None) -> dict[str, Any]:
         (400, envelope(400, {"orderId": "X"})),
         (402, envelope(402, {"orderId": "X"})),
         (409, envelope(409, {"orderId": "X"})),
+        (401, {"error": "no", "orderId": "X"}),
+        (404, envelope(404, [{"order_id": "X"}])),
         (429, envelope(200, {"orderId": "X"})),
         (429, envelope(429, {"orderId": "X"})),
     ],
@@ -417,6 +521,27 @@ def test_a_captive_portal_does_not_process_a_draft(body: dict[str, Any]) -> None
 @pytest.mark.parametrize("body", [envelope(200), {"status": 202, "message": "queued", "actionId": "ACT_1"}])
 def test_a_processed_draft_is_accepted_in_the_whole_envelope(body: dict[str, Any]) -> None:
     assert judge(PROCESS, answer(200, body)).outcome is Outcome.ACCEPTED
+
+
+def test_a_processing_in_doubt_says_so() -> None:
+    error = judge(PROCESS, Exchange(phase=Phase.HEAD_SENT, failure="reset")).error
+    assert str(error).startswith("The order for example.com may have gone through (reset). Do not send it again")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"status": 400, "status": 400, "message": "no"}',
+        b'{"status": 200, "status": 400, "message": "no"}',
+        b'{"status": 400, "message": "no", "data": {"orderId": "X"}, "data": null}',
+        b'{"status": 400, "message": "no", "data": {"orderId": "X", "orderId": null}}',
+        b'{"status": 400, "message": "no", "data": [{"a": 1, "\\u0061": 2}]}',
+    ],
+)
+@pytest.mark.parametrize("request_", [ORDER, DRAFT, PROCESS], ids=["order", "draft", "processing"])
+def test_a_refusal_that_gives_a_field_twice_is_in_doubt(request_: Request, body: bytes) -> None:
+    assert "HTTP 400 that gives a field twice" in str(doubt(judge(request_, answer(400, body))))
+    assert judge(READ, answer(400, body)).outcome is Outcome.REJECTED
 
 
 def test_a_refused_draft_may_name_its_own_order() -> None:

@@ -47,6 +47,6 @@ def test_a_warmup_without_a_known_price_adds_nothing() -> None:
 
 def test_the_source_calls_the_price_of_a_domain_a_sample() -> None:
     assert PriceList().source == (
-        "domains at $15.88 a year, one amount in a sample of the API's documentation, not a price list; "
+        "domains at $15.88 a year, the amount in one sample webhook of the documentation, not a price list; "
         "give your prices with --prices"
     )

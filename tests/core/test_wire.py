@@ -15,7 +15,7 @@ from cmr_async.core.endpoints import ENDPOINTS
 from cmr_async.core.exchange import Exchange, Phase, Request
 from cmr_async.core.judge import Judgement, Outcome, judge
 from cmr_async.core.validation import inspect_order
-from cmr_async.core.wire import dump_order, read_order_created, structure_order, unstructure_order
+from cmr_async.core.wire import dump_order, read_order_created, restore_order, structure_order, unstructure_order
 from cmr_async.errors import Fault, ValidationError
 from cmr_async.models import (
     BillingCycle,
@@ -187,9 +187,57 @@ def test_all_faults_are_found_at_once() -> None:
         ({"google": {"clientID": "x"}}, "clientID"),
     ],
 )
-def test_a_field_that_the_api_does_not_have_is_a_fault(body: Any, field: str) -> None:
+def test_a_field_that_the_page_does_not_document_is_a_fault(body: Any, field: str) -> None:
     (fault,) = faults(body)
-    assert fault.message == f"the API has no field {field} here"
+    hint = "" if "google" in body else '; to send it all the same, put it into "extra"'
+    assert fault.message == f"the page documents no field {field} here{hint}"
+
+
+EXTRA_BODY = {
+    "confirm": False,
+    "coupon": {"code": "X", "uses": [1, None]},
+    "extra": 1,
+    "domains": [{"domain": "x.com", "years": 1, "privacy": True}, {"domain": "y.com", "years": 1}],
+    "mailboxes": {"x.com": [{**BOX, "signature": "-- J"}, BOX], "y.com": []},
+}
+
+
+def test_fields_of_extra_stand_beside_the_others_and_come_back_from_a_journal() -> None:
+    order = Order(
+        domains=[DomainRegistration(domain="x.com", extra={"privacy": True}), DomainRegistration(domain="y.com")],
+        mailboxes={
+            "x.com": [
+                Mailbox(username="john", first_name="John", last_name="Doe", extra={"signature": "-- J"}),
+                Mailbox(username="john", first_name="John", last_name="Doe"),
+            ],
+            "y.com": [],
+        },
+        extra={"coupon": {"code": "X", "uses": [1, None]}, "extra": 1},
+    )
+    assert orjson.loads(dump_order(order)) == EXTRA_BODY
+    assert restore_order(orjson.loads(dump_order(order))) == order
+    assert hash(restore_order(EXTRA_BODY)) == hash(order)
+
+
+@pytest.mark.parametrize("group", [{"domains": []}, {"mailboxes": {}}])
+def test_an_empty_group_is_sent_when_extra_says_so_and_left_out_otherwise(group: dict[str, Any]) -> None:
+    assert unstructure_order(Order(**group)) == {"confirm": False}
+    assert unstructure_order(Order(extra=group)) == {"confirm": False, **group}
+    assert restore_order({"confirm": False, **group}) == Order(extra=group)
+
+
+def test_a_body_from_a_file_keeps_its_extra_fields() -> None:
+    body = {"domains": [{"domain": "x.com", "extra": {"privacy": True}}], "extra": {"coupon": "X"}}
+    assert structure_order(body) == Order(
+        domains=[DomainRegistration(domain="x.com", extra={"privacy": True})], extra={"coupon": "X"}
+    )
+    assert faults({"extra": "secret"}) == (Fault("extra", "must be an object"),)
+
+
+@pytest.mark.parametrize("body", [None, [], {"domains": [5]}, {"domains": 5}, {"mailboxes": {"x.com": 5}}])
+def test_what_is_no_body_of_an_order_is_not_restored(body: Any) -> None:
+    with pytest.raises(ValidationError):
+        restore_order(body)
 
 
 @pytest.mark.parametrize(

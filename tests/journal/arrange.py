@@ -6,7 +6,10 @@ import asyncio
 import os
 import subprocess
 import sys
+import uuid
 from typing import Any
+
+import attrs
 
 from cmr_async import DomainRegistration, Mailbox, Order
 from cmr_async.journal.journal import Claim, Journal, JournalEntry, Step, StepState
@@ -50,13 +53,19 @@ async def changes(journal: Journal, key: str = "A") -> list[str]:
     return [event.change for event in await journal.history(key)]
 
 
+def from_another_machine(journal: Journal) -> Journal:
+    """Let a journal that is not open yet act from another machine, where only leases tell who is alive."""
+    journal._me = journal._database._run = attrs.evolve(journal._me, machine=uuid.uuid4().hex)
+    return journal
+
+
 async def vanish(journal: Journal) -> None:
     """End a journal the way a killed process does: nothing more is written."""
     assert journal._heart is not None
     journal._heart.cancel()
     await asyncio.wait([journal._heart])
-    await journal._database.finish()
-    await journal._database.let_go()
+    await journal._database._thread.run(journal._database._disconnect)
+    journal._database._thread.stop()
 
 
 def psycopg_url(location: str) -> str:

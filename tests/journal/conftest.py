@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-import sqlalchemy as sa
 
-from cmr_async.journal import pace
 from cmr_async.journal.journal import Journal
 from tests.fakes import Clock
 
@@ -23,9 +21,3 @@ async def journal(location: str, clock: Clock) -> AsyncIterator[Journal]:
         assert opened._heart is not None
         opened._heart.cancel()  # a heartbeat on a slow machine would come between two moves of the clock
         yield opened
-
-
-@pytest.fixture
-def database_clock(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    """Let the test move the database's clock, which slots are counted on, too."""
-    monkeypatch.setattr(pace, "database_now", lambda _: sa.literal(clock.now, sa.Double))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 
 from cmr_async.errors import ConfigurationError, JournalError
-from cmr_async.journal import engine as engines
-from cmr_async.journal.engine import journal_errors, journal_url, keep_readers_free, make_engine, reading_engine
+from cmr_async.journal.engine import is_busy, journal_errors, journal_url, leave_wal, make_engine, reading_engine
 from cmr_async.journal.journal import Journal
 from tests.journal.arrange import PLANNED, a_request, claimed
 
@@ -26,23 +23,23 @@ async def test_a_journal_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     async with Journal(tmp_path / "run.db") as journal:
         await journal.add([a_request()])
         modes = modes_of(tmp_path)
-    assert modes == {"run.db": 0o600, "run.db-wal": 0o600, "run.db-shm": 0o600}
+    assert modes == {"run.db": 0o600, "run.db-journal": 0o600}
 
 
 async def test_every_commit_of_a_sqlite_journal_is_on_disk(tmp_path: Path) -> None:
     async with Journal(tmp_path / "run.db") as journal:
-        writer = journal._database._writer
+        writer = journal._database._connection
         assert writer is not None
         values = [writer.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
         writer.rollback()
-    assert values == ["wal", 2]
+    assert values == ["truncate", 3]
 
 
 async def test_a_server_that_answers_before_the_commit_is_on_disk_is_told_not_to(postgresql_location: str) -> None:
     url = sa.make_url(postgresql_location)
     options = f"{url.query['options']} -c synchronous_commit=off"
     async with Journal(url.update_query_dict({"options": options}).render_as_string()) as journal:
-        writer = journal._database._writer
+        writer = journal._database._connection
         assert writer is not None
         assert writer.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
         writer.rollback()
@@ -72,7 +69,7 @@ async def test_a_journal_is_not_made_when_it_should_be_there(tmp_path: Path) -> 
 async def test_a_full_disk_is_said_before_anything_is_sent(tmp_path: Path) -> None:
     async with Journal(tmp_path / "run.db") as journal:
         await journal.add([a_request("A")])
-        writer = journal._database._writer
+        writer = journal._database._connection
         assert writer is not None
         pages = writer.exec_driver_sql("PRAGMA page_count").scalar()
         writer.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
@@ -123,16 +120,9 @@ def test_a_missing_driver_is_named_with_what_to_install(monkeypatch: pytest.Monk
     monkeypatch.setattr(sa, "create_engine", no_driver)
     url = journal_url("postgresql://host/db")
     with pytest.raises(ConfigurationError, match=r'needs psycopg: pip install "cmr-async\[postgres\]"'):
-        make_engine(url, name="db", create=True)
+        make_engine(url)
     with pytest.raises(ConfigurationError, match=r'needs psycopg: pip install "cmr-async\[postgres\]"'):
         reading_engine(url)
-
-
-def test_a_file_is_made_also_where_folders_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ("O_CREAT", "O_EXCL", "O_RDWR", "open", "close", "fspath")
-    monkeypatch.setattr(engines, "os", SimpleNamespace(**{name: getattr(os, name) for name in names}))
-    make_engine(journal_url(tmp_path / "run.db"), name="run.db", create=True).dispose()
-    assert modes_of(tmp_path) == {"run.db": 0o600}
 
 
 def test_what_is_not_there_is_not_read(tmp_path: Path) -> None:
@@ -152,20 +142,31 @@ async def test_a_reading_engine_cannot_write(location: str) -> None:
         engine.dispose()
 
 
-def test_a_file_that_somebody_holds_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[float] = []
-    monkeypatch.setattr(engines, "time", SimpleNamespace(sleep=waits.append))
+@pytest.mark.parametrize("somebody_reads", [False, True])
+def test_a_file_leaves_wal_mode_unless_somebody_else_has_it_open(tmp_path: Path, somebody_reads: bool) -> None:
     path = tmp_path / "run.db"
-    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
-        holder.execute("CREATE TABLE t (x)")
-        holder.execute("BEGIN EXCLUSIVE")
-        engine = sa.create_engine(journal_url(path), connect_args={"timeout": 0})
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+        other.execute("CREATE TABLE t (x)")
+        if not somebody_reads:
+            other.close()
+        engine = make_engine(journal_url(path))
         with engine.connect() as connection:
-            keep_readers_free(connection)
-            holder.execute("ROLLBACK")
-            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"
+            assert leave_wal(connection) is not somebody_reads
         engine.dispose()
-    assert len(waits) == 100
+    assert path.read_bytes()[18:20] == (b"\2\2" if somebody_reads else b"\1\1")
+
+
+def test_a_lock_of_somebody_else_is_no_wal_mode(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("CREATE TABLE t (x)")
+        other.execute("BEGIN EXCLUSIVE")
+        engine = sa.create_engine(journal_url(path), connect_args={"timeout": 0})
+        with engine.connect() as connection, pytest.raises(sqlite3.OperationalError, match="locked") as caught:
+            leave_wal(connection)
+        assert is_busy(caught.value)
+        engine.dispose()
 
 
 @pytest.mark.parametrize(

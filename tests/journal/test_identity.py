@@ -7,7 +7,15 @@ import pytest
 from cmr_async import DomainRegistration, Mailbox, Order
 from cmr_async.core.checked import check_request
 from cmr_async.errors import ValidationError
-from cmr_async.journal.identity import differences, fingerprint, fingerprint_of, key_of, order_key
+from cmr_async.journal.identity import (
+    differences,
+    fingerprint,
+    fingerprint_of,
+    is_made_up,
+    key_of,
+    normal_reference,
+    order_key,
+)
 from cmr_async.models.requests import OrderRequest
 from tests.journal.arrange import a_request
 
@@ -32,7 +40,31 @@ def test_a_draft_and_the_paid_order_of_the_same_things_are_one_purchase() -> Non
     assert fingerprint(draft) != fingerprint(paid)
 
 
-@pytest.mark.parametrize("reference", ["sha256:abc", "nul\0", "\ud800"])
+@pytest.mark.parametrize(
+    ("reference", "made_up"),
+    [
+        ("U1:a.com", True),
+        ("U1:A.com", True),
+        ("U1:b\u00fccher.de", True),
+        ("U1:c.com", False),
+        ("U2:a.com", False),
+        ("a.com", False),
+    ],
+)
+def test_references_that_older_versions_made_up_are_told_from_those_of_the_caller(
+    reference: str, made_up: bool
+) -> None:
+    assert is_made_up(reference, user_id="U1", domains=("a.com", "xn--bcher-kva.de")) is made_up
+
+
+@pytest.mark.parametrize(
+    ("reference", "plain"), [(None, None), ("", None), (" \n", None), (" A ", "A"), ("u\u0308 ", "\u00fc")]
+)
+def test_references_are_compared_in_one_form(reference: str | None, plain: str | None) -> None:
+    assert normal_reference(reference) == plain
+
+
+@pytest.mark.parametrize("reference", ["sha256:abc", " sha256:abc", "nul\0", "\ud800"])
 def test_a_reference_that_cannot_be_a_key_is_refused(reference: str) -> None:
     with pytest.raises(ValidationError) as caught:
         order_key(a_request(reference))

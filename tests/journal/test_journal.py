@@ -7,16 +7,19 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
 from cmr_async.core.checked import check_request
 from cmr_async.errors import JournalConflictError, JournalError, ValidationError
+from cmr_async.journal import work_thread
 from cmr_async.journal.identity import fingerprint_of, order_key
 from cmr_async.journal.journal import Journal
-from cmr_async.journal.records import Step, StepState
+from cmr_async.journal.records import Claim, Step, StepState
+from cmr_async.journal.statements import Transaction
 from cmr_async.models.requests import OrderRequest
 from tests.fakes import Clock
 from tests.journal.arrange import (
@@ -27,7 +30,9 @@ from tests.journal.arrange import (
     SENT,
     UNKNOWN,
     a_request,
+    changes,
     claimed,
+    from_another_machine,
     stored,
     vanish,
 )
@@ -117,7 +122,7 @@ async def test_a_batch_of_thousands_is_planned_in_one_go(journal: Journal) -> No
 
 
 async def test_one_batch_cannot_hold_two_orders_of_one_reference(journal: Journal) -> None:
-    with pytest.raises(JournalConflictError, match="this input"):
+    with pytest.raises(JournalConflictError, match="This input has A"):
         await journal.add([a_request("A"), a_request("A", domain="other.com")])
     assert await journal.get("A") is None
 
@@ -157,7 +162,7 @@ async def test_a_run_without_a_heartbeat_loses_its_claims(journal: Journal, loca
     await journal.add([a_request()])
     await claimed(journal)
     await vanish(journal)
-    async with Journal(location, clock=clock) as other:
+    async with from_another_machine(Journal(location, clock=clock)) as other:
         assert (await stored(other)).state is SENT
         clock.now += 31
         assert await other.recover() == 1
@@ -171,7 +176,7 @@ async def test_the_outcome_of_an_owner_that_was_taken_for_dead_counts(
     await journal.add([a_request()])
     claim = await claimed(journal)
     clock.now += 31
-    async with Journal(location, clock=clock) as other:
+    async with from_another_machine(Journal(location, clock=clock)) as other:
         assert (await stored(other)).state is UNKNOWN
     assert await journal.record(claim, outcome, message="late")
     entry = await stored(journal)
@@ -195,8 +200,7 @@ async def test_a_journal_that_is_being_closed_gives_no_claim_and_holds_none(loca
     await journal.add([a_request("A"), a_request("B", domain="b.com")])
     claim = await claimed(journal, "A")
     closing = asyncio.ensure_future(journal.close())
-    for _ in range(2):  # its task begins
-        await asyncio.sleep(0)
+    await asyncio.sleep(0)
     assert journal._closing
     assert not journal.holds(claim)
     with pytest.raises(JournalError, match="is being closed"):
@@ -245,12 +249,12 @@ async def test_an_open_journal_gives_signs_of_life_also_after_one_that_failed(
 
 
 async def test_a_journal_that_fails_while_it_opens_is_not_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(_: Journal) -> NoReturn:
+    def fail(*_: object) -> NoReturn:
         raise JournalError("the disk is full")
 
     journal = Journal(tmp_path / "run.db")
     with monkeypatch.context() as patched:
-        patched.setattr(Journal, "recover", fail)
+        patched.setattr(Transaction, "recover", fail)
         with pytest.raises(JournalError, match="the disk is full"):
             await journal.start()
     assert not journal._database.is_open
@@ -266,6 +270,111 @@ async def test_the_history_may_be_that_of_one_step(journal: Journal) -> None:
     await claimed(journal, "A", Step.PROCESS)
     assert [event.change for event in await journal.history("A", step=Step.PROCESS)] == ["sent"]
     assert [event.change for event in await journal.history("A")] == ["sent", "accepted", "sent"]
+
+
+async def test_of_many_that_want_a_step_at_once_one_gets_it(journal: Journal) -> None:
+    await journal.add([a_request("A"), a_request("B", domain="b.com")])
+    claims = await asyncio.gather(*(journal.claim(key) for key in "AABBAB"))
+    assert sorted(claim.key for claim in claims if claim) == ["A", "B"]
+
+
+async def test_a_claim_whose_caller_is_cancelled_is_given_back(journal: Journal) -> None:
+    keys = [f"R{n}" for n in range(8)]
+    await journal.add([a_request(key, domain=f"{key}.com") for key in keys])
+    for ticks, key in enumerate(keys):
+        task = asyncio.create_task(journal.claim(key))
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        task.cancel()
+        result = (await asyncio.gather(task, return_exceptions=True))[0]
+        entry = await stored(journal, key)
+        if isinstance(result, Claim):
+            assert entry.state is SENT
+        else:
+            assert entry.state in {PLANNED, NOT_SENT}
+
+
+async def test_a_claim_is_given_back_when_its_caller_is_cancelled_as_it_arrives(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await journal.add([a_request()])
+    task = asyncio.create_task(journal.claim("A"))
+    deliver = work_thread._deliver
+
+    def deliver_and_cancel(*result: Any) -> None:
+        deliver(*result)
+        task.cancel()  # the caller has its claim by now, and will never see it
+
+    with monkeypatch.context() as patched:
+        patched.setattr(work_thread, "_deliver", deliver_and_cancel)
+        await asyncio.wait([task])
+    assert task.cancelled()
+    assert await changes(journal) == ["sent", "not_sent"]
+    assert await journal.claim("A") is not None
+
+
+async def test_an_outcome_is_written_although_its_caller_is_cancelled(journal: Journal) -> None:
+    await journal.add([a_request()])
+    task = asyncio.create_task(journal.record(await claimed(journal), ACCEPTED, order_id="O1"))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert (await stored(journal)).order_id == "O1"
+
+
+async def test_when_a_commit_fails_its_caller_is_told_and_the_next_one_goes_on(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await journal.add([a_request("A"), a_request("B", domain="b.com")])
+    claim = await claimed(journal, "A")
+
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise JournalError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Transaction, "append_events", fail)
+        results = await asyncio.gather(journal.claim("B"), journal.record(claim, ACCEPTED), return_exceptions=True)
+    assert [str(result) for result in results] == ["the disk is full", "the disk is full"]
+    assert [(await stored(journal, key)).state for key in "AB"] == [SENT, PLANNED]
+    assert await journal.record(claim, ACCEPTED)
+    assert await journal.claim("B") is not None
+
+
+def test_a_journal_that_is_left_open_does_not_keep_asyncio_from_returning(tmp_path: Path) -> None:
+    """`asyncio.run` cancels every task at its end; what was under way is written, and nothing waits for the loop."""
+    location = tmp_path / "run.db"
+    begun, go = threading.Event(), threading.Event()
+
+    def block(_: Transaction) -> None:
+        begun.set()
+        go.wait()
+
+    async def leave() -> tuple[Journal, Claim]:
+        journal = Journal(location)
+        await journal.start()
+        await journal.add([a_request(key, domain=f"{key}.com") for key in "ABC"])
+        claim = await claimed(journal, "A")
+        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(journal._database.write(block))]
+        await asyncio.to_thread(begun.wait)
+        tasks += [
+            asyncio.create_task(journal.claim("B")),
+            asyncio.create_task(journal.record(claim, ACCEPTED, order_id="O1")),
+            asyncio.create_task(journal.close()),
+            asyncio.create_task(journal.get("C")),
+        ]
+        await asyncio.sleep(0)
+        return journal, claim
+
+    journal, _ = asyncio.run(leave())
+    go.set()
+
+    async def look() -> list[tuple[StepState, str | None]]:
+        await journal._database._thread.run(lambda: None)
+        async with Journal(location) as later:
+            return [(entry.state, entry.order_id) async for entry in later.entries()]
+
+    assert asyncio.run(look()) == [(ACCEPTED, "O1"), (PLANNED, None), (PLANNED, None)]
+    assert not journal._database.is_open
 
 
 _WORKER = """

@@ -9,7 +9,16 @@ from cmr_async.core.checked import check_request
 from cmr_async.errors import ValidationError
 from cmr_async.journal.identity import fingerprint
 from cmr_async.journal.journal import Journal
-from cmr_async.journal.records import JOURNAL_COLUMNS, JournalEntry, Step, StepState, Verdict, may_follow, storable
+from cmr_async.journal.records import (
+    JOURNAL_COLUMNS,
+    JournalEntry,
+    Step,
+    StepState,
+    Verdict,
+    may_be_sent,
+    may_follow,
+    storable,
+)
 from tests.journal.arrange import (
     ACCEPTED,
     NOT_SENT,
@@ -46,7 +55,7 @@ def an_entry(body: str = '{"confirm":false}') -> JournalEntry:
     [
         (ACCEPTED, {PLANNED, SENT, UNKNOWN, NOT_SENT}),
         (REJECTED, {SENT, UNKNOWN}),
-        (UNKNOWN, {SENT, NOT_SENT}),
+        (UNKNOWN, {PLANNED, SENT, NOT_SENT}),
         (NOT_SENT, {SENT}),
         (PLANNED, set()),
         (SENT, set()),
@@ -57,6 +66,32 @@ def test_what_the_owner_reports_follows_only_what_it_does_not_contradict(
 ) -> None:
     found = {state for state in StepState if may_follow(outcome, state=state, recovered=False, verdict=None)}
     assert found == states
+
+
+@pytest.mark.parametrize(
+    ("changes", "allowed"),
+    [
+        ("", True),
+        ("sent", False),
+        ("sent not_sent", True),
+        ("sent not_sent sent", False),
+        ("sent unknown verdict:absent", False),
+        ("sent unknown verdict:absent planned", True),
+        ("sent rejected planned", True),
+        ("sent rejected", False),
+        ("sent not_sent unknown", False),
+        ("sent not_sent accepted", False),
+        ("sent unknown verdict:absent planned unknown", False),
+        ("sent unknown planned sent late:accepted not_sent", False),
+        ("sent unknown planned sent late:unknown not_sent", False),
+        ("sent unknown planned sent late:rejected not_sent", True),
+        ("sent unknown planned sent late:accepted unknown verdict:absent planned", True),
+    ],
+)
+def test_the_history_of_a_step_allows_a_claim_only_when_nothing_in_it_was_left_open(
+    changes: str, allowed: bool
+) -> None:
+    assert may_be_sent(changes.split()) is allowed
 
 
 @pytest.mark.parametrize(
@@ -82,8 +117,12 @@ def test_an_entry_has_its_order_its_request_and_its_domains() -> None:
 
 
 def test_a_body_that_somebody_edited_is_no_order() -> None:
-    with pytest.raises(ValidationError, match="the API has no field colour here"):
-        _ = an_entry('{"confirm":false,"colour":"red"}').order
+    with pytest.raises(ValidationError, match="confirm: must be true or false, not 'no'"):
+        _ = an_entry('{"confirm":"no"}').order
+
+
+def test_a_field_of_a_body_that_the_sdk_does_not_know_is_kept() -> None:
+    assert an_entry('{"confirm":false,"colour":"red"}').order.extra == {"colour": "red"}
 
 
 def test_a_row_says_the_verdict_and_leaves_out_what_is_not_known() -> None:
@@ -118,6 +157,7 @@ async def test_an_entry_is_exported_as_one_flat_row(journal: Journal) -> None:
         "confirm": False,
         "order_id": "O1",
         "action_id": None,
+        "unavailable": "",
         "status": 201,
         "attempts": 1,
         "message": "ok",

@@ -16,7 +16,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from cmr_async import DomainRegistration, Order
 from cmr_async.errors import JournalError
 from cmr_async.journal.journal import Claim, Journal, Step, StepState, Verdict
+from cmr_async.journal.records import may_be_sent
+from cmr_async.journal.statements import Transaction
 from cmr_async.models.requests import OrderRequest
+from tests.journal.arrange import from_another_machine
 
 pytestmark = pytest.mark.slow
 
@@ -47,13 +50,13 @@ class World:
         self.handles = [self.runner.run(self.opened()), self.runner.run(self.opened())]
 
     async def opened(self) -> Journal:
-        journal = Journal(self.path, clock=lambda: self.now)
+        journal = from_another_machine(Journal(self.path, clock=lambda: self.now))
         await journal.start()
         assert journal._heart is not None
         journal._heart.cancel()  # only the rules beat: a heartbeat at a chance moment would give a run its life back
-        writer = journal._database._writer
-        assert writer is not None
-        driver: Any = writer.connection.driver_connection
+        connection = journal._database._connection
+        assert connection is not None
+        driver: Any = connection.connection.driver_connection
         # No example cuts the power, and waiting for the disk would take most of the time
         driver.execute("PRAGMA synchronous = OFF")
         return journal
@@ -116,9 +119,13 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(target=claims, side=SIDES, name=KEYS, step=STEPS)
     def claim(self, side: int, name: str, step: Step) -> Any:
         key = self.key(name)
-        may_be_claimed = self.state((key, step)) in CLAIMABLE
+        state = self.state((key, step))
+        history = self.do(self.handles[side].history(key, step=step))
+        is_contradicted = state in CLAIMABLE and not may_be_sent(event.change for event in history)
         claim = self.do(self.handles[side].claim(key, step=step))
-        assert (claim is not None) is may_be_claimed
+        assert (claim is not None) is (state in CLAIMABLE and not is_contradicted)
+        if is_contradicted:
+            assert self.state((key, step)) is StepState.UNKNOWN
         if claim is None:
             return multiple()
         self.sent((key, step))
@@ -163,7 +170,7 @@ class JournalMachine(RuleBasedStateMachine):
             result = (await asyncio.gather(task, return_exceptions=True))[0]
             if isinstance(result, Claim):
                 assert await self.handles[side].record(result, StepState.NOT_SENT)
-            await self.handles[side]._database.finish()
+            await self.handles[side].get(key)  # its thread has done by then what came before
             return result
 
         self.do(work())
@@ -195,17 +202,15 @@ class JournalMachine(RuleBasedStateMachine):
         journal = self.handles[side]
 
         async def return_as_another_run() -> Journal:
-            await journal._database.finish()
             if politely:
-                await journal._database.write(journal._end_run)
+                await journal._database.write(Transaction.end_run)
             # A new run on the old connections: making an engine anew takes most of the time of such a test
-            successor = Journal(journal.name, clock=lambda: self.world.now)
+            successor = from_another_machine(Journal(journal.name, clock=lambda: self.world.now))
             successor._database._engine = journal._database._engine
-            successor._database._writer = journal._database._writer
-            successor._database._writing = journal._database._writing
-            successor._database._reading = journal._database._reading
-            await successor._database.write(successor._begin_run)
-            await successor.recover()
+            successor._database._connection = journal._database._connection
+            successor._database._thread = journal._database._thread
+            successor._database.file = journal._database.file
+            await successor._database.write(Transaction.begin_run)
             return successor
 
         self.handles[side] = self.do(return_as_another_run())
@@ -228,13 +233,16 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(side=SIDES, name=KEYS, step=STEPS, verdict=st.sampled_from(list(Verdict)))
     def give_a_verdict(self, side: int, name: str, step: Step, verdict: Verdict) -> None:
         key = self.key(name)
-        before = self.state((key, step))
+        seen = self.do(self.handles[side].get(key, step=step))
+        if seen is None:
+            return
         try:
-            self.do(self.handles[side].verdict(key, verdict, "seen", step=step))
+            self.do(self.handles[side].verdict(seen, verdict, "seen"))
         except JournalError:
-            assert before is not StepState.UNKNOWN
+            # An owner that is alive after all, and has not reported, may still send
+            assert seen.state is not StepState.UNKNOWN or (verdict is Verdict.ABSENT and seen.recovered)
         else:
-            assert before is StepState.UNKNOWN
+            assert seen.state is StepState.UNKNOWN
 
     @rule(side=SIDES, name=KEYS, step=STEPS)
     def resubmit(self, side: int, name: str, step: Step) -> None:
@@ -247,7 +255,7 @@ class JournalMachine(RuleBasedStateMachine):
         try:
             self.do(self.handles[side].resubmit(key, step=step))
         except JournalError:
-            assert not allowed
+            assert not allowed or (before is not None and before.recovered)
         else:
             assert allowed
             self.permissions[key, step] = self.permissions.get((key, step), 0) + 1

@@ -10,16 +10,18 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import NoReturn
 
 import attrs
 import psycopg
 import pytest
 import sqlalchemy as sa
 
+from cmr_async.core.checked import CheckedOrder
 from cmr_async.errors import JournalConflictError, JournalError, JournalVersionError
 from cmr_async.journal import schema
 from cmr_async.journal.engine import journal_url, reading_engine
-from cmr_async.journal.identity import fingerprint, order_key
+from cmr_async.journal.identity import content_of, fingerprint, order_key
 from cmr_async.journal.journal import Claim, Journal, Step, StepState, Verdict
 from tests.fakes import Clock
 from tests.journal.arrange import (
@@ -37,8 +39,8 @@ from tests.journal.arrange import (
     stored,
 )
 
-#: A journal of schema version 1 with an order in every state, as SQL text.
-VERSION_1 = Path(__file__).parents[1] / "samples" / "journal-schema-1.sql"
+#: Journals of older schema versions with an order in every state, as SQL text.
+SAMPLES = Path(__file__).parents[1] / "samples"
 #: The last heartbeat of its last run.
 BEATEN = 1_700_000_121.0
 NO_REFERENCE = "sha256:d93eb8021e097fabc78a0edc6d296cbea3c6f16e807b5fae1562595b757d28ee"
@@ -58,12 +60,17 @@ IN_IT: dict[str, tuple[StepState, Verdict | None, str | None]] = {
 }
 
 
+@pytest.fixture(params=["1", "2"])
+def old_version(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def old_journal(location: str, clock: Clock) -> str:
-    """Where a journal of schema version 1 is; its last run still counts as alive."""
+def old_journal(location: str, clock: Clock, old_version: str) -> str:
+    """Where a journal of an older schema version is; its last run still counts as alive."""
     clock.now = BEATEN + 1
     with closing(sqlite3.connect(location if "://" not in location else ":memory:")) as connection:
-        connection.executescript(VERSION_1.read_text())
+        connection.executescript((SAMPLES / f"journal-schema-{old_version}.sql").read_text())
         if "://" in location:
             copy_into_postgresql(connection, location)
     return location
@@ -71,11 +78,15 @@ def old_journal(location: str, clock: Clock) -> str:
 
 def copy_into_postgresql(connection: sqlite3.Connection, location: str) -> None:
     engine = sa.create_engine(journal_url(location))
+    old = sa.MetaData()
+    for table in schema._metadata.sorted_tables:
+        had = {row[1] for row in connection.execute(f"PRAGMA table_info({table.name})")}
+        sa.Table(table.name, old, *(column._copy() for column in table.c if column.name in had))
     with engine.begin() as there:
-        schema._metadata.create_all(there)
-        for table in schema._metadata.sorted_tables:
+        old.create_all(there)
+        for table in old.sorted_tables:
             # PostgreSQL numbers the events itself
-            columns = [column for column in table.c if column is not schema.events.c.id]
+            columns = [column for column in table.c if (table.name, column.name) != ("cmr_events", "id")]
             names = ", ".join(f'"{column.name}"' for column in columns)
             rows = connection.execute(f"SELECT {names} FROM {table.name}")
             for row in rows:
@@ -121,23 +132,27 @@ async def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
         await Journal(path).start()
 
 
-async def test_a_journal_of_version_1_shows_the_same_entries(old_journal: str, clock: Clock) -> None:
+async def test_a_journal_of_an_older_version_shows_the_same_entries(old_journal: str, clock: Clock) -> None:
     async with Journal(old_journal, clock=clock) as journal:
         entries = [entry async for entry in journal.entries()]
         process = await stored(journal, "draft", Step.PROCESS)
         history = {key: await changes(journal, key) for key in ("unknown-placed", "resubmitted", "draft")}
     assert {entry.key: (entry.state, entry.verdict, entry.order_id) for entry in entries} == IN_IT
     assert [entry.position for entry in entries] == list(range(12))
-    assert [(order_key(entry.request), fingerprint(entry.request)) for entry in entries] == [
-        (entry.key, entry.fingerprint) for entry in entries
+    requests = [entry.request for entry in entries]
+    contents = [content_of(CheckedOrder(request=request, order=request.order)) for request in requests]
+    assert list(zip(map(order_key, requests), map(fingerprint, requests), contents, strict=True)) == [
+        (entry.key, entry.fingerprint, entry.content) for entry in entries
     ]
+    assert f"sha256:{contents[-1]}" == NO_REFERENCE
+    assert [entry.unavailable for entry in entries] == [()] * 12
     assert (process.state, process.verdict, process.order_id) == (UNKNOWN, Verdict.PLACED, "O-draft")
     assert history == {
         "unknown-placed": ["sent", "unknown", "verdict:placed"],
         "resubmitted": ["sent", "unknown", "verdict:absent", "planned"],
         "draft": ["sent", "accepted", "sent", "unknown", "verdict:placed"],
     }
-    assert version_of(old_journal) == "2"
+    assert version_of(old_journal) == "3"
 
 
 async def test_a_run_goes_on_with_a_journal_of_version_1(old_journal: str, clock: Clock) -> None:
@@ -157,7 +172,7 @@ async def test_a_run_goes_on_with_a_journal_of_version_1(old_journal: str, clock
         assert await journal.record(claim, ACCEPTED, order_id="O-planned")
 
 
-async def test_what_a_dead_run_of_version_1_had_sent_becomes_unknown(old_journal: str, clock: Clock) -> None:
+async def test_what_a_dead_run_of_an_older_version_had_sent_becomes_unknown(old_journal: str, clock: Clock) -> None:
     async with Journal(old_journal, clock=clock) as journal:
         clock.now += 60
         assert await journal.recover() == 1
@@ -207,14 +222,14 @@ asyncio.run(look())
     assert [worker.returncode for worker in workers] == [0, 0]
 
 
-def test_looking_into_an_old_journal_does_not_change_it(old_journal: str) -> None:
+def test_looking_into_an_old_journal_does_not_change_it(old_journal: str, old_version: str) -> None:
     before = None if "://" in old_journal else Path(old_journal).read_bytes()
     engine = reading_engine(journal_url(old_journal))
     assert engine is not None
     with engine.connect() as connection:
         assert schema.has_tables(connection, name="old")
     engine.dispose()
-    assert version_of(old_journal) == "1"
+    assert version_of(old_journal) == old_version
     assert before is None or Path(old_journal).read_bytes() == before
 
 
@@ -230,14 +245,37 @@ async def test_a_newer_journal_is_refused_and_left_alone(location: str) -> None:
         pass
     engine = sa.create_engine(journal_url(location))
     with engine.begin() as connection:
-        connection.execute(sa.text("UPDATE cmr_meta SET value = '3'"))
-    with engine.connect() as connection, pytest.raises(JournalVersionError, match="has schema version 3") as caught:
+        connection.execute(sa.text("UPDATE cmr_meta SET value = '4' WHERE name = 'schema_version'"))
+    with engine.connect() as connection, pytest.raises(JournalVersionError, match="has schema version 4") as caught:
         schema.has_tables(connection, name="newer")
     engine.dispose()
-    assert (caught.value.found, caught.value.expected) == ("3", "2")
+    assert (caught.value.found, caught.value.expected) == ("4", "3")
     with pytest.raises(JournalVersionError, match="Use the version of cmr-async that wrote it"):
         await Journal(location).start()
-    assert version_of(location) == "3"
+    assert version_of(location) == "4"
+
+
+async def test_a_migration_that_is_cut_short_leaves_the_old_journal(
+    old_journal: str, old_version: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise JournalError("the power is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(schema, "content_of_body", fail)
+        with pytest.raises(JournalError, match="the power is gone"):
+            await Journal(old_journal, clock=clock).start()
+    assert version_of(old_journal) == old_version
+    async with Journal(old_journal, clock=clock) as journal:
+        assert len([entry async for entry in journal.entries()]) == 12
+
+
+async def test_a_migration_fills_the_new_column_in_chunks(
+    old_journal: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "_AT_ONCE", 5)
+    async with Journal(old_journal, clock=clock) as journal:
+        assert all([len(entry.content) == 64 async for entry in journal.entries()])
 
 
 def test_the_version_error_survives_pickling() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from cmr_async.errors import JournalConflictError, JournalError
+from cmr_async.core.account import Account
+from cmr_async.errors import JournalError
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.records import Step, StepState, Verdict
 from tests.fakes import Clock
@@ -20,7 +21,7 @@ from tests.journal.arrange import (
     an_unknown,
     changes,
     claimed,
-    some_requests,
+    from_another_machine,
     stored,
 )
 
@@ -102,38 +103,11 @@ async def test_the_owner_may_learn_more_about_its_own_unknown(journal: Journal) 
     assert (await stored(journal)).state is ACCEPTED
 
 
-async def test_changed_input_under_a_known_reference_is_refused_with_the_difference(journal: Journal) -> None:
-    await journal.add([a_request("A")])
-    with pytest.raises(JournalConflictError, match="another reference") as caught:
-        await journal.add([a_request("B", domain="b.com"), a_request("A", domain="changed.com", confirm=True)])
-    assert [(fault.path, fault.message) for fault in caught.value.faults] == [
-        ("A: confirm", "the journal has false, now it is true"),
-        ("A: domains[0].domain", 'the journal has "example.com", now it is "changed.com"'),
-        (
-            'A: mailboxes["example.com"]',
-            'the journal has [{"firstName":"Ada","lastName":"Lovelace","username":"ada"}], now it is nothing',
-        ),
-        (
-            'A: mailboxes["changed.com"]',
-            'the journal has nothing, now it is [{"firstName":"Ada","lastName":"Lovelace","username":"ada"}]',
-        ),
-    ]
-    assert await journal.get("B") is None
-
-
-async def test_a_long_list_of_differences_is_cut(journal: Journal) -> None:
-    await journal.add(some_requests(9))
-    changed = [attrs.evolve(request, user_id="U2", order=a_request().order) for request in some_requests(9)]
-    with pytest.raises(JournalConflictError) as caught:
-        await journal.add(changed)
-    assert len(caught.value.faults) == 36
-    assert caught.value.message.count("\n  R") == 20
-    assert "and 16 more differences" in caught.value.message
-
-
 async def test_a_verdict_stands_beside_the_unknown(journal: Journal, clock: Clock) -> None:
     await an_unknown(journal)
-    entry = await journal.verdict("A", Verdict.PLACED, "example.com is in the user's domains", order_id="O9")
+    entry = await journal.verdict(
+        await stored(journal), Verdict.PLACED, "example.com is in the user's domains", order_id="O9"
+    )
     assert (entry.state, entry.verdict, entry.evidence) == (
         UNKNOWN,
         Verdict.PLACED,
@@ -147,9 +121,87 @@ async def test_a_verdict_stands_beside_the_unknown(journal: Journal, clock: Cloc
 async def test_only_an_unknown_gets_a_verdict(journal: Journal) -> None:
     await journal.add([a_request()])
     with pytest.raises(JournalError, match="A is planned, not unknown"):
-        await journal.verdict("A", Verdict.ABSENT, "")
+        await journal.verdict(await stored(journal), Verdict.ABSENT, "")
     with pytest.raises(JournalError, match="has no create step of B"):
-        await journal.verdict("B", Verdict.ABSENT, "")
+        await journal.verdict(attrs.evolve(await stored(journal), key="B"), Verdict.ABSENT, "")
+
+
+async def test_a_verdict_belongs_to_the_attempt_that_was_looked_at(journal: Journal, clock: Clock) -> None:
+    await an_unknown(journal)
+    seen = await stored(journal)
+    await journal.verdict(seen, Verdict.ABSENT, "not there")
+    await journal.resubmit("A")
+    clock.now += 900
+    await journal.record(await claimed(journal), UNKNOWN)
+    before = await stored(journal)
+    with pytest.raises(JournalError, match=r"A was sent again after it was looked at, .* Look again"):
+        await journal.verdict(seen, Verdict.ABSENT, "not there, 900 s after the send", order_id="O1")
+    assert await stored(journal) == before
+    assert (await changes(journal))[-1] == "unknown"
+
+
+async def test_a_verdict_that_came_meanwhile_is_not_replaced_unseen(journal: Journal) -> None:
+    await an_unknown(journal)
+    seen = await stored(journal)
+    placed = await journal.verdict(seen, Verdict.PLACED, "a trace")
+    with pytest.raises(JournalError, match="A got the verdict placed after it was looked at"):
+        await journal.verdict(seen, Verdict.ABSENT, "not there")
+    assert await stored(journal) == placed
+    assert (await journal.verdict(placed, Verdict.CONFLICT, "somebody looked")).verdict is Verdict.CONFLICT
+
+
+async def test_the_domains_that_the_api_named_as_unavailable_are_kept(journal: Journal) -> None:
+    [entry] = await journal.add([a_request()])
+    assert entry.unavailable == ()
+    await journal.record(await claimed(journal), ACCEPTED, order_id="O1", unavailable=["example.com", "b\0.com"])
+    entry = await stored(journal)
+    assert entry.unavailable == ("example.com", "b\N{REPLACEMENT CHARACTER}.com")
+    assert entry.plain()["unavailable"] == "example.com b\N{REPLACEMENT CHARACTER}.com"
+    assert await journal.add_processing() == 1
+    assert (await stored(journal, step=Step.PROCESS)).unavailable == ()
+
+
+async def test_a_journal_belongs_to_the_account_that_first_used_it(location: str) -> None:
+    account = Account.of("https://api.example.com/v1", "secret-key")
+    async with Journal(location) as journal:
+        await journal.bind(account)
+        await an_unknown(journal)
+    async with Journal(location) as journal:
+        await journal.bind(account)
+        with pytest.raises(JournalError, match=r"another account of https://api\.example\.com") as caught:
+            await journal.bind(Account.of("https://api.example.com", "other-key"))
+        assert f"`cmr journal adopt {journal.name}`" in caught.value.message
+        with pytest.raises(
+            JournalError, match=r"belongs to https://api\.example\.com, and .* with http://127\.0\.0\.1"
+        ):
+            await journal.bind(Account.of("http://127.0.0.1:8080", "secret-key"))
+        await journal.bind(account)
+
+
+@pytest.mark.parametrize("state", [None, REJECTED, NOT_SENT])
+async def test_a_journal_that_bought_nothing_goes_over_to_the_right_key(
+    journal: Journal, state: StepState | None
+) -> None:
+    """Its first run had a wrong key or a wrong address, and the same command goes on with the right one."""
+    await journal.bind(Account.of("https://api.example.com", "wrong-key"))
+    await journal.add([a_request("A")])
+    if state is not None:
+        await journal.record(await claimed(journal), state)
+    right = Account.of("https://api.example.com", "right-key")
+    await journal.bind(right)
+    await journal.record(await claimed(journal, (await journal.add([a_request("B", domain="b.com")]))[0].key), ACCEPTED)
+    await journal.bind(right)
+    with pytest.raises(JournalError, match="another account"):
+        await journal.bind(Account.of("https://api.example.com", "wrong-key"))
+
+
+async def test_a_journal_that_was_ever_in_doubt_stays_with_its_account(journal: Journal) -> None:
+    await journal.bind(Account.of("https://api.example.com", "one-key"))
+    await an_unknown(journal)
+    await journal.verdict(await stored(journal), Verdict.ABSENT, "not there")
+    await journal.resubmit("A")
+    with pytest.raises(JournalError, match="another account"):
+        await journal.bind(Account.of("https://api.example.com", "another-key"))
 
 
 async def test_only_an_absent_order_is_planned_again(journal: Journal) -> None:
@@ -157,15 +209,37 @@ async def test_only_an_absent_order_is_planned_again(journal: Journal) -> None:
     with pytest.raises(JournalError, match="no verdict yet"):
         await journal.resubmit("A")
     for verdict in (Verdict.PLACED, Verdict.CONFLICT):
-        await journal.verdict("A", verdict, "seen")
+        await journal.verdict(await stored(journal), verdict, "seen")
         with pytest.raises(JournalError, match=f"the verdict is {verdict.value}"):
             await journal.resubmit("A")
-    await journal.verdict("A", Verdict.ABSENT, "not there after a day")
+    await journal.verdict(await stored(journal), Verdict.ABSENT, "not there after a day")
     entry = await journal.resubmit("A", reason="asked for by Ada")
     assert (entry.state, entry.verdict, entry.evidence) == (PLANNED, None, "")
     last = (await journal.history("A"))[-1]
     assert (last.change, last.reason) == ("planned", "asked for by Ada")
     await claimed(journal)
+
+
+async def test_a_draft_in_doubt_is_planned_again_when_a_second_draft_is_asked_for(journal: Journal) -> None:
+    await an_unknown(journal)
+    with pytest.raises(JournalError, match=r"A is a draft that may exist.*A second one costs nothing"):
+        await journal.resubmit("A")
+    assert (await journal.resubmit("A", second_draft=True)).state is PLANNED
+    await journal.record(await claimed(journal), UNKNOWN)
+    await journal.verdict(await stored(journal), Verdict.PLACED, "its id is known")
+    with pytest.raises(JournalError, match="the verdict is placed"):
+        await journal.resubmit("A", second_draft=True)
+
+
+async def test_what_spends_money_is_never_planned_again_as_a_second_draft(journal: Journal) -> None:
+    await journal.add([a_request(confirm=True), a_request("B", domain="b.com")])
+    await journal.record(await claimed(journal), UNKNOWN)
+    await journal.record(await claimed(journal, "B"), ACCEPTED, order_id="O1")
+    await journal.add_processing()
+    await journal.record(await claimed(journal, "B", Step.PROCESS), UNKNOWN)
+    for key, step in (("A", Step.CREATE), ("B", Step.PROCESS)):
+        with pytest.raises(JournalError, match="may have been placed, and there is no verdict yet"):
+            await journal.resubmit(key, step=step, second_draft=True)
 
 
 async def test_a_rejected_order_may_be_planned_again_by_name(journal: Journal) -> None:
@@ -187,7 +261,7 @@ async def test_nothing_else_is_planned_again(journal: Journal, state: StepState)
 
 async def test_an_order_id_that_comes_after_the_resubmission_stops_the_second_send(journal: Journal) -> None:
     claim = await an_unknown(journal)
-    await journal.verdict("A", Verdict.ABSENT, "not there")
+    await journal.verdict(await stored(journal), Verdict.ABSENT, "not there")
     await journal.resubmit("A")
     assert await journal.record(claim, ACCEPTED, order_id="O1")
     assert await journal.claim("A") is None
@@ -195,7 +269,7 @@ async def test_an_order_id_that_comes_after_the_resubmission_stops_the_second_se
 
 async def test_what_comes_after_the_second_claim_is_kept_in_the_history(journal: Journal) -> None:
     first = await an_unknown(journal)
-    await journal.verdict("A", Verdict.ABSENT, "not there")
+    await journal.verdict(await stored(journal), Verdict.ABSENT, "not there")
     await journal.resubmit("A")
     await claimed(journal)
     assert not await journal.record(first, ACCEPTED, order_id="O1")
@@ -211,8 +285,8 @@ async def test_not_sent_does_not_count_against_the_evidence(
     await journal.add([a_request()])
     claim = await claimed(journal)
     clock.now += 31
-    async with Journal(location, clock=clock) as other:
-        await other.verdict("A", verdict, "seen")
+    async with from_another_machine(Journal(location, clock=clock)) as other:
+        await other.verdict(await stored(other), verdict, "seen")
     assert not await journal.record(claim, NOT_SENT)
     assert (await stored(journal)).state is UNKNOWN
 

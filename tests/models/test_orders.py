@@ -62,6 +62,26 @@ def test_no_repr_shows_an_oauth_route() -> None:
     assert "app_name='App'" in repr(made)
 
 
+def test_fields_of_extra_are_part_of_the_value_and_nobody_changes_them() -> None:
+    fields = {"coupon": {"codes": ["X", "Y"]}}
+    made = order(extra=fields)
+    fields["coupon"]["codes"].append("Z")
+    assert made == order(extra={"coupon": {"codes": ["X", "Y"]}})
+    assert made != order()
+    assert len({made, order(extra={"coupon": {"codes": ["X", "Y"]}}), order()}) == 2
+    assert pickle.loads(pickle.dumps(made)) == made
+    assert attrs.evolve(made, confirm=True).extra == made.extra
+    with pytest.raises(TypeError, match="item assignment"):
+        made.extra["coupon"]["codes"] = ()
+
+
+def test_no_repr_shows_what_extra_holds() -> None:
+    secret = {"password": "hunter2"}
+    box = attrs.evolve(JANE, extra=secret)
+    domain = DomainRegistration(domain="a.com", extra=secret)
+    assert "hunter2" not in repr(Order(domains=[domain], mailboxes={"a.com": [box]}, extra=secret))
+
+
 def test_an_order_names_every_domain_once() -> None:
     made = order(mailboxes={"a.com": [JANE], "c.com": [JANE, JOHN]})
     assert made.domain_names == ("a.com", "b.com", "c.com")

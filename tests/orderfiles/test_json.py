@@ -55,9 +55,12 @@ def test_json_lines_report_a_broken_line_and_go_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('{"auto_renew": 1}', 'row 1, auto_renew: the API has no field "auto_renew"; did you mean "autoRenew"?'),
+        ('{"auto_renew": 1}', 'row 1, auto_renew: the page documents no field "auto_renew"; did you mean "autoRenew"?'),
         ('{"order": {}, "userid": "U"}', 'row 1, userid: "userid" is not known; did you mean "user_id"?'),
-        ('{"order": {"foo": 1}}', 'row 1, order.foo: the API has no field "foo"'),
+        (
+            '{"order": {"foo": 1}}',
+            'row 1, order.foo: the page documents no field "foo"; to send it all the same, put it into "extra"',
+        ),
         ('{"mailboxes": {"x.com": [], "x.com": []}}', 'row 1: "x.com" occurs twice in one object; merge the two'),
         ('{"order": {}, "reference": 7}', "row 1, reference: must be text and not empty, or absent"),
         ("[1]", "row 1: an order is an object, as on the API's page"),
@@ -89,11 +92,13 @@ def test_confirm_comes_from_the_caller_and_never_from_the_file(tmp_path: Path) -
     assert paid.request.order.confirm is True
 
 
-def test_equal_orders_without_reference_have_equal_keys(tmp_path: Path) -> None:
+def test_a_reference_is_read_in_one_form_and_without_it_nothing_names_an_order(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_text(json.dumps(body(confirm=True)) + "\n" + json.dumps(body()) + "\n" + json.dumps(body("two.com")))
-    first, second, third = located(path, user_id="U")
-    assert first.key == second.key != third.key
+    wrapped = {"user_id": "U", "reference": " u\u0308 ", "order": body()}
+    path.write_text(json.dumps(wrapped) + "\n" + json.dumps(body("two.com")))
+    first, second = located(path, user_id="U")
+    assert (first.key, first.request.reference) == ("\u00fc", "\u00fc")
+    assert (second.key, second.request.reference) == ("", None)
 
 
 def test_a_list_is_read_element_by_element_each_at_its_line(tmp_path: Path) -> None:

@@ -72,8 +72,18 @@ def test_rows_without_reference_make_one_order_per_user_and_domain(tmp_path: Pat
 
     found = located(path)
 
-    assert [order.request.reference for order in found] == [f"{USER}:one.com", "U2:two.com"]
+    assert [order.key for order in found] == [f"{USER}:one.com", "U2:two.com"]
+    assert [order.request.reference for order in found] == [None, None]
     assert [order.request.order.mailbox_count for order in found] == [2, 1]
+
+
+def test_rows_whose_references_are_two_forms_of_the_same_letters_are_one_order(tmp_path: Path) -> None:
+    path = write_csv(
+        tmp_path / "a.csv", box("one.com", "ann", reference="\u00fc"), box("two.com", "bob", reference="u\u0308")
+    )
+    (order,) = located(path)
+    assert (order.key, order.request.reference) == ("\u00fc", "\u00fc")
+    assert order.request.order.domain_names == ("one.com", "two.com")
 
 
 def test_several_domains_of_one_user_can_share_an_order_when_asked_for(tmp_path: Path) -> None:

@@ -94,5 +94,5 @@ def test_a_domain_in_two_drafts_is_a_fault() -> None:
     assert drafts.plan.faults == len(faults) == 1
     assert str(faults[0]) == (
         "run.db, row 2, domains[0].domain: a-domain.com is registered by the order at row 1 already; "
-        "it can be bought once"
+        "paying for both may buy it twice"
     )

@@ -91,9 +91,19 @@ def test_a_key_that_comes_again_is_a_fault_that_names_both_rows() -> None:
         'row 2, reference: an order "A" is at row 1 already; put the rows of one order next to each other, or give '
         "two orders two references"
     )
-    unnamed = attrs.evolve(first, request=attrs.evolve(first.request, reference=None))
-    again = attrs.evolve(unnamed, row=2)
-    assert faults(unnamed, again)[0] == "row 2, reference: the same order is at row 1 already"
+
+
+def test_a_document_without_a_reference_is_told_by_what_it_buys() -> None:
+    order = with_boxes("a.com")
+    first, again, other = (
+        attrs.evolve(located(row, given, user_id=user), key="", request=OrderRequest(user_id=user, order=given))
+        for row, given, user in (
+            (1, order, "U"),
+            (2, attrs.evolve(with_boxes("A.com"), confirm=True), "U "),
+            (3, order, "U2"),
+        )
+    )
+    assert faults(first, again, other) == ["row 2, reference: the same order is at row 1 already"]
 
 
 def test_the_key_of_an_order_with_faults_counts() -> None:
@@ -107,7 +117,7 @@ def test_the_key_of_an_order_with_faults_counts() -> None:
 def test_a_domain_is_registered_by_one_order_only() -> None:
     orders = (located(1, registering("a.com", "b.com")), located(2, registering("c.com", "B.com")))
     assert faults(*orders) == [
-        "row 2, domains[1].domain: b.com is registered by the order at row 1 already; it can be bought once"
+        "row 2, domains[1].domain: b.com is registered by the order at row 1 already; paying for both may buy it twice"
     ]
     assert found(*orders)[1].checked is None
 

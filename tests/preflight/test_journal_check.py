@@ -13,11 +13,15 @@ import sqlalchemy as sa
 
 from cmr_async import DomainRegistration, Mailbox, Order, OrderRequest
 from cmr_async.errors import JournalError, JournalVersionError
-from cmr_async.journal.journal import Journal, StepState, Verdict
+from cmr_async.journal.journal import Journal, Step, StepState, Verdict
 from cmr_async.orderfiles.located import LocatedOrder
 from cmr_async.preflight.file_check import FileOrder, check_file
 from cmr_async.preflight.journal_check import JournalCheck
 from cmr_async.preflight.plan import Plan, check_orders, make_plan
+from tests.journal.arrange import stored
+
+#: Journals of older schema versions, as SQL text.
+SAMPLES = Path(__file__).parents[1] / "samples"
 
 
 def request(name: str, *, reference: str | None = None, forward_to: str | None = None) -> OrderRequest:
@@ -32,23 +36,44 @@ def located(*requests: OrderRequest) -> list[LocatedOrder]:
     ]
 
 
-def checked(location: str, *requests: OrderRequest, kind_matters: bool = True) -> list[FileOrder]:
-    with JournalCheck(location, kind_matters=kind_matters) as known:
+def checked(location: str, *requests: OrderRequest, retry_rejected: bool = False) -> list[FileOrder]:
+    with JournalCheck(location, retry_rejected=retry_rejected) as known:
         return list(check_orders(located(*requests), known=known))
 
 
-def faults(location: str, *requests: OrderRequest, kind_matters: bool = True) -> list[str]:
-    return [str(fault) for read in checked(location, *requests, kind_matters=kind_matters) for fault in read.faults]
+def faults(location: str, *requests: OrderRequest) -> list[str]:
+    return [str(fault) for read in checked(location, *requests) for fault in read.faults]
 
 
-async def write(location: str, *requests: OrderRequest, state: StepState | None = StepState.ACCEPTED) -> None:
+def paid(given: OrderRequest) -> OrderRequest:
+    return attrs.evolve(given, order=attrs.evolve(given.order, confirm=True))
+
+
+async def process(location: str, key: str, state: StepState | None) -> None:
+    """Have the journal hold the processing of a draft, in this state."""
+    async with Journal(location) as journal:
+        assert await journal.add_processing([key]) == 1
+        if state is not None:
+            claim = await journal.claim(key, step=Step.PROCESS)
+            assert claim is not None
+            await journal.record(claim, state)
+
+
+async def write(
+    location: str,
+    *requests: OrderRequest,
+    state: StepState | None = StepState.ACCEPTED,
+    verdict: Verdict | None = None,
+) -> None:
     """Have the journal hold these orders, in this state."""
     async with Journal(location) as journal:
         for entry in await journal.add(requests):
             if state is not None:
                 claim = await journal.claim(entry.key)
                 assert claim is not None
-                await journal.record(claim, state)
+                await journal.record(claim, state, order_id=f"O-{entry.key}" if state is StepState.ACCEPTED else None)
+            if verdict is not None:
+                await journal.verdict(await stored(journal, entry.key), verdict, "looked up")
 
 
 async def test_what_a_run_would_not_send_is_settled(location: str) -> None:
@@ -79,16 +104,84 @@ async def test_settled_orders_cost_nothing_and_are_counted_by_state(location: st
     assert plan.cost == plan.affordable_cost == Plan().prices.domain
 
 
-@pytest.mark.parametrize("state", [StepState.ACCEPTED, StepState.NOT_SENT, None])
+@pytest.mark.parametrize("state", [StepState.ACCEPTED, StepState.UNKNOWN])
 async def test_another_order_under_a_known_key_is_a_fault_that_shows_the_difference(
-    location: str, state: StepState | None
+    location: str, state: StepState
 ) -> None:
     await write(location, request("one", forward_to="a.com"), state=state)
     (read,) = checked(location, request("one", forward_to="b.com"))
     assert (read.checked, read.changed) == (None, True)
     (fault,) = map(str, read.faults)
     difference = 'a.jsonl, row 1, domains[0].forwardTo: the journal has "a.com", now it is "b.com"'
-    assert fault == f"{difference} (one, {state or 'planned'} there)"
+    assert fault == f"{difference} (one, {state} there)"
+
+
+@pytest.mark.parametrize("state", [StepState.REJECTED, StepState.NOT_SENT, None])
+async def test_a_corrected_order_is_sent_when_its_first_form_bought_nothing(
+    location: str, state: StepState | None
+) -> None:
+    await write(location, request("one", forward_to="a.com"), state=state)
+    (read,) = checked(location, request("one", forward_to="b.com"))
+    assert (read.faults, read.settled, read.changed) == ((), None, False)
+    assert read.checked is not None
+
+
+@pytest.mark.parametrize("changed", [request("one", forward_to="b.com"), paid(request("one"))])
+async def test_an_order_that_was_ever_unknown_keeps_its_form(location: str, changed: OrderRequest) -> None:
+    await write(location, request("one"), state=StepState.UNKNOWN, verdict=Verdict.ABSENT)
+    async with Journal(location) as journal:
+        await journal.resubmit("one")
+    (read,) = checked(location, changed)
+    assert (read.checked, read.changed, len(read.faults)) == (None, True, 1)
+    assert "(one, planned there)" in read.faults[0].message
+
+
+async def test_the_same_order_is_known_with_and_without_a_reference(location: str) -> None:
+    await write(location, request("one"), attrs.evolve(request("two"), reference=None))
+    unnamed = attrs.evolve(request("one"), reference=None)
+    assert [read.settled for read in checked(location, unnamed, request("two"))] == ["accepted", "accepted"]
+    assert [read.settled for read in checked(location, request("one", reference=" one "))] == ["accepted"]
+
+
+@pytest.mark.parametrize("version", [1, 2])
+async def test_the_orders_of_an_older_journal_are_known_by_what_they_buy_and_it_is_not_changed(
+    tmp_path: Path, version: int
+) -> None:
+    """Older versions made up references for the rows of a table."""
+    path = tmp_path / "run.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((SAMPLES / f"journal-schema-{version}.sql").read_text())
+        connection.execute("PRAGMA foreign_keys = OFF")
+        for table in ("cmr_orders", "cmr_steps"):
+            connection.execute(f"UPDATE {table} SET key = 'U1:accepted.com' WHERE key = 'accepted'")
+        connection.execute("UPDATE cmr_orders SET reference = key WHERE key = 'U1:accepted.com'")
+        connection.commit()
+    before = dump(str(path))
+    box = Mailbox(username="ada", first_name="Ada", last_name="Lovelace")
+
+    def asked(name: str, reference: str | None) -> OrderRequest:
+        order = Order(domains=[DomainRegistration(domain=f"{name}.com")], mailboxes={f"{name}.com": [box]})
+        return OrderRequest(user_id="U1", reference=reference, order=attrs.evolve(order, confirm=True))
+
+    given = (("accepted", None), ("unknown-placed", None), ("rejected", "rejected"), ("planned", None), ("new", None))
+    found = checked(str(path), *(asked(*one) for one in given))
+    assert [read.faults for read in found] == [()] * 5
+    assert [read.settled for read in found] == ["accepted", "placed", "rejected", None, None]
+    assert [read.settled for read in checked(str(path), asked("accepted", "mine"))] == ["accepted"]
+    assert dump(str(path)) == before
+
+
+async def test_settled_unknowns_are_called_by_their_verdict(location: str) -> None:
+    for verdict in Verdict:
+        await write(location, request(verdict.value), state=StepState.UNKNOWN, verdict=verdict)
+    found = checked(location, *(request(verdict.value) for verdict in Verdict))
+    assert [read.settled for read in found] == ["placed", "absent", "unknown"]
+
+
+async def test_refused_orders_are_sent_again_on_request(location: str) -> None:
+    await write(location, request("one"), state=StepState.REJECTED)
+    assert [read.settled for read in checked(location, request("one"))] == ["rejected"]
+    assert [read.settled for read in checked(location, request("one"), retry_rejected=True)] == [None]
 
 
 async def test_a_difference_in_a_table_is_named_by_row_and_column(location: str, tmp_path: Path) -> None:
@@ -109,17 +202,58 @@ async def test_a_difference_in_a_table_is_named_by_row_and_column(location: str,
     ]
 
 
-async def test_a_draft_is_not_the_paid_order_unless_only_the_things_matter(location: str) -> None:
-    draft = request("one")
-    paid = attrs.evolve(draft, order=attrs.evolve(draft.order, confirm=True))
-    await write(location, draft, request("two"))
-    assert "the journal has a draft, now it is to be paid" in faults(location, paid)[0]
-    assert faults(location, paid, kind_matters=False) == []
-    assert [read.settled for read in checked(location, paid, kind_matters=False)] == ["accepted"]
-    moved = attrs.evolve(paid, user_id="U2")
-    assert faults(location, moved, kind_matters=False) == [
+async def test_an_accepted_draft_is_paid_by_a_run_that_pays(location: str) -> None:
+    await write(location, request("one"), request("two"))
+    drafts = checked(location, paid(request("one")), request("two"), paid(request("three")))
+    assert [(read.draft, read.settled) for read in drafts] == [("O-one", None), (None, "accepted"), (None, None)]
+    assert [read.faults for read in drafts] == [()] * 3
+    moved = attrs.evolve(paid(request("one")), user_id="U2")
+    assert faults(location, moved) == [
         'a.jsonl, row 1, user_id: the journal has "U1", now it is "U2" (one, accepted there)'
     ]
+
+
+@pytest.mark.parametrize(
+    ("state", "settled"),
+    [
+        (None, None),
+        (StepState.NOT_SENT, None),
+        (StepState.ACCEPTED, "accepted"),
+        (StepState.REJECTED, "rejected"),
+        (StepState.UNKNOWN, "unknown"),
+    ],
+)
+async def test_what_became_of_the_payment_of_a_draft_settles_it(
+    location: str, state: StepState | None, settled: str | None
+) -> None:
+    await write(location, request("one"))
+    await process(location, "one", state)
+    (read,) = checked(location, paid(request("one")))
+    assert (read.settled, read.draft) == (settled, None if settled else "O-one")
+    assert [read.settled for read in checked(location, request("one"))] == ["accepted"]
+    (again,) = checked(location, paid(request("one")), retry_rejected=True)
+    assert again.settled == (None if settled == "rejected" else settled)
+
+
+@pytest.mark.parametrize("state", [StepState.REJECTED, StepState.UNKNOWN])
+async def test_a_draft_that_does_not_exist_is_what_the_journal_says(location: str, state: StepState) -> None:
+    await write(location, request("one"), state=state)
+    assert [(read.settled, read.draft) for read in checked(location, paid(request("one")))] == [(state.value, None)]
+
+
+async def test_an_order_that_was_paid_before_and_is_a_draft_now_is_settled(location: str) -> None:
+    await write(location, paid(request("one")))
+    assert [(read.settled, read.draft) for read in checked(location, request("one"))] == [("accepted", None)]
+
+
+async def test_drafts_to_pay_are_counted_and_named_and_cost_what_they_buy(location: str) -> None:
+    names = [f"d{number}" for number in range(12)]
+    await write(location, *map(request, names))
+    with JournalCheck(location) as known:
+        plan = make_plan(located(*(paid(request(name)) for name in [*names, "new"])), known=known)
+    assert (plan.orders, plan.to_send, plan.drafts, plan.domains) == (13, 13, 12, 13)
+    assert plan.draft_names == tuple(f"{name} (order O-{name})" for name in names[:10])
+    assert plan.cost == 13 * plan.prices.domain
 
 
 @pytest.mark.parametrize("state", [StepState.ACCEPTED, StepState.UNKNOWN])
@@ -128,8 +262,9 @@ async def test_a_domain_that_was_ordered_under_another_key_is_a_fault(location: 
     (fault,) = faults(location, request("two"), request("one", reference="B"))
     name = JournalCheck(location).name
     assert fault.startswith(
-        f"a.jsonl, row 2, domains[0].domain: one.com is ordered by A ({state}) in the journal {name}"
+        f"a.jsonl, row 2, domains[0].domain: one.com is ordered by A ({state}) in the journal {name} already"
     )
+    assert fault.endswith(" already, as a draft; paying for both may buy it twice")
 
 
 async def test_a_domain_that_was_certainly_not_bought_may_be_ordered_under_another_key(location: str) -> None:
@@ -137,7 +272,7 @@ async def test_a_domain_that_was_certainly_not_bought_may_be_ordered_under_anoth
     await write(location, request("two", reference="B"), state=None)
     await write(location, request("three", reference="C"), state=StepState.UNKNOWN)
     async with Journal(location) as journal:
-        await journal.verdict("C", Verdict.ABSENT, "not there")
+        await journal.verdict(await stored(journal, "C"), Verdict.ABSENT, "not there")
     assert faults(location, *(request(name, reference=name) for name in ("one", "two", "three"))) == []
 
 
@@ -206,11 +341,13 @@ async def test_orders_are_found_by_their_keys_however_many_the_journal_has(tmp_p
             known._engine, "before_cursor_execute", lambda _, __, query, values, *___: asked.append((query, values))
         )
         list(known.compare(check_file(located(*(request(f"key{number}") for number in range(500))))))
-    ((query, values),) = asked
     with closing(sqlite3.connect(location)) as connection:
-        steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", values)]
-    assert len(steps) == 2
-    assert all("(key=?" in step for step in steps)
+        by_key, by_content = (
+            [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", values)] for query, values in asked
+        )
+    assert len(by_key) == 2
+    assert all("(key=?" in step for step in by_key)
+    assert [step for step in by_content if "(content=?)" not in step] == []
 
 
 async def test_a_name_met_by_chance_never_lets_an_order_through(location: str, monkeypatch: pytest.MonkeyPatch) -> None:

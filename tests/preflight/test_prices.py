@@ -39,7 +39,7 @@ def test_a_file_without_a_price_of_domains_leaves_the_sample_and_says_so(tmp_pat
     prices = read_prices(path)
     assert (prices.domain, prices.warmup) == (Decimal("15.88"), None)
     assert prices.source == (
-        f"an estimate from {path}; domains not in it at $15.88 a year, one amount in a sample of the API's "
+        f"an estimate from {path}; domains not in it at $15.88 a year, the amount in one sample webhook of the "
         "documentation, not a price list"
     )
 

@@ -12,10 +12,10 @@ import pytest
 
 from cmr_async.core.checked import check_request
 from cmr_async.errors import ConfigurationError, UnprocessableError
+from cmr_async.journal.adding import planned
 from cmr_async.journal.records import JOURNAL_COLUMNS, JournalEntry, StepState
-from cmr_async.journal.statements import planned
 from cmr_async.models import DomainRegistration, Order, OrderCreated
-from cmr_async.models.requests import OrderOutcome, OrderRequest, OrderState
+from cmr_async.models.requests import OrderOutcome, OrderRequest, OrderState, Verdict
 from cmr_async.report.rows import RESULT_COLUMNS, ResultFormat, ResultRow, ResultWriter, spreadsheet_safe, write_entries
 
 REQUEST = OrderRequest(user_id="U", order=Order(domains=[DomainRegistration(domain="one.com")]), reference="=1+1")
@@ -26,6 +26,7 @@ ACCEPTED = OrderOutcome(
     order_id="ORD",
     created=OrderCreated(order_id="ORD", message="fine", action_id="ACT_1"),
     attempts=2,
+    unavailable_domains=("two.com",),
 )
 REJECTED = OrderOutcome(
     index=1, request=REQUEST, state=OrderState.REJECTED, error=UnprocessableError("@no, sorry"), attempts=1
@@ -42,9 +43,25 @@ def test_csv_cells_cannot_become_formulas(tmp_path: Path) -> None:
     write(tmp_path / "r.csv")
     assert (tmp_path / "r.csv").read_text().splitlines() == [
         ",".join(RESULT_COLUMNS),
-        "2,'=1+1,U,one.com,0,false,accepted,ORD,ACT_1,fine,2",
-        "3,'=1+1,U,one.com,0,false,rejected,,,\"'@no, sorry\",1",
+        "2,'=1+1,U,one.com,0,false,accepted,ORD,ACT_1,two.com,,fine,2",
+        "3,'=1+1,U,one.com,0,false,rejected,,,,,\"'@no, sorry\",1",
     ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "note"),
+    [
+        (ACCEPTED, "without two.com, which the API calls unavailable"),
+        (attrs.evolve(ACCEPTED, unavailable_domains=()), ""),
+        (REJECTED, "@no, sorry"),
+        (
+            OrderOutcome(index=1, request=REQUEST, state=OrderState.SKIPPED, verdict=Verdict.PLACED),
+            "found placed after an earlier run",
+        ),
+    ],
+)
+def test_the_note_of_a_row_tells_what_its_state_does_not(outcome: OrderOutcome, note: str) -> None:
+    assert ResultRow.of(outcome, row=2).note == note
 
 
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\t=1", "\r=1", " =1"])

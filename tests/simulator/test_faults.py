@@ -182,7 +182,7 @@ async def test_a_redirect_leads_elsewhere(start: Start) -> None:
 async def test_a_refused_request_leaves_the_fault_for_a_processed_one(start: Start) -> None:
     caller = await start()
     caller.sim.faults.add(FaultRule(kind="reset", after_processing=True))
-    assert (await caller.order(order_body(extra=1))).status == 400
+    assert (await caller.order(order_body(confirm=1))).status == 400
     with pytest.raises(ClientError):
         await caller.order(order_body())
     assert placed(caller) == (2, 1, 0)

@@ -50,8 +50,8 @@ async def test_an_unavailable_domain_is_named(start: Start) -> None:
 
 async def test_an_invalid_order_is_refused_and_not_remembered(start: Start) -> None:
     caller = await start()
-    reply = await caller.order(order_body(reference="A-1"))
-    assert reply.json == {"status": 400, "message": "reference is not a field of this endpoint", "data": None}
+    reply = await caller.order(order_body(confirm="yes"))
+    assert reply.json == {"status": 400, "message": "confirm must be a boolean", "data": None}
     assert caller.sim.state.orders == {}
 
 
@@ -157,9 +157,91 @@ async def test_a_user_can_be_created_and_ordered_for(start: Start) -> None:
     ],
 )
 async def test_a_users_fields_are_checked(start: Start, changes: dict[str, Any], message: str) -> None:
-    caller = await start()
+    caller = await start(strict=True)
     reply = await caller.post("/users", {**PROFILE, **changes})
     assert (reply.status, reply.json["message"]) == (400, message)
+
+
+async def test_what_no_source_names_passes_unless_it_is_strict(start: Start) -> None:
+    lenient, strict = await start(), await start(strict=True)
+    body = order_body(confirm=True, billingCycle="YEARLY", coupon="X")
+    assert ((await lenient.order(body)).status, (await strict.order(body)).status) == (200, 400)
+    profile = {**PROFILE, "nickname": "J"}
+    assert [(await caller.post("/users", profile)).status for caller in (lenient, strict)] == [200, 400]
+
+
+async def test_a_subscription_has_the_billing_cycle_that_was_ordered(start: Start, clock: Clock) -> None:
+    caller = await start()
+    await caller.order(order_body(confirm=True, billingCycle="YEARLY"))
+    clock.now += 100
+    (item,) = (await caller.get("/subscriptions")).json["data"]["subscriptions"]
+    assert item["billingCycle"] == "YEARLY"
+
+
+async def test_a_domain_of_very_many_years_expires_within_the_calendar(start: Start) -> None:
+    caller = await start(wallet=1_000_000)
+    await caller.order(order_body(domains=[{"domain": "example.com", "years": 9999}], confirm=True))
+    (item,) = (await caller.get("/domains/by-user", userId=USER)).json["data"]
+    assert item["expireOn"].startswith("3023-")
+
+
+NO_WORKSPACE = {"status": 200, "message": "Workspace not exists", "data": None}
+
+
+async def test_the_workspace_check_finds_what_was_set_and_what_was_ordered(start: Start, clock: Clock) -> None:
+    caller = await start(workspaces=["Taken.com"])
+
+    async def check(domain: str) -> tuple[int, object]:
+        reply = await caller.post("/domains/has-workspace", {"domainName": domain, "serviceProvider": "GOOGLE"})
+        return reply.status, reply.json
+
+    assert await check("example.com") == (200, NO_WORKSPACE)
+    assert (await check("taken.com"))[0] == 409
+    await caller.order(order_body(confirm=True))
+    assert await check("example.com") == (200, NO_WORKSPACE)
+    clock.now += 100
+    assert (await check("Example.com"))[0] == 409
+
+
+async def test_the_workspace_check_takes_several_domains(start: Start) -> None:
+    caller = await start(workspaces=["taken.com"])
+    body = {"domains": [{"domainName": "taken.com"}, {"domainName": "free.com"}]}
+    assert (await caller.post("/domains/has-workspace", body)).json["data"] == [
+        {"domainName": "taken.com", "hasWorkspace": True},
+        {"domainName": "free.com", "hasWorkspace": False},
+    ]
+
+
+@pytest.mark.parametrize("body", [[], {}, {"domainName": 5}, {"domains": [5]}])
+async def test_the_workspace_check_needs_a_domain(start: Start, body: object) -> None:
+    caller = await start()
+    reply = await caller.post("/domains/has-workspace", body)
+    assert (reply.status, reply.json["message"]) == (400, "Please provide a domainName")
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "query", "body"),
+    [
+        ("/orders/{orderId}/run", "/orders/{id}/run", {"userId": USER}, None),
+        ("/users/{userId}/orders/{orderId}", f"/users/{USER}/orders/{{id}}", {}, None),
+        ("/run", "/run", {"userId": USER, "orderId": "{id}"}, None),
+        ("/run", "/run", {}, {"userId": USER, "orderId": "{id}"}),
+    ],
+)
+async def test_the_ids_of_a_draft_to_process_may_be_anywhere(
+    start: Start, path: str, asked: str, query: dict[str, str], body: dict[str, str] | None
+) -> None:
+    caller = await start(endpoints={"orders.process": path})
+    order_id = (await caller.order(order_body())).json["data"]["orderId"]
+
+    def named(fields: dict[str, str]) -> dict[str, str]:
+        return {name: value.replace("{id}", order_id) for name, value in fields.items()}
+
+    reply = await caller.send(
+        "POST", asked.replace("{id}", order_id), query=named(query), body=None if body is None else named(body)
+    )
+    assert reply.status == 200
+    assert caller.sim.state.purchases("example.com") == 1
 
 
 async def test_a_users_domains_appear_with_the_charge(start: Start, clock: Clock) -> None:

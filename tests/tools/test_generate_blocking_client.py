@@ -152,11 +152,11 @@ METHODS = {
 @pytest.mark.parametrize("kind", METHODS)
 def test_each_kind_of_method_has_its_blocking_form(load: Load, kind: str) -> None:
     method, expected = METHODS[kind]
-    assert "\n" + body(generate._Writer().resource(load(things(method)))) == (expected or "\n")
+    assert "\n" + body(generate._Writer({"Lifetime"}).resource(load(things(method)))) == (expected or "\n")
 
 
 def test_imports_follow_what_the_methods_name(load: Load) -> None:
-    writer = generate._Writer()
+    writer = generate._Writer({"BlockingClient", "Lifetime", "NO_LIFETIME"})
     writer.resource(load(things("".join(METHODS[kind][0] for kind in METHODS))))
     assert (
         writer.imports()
@@ -220,7 +220,7 @@ REFUSED = {
 @pytest.mark.parametrize("message", REFUSED)
 def test_what_it_has_no_rule_for_is_an_error(load: Load, message: str) -> None:
     with pytest.raises(ValueError, match=r".") as caught:
-        generate._Writer().resource(load(things(REFUSED[message])))
+        generate._Writer({"Lifetime"}).resource(load(things(REFUSED[message])))
     assert message in str(caught.value)
 
 
@@ -229,11 +229,11 @@ def test_a_class_inside_another_one_is_an_error() -> None:
         """Calls about nothing."""
 
     with pytest.raises(ValueError, match="Inner is not at the top level of its module"):
-        generate._Writer().resource(Inner)
+        generate._Writer({"Lifetime"}).resource(Inner)
 
 
 def test_a_paragraph_that_became_too_long_is_wrapped_and_the_others_are_left_alone(load: Load) -> None:
-    written = generate._Writer().resource(
+    written = generate._Writer({"Lifetime"}).resource(
         load('''
 class Things:
     """Calls about things.
@@ -259,16 +259,16 @@ class Things:
 
 
 def test_a_long_import_is_written_one_name_a_line() -> None:
-    writer = generate._Writer()
+    writer = generate._Writer({"Lifetime"})
     writer._imports = {(2, "models"): {f"Name{number:02}" for number in range(20)}}
     names = "".join(f"    Name{number:02},\n" for number in range(20))
     assert writer.imports() == f"from ..models import (\n{names})\n"
 
 
-def test_the_command_rewrites_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generate, "TARGET", tmp_path / "client.py")
+def test_the_command_rewrites_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generate, "FOLDER", tmp_path)
     generate.main()
-    assert (tmp_path / "client.py").read_text(encoding="utf-8") == generate.render()
+    assert {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == generate.render()
 
 
 @pytest.mark.slow

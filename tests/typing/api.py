@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import assert_type
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
 from cmr_async import (
     AsyncClient,
@@ -19,8 +20,10 @@ from cmr_async import (
     Order,
     OrderCreated,
     OrderOutcome,
+    OrderPreflight,
     OrderRequest,
     OrderState,
+    ProcessEndpoint,
     RetryPolicy,
     Timeouts,
 )
@@ -29,16 +32,21 @@ from cmr_async.journal.journal import Journal
 from cmr_async.journal.records import JournalEntry, Step
 
 
-async def the_client_itself(session: aiohttp.ClientSession) -> None:
+async def the_client_itself(session: aiohttp.ClientSession, resolver: AbstractResolver) -> None:
     async with AsyncClient("key", "https://host", gap=0, timeouts=Timeouts(), retry=RetryPolicy()) as client:
         assert_type(client, AsyncClient)
         assert_type(await client.close(), None)
+    AsyncClient(endpoints={"orders.process": ProcessEndpoint(path="/run", order_id_in="query", user_id_in="body")})
     AsyncClient(key_header="x-key", endpoints={"orders.process": "/path"}, session=session, ssl=False)
+    AsyncClient(headers={"X-Gateway": "token"}, proxy="http://proxy", proxy_headers={"X-Tenant": "ours"})
+    AsyncClient(local_addr=("10.0.0.5", 0), resolver=resolver, trace_configs=[aiohttp.TraceConfig()])
+    AsyncClient(connector_factory=lambda: aiohttp.UnixConnector("/run/api.sock", force_close=True))
 
 
 async def orders(client: AsyncClient, order: Order) -> None:
     assert_type(await client.orders.create(order, user_id="u", timeout=1.0), OrderCreated)
     assert_type((await client.orders.create(order, user_id="u")).order_id, str)
+    assert_type(await client.orders.preflight(order, user_id="u", timeout=1.0), OrderPreflight)
     assert_type(await client.orders.process("o", user_id="u", timeout=1.0), Envelope)
     assert_type(await client.orders.status("o", user_id="u", timeout=1.0), Envelope)
 
@@ -46,6 +54,7 @@ async def orders(client: AsyncClient, order: Order) -> None:
 async def lookups(client: AsyncClient) -> None:
     assert_type(await client.users.get("u", timeout=1.0), Envelope)
     assert_type(await client.domains.by_user("u", timeout=1.0), Envelope)
+    assert_type(await client.domains.has_workspace("d", service_provider="GOOGLE", timeout=1.0), Envelope)
     assert_type(await client.subscriptions.list(domain="d", status="ACTIVE", page=1, limit=50, timeout=1.0), Envelope)
 
 
@@ -57,7 +66,10 @@ async def bulk(
     assert_type(client.bulk.submit([], journal=None), BulkRun)
     assert_type(client.bulk.process(journal, references=["a"], concurrency=4, stop_after_unknown=1), BulkRun)
     assert_type(client.bulk.reconcile(journal, settle=1.0, events=[{"event": "e"}]), AsyncGenerator[Finding, None])
+    assert_type(client.bulk.reconcile(journal, references=["a"]), AsyncGenerator[Finding, None])
     assert_type(await client.bulk.resubmit(journal, "a", step=Step.PROCESS, reason="it never arrived"), JournalEntry)
+    assert_type(await client.bulk.resubmit(journal, "a", second_draft=True), JournalEntry)
+    assert_type(await client.bulk.resubmit_all(journal, "absent", step=Step.PROCESS, reason="all looked at"), list[str])
 
 
 async def runs(run: BulkRun) -> None:

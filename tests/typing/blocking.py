@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar, assert_type
 
-from cmr_async import AsyncClient, BulkSummary, Client, Envelope, Order, OrderCreated, OrderOutcome, OrderRequest
+from cmr_async import (
+    AsyncClient,
+    BulkSummary,
+    Client,
+    Envelope,
+    Order,
+    OrderCreated,
+    OrderOutcome,
+    OrderPreflight,
+    OrderRequest,
+)
 from cmr_async.bulk.reconcile import Finding
 from cmr_async.journal.records import JournalEntry
 from cmr_async.sync import BlockingBulkRun, BlockingIterator
@@ -29,6 +39,9 @@ async def orders(waiting: AsyncClient, blocking: Client, order: Order) -> None:
     created = blocking.orders.create(order, user_id="u", timeout=1.0)
     assert_type(created, OrderCreated)
     Exactly(await waiting.orders.create(order, user_id="u", timeout=1.0)).same(Exactly(created))
+    found = blocking.orders.preflight(order, user_id="u")
+    assert_type(found, OrderPreflight)
+    Exactly(await waiting.orders.preflight(order, user_id="u")).same(Exactly(found))
     processed = blocking.orders.process("o", user_id="u")
     assert_type(processed, Envelope)
     Exactly(await waiting.orders.process("o", user_id="u")).same(Exactly(processed))
@@ -44,6 +57,9 @@ async def lookups(waiting: AsyncClient, blocking: Client) -> None:
     domains = blocking.domains.by_user("u")
     assert_type(domains, Envelope)
     Exactly(await waiting.domains.by_user("u")).same(Exactly(domains))
+    workspace = blocking.domains.has_workspace("d")
+    assert_type(workspace, Envelope)
+    Exactly(await waiting.domains.has_workspace("d")).same(Exactly(workspace))
     subscriptions = blocking.subscriptions.list(page=1)
     assert_type(subscriptions, Envelope)
     Exactly(await waiting.subscriptions.list(page=1)).same(Exactly(subscriptions))
@@ -66,6 +82,9 @@ async def resubmission(waiting: AsyncClient, blocking: Client) -> None:
     entry = blocking.bulk.resubmit("run.db", "a", reason="it never arrived")
     assert_type(entry, JournalEntry)
     Exactly(await waiting.bulk.resubmit("run.db", "a")).same(Exactly(entry))
+    keys = blocking.bulk.resubmit_all("run.db", "drafts")
+    assert_type(keys, list[str])
+    Exactly(await waiting.bulk.resubmit_all("run.db", "rejected")).same(Exactly(keys))
 
 
 async def iterators(waiting: AsyncClient, blocking: Client) -> None:

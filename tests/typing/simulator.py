@@ -13,6 +13,7 @@ def settings() -> None:
     assert_type(sim.wallet, Decimal)
     assert_type(sim.state.wallet, Decimal)
     Simulator(host="::1", port=8080, wallet="25.50", clock=None, endpoints={"orders.process": "/run"})
+    Simulator(strict=True, workspaces=["a.com"])
     Simulator(walet=1000)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     Simulator(wallet=0.1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Simulator(generation="2027-01")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

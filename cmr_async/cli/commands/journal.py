@@ -1,17 +1,23 @@
-"""`cmr journal`: show the journal of a run, or write it to a file."""
+"""`cmr journal`: show the journal of a run, write it to a file, or take it over."""
 
 from __future__ import annotations
 
+import asyncio
+import sys
+from os import environ
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ...core.account import Account
+from ...core.endpoints import DEFAULT_BASE_URL
 from ...errors import ConfigurationError
+from ...journal.journal import Journal
 from ...journal.records import Step, StepState
 from ...report.rows import ResultFormat, write_entries
-from ..display import counted, printable, say
-from ..exit_codes import plain_errors
+from ..display import complain, counted, printable, say
+from ..exit_codes import ExitCode, plain_errors
 from ..journal_reading import Location, opened_journal
 from ..report_page import check_page, read_page, unwritable, write_page
 
@@ -95,6 +101,48 @@ def report(
         page = read_page(journal)
         write_page(output, page, overwrite=overwrite)
         _done(page.steps, output)
+
+
+@app.command()
+def adopt(
+    journal: Location,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before taking it over.")] = False,
+) -> None:
+    """Take over JOURNAL, a copy, a backup, or one of another account.
+
+    A journal is refused in these cases, because orders may have been placed that are not in it. This shows what it
+    says, and asks. With CMR_API_KEY set, the journal belongs to that account afterwards.
+    """
+    with plain_errors(), asyncio.Runner() as runner:
+        opened, account = Journal(journal, create=False, look=True), _account()
+        runner.run(opened.start())
+        try:
+            doubts = runner.run(opened.doubts(account))
+            if not doubts:
+                say(printable(f"{journal} is in order: there is nothing to take over."))
+                return
+            for doubt in doubts:
+                say(printable(doubt))
+            for step in Step:
+                counts = runner.run(opened.counts(step=step))
+                shown = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "none"
+                say(f"  {step}: {shown}")
+            say(
+                "What was sent after a copy or a backup was made, or with another journal, is not in it, and the next\n"
+                "run would send it again. Compare it with the Partner Dashboard first."
+            )
+            if not yes and not (sys.stdin.isatty() and typer.confirm("Take it over as it is?")):
+                complain("cmr: it was not taken over. Where nobody can be asked, add --yes.")
+                raise typer.Exit(ExitCode.USAGE)
+            runner.run(opened.adopt(account))
+            say(printable(f"{journal} is taken over. No order in it became one that is sent again."))
+        finally:
+            runner.run(opened.close())
+
+
+def _account() -> Account | None:
+    key = environ.get("CMR_API_KEY")
+    return Account.of(environ.get("CMR_BASE_URL") or DEFAULT_BASE_URL, key) if key else None
 
 
 def _done(steps: int, output: Path) -> None:

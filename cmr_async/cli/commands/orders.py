@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
@@ -10,15 +11,18 @@ from typing import Annotated
 import typer
 
 from ...client import AsyncClient
+from ...core.endpoints import resolve
+from ...errors import ConfigurationError, JournalError
 from ...orderfiles.template import template_text
 from ...preflight.plan import Plan
 from ...report.rows import ResultWriter
-from ..display import complain, say, show_results
+from ..display import complain, printable, say, show_results
 from ..exit_codes import EXIT_CODES, ExitCode, exit_code, plain_errors
-from ..journal_choice import choose_journal, find_journal
+from ..journal_choice import PIPE_JOURNAL, choose_journal, find_journal, other_journal
+from ..order_check import check_orders
 from ..order_input import OrderInput, open_order_input
 from ..report_page import RunPage
-from ..run import Submission
+from ..run import Connect, Submission
 from ..spending import Concurrency, MaxOrders, MaxSpend, Output, Prices, Yes, ask, read_budget, require_key
 from ..summary import show_summary
 
@@ -31,8 +35,12 @@ _KEY_NOTE = (
     "in the shell's history and in every list of processes."
 )
 _NO_JOURNAL = (
-    "note: without a journal a run that is cut short cannot go on safely. To have one: "
-    'pip install "cmr-async[journal]"; to go without: --no-journal.'
+    "note: --no-journal: nothing is written down. If the run is cut short, nobody can tell from here which orders were "
+    "placed, and sending the file again buys them again."
+)
+_DRAFTS_FROM_PIPE = (
+    "note: drafts from a pipe are not written down, so the same command makes them a second time. To have them "
+    f"written down, and to pay for them later: --journal {PIPE_JOURNAL}."
 )
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="CSV, JSON, JSONL or XLSX, plain or gzipped; - is stdin.")]
@@ -56,7 +64,8 @@ JournalOption = Annotated[
     typer.Option(
         "--journal",
         help="Record the run in this file (SQLite) or database (postgresql://...), so that the same command can go on "
-        "after an interruption and nothing is placed twice. Paid orders use FILE.journal.db by default.",
+        "after an interruption and nothing is placed twice. By default it is FILE.journal.db, beside the file; paid "
+        "orders from a pipe need one named.",
     ),
 ]
 PlanJournal = Annotated[
@@ -67,7 +76,37 @@ PlanJournal = Annotated[
         "It is not changed.",
     ),
 ]
-NoJournal = Annotated[bool, typer.Option("--no-journal", help="Use no journal.")]
+NoJournal = Annotated[
+    bool,
+    typer.Option(
+        "--no-journal",
+        help="Use no journal: nothing is written down, and sending the file again orders everything again.",
+    ),
+]
+Check = Annotated[
+    bool,
+    typer.Option(
+        "--check",
+        help="First ask the API about each domain whether a workspace exists, which would make the order fail; send "
+        "nothing unless it says no for all of them.",
+    ),
+]
+RetryRejected = Annotated[
+    bool,
+    typer.Option(
+        "--retry-rejected",
+        help="Send orders again, as they are, that the API refused in earlier runs. Corrected ones are sent anyway.",
+    ),
+]
+ProcessPath = Annotated[
+    str | None,
+    typer.Option(
+        "--process-path",
+        envvar="CMR_PROCESS_PATH",
+        help='Path of "Process the Order", as `cmr orders process` takes it: with --confirm, orders that exist as '
+        "drafts are paid there instead of being ordered a second time.",
+    ),
+]
 SkipInvalid = Annotated[
     bool, typer.Option("--skip-invalid", help="Leave out orders with faults instead of sending nothing.")
 ]
@@ -81,6 +120,7 @@ def submit(  # noqa: PLR0917 - typer calls it by name
         bool, typer.Option("--confirm", help="Spend money: pay for the orders at once. Without it they are drafts.")
     ] = False,
     yes: Yes = False,
+    check: Check = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file and show the plan; send nothing.")] = False,
     simulator: Annotated[
         bool, typer.Option("--simulator", help="Send to a simulator inside this command: no key, no money.")
@@ -95,6 +135,8 @@ def submit(  # noqa: PLR0917 - typer calls it by name
     ] = False,
     journal: JournalOption = None,
     no_journal: NoJournal = False,
+    retry_rejected: RetryRejected = False,
+    process_path: ProcessPath = None,
     max_orders: MaxOrders = None,
     max_spend: MaxSpend = None,
     skip_invalid: SkipInvalid = False,
@@ -106,13 +148,18 @@ def submit(  # noqa: PLR0917 - typer calls it by name
 
     Without --confirm the orders are drafts, whatever the file says: they cost nothing. If there is a fault
     anywhere in the file, nothing is sent at all, unless you say --skip-invalid.
+
+    An order and its draft are one: with --confirm, orders that the journal knows as drafts are paid by processing the
+    drafts, for which --process-path is needed.
     """
     with plain_errors(), ExitStack() as stack:
-        if not (dry_run or simulator):
+        if not simulator and (check or not dry_run):
             require_key(" or try --simulator.")
+        if process_path:
+            resolve({"orders.process": process_path})
         page = RunPage(report, source=file, overwrite=overwrite) if report else None
         pays = confirm and not simulator
-        location = choose_journal(file, named=journal, without=no_journal, pays=pays)
+        location = _journal_of(file, journal, without=no_journal, pays=pays, looks_only=dry_run, named_only=simulator)
         orders = open_order_input(
             file,
             format=format,
@@ -122,28 +169,33 @@ def submit(  # noqa: PLR0917 - typer calls it by name
             domains_per_order=domains_per_order,
             skip_invalid=skip_invalid,
             journal=location,
+            retry_rejected=retry_rejected,
         )
         stack.enter_context(orders)
         plan = orders.plan(keep_users=simulator)
+        if plan.drafts and not process_path:
+            raise ConfigurationError(_drafts_without_path(plan, orders.journal))
+        connect = _connect(plan, simulator=simulator, process_path=process_path)
+        if check:
+            check_orders(orders, plan, connect)
         if dry_run:
             say("Dry run: nothing was sent.")
             return
-        if pays and location is None and not no_journal:
-            complain(_NO_JOURNAL)
-        if pays and plan.to_send and not yes:
-            ask(plan, can_answer=file != "-")
+        _before_sending(orders, plan, file, location, pays=pays, without=simulator or no_journal, yes=yes)
         if location is not None and journal is None:
             say(f"Written down in {orders.journal}: the same command goes on there (--no-journal: without).")
         writer = stack.enter_context(ResultWriter(output, overwrite=overwrite)) if output else None
         code = _send(
             orders,
             plan,
+            connect=connect,
             simulator=simulator,
             concurrency=concurrency,
             writer=writer,
             output=output,
             journal=location,
             page=page,
+            retry_rejected=retry_rejected,
         )
         raise typer.Exit(code)
 
@@ -154,6 +206,7 @@ def plan(  # noqa: PLR0917 - typer calls it by name
     user_id: UserId = None,
     journal: PlanJournal = None,
     no_journal: NoJournal = False,
+    check: Check = False,
     max_orders: MaxOrders = None,
     max_spend: MaxSpend = None,
     skip_invalid: SkipInvalid = False,
@@ -163,6 +216,8 @@ def plan(  # noqa: PLR0917 - typer calls it by name
 ) -> None:
     """Check FILE and show what it would order and cost; send nothing."""
     with plain_errors():
+        if check:
+            require_key(": --check asks the API.")
         orders = open_order_input(
             file,
             format=format,
@@ -171,10 +226,11 @@ def plan(  # noqa: PLR0917 - typer calls it by name
             domains_per_order=domains_per_order,
             skip_invalid=skip_invalid,
             journal=find_journal(file, named=journal, without=no_journal),
-            kind_matters=False,
         )
         with orders:
-            orders.plan()
+            plan = orders.plan()
+            if check:
+                check_orders(orders, plan, _connect(plan))
 
 
 @app.command()
@@ -188,25 +244,104 @@ def template(
         raise typer.BadParameter(str(error), param_hint="--format") from None
 
 
+def _journal_of(
+    file: str, named: str | None, *, without: bool, pays: bool, looks_only: bool, named_only: bool
+) -> str | None:
+    """Return where a run is recorded. A simulator's run is recorded only where the user says so."""
+    if looks_only or named_only:
+        return find_journal(file, named=named, without=without or (named_only and named is None))
+    return choose_journal(file, named=named, without=without, pays=pays)
+
+
+def _before_sending(
+    orders: OrderInput, plan: Plan, file: str, location: str | None, *, pays: bool, without: bool, yes: bool
+) -> None:
+    """Say what should be known before anything is sent, and ask before money is spent.
+
+    Args:
+        orders: The file.
+        plan: What was shown.
+        file: The file as it was named.
+        location: Where the run is recorded, if anywhere.
+        pays: The run spends money.
+        without: No journal is wanted.
+        yes: Do not ask.
+    """
+    if location is None and not pays and not without:
+        complain(_DRAFTS_FROM_PIPE)
+    if not (pays and plan.to_send):
+        return
+    if location is None:
+        complain(_NO_JOURNAL)
+    _warn_of_other_journal(orders, file, location)
+    if not yes:
+        ask(plan, can_answer=file != "-")
+
+
+def _warn_of_other_journal(orders: OrderInput, file: str, location: str | None) -> None:
+    """Say before money is spent what the journal beside the file knows, when the run does not use it."""
+    other = other_journal(file, location)
+    if other is None:
+        return
+    try:
+        known = orders.known_to(str(other))
+    except JournalError as error:
+        complain(f"warning: the journal beside the file is not used and cannot be read: {printable(error.message)}")
+        return
+    if known:
+        counts = " and ".join(f"{count:,} of these orders as {state}" for state, count in known.items())
+        again = "they are ordered again" if location is None else "what its own journal does not know is ordered again"
+        complain(
+            f"warning: {printable(str(other))} knows {counts}, and this run does not use it: {again}. "
+            "Leave out --no-journal and --journal to go on there."
+        )
+
+
+def _drafts_without_path(plan: Plan, journal: str | None) -> str:
+    """Return why drafts are neither paid nor ordered a second time, and what can be done."""
+    named = printable(", ".join(plan.draft_names)) + (", ..." if plan.drafts > len(plan.draft_names) else "")
+    place = shlex.quote(journal or "")
+    exist = "1 order of the file exists as a draft"
+    if plan.drafts > 1:
+        exist = f"{plan.drafts:,} orders of the file exist as drafts"
+    return (
+        f"{exist} in the journal {journal}: {named}. Paid orders "
+        "of the same things would be second ones. Nothing was sent. To pay for the drafts, the path of the API's "
+        '"Process the Order" is needed, which is not documented: when you know it, say --process-path /the/path or set '
+        f"CMR_PROCESS_PATH, here or with `cmr orders process {place} --path /the/path`. The API documents no other way "
+        "to pay for a draft. For a second, separate order name another journal with --journal."
+    )
+
+
+def _connect(plan: Plan, *, simulator: bool = False, process_path: str | None = None) -> Connect:
+    """Return how a client is made: one for the API, or one for a simulator that knows the users of the plan."""
+    endpoints = {"orders.process": process_path} if process_path else None
+
+    async def connect(opened: AsyncExitStack) -> AsyncClient:
+        if not simulator:
+            return await opened.enter_async_context(AsyncClient(endpoints=endpoints))
+        from .simulator import embedded  # noqa: PLC0415 - the server of aiohttp is needed here only
+
+        place = await opened.enter_async_context(embedded(plan.user_ids))
+        client = AsyncClient(api_key=place.api_key, base_url=place.base_url, endpoints=endpoints)
+        return await opened.enter_async_context(client)
+
+    return connect
+
+
 def _send(
     orders: OrderInput,
     plan: Plan,
     *,
+    connect: Connect,
     simulator: bool,
     concurrency: int,
     writer: ResultWriter | None,
     output: Path | None,
     journal: str | None,
     page: RunPage | None,
+    retry_rejected: bool,
 ) -> ExitCode:
-    async def connect(opened: AsyncExitStack) -> AsyncClient:
-        if not simulator:
-            return await opened.enter_async_context(AsyncClient())
-        from .simulator import embedded  # noqa: PLC0415 - the server of aiohttp is needed here only
-
-        place = await opened.enter_async_context(embedded(plan.user_ids))
-        return await opened.enter_async_context(AsyncClient(api_key=place.api_key, base_url=place.base_url))
-
     submission = Submission(
         orders,
         plan,
@@ -214,6 +349,7 @@ def _send(
         writer=writer,
         connect=connect,
         journal=journal,
+        retry_rejected=retry_rejected,
         watch=page.add if page is not None and journal is None else None,
     )
     try:
@@ -232,9 +368,4 @@ def _send(
         page=page.path if page is not None and written else None,
         journal=orders.journal,
     )
-    return exit_code(
-        report.summary,
-        planned=plan.orders + plan.invalid,
-        left_alone=report.left_alone,
-        interrupted=report.interrupted,
-    )
+    return exit_code(report, planned=plan.orders + plan.invalid)

@@ -22,10 +22,11 @@ from ...preflight.limits import uncertain_limit
 from ...preflight.plan import Plan
 from ...preflight.prices import Budget
 from ...report.rows import ResultRow, ResultWriter
+from ...report.run_report import RunReport
 from ..display import complain, counted, printable, say, show_plan, show_results
 from ..exit_codes import EXIT_CODES, ExitCode, exit_code, plain_errors
 from ..journal_reading import opened_journal
-from ..run import CommandRun, Connect, RunReport
+from ..run import CommandRun, Connect
 from ..spending import Concurrency, MaxOrders, MaxSpend, Output, Prices, Yes, ask, read_budget, require_key
 from ..summary import show_summary
 
@@ -35,7 +36,7 @@ app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
 _NO_PATH = (
     'the path of the API\'s "Process the Order" is not documented. When you know it, say --path /the/path or set '
-    "CMR_PROCESS_PATH. Drafts can be processed in the Partner Dashboard meanwhile. Nothing was sent."
+    "CMR_PROCESS_PATH. Whether the Partner Dashboard can process drafts is not documented either. Nothing was sent."
 )
 
 
@@ -85,7 +86,9 @@ def process(  # noqa: PLR0917 - typer calls it by name
         typer.Option(
             "--path",
             envvar="CMR_PROCESS_PATH",
-            help='Path of "Process the Order" below the base URL, such as /the/path: the API does not document it.',
+            help='Path of "Process the Order" below the base URL, such as /the/path or /orders/{orderId}/the/path: the '
+            "API does not document it. What is not in the path goes where the SDK guesses: orderId into the body, "
+            "userId into the query.",
         ),
     ] = None,
     reference: Annotated[
@@ -190,7 +193,7 @@ def _send(
         journal=printable(name),
         processed=True,
     )
-    return exit_code(report.summary, planned=plan.orders, left_alone=report.left_alone, interrupted=report.interrupted)
+    return exit_code(report, planned=plan.orders)
 
 
 def _with_processed(report: RunReport, drafts: Drafts) -> RunReport:

@@ -1,25 +1,36 @@
-"""`cmr orders reconcile` and `resubmit`: find out about unknown orders, and plan again what bought nothing."""
+"""`cmr orders reconcile`: find out what became of unknown orders, at once or when their time to settle is over."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import shlex
+from asyncio import sleep
+from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import attrs
 import typer
 
+from ...bulk.evidence import Finding, is_draft
+from ...bulk.reconcile import CHANGED
 from ...client import AsyncClient
 from ...errors import ConfigurationError
 from ...journal.journal import Journal
-from ...journal.records import Step, Verdict
-from ..display import printable, say
+from ...journal.records import JournalEntry, Step
+from ...models.requests import Verdict
+from ..display import complain, counted, printable, say
 from ..exit_codes import ExitCode, plain_errors
 from ..journal_reading import Location
 
 __all__ = ["app"]
 
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
+
+#: Seconds between two looks at the clock while orders settle; a computer that was suspended goes on soon.
+_TICK = 30.0
 
 
 @app.command()
@@ -34,6 +45,9 @@ def reconcile(
             "--settle", min=0, help="Seconds that must have passed since an order was sent before it is called absent."
         ),
     ] = 900.0,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Stay until these seconds are over for every order, then look again.")
+    ] = False,
 ) -> None:
     """Find out what became of the unknown orders of JOURNAL.
 
@@ -41,57 +55,97 @@ def reconcile(
     or conflict.
     """
     with plain_errors():
-        undecided = asyncio.run(_reconcile(journal, _events(events), settle))
-    if undecided:
+        in_doubt = asyncio.run(_Reconciliation(events=_events(events), settle=settle, wait=wait).run(journal))
+    if in_doubt:
         raise typer.Exit(ExitCode.UNKNOWN)
 
 
-async def _reconcile(location: str, events: list[dict[str, Any]], settle: float) -> int:
-    absent = undecided = 0
-    async with AsyncClient() as cmr, Journal(location, create=False) as journal:
-        async for finding in cmr.bulk.reconcile(journal, settle=settle, events=events):
-            verdict = finding.verdict.value if finding.verdict else "undecided"
-            row = (verdict, finding.entry.step.value, finding.entry.key, finding.evidence)
-            say("\t".join(map(printable, row)))
-            absent += finding.verdict is Verdict.ABSENT
-            undecided += finding.verdict in {None, Verdict.CONFLICT}
-    if absent:
-        say(f"{absent} absent: `cmr orders resubmit {printable(location)} --reference KEY` plans one of them again")
-        say("(with --step process, where the second column says process).")
-    if undecided:
-        say(f"{undecided} undecided: look again later, or in the Partner Dashboard. Do not send them again.")
-    if not absent and not undecided:
-        say("No order is in doubt.")
-    return undecided
+@attrs.define(kw_only=True)
+class _Reconciliation:
+    """One call of the command, and what it has found so far."""
+
+    events: list[dict[str, Any]]
+    settle: float
+    wait: bool
+    #: Absent orders by their step, which is an option of `resubmit`.
+    absent: Counter[Step] = attrs.field(factory=Counter)
+    #: Orders that stay in doubt; drafts are counted apart.
+    undecided: int = 0
+    drafts: int = 0
+    #: When the time to settle of the last order is over; `None`: for none it goes on.
+    settles_at: float | None = None
+
+    async def run(self, location: str) -> int:
+        """Show every finding, and what to do next; return how many orders are still in doubt."""
+        async with AsyncClient() as client, Journal(location, create=False) as journal:
+            settling = await self._look(client, journal, None)
+            while settling:
+                await _until_settled(journal, settling)
+                settling = await self._look(client, journal, settling)
+            self._say_what_next(shlex.quote(journal.name))
+        return self.undecided + self.drafts
+
+    async def _look(self, client: AsyncClient, journal: Journal, waited_for: list[Finding] | None) -> list[Finding]:
+        """Look at every unknown order, or at those that were waited for; return those that still have to settle."""
+        keys = None if waited_for is None else [finding.entry.key for finding in waited_for]
+        settling, seen = [], set()
+        async for finding in client.bulk.reconcile(journal, references=keys, settle=self.settle, events=self.events):
+            seen.add((finding.entry.key, finding.entry.step))
+            if self.wait and finding.settles_at is not None:
+                settling.append(finding)
+            else:
+                self._show(finding)
+        for finding in waited_for or ():
+            if (finding.entry.key, finding.entry.step) not in seen:
+                _print("changed", finding.entry, CHANGED)
+        return settling
+
+    def _show(self, finding: Finding) -> None:
+        _print(finding.verdict.value if finding.verdict else "undecided", finding.entry, finding.evidence)
+        if finding.settles_at is not None:
+            self.settles_at = max(finding.settles_at, self.settles_at or 0.0)
+        if finding.verdict is Verdict.ABSENT:
+            self.absent[finding.entry.step] += 1
+        elif finding.verdict is None and is_draft(finding.entry):
+            self.drafts += 1
+        elif finding.verdict is not Verdict.PLACED:
+            self.undecided += 1
+
+    def _say_what_next(self, journal: str) -> None:
+        resubmit = f"cmr orders resubmit {printable(journal)}"
+        for step, count in self.absent.items():
+            option = "" if step is Step.CREATE else f" --step {step.value}"
+            say(f"{count:,} absent: `{resubmit} --all-absent{option}` plans them again, --reference KEY one of them.")
+        if self.drafts:
+            say(
+                f"{counted(self.drafts, 'draft')} in doubt: no look-up shows drafts. A second draft costs nothing: "
+                f"`{resubmit} --all-drafts` plans them again."
+            )
+        if self.settles_at is not None:
+            command = f"`cmr orders reconcile {printable(journal)} --wait`"
+            say(f"Some have to settle until {_time(self.settles_at)}: {command} stays until then.")
+        if self.undecided:
+            say(f"{self.undecided:,} undecided: look again later, or in the Partner Dashboard. Do not send them again.")
+        if not (self.absent or self.drafts or self.undecided):
+            say("No order is in doubt.")
 
 
-@app.command()
-def resubmit(
-    journal: Location,
-    reference: Annotated[
-        list[str],
-        typer.Option("--reference", help="Key of an order that was rejected, or has the verdict absent; repeatable."),
-    ],
-    step: Annotated[
-        str, typer.Option("--step", help="create: the order or draft; process: the processing of a draft.")
-    ] = "create",
-) -> None:
-    """Plan named orders again that certainly bought nothing.
-
-    This sends nothing itself: the next run on JOURNAL does. Repeat the same `cmr orders submit ... --journal` or
-    `cmr orders process` command.
-    """
-    with plain_errors():
-        if step not in set(Step):
-            raise ConfigurationError(f"{step!r} is no step; the steps are {', '.join(Step)}.")
-        asyncio.run(_resubmit(journal, reference, Step(step)))
+async def _until_settled(journal: Journal, settling: list[Finding]) -> None:
+    until = max(finding.settles_at or 0.0 for finding in settling)
+    orders = counted(len(settling), "order settles", "orders settle")
+    complain(f"{orders} until {_time(until)}. Ctrl-C loses nothing: run the same command again later.")
+    left = until - await journal.now()
+    while left > 0:
+        await sleep(min(left, _TICK))
+        left = until - await journal.now()
 
 
-async def _resubmit(location: str, references: list[str], step: Step) -> None:
-    async with Journal(location, create=False) as journal:
-        for reference in references:
-            entry = await journal.resubmit(reference, step=step)
-            say(printable(f"{entry.key} is planned again; the next run on this journal sends it."))
+def _print(verdict: str, entry: JournalEntry, evidence: str) -> None:
+    say("\t".join(map(printable, (verdict, entry.step.value, entry.key, evidence))))
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).astimezone().strftime("%H:%M:%S")
 
 
 def _events(path: Path | None) -> list[dict[str, Any]]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import Result
 
 from cmr_async import DomainRegistration, Order, OrderRequest
+from cmr_async.core.account import Account
 from cmr_async.journal.journal import Journal
 
 Run = Callable[..., Result]
@@ -79,3 +82,59 @@ def test_a_file_that_cannot_be_written_is_an_error(
     output = tmp_path / "missing" / name
     result = cmr("journal", command, journal, "--output", output)
     assert (result.exit_code, result.stderr) == (2, f"cmr: {output} cannot be written: No such file or directory\n")
+
+
+def a_copy(journal: Path) -> Path:
+    copy = journal.with_name("copy.db")
+    shutil.copy(journal, copy)
+    return copy
+
+
+def test_a_copy_may_be_looked_at_and_taken_over(journal: Path, cmr: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CMR_API_KEY", raising=False)
+    copy = a_copy(journal)
+    assert "a.com" in cmr("journal", "show", copy).stdout
+    result = cmr("journal", "adopt", copy)
+    assert result.exit_code == 2
+    assert "add --yes" in result.stderr
+    result = cmr("journal", "adopt", copy, "--yes")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [
+        f"The journal {copy} is not the file that it was written to, but a copy or a backup.",
+        "  create: 2 planned",
+        "  process: none",
+        "What was sent after a copy or a backup was made, or with another journal, is not in it, and the next",
+        "run would send it again. Compare it with the Partner Dashboard first.",
+        f"{copy} is taken over. No order in it became one that is sent again.",
+    ]
+    assert cmr("journal", "adopt", copy).stdout == f"{copy} is in order: there is nothing to take over.\n"
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 2)])
+def test_whoever_can_be_asked_is_asked(
+    journal: Path, cmr: Run, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+) -> None:
+    monkeypatch.setattr(
+        "cmr_async.cli.commands.journal.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
+    )
+    result = cmr("journal", "adopt", a_copy(journal), text=answer)
+    assert (result.exit_code, "is taken over" in result.stdout) == (code, code == 0)
+
+
+def test_a_journal_of_another_account_is_taken_over_for_the_one_of_the_key(
+    journal: Path, cmr: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def bind(account: Account) -> None:
+        async with Journal(journal) as opened:
+            await opened.bind(account)
+
+    asyncio.run(bind(Account.of("http://127.0.0.1:1234", "simulator-key")))
+    monkeypatch.setenv("CMR_API_KEY", "secret")
+    monkeypatch.setenv("CMR_BASE_URL", "https://api.example.com/v1")
+    result = cmr("journal", "adopt", journal, "--yes")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[0] == (
+        f"The journal {journal} belongs to http://127.0.0.1, and this client works with https://api.example.com."
+    )
+    asyncio.run(bind(Account.of("https://api.example.com", "secret")))
+    assert b"secret" not in journal.read_bytes()

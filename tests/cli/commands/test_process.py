@@ -194,11 +194,11 @@ def test_a_draft_whose_processing_got_no_answer_is_shown_and_left_alone(
     again = process()
     assert again.exit_code == 3
     assert "1 UNKNOWN: may or may not have been placed." in again.stdout
-    assert f"`cmr orders resubmit {journal} --step process`" in again.stdout
+    assert f"`cmr orders resubmit {journal} --all-rejected --step process`" in again.stdout
     assert paid(simulator) == ["e", "a", "c"]
 
     assert cmr("orders", "resubmit", journal, "--reference", "a", "--step", "process").exit_code == 2
-    assert cmr("orders", "resubmit", journal, "--reference", "b", "--step", "process").exit_code == 0
+    assert cmr("orders", "resubmit", journal, "--all-rejected", "--step", "process").exit_code == 0
     process("--yes")
     assert paid(simulator) == ["e", "a", "c", "b"]
 

@@ -1,16 +1,22 @@
-"""`cmr orders reconcile` and `resubmit`: verdicts on unknown orders, and what may be planned again."""
+"""`cmr orders reconcile`: verdicts on unknown orders, at once or when they have settled."""
 
 from __future__ import annotations
 
 import json
+import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import Result
 
+from cmr_async.journal.journal import Journal
 from cmr_async.journal.records import Verdict
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
+from tests.cli.terminal import CTRL_C, on_terminal
 
 Cmr = Callable[..., Result]
 Start = Callable[..., Simulator]
@@ -77,10 +83,11 @@ def unknown(orders: Path, tmp_path: Path, cmr: Cmr, start_simulator: Start) -> P
 def test_an_order_that_stays_in_doubt_makes_exit_code_three(unknown: Path, cmr: Cmr) -> None:
     result = cmr("orders", "reconcile", unknown)  # it was sent too recently to be called absent
     assert result.exit_code == 3
-    assert result.stdout.startswith("undecided\tcreate\ta-one\t")
-    assert result.stdout.endswith(
-        "1 undecided: look again later, or in the Partner Dashboard. Do not send them again.\n"
-    )
+    first, then, last = result.stdout.splitlines()
+    assert first.startswith("undecided\tcreate\ta-one\t")
+    assert then.startswith("Some have to settle until ")
+    assert then.endswith(f": `cmr orders reconcile {unknown} --wait` stays until then.")
+    assert last == "1 undecided: look again later, or in the Partner Dashboard. Do not send them again."
 
 
 def test_events_of_webhooks_are_evidence(unknown: Path, tmp_path: Path, cmr: Cmr) -> None:
@@ -113,11 +120,6 @@ def test_events_that_cannot_be_read_are_refused(
     assert f"cmr: {events}{fault}" in result.stderr
 
 
-def test_only_the_two_steps_can_be_named(unknown: Path, cmr: Cmr) -> None:
-    result = cmr("orders", "resubmit", unknown, "--reference", "a-one", "--step", "paid")
-    assert (result.exit_code, result.stderr) == (2, "cmr: 'paid' is no step; the steps are create, process.\n")
-
-
 @pytest.mark.parametrize("command", [("journal", "show"), ("orders", "reconcile"), ("orders", "resubmit")])
 def test_a_journal_that_is_not_there_is_not_made(
     command: tuple[str, str], tmp_path: Path, cmr: Cmr, monkeypatch: pytest.MonkeyPatch
@@ -128,3 +130,101 @@ def test_a_journal_that_is_not_there_is_not_made(
     assert result.exit_code == 2
     assert "There is no journal" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+# Waiting until the time to settle is over
+
+
+@pytest.fixture
+def asleep(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], list[float]]:
+    """Call a function instead of sleeping, which lasts an hour; return the seconds that were asked for."""
+
+    def instead(function: Callable[[], Any]) -> list[float]:
+        asked: list[float] = []
+
+        async def sleep(seconds: float) -> None:
+            asked.append(seconds)
+            function()
+
+        real = Journal.now
+
+        async def now(journal: Journal) -> float:
+            return await real(journal) + 3600 * len(asked)
+
+        monkeypatch.setattr("cmr_async.cli.commands.reconcile.sleep", sleep)
+        monkeypatch.setattr(Journal, "now", now)
+        return asked
+
+    return instead
+
+
+def test_waiting_brings_the_verdict_when_the_time_to_settle_is_over(
+    unknown: Path, cmr: Cmr, asleep: Callable[..., list[float]]
+) -> None:
+    asked = asleep(lambda: None)
+    result = cmr("orders", "reconcile", unknown, "--wait", "--settle", "1800")
+    assert result.exit_code == 0
+    assert asked == [30.0]
+    assert re.fullmatch(
+        r"1 order settles until \d\d:\d\d:\d\d\. Ctrl-C loses nothing: run the same command again later\.\n",
+        result.stderr,
+    )
+    first, last = result.stdout.splitlines()
+    assert first.startswith("absent\tcreate\ta-one\t")
+    assert (
+        last == f"1 absent: `cmr orders resubmit {unknown} --all-absent` plans them again, --reference KEY one of them."
+    )
+
+
+def test_an_order_that_somebody_else_settles_meanwhile_is_named(
+    unknown: Path, cmr: Cmr, asleep: Callable[..., list[float]]
+) -> None:
+    def accepted() -> None:
+        with closing(sqlite3.connect(unknown)) as connection, connection:
+            connection.execute("UPDATE cmr_steps SET state = 'accepted'")
+
+    asleep(accepted)
+    result = cmr("orders", "reconcile", unknown, "--wait")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "changed\tcreate\ta-one\tchanged meanwhile: look again\nNo order is in doubt.\n",
+    )
+
+
+def test_ctrl_c_ends_the_wait_and_loses_nothing(unknown: Path, cmr: Cmr, asleep: Callable[..., list[float]]) -> None:
+    def ctrl_c() -> None:
+        raise KeyboardInterrupt
+
+    asleep(ctrl_c)
+    result = cmr("orders", "reconcile", unknown, "--wait")
+    assert (result.exit_code, result.stdout) == (130, "")
+    assert result.stderr.endswith("cmr: interrupted.\n")
+    assert cmr("orders", "reconcile", unknown, "--settle", "0").stdout.startswith("absent\tcreate\ta-one\t")
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_terminal_ends_the_wait(unknown: Path) -> None:
+    with on_terminal("orders", "reconcile", unknown, "--wait") as terminal:
+        terminal.read_until("1 order settles until")
+        terminal.type(CTRL_C)
+        assert terminal.end() == 130
+    assert "cmr: interrupted." in terminal.text
+
+
+def test_a_draft_in_doubt_can_only_be_made_once_more(
+    orders: Path, tmp_path: Path, cmr: Cmr, start_simulator: Start
+) -> None:
+    journal = tmp_path / "run.db"
+    simulator = start_simulator(rate_limit=None)
+    simulator.faults.add(FaultRule(kind="close_unread", method="POST", path="/orders/json"))
+    submit = ("orders", "submit", orders, "--journal", journal, "--concurrency", "1")
+    assert cmr(*submit).exit_code == 3
+    result = cmr("orders", "reconcile", journal, "--settle", "0")
+    assert result.exit_code == 3
+    assert result.stdout.splitlines()[-1] == (
+        "1 draft in doubt: no look-up shows drafts. A second draft costs nothing: "
+        f"`cmr orders resubmit {journal} --all-drafts` plans them again."
+    )
+    assert cmr("orders", "resubmit", journal, "--all-drafts").exit_code == 0
+    assert cmr(*submit).exit_code == 0
+    assert (len(simulator.state.orders), simulator.state.ledger) == (4, [])

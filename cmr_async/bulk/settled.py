@@ -1,0 +1,93 @@
+"""What the journal says about an order that is not sent in this run, as the outcome of the order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from ..core.checked import CheckedOrder
+from ..errors import CMRError, NotSentError, OutcomeUnknownError
+from ..journal.records import JournalEntry, Step, StepState
+from ..models import Envelope, OrderCreated
+from ..models.requests import OrderOutcome, OrderState, Verdict
+
+if TYPE_CHECKING:
+    from ..journal.journal import Journal
+
+__all__ = ["processed", "settled_outcome", "still_unknown", "unavailable_names"]
+
+#: Characters of an unavailable domain whose name cannot be told.
+_SHOWN = 200
+
+
+def settled_outcome(index: int, checked: CheckedOrder, entry: JournalEntry, journal: Journal) -> OrderOutcome:
+    """Return the outcome of an order that the journal does not let this run send."""
+    state, error = _settled(entry, journal)
+    if error is None and checked.order.confirm and not entry.confirm and entry.step is Step.CREATE:
+        error = CMRError(
+            f"{entry.key} exists as a draft that is not paid. Its acceptance was not seen, so this run leaves it "
+            "alone: look at it in the Partner Dashboard, or process it by its order id."
+        )
+    return OrderOutcome(
+        index=index,
+        request=checked.request,
+        state=state,
+        order_id=entry.order_id,
+        error=error,
+        cautions=checked.cautions,
+        unavailable_domains=entry.unavailable,
+        verdict=entry.verdict,
+    )
+
+
+def _settled(entry: JournalEntry, journal: Journal) -> tuple[OrderState, CMRError | None]:
+    match entry.state, entry.verdict:
+        case (StepState.ACCEPTED, _) | (StepState.UNKNOWN, Verdict.PLACED):
+            return OrderState.SKIPPED, None
+        case StepState.REJECTED, _:
+            return OrderState.SKIPPED, CMRError(f"{entry.key} was refused in an earlier run: {entry.message}")
+        case StepState.UNKNOWN, Verdict.ABSENT:
+            return OrderState.NOT_SENT, NotSentError(
+                f"{entry.key} was not placed ({entry.evidence}). To send it again: "
+                f"`cmr orders resubmit {journal.name} --reference {entry.key}`, then this run again."
+            )
+        case StepState.UNKNOWN, _:
+            return OrderState.UNKNOWN, still_unknown(entry, journal)
+        case _ if entry.run_id == journal.run_id:
+            return OrderState.SKIPPED, CMRError(f"{entry.key} is in this input twice; it is being sent already.")
+        case _:
+            return OrderState.SKIPPED, CMRError(f"{entry.key} is being sent by another run.")
+
+
+def still_unknown(entry: JournalEntry, journal: Journal) -> OutcomeUnknownError:
+    """Return the error for an order that is in doubt since an earlier run."""
+    verdict = f" The evidence contradicts itself: {entry.evidence}." if entry.verdict else ""
+    return OutcomeUnknownError(
+        f"{entry.key} may have been placed in an earlier run.{verdict} Do not send it again; "
+        f"run `cmr orders reconcile {journal.name}`.",
+        status=entry.status,
+        body_excerpt=entry.body_excerpt,
+        order_id=entry.order_id,
+    )
+
+
+def processed(order_id: str, envelope: Envelope) -> OrderCreated:
+    """Return the answer to the processing of a draft in the form of an order's."""
+    return OrderCreated(order_id=order_id, message=envelope.message, action_id=envelope.action_id, envelope=envelope)
+
+
+def unavailable_names(items: Iterable[Any]) -> tuple[str, ...]:
+    """Return the names of unavailable domains; the shape of the items is not documented."""
+    return tuple(_name(item) for item in items)
+
+
+def _name(item: Any) -> str:
+    if isinstance(item, str):
+        return item
+    if isinstance(item, Mapping):
+        for field in ("domain", "domainName", "name"):
+            if isinstance(item.get(field), str):
+                return str(item[field])
+    return orjson.dumps(item, default=str).decode()[:_SHOWN]

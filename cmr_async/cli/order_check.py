@@ -1,0 +1,71 @@
+"""`--check`: ask the API about the domains of each order first, and send nothing unless all is clear."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from itertools import islice
+
+import typer
+
+from ..client import AsyncClient
+from ..models.checks import OrderPreflight
+from ..models.requests import OrderRequest
+from ..preflight.plan import Plan
+from .display import complain, counted, printable, say
+from .exit_codes import ExitCode
+from .order_input import OrderInput
+from .run import Connect
+
+__all__ = ["check_orders"]
+
+#: Orders that are asked about at once; the pace of the key holds for all of them.
+_AT_ONCE = 8
+
+
+def check_orders(orders: OrderInput, plan: Plan, connect: Connect) -> None:
+    """Ask about the workspace of each domain that the run would order for, and exit when an answer looks wrong.
+
+    Args:
+        orders: The file.
+        plan: What was shown; only as many orders are asked about as its limits let through.
+        connect: Returns the client.
+
+    Raises:
+        CMRError: The API could not be asked.
+        typer.Exit: For some domain the API did not say that there is no workspace.
+    """
+    asked, wrong = asyncio.run(_ask(orders, plan, connect))
+    if wrong:
+        complain(
+            f"cmr: for {wrong:,} of {counted(asked, 'domain')} the API did not say that there is no workspace; nothing "
+            "was sent. Take these orders out of the file, or run without --check."
+        )
+        raise typer.Exit(ExitCode.USAGE)
+    say(f"Checked: no workspace at {counted(asked, 'domain')}. Availability was not asked: no source says how.")
+
+
+async def _ask(orders: OrderInput, plan: Plan, connect: Connect) -> tuple[int, int]:
+    """Return how many domains were asked about, and for how many the answer looks wrong."""
+    asked = wrong = 0
+    ahead = islice(_to_send(orders), plan.affordable)
+    async with AsyncExitStack() as stack:
+        client = await connect(stack)
+        while some := list(islice(ahead, _AT_ONCE)):
+            for row, found in await asyncio.gather(*(_ask_one(client, *each) for each in some)):
+                asked += len(found.workspaces)
+                wrong += len(found.problems)
+                for problem in found.problems:
+                    complain(printable(f"{orders.source.name}, row {row}: {problem}"))
+    return asked, wrong
+
+
+async def _ask_one(client: AsyncClient, row: int, request: OrderRequest) -> tuple[int, OrderPreflight]:
+    return row, await client.orders.preflight(request.order, user_id=request.user_id)
+
+
+def _to_send(orders: OrderInput) -> Iterator[tuple[int, OrderRequest]]:
+    for order in orders.checked():
+        if order.checked is not None and order.settled is None and order.draft is None:
+            yield order.row, order.checked.request

@@ -1,0 +1,145 @@
+"""One order with a journal, asked for several times at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cmr_async import AsyncClient
+from cmr_async.errors import (
+    ConfigurationError,
+    EndpointNotConfiguredError,
+    JournalConflictError,
+    NotSentError,
+    OrderPlacedError,
+    OutcomeUnknownError,
+    UnprocessableError,
+)
+from cmr_async.journal.journal import Journal, Verdict
+from cmr_async.simulator import FaultRule, Simulator
+from tests.fakes import USER, make_order, make_request
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[Simulator]:
+    async with Simulator(rate_limit=None, provision_seconds=(0, 0)) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+async def cmr(sim: Simulator) -> AsyncIterator[AsyncClient]:
+    async with AsyncClient(sim.api_key, sim.base_url, gap=0) as client:
+        yield client
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
+    async with Journal(tmp_path / "orders.db") as opened:
+        yield opened
+
+
+async def test_an_order_that_is_asked_for_many_times_at_once_is_sent_once_and_all_get_its_outcome(
+    sim: Simulator, cmr: AsyncClient, journal: Journal
+) -> None:
+    calls = [cmr.orders.create(make_order(), user_id=USER, reference="a", journal=journal) for _ in range(8)]
+    created = await asyncio.gather(*calls)
+    assert len({each.order_id for each in created}) == 1
+    assert sim.state.purchases("a.com") == 1
+
+
+async def test_a_path_serves_as_well_as_an_open_journal(sim: Simulator, cmr: AsyncClient, tmp_path: Path) -> None:
+    path = tmp_path / "orders.db"
+    first = await cmr.orders.create(make_order(), user_id=USER, journal=path)
+    second = await cmr.orders.create(make_order(), user_id=USER, journal=str(path))
+    assert (first.order_id, sim.state.purchases("a.com")) == (second.order_id, 1)
+
+
+async def test_everybody_who_asks_gets_the_refusal(sim: Simulator, cmr: AsyncClient, journal: Journal) -> None:
+    sim.faults.add(FaultRule(kind="status", status=422))
+    calls = [cmr.orders.create(make_order(), user_id=USER, reference="a", journal=journal) for _ in range(3)]
+    refusals = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(each) for each in refusals} == {UnprocessableError}
+    assert sim.state.ledger == []
+
+
+async def test_an_order_in_doubt_stays_in_doubt_for_everybody(
+    sim: Simulator, cmr: AsyncClient, journal: Journal
+) -> None:
+    sim.faults.add(FaultRule(kind="reset"))
+    calls = [cmr.orders.create(make_order(), user_id=USER, reference="a", journal=journal) for _ in range(3)]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(each) for each in outcomes} == {OutcomeUnknownError}
+    with pytest.raises(OutcomeUnknownError):
+        await cmr.orders.create(make_order(), user_id=USER, reference="a", journal=journal)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "order_id", "expected"),
+    [
+        (Verdict.PLACED, "ORD", None),
+        (Verdict.PLACED, None, OrderPlacedError),
+        (Verdict.ABSENT, None, NotSentError),
+        (Verdict.CONFLICT, None, OutcomeUnknownError),
+    ],
+)
+async def test_a_settled_order_ends_as_its_verdict_says(
+    sim: Simulator, cmr: AsyncClient, journal: Journal, *, verdict: Verdict, order_id: str | None, expected: Any
+) -> None:
+    sim.faults.add(FaultRule(kind="reset"))
+    with pytest.raises(OutcomeUnknownError):
+        await cmr.orders.create(make_order(), user_id=USER, reference="a", journal=journal)
+    entry = await journal.get("a")
+    assert entry is not None
+    await journal.verdict(entry, verdict, "for the test", order_id=order_id)
+    again = cmr.orders.create(make_order(), user_id=USER, reference="a", journal=journal)
+    if expected is None:
+        assert (await again).order_id == order_id
+    else:
+        with pytest.raises(expected):
+            await again
+    assert len(sim.state.ledger) <= 1
+
+
+async def test_another_order_under_a_known_reference_is_refused(
+    sim: Simulator, cmr: AsyncClient, journal: Journal
+) -> None:
+    await cmr.orders.create(make_order(), user_id=USER, reference="a", journal=journal)
+    with pytest.raises(JournalConflictError):
+        await cmr.orders.create(make_order(years=2), user_id=USER, reference="a", journal=journal)
+    assert sim.state.purchases("a.com") == 1
+
+
+async def test_paying_for_a_draft_processes_it(sim: Simulator, journal: Journal) -> None:
+    paths = {"orders.process": "/orders/process"}
+    async with AsyncClient(sim.api_key, sim.base_url, gap=0, endpoints=paths) as cmr:
+        draft = await cmr.orders.create(make_order(confirm=False), user_id=USER, reference="a", journal=journal)
+        paid = await cmr.orders.create(make_order(), user_id=USER, reference="a", journal=journal)
+    assert paid.order_id == draft.order_id
+    assert [line.kind for line in sim.state.ledger] == ["processed"]
+
+
+async def test_paying_for_a_draft_without_the_path_is_refused_and_nothing_is_bought(
+    sim: Simulator, cmr: AsyncClient, journal: Journal
+) -> None:
+    await cmr.orders.create(make_order(confirm=False), user_id=USER, reference="a", journal=journal)
+    with pytest.raises(EndpointNotConfiguredError):
+        await cmr.orders.create(make_order(), user_id=USER, reference="a", journal=journal)
+    assert sim.state.ledger == []
+
+
+async def test_a_reference_without_a_journal_is_a_mistake(cmr: AsyncClient) -> None:
+    with pytest.raises(ConfigurationError, match="pass journal="):
+        await cmr.orders.create(make_order(), user_id=USER, reference="a")
+
+
+async def test_a_lease_that_is_shorter_than_the_way_to_the_wire_is_refused(
+    sim: Simulator, cmr: AsyncClient, tmp_path: Path
+) -> None:
+    async with Journal(tmp_path / "orders.db", lease=9.0) as journal:
+        with pytest.raises(ConfigurationError, match=r"must be longer than Timeouts.connect \(10 s\)"):
+            [_ async for _ in cmr.bulk.submit([make_request("a")], journal=journal)]
+    assert sim.state.ledger == []

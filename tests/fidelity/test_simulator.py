@@ -1,0 +1,40 @@
+"""The simulator passes what no source forbids, refuses it on request, and its page lists what it chose."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cmr_async import AsyncClient, BadRequestError, DomainRegistration, Order
+from cmr_async.simulator import DEMO_USERS, Simulator
+
+PAGE = Path(__file__).parents[2] / "docs" / "simulator.md"
+USER = DEMO_USERS[0]
+
+
+@pytest.mark.parametrize("fields", [{"billing_cycle": "YEARLY"}, {"extra": {"coupon": "X"}}])
+async def test_what_no_source_states_passes_and_is_refused_on_request(fields: dict[str, Any]) -> None:
+    order = Order(domains=[DomainRegistration(domain="a.com")], **fields)
+    async with Simulator() as sim, AsyncClient(sim.api_key, sim.base_url) as cmr:
+        assert (await cmr.orders.create(order, user_id=USER)).order_id in sim.state.orders
+    async with Simulator(strict=True) as sim, AsyncClient(sim.api_key, sim.base_url) as cmr:
+        with pytest.raises(BadRequestError):
+            await cmr.orders.create(order, user_id=USER)
+    assert sim.state.orders == {}
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="the tests of an installed package come without its pages")
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "`confirm` left out", "`serviceProvider` left out", "`autoRenew` left out", "429", "Ids", "Invalid body",
+        "`billingCycle`", "`years` below 1", "Wallet too low", "Life of a draft", "Fields that no page names",
+        "`POST /domains/has-workspace`",
+    ],
+)  # fmt: skip
+def test_the_page_lists_each_choice(topic: str) -> None:
+    choices = re.findall(r"^\| (.+?) \| .+ \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert topic in choices
