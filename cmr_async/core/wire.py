@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import attrs
@@ -50,6 +51,11 @@ FIELDS: Mapping[type, frozenset[str]] = {
 
 _Hook = Callable[[Any, Any], Any]
 
+_OPEN_ENUMS: tuple[tuple[type[BillingCycle | ServiceProvider], object], ...] = (
+    (BillingCycle, BillingCycle | str | None),
+    (ServiceProvider, ServiceProvider | str | None),
+)
+
 
 def _strict(kind: type) -> _Hook:
     names = {str: "text", int: "a whole number", bool: "true or false", float: "a number"}
@@ -85,19 +91,27 @@ def _is(union: object) -> Callable[[object], bool]:
     return lambda kind: kind == union
 
 
-def _make_converter() -> Converter:
+@cache
+def _reader() -> Converter:
+    """Return what reads orders; only files and journals need it, and making it costs import time."""
     converter = Converter(forbid_extra_keys=True)
     for kind in (str, int, bool, float):
         converter.register_structure_hook(kind, _strict(kind))
-    for enum, union in (
-        (BillingCycle, BillingCycle | str | None),
-        (ServiceProvider, ServiceProvider | str | None),
-    ):
+    for enum, union in _OPEN_ENUMS:
         converter.register_structure_hook_func(_is(union), _open_enum(enum))
+    converter.register_structure_hook_func(_is(Mapping[str, Any]), _object)
+    for model in (GoogleOAuth, Mailbox, DomainRegistration, Order):
+        converter.register_structure_hook(model, make_dict_structure_fn(model, converter, **_names(model)))
+    return converter
+
+
+def _make_writer() -> Converter:
+    """Return what turns orders into plain values."""
+    converter = Converter()
+    for _, union in _OPEN_ENUMS:
         converter.register_unstructure_hook_func(_is(union), identity)
     for optional in (str | None, bool | None):  # cattrs would call a function for each of these fields
         converter.register_unstructure_hook_func(_is(optional), identity)
-    converter.register_structure_hook_func(_is(Mapping[str, Any]), _object)
     _register(converter, GoogleOAuth, Mailbox, DomainRegistration)
     domain, mailbox = (_with_extra(converter.get_unstructure_hook(model)) for model in (DomainRegistration, Mailbox))
     # Half the cost of the hooks that cattrs makes for any tuple and any mapping
@@ -114,14 +128,17 @@ def _make_converter() -> Converter:
 
 def _register(converter: Converter, *models: type[attrs.AttrsInstance]) -> None:
     for model in models:
-        names: dict[str, Any] = {
-            field.name: override(rename=_camel(field.name), omit_if_default=field.name not in _ALWAYS_THERE)
-            for field in attrs.fields(model)
-        }
-        converter.register_structure_hook(model, make_dict_structure_fn(model, converter, **names))
+        names = _names(model)
         if "extra" in names:
             names["extra"] = override(omit=True)
         converter.register_unstructure_hook(model, make_dict_unstructure_fn(model, converter, **names))
+
+
+def _names(model: type[attrs.AttrsInstance]) -> dict[str, Any]:
+    return {
+        field.name: override(rename=_camel(field.name), omit_if_default=field.name not in _ALWAYS_THERE)
+        for field in attrs.fields(model)
+    }
 
 
 def _with_extra(unstructure: Callable[[Any], Any]) -> Callable[[Any], dict[str, Any]]:
@@ -143,8 +160,7 @@ def _thaw(value: Any) -> Any:
     return [_thaw(inner) for inner in value] if isinstance(value, tuple) else value
 
 
-_converter = _make_converter()
-_unstructure_order = _converter.get_unstructure_hook(Order)
+_unstructure_order = _make_writer().get_unstructure_hook(Order)
 
 
 def unstructure_order(order: Order) -> dict[str, Any]:
@@ -173,7 +189,7 @@ def structure_order(body: Mapping[str, Any]) -> Order:
         ValidationError: With every fault and its path in the body; undocumented fields outside `extra` are faults.
     """
     try:
-        return _converter.structure(body, Order)
+        return _reader().structure(body, Order)
     except Exception as error:  # noqa: BLE001 - cattrs raises groups of anything; all become faults
         raise ValidationError(faults=_faults(error)) from None
 
