@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from os import PathLike
 from typing import TYPE_CHECKING
 
 import attrs
@@ -17,7 +18,7 @@ from ..models import Envelope, Order, OrderCreated
 from ..pipeline import Guard, Pipeline
 
 if TYPE_CHECKING:
-    from ..bulk.run import JournalLike
+    from ..journal.journal import Journal
     from ..models.checks import OrderPreflight
 
 __all__ = ["Orders", "describe", "process_order", "send_order"]
@@ -39,7 +40,7 @@ class Orders:
         *,
         user_id: str,
         reference: str | None = None,
-        journal: JournalLike = None,
+        journal: str | PathLike[str] | Journal | None = None,
         timeout: float | None = None,
         send_within: float | None = None,
     ) -> OrderCreated:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import TYPE_CHECKING
 
 from ..models import Envelope, Order, OrderCreated, ServiceProvider
@@ -12,7 +13,7 @@ from ..resources.users import Users as AsyncUsers
 from .lifetime import Lifetime
 
 if TYPE_CHECKING:
-    from ..bulk.run import JournalLike
+    from ..journal.journal import Journal
     from ..models.checks import OrderPreflight
 
 __all__ = ["Domains", "Orders", "Subscriptions", "Users"]
@@ -31,7 +32,7 @@ class Orders:
         *,
         user_id: str,
         reference: str | None = None,
-        journal: JournalLike = None,
+        journal: str | PathLike[str] | Journal | None = None,
         timeout: float | None = None,
         send_within: float | None = None,
     ) -> OrderCreated:
