@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Union
@@ -139,8 +139,9 @@ class BulkRun:
                 retry_rejected=self._retry_rejected,
             )
             feed = self._feed(journal)
-            async for outcome in self._send_all(feed, sender):
-                yield outcome
+            async with aclosing(self._send_all(feed, sender)) as outcomes:
+                async for outcome in outcomes:
+                    yield outcome
         finally:
             # In a task of its own: when the caller is cancelled again meanwhile, it ends all the same
             ending = self._pipeline.background.start(self._end(feed, journal, stack))
@@ -149,7 +150,7 @@ class BulkRun:
         if self._broken is not None:
             raise self._broken
 
-    async def _send_all(self, feed: Feed, sender: OrderSender) -> AsyncIterator[OrderOutcome]:
+    async def _send_all(self, feed: Feed, sender: OrderSender) -> AsyncGenerator[OrderOutcome, None]:
         ready: deque[Item] = deque()
         loop = asyncio.get_running_loop()
         giving_up = loop.create_task(self._given_up.wait())
