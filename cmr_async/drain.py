@@ -31,9 +31,9 @@ class Guard:
     def __init__(self) -> None:
         """Guard a call that has not begun."""
         #: The head of a request has gone out, and its answer is not judged yet.
-        self.in_flight = False
+        self.in_flight: bool = False
         #: The caller has left: what did not go out is not sent any more.
-        self.abandoned = False
+        self.abandoned: bool = False
 
     async def claim(self) -> None:
         """Take the right to send; called before each attempt, when its slot of the pace has come.

@@ -115,7 +115,7 @@ class OrderGuard(Guard):
         #: The claim under which the order is being sent.
         self.held: Claim | None = None
         #: Requests that the journal has counted.
-        self.counted = 0
+        self.counted: int = 0
 
     async def claim(self) -> None:
         """Claim the step, unless the run has stopped."""
