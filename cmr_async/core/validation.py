@@ -178,10 +178,7 @@ def _inspect_boxes(boxes: Sequence[Mailbox], path: str, faults: list[Fault], cau
         if not isinstance(box, Mailbox):
             faults.append(Fault(f"{path}[{index}]", f"must be a Mailbox, not {type(box).__name__}"))
             continue
-        for field, message in _mailbox_faults(box):
-            faults.append(Fault(f"{path}[{index}].{field}", message))
-        for field, message in _mailbox_cautions(box):
-            cautions.append(Fault(f"{path}[{index}].{field}", message))
+        _inspect_box(box, path, index, faults, cautions)
         if box.extra is not NO_FIELDS:
             _inspect_extra(box, f"{path}[{index}].extra", faults)
         username = box.username.lower() if isinstance(box.username, str) else None
@@ -191,34 +188,29 @@ def _inspect_boxes(boxes: Sequence[Mailbox], path: str, faults: list[Fault], cau
             usernames.add(username)
 
 
-def _mailbox_faults(box: Mailbox) -> Sequence[tuple[str, str]]:
-    """Return field and message of each fault; as a list, which takes half the time of a generator that yields none."""
-    found = []
+def _inspect_box(box: Mailbox, path: str, index: int, faults: list[Fault], cautions: list[Fault]) -> None:
     for field, name in (("username", box.username), ("first_name", box.first_name), ("last_name", box.last_name)):
+        if isinstance(name, str) and name.isascii() and name.strip():
+            continue
+        place = f"{path}[{index}].{field}"
         if not isinstance(name, str):
-            found.append((field, f"must be text, not {name!r}"))
+            faults.append(Fault(place, f"must be text, not {name!r}"))
         elif not name.strip():
-            found.append((field, f"is required by the page, and this SDK takes empty text for missing: {name!r}"))
-        elif not name.isascii() and not _is_encodable(name):
-            found.append((field, f"must be text that UTF-8 can carry, not {name!r}"))
-    picture = box.profile_picture
-    if picture is not None and not _is_text(picture):
-        found.append(("profile_picture", f"must be text, not {picture!r}"))
-    if box.on_warmup is not None and not isinstance(box.on_warmup, bool):
-        found.append(("on_warmup", f"must be true or false, not {box.on_warmup!r}"))
-    return found
-
-
-def _mailbox_cautions(box: Mailbox) -> Sequence[tuple[str, str]]:
-    """Return field and message of each caution."""
-    found = []
+            message = f"is required by the page, and this SDK takes empty text for missing: {name!r}"
+            faults.append(Fault(place, message))
+        elif not _is_encodable(name):
+            faults.append(Fault(place, f"must be text that UTF-8 can carry, not {name!r}"))
     if isinstance(box.username, str) and not _USERNAME.fullmatch(box.username):
         message = f"looks unlike the part of an address before the @: {box.username!r}; it is sent as it is"
-        found.append(("username", message))
+        cautions.append(Fault(f"{path}[{index}].username", message))
     picture = box.profile_picture
-    if picture and isinstance(picture, str) and not _is_url_text(picture):
-        found.append(("profile_picture", "looks unlike an http(s) URL; it is sent as it is"))
-    return found
+    if picture is not None and not _is_text(picture):
+        faults.append(Fault(f"{path}[{index}].profile_picture", f"must be text, not {picture!r}"))
+    elif picture and not _is_url_text(picture):
+        message = "looks unlike an http(s) URL; it is sent as it is"
+        cautions.append(Fault(f"{path}[{index}].profile_picture", message))
+    if box.on_warmup is not None and not isinstance(box.on_warmup, bool):
+        faults.append(Fault(f"{path}[{index}].on_warmup", f"must be true or false, not {box.on_warmup!r}"))
 
 
 def _inspect_scalars(order: Order, faults: list[Fault], cautions: list[Fault]) -> None:

@@ -160,15 +160,11 @@ def _read_rows(header: TableHeader, rows: Iterable[list[str]]) -> Iterator[_Row 
             message = f"has {len(row)} cells, the header has {width}; is a comma in a cell without quotes?"
             yield InputFault(source=header.source, row=number, message=message)
             continue
-        yield _Row(number, _composed(names(cells)), mailbox(cells), settings(cells))
-
-
-def _composed(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the cells of `_NAMES` with the reference in NFC: two forms of the same letters are one reference."""
-    reference = names[_REFERENCE]
-    if reference.isascii():
-        return names
-    return (*names[:_REFERENCE], unicodedata.normalize("NFC", reference), *names[_REFERENCE + 1 :])
+        named = names(cells)
+        if not named[_REFERENCE].isascii():  # two forms of the same letters are one reference
+            composed = unicodedata.normalize("NFC", named[_REFERENCE])
+            named = (*named[:_REFERENCE], composed, *named[_REFERENCE + 1 :])
+        yield _Row(number, named, mailbox(cells), settings(cells))
 
 
 @attrs.define
@@ -255,7 +251,9 @@ class _OpenOrder:
     def finish(self, *, confirm: bool) -> LocatedOrder | UnreadableOrder:
         """Return the order, complete."""
         registrations, mailboxes, rows = [], {}, {}
+        assumed = 0
         for name, domain in self.domains.items():
+            assumed += not domain.years
             registrations.append(self._registration(domain))
             rows[name] = DomainRows(domain.first, tuple(domain.rows))
             if domain.mailboxes:
@@ -272,7 +270,7 @@ class _OpenOrder:
             row=self.row,
             key=self.key,
             request=request,
-            assumed_years=sum(not domain.years for domain in self.domains.values()),
+            assumed_years=assumed,
             rows=rows,
         )
 

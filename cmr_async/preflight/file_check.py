@@ -16,9 +16,9 @@ from .name_index import NameIndex
 __all__ = ["FileOrder", "check_file"]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)  # not frozen: that takes twice as long to make, and every order of a file is made one
 class FileOrder:
-    """One order of a file with everything that was found about it."""
+    """One order of a file with everything that was found about it. Never changed after it is made."""
 
     #: The order as it was read, or what stands in for it.
     located: LocatedOrder | UnreadableOrder
