@@ -16,9 +16,9 @@ from .wire import dump_order
 __all__ = ["CheckedOrder", "check_order", "check_request"]
 
 
-@attrs.define(kw_only=True, eq=False)  # not frozen: that takes longer to make, and every order of a file is made one
+@attrs.frozen(kw_only=True, eq=False, slots=False)  # a frozen class with slots takes half as long again to make
 class CheckedOrder:
-    """A request with everything that the check found. One with faults must not be sent. Never changed once made."""
+    """A request with everything that the check found. One with faults must not be sent."""
 
     #: The request as the caller gave it, without white space around the user's id.
     request: OrderRequest

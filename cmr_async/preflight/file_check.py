@@ -16,9 +16,9 @@ from .name_index import NameIndex
 __all__ = ["FileOrder", "check_file"]
 
 
-@attrs.define(kw_only=True)  # not frozen: that takes twice as long to make, and every order of a file is made one
+@attrs.frozen(kw_only=True, slots=False)  # one is made for every order of a file; with slots that takes longer
 class FileOrder:
-    """One order of a file with everything that was found about it. Never changed after it is made."""
+    """One order of a file with everything that was found about it."""
 
     #: The order as it was read, or what stands in for it.
     located: LocatedOrder | UnreadableOrder

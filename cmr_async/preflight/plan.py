@@ -172,11 +172,13 @@ def count_orders(
                 label = found.checked.request.reference or " ".join(order.domain_names)
                 draft_names.append(f"{label} (order {found.draft})")
         domains += len(order.domains)
-        mailboxes += order.mailbox_count
-        warmups += order.warmup_count
+        boxes, warm = order.mailbox_count, order.warmup_count
+        mailboxes += boxes
+        warmups += warm
         asking += found.located.asks_confirm
         assumed += found.located.assumed_years
-        estimate = prices.estimate(order)
+        registered = [(entry.domain, entry.years) for entry in order.domains]
+        estimate = prices.cost(domains=registered, mailboxes=boxes, warmups=warm)
         cost += estimate
         within = within and budget.take(estimate) is None
     return Plan(
