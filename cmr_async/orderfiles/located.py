@@ -75,7 +75,7 @@ class DomainRows:
     mailboxes: tuple[int, ...]
 
 
-@attrs.frozen(kw_only=True, slots=False)  # one is made for every order of a file; with slots that takes longer
+@attrs.frozen(kw_only=True)
 class LocatedOrder:
     """One order as it was read from a file, with its position; whether it may be sent is not checked yet."""
 
