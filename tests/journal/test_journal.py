@@ -349,11 +349,13 @@ def test_a_journal_that_is_left_open_does_not_keep_asyncio_from_returning(tmp_pa
         begun.set()
         go.wait()
 
-    async def leave() -> tuple[Journal, Claim]:
+    async def leave() -> tuple[Journal, threading.Thread]:
         journal = Journal(location)
         await journal.start()
         await journal.add([a_request(key, domain=f"{key}.com") for key in "ABC"])
         claim = await claimed(journal, "A")
+        worker = journal._database._thread._thread
+        assert worker is not None
         tasks: list[asyncio.Task[Any]] = [asyncio.create_task(journal._database.write(block))]
         await asyncio.to_thread(begun.wait)
         tasks += [
@@ -363,13 +365,13 @@ def test_a_journal_that_is_left_open_does_not_keep_asyncio_from_returning(tmp_pa
             asyncio.create_task(journal.get("C")),
         ]
         await asyncio.sleep(0)
-        return journal, claim
+        return journal, worker
 
-    journal, _ = asyncio.run(leave())
+    journal, worker = asyncio.run(leave())
     go.set()
+    worker.join(60)  # it ends after the jobs that it has
 
     async def look() -> list[tuple[StepState, str | None]]:
-        await journal._database._thread.run(lambda: None)
         async with Journal(location) as later:
             return [(entry.state, entry.order_id) async for entry in later.entries()]
 
