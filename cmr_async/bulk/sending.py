@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
+import orjson
 
 from ..core.checked import CheckedOrder, check_request
 from ..core.endpoints import require_path
@@ -32,16 +33,16 @@ from ..errors import (
     ValidationError,
 )
 from ..journal.records import CLAIMABLE, Claim, JournalEntry, Step, StepState
-from ..models import OrderCreated
+from ..models import Envelope, OrderCreated
 from ..models.requests import OrderOutcome, OrderRequest, OrderState, Verdict
 from ..pipeline import Pipeline
 from ..resources.orders import process_order, send_order
-from .settled import processed, settled_outcome, unavailable_names
+from .settled import settled_outcome
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
 
-__all__ = ["Ended", "Item", "OrderGuard", "OrderSender", "check"]
+__all__ = ["Ended", "Item", "OrderGuard", "OrderSender", "check", "unavailable_names"]
 
 logger: logging.Logger = logging.getLogger("cmr_async")
 
@@ -49,6 +50,8 @@ _CLAIM_LOST = (
     "this process lost its claim to it while it waited, and another run on the journal may have taken it over. Leave "
     "it to the journal."
 )
+#: Characters of an unavailable domain whose name cannot be told.
+_SHOWN = 200
 #: Refusals that may be the conflict of an order with itself.
 _SELF_CONFLICTS = (BadRequestError, ConflictError, UnprocessableError)
 
@@ -226,7 +229,7 @@ class OrderSender:
             raise NotSentError(f"{entry.key} has no order id, so its draft cannot be processed.")
         user_id = item.checked.request.user_id
         envelope = await process_order(self.pipeline, entry.order_id, user_id=user_id, guard=guard, **limits)
-        return processed(entry.order_id, envelope)
+        return _processed(entry.order_id, envelope)
 
 
 def _is_draft(entry: JournalEntry) -> bool:
@@ -318,3 +321,23 @@ def _outcome(
         cautions=item.checked.cautions,
         unavailable_domains=unavailable_names(created.unavailable_domains) if created else (),
     )
+
+
+def _processed(order_id: str, envelope: Envelope) -> OrderCreated:
+    """Return the answer to the processing of a draft in the form of an order's."""
+    return OrderCreated(order_id=order_id, message=envelope.message, action_id=envelope.action_id, envelope=envelope)
+
+
+def unavailable_names(items: Iterable[Any]) -> tuple[str, ...]:
+    """Return the names of unavailable domains; the shape of the items is not documented."""
+    return tuple(_name(item) for item in items)
+
+
+def _name(item: Any) -> str:
+    if isinstance(item, str):
+        return item
+    if isinstance(item, Mapping):
+        for field in ("domain", "domainName", "name"):
+            if isinstance(item.get(field), str):
+                return str(item[field])
+    return orjson.dumps(item, default=str).decode()[:_SHOWN]

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
-
-import orjson
+from typing import TYPE_CHECKING
 
 from ..core.checked import CheckedOrder
 from ..errors import CMRError, NotSentError, OutcomeUnknownError
 from ..journal.records import JournalEntry, Step, StepState
-from ..models import Envelope, OrderCreated
 from ..models.requests import OrderOutcome, OrderState, Verdict
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
 
-__all__ = ["processed", "settled_outcome", "still_unknown", "unavailable_names"]
-
-#: Characters of an unavailable domain whose name cannot be told.
-_SHOWN = 200
+__all__ = ["settled_outcome", "still_unknown"]
 
 
 def settled_outcome(index: int, checked: CheckedOrder, entry: JournalEntry, journal: Journal) -> OrderOutcome:
@@ -71,23 +64,3 @@ def still_unknown(entry: JournalEntry, journal: Journal) -> OutcomeUnknownError:
         body_excerpt=entry.body_excerpt,
         order_id=entry.order_id,
     )
-
-
-def processed(order_id: str, envelope: Envelope) -> OrderCreated:
-    """Return the answer to the processing of a draft in the form of an order's."""
-    return OrderCreated(order_id=order_id, message=envelope.message, action_id=envelope.action_id, envelope=envelope)
-
-
-def unavailable_names(items: Iterable[Any]) -> tuple[str, ...]:
-    """Return the names of unavailable domains; the shape of the items is not documented."""
-    return tuple(_name(item) for item in items)
-
-
-def _name(item: Any) -> str:
-    if isinstance(item, str):
-        return item
-    if isinstance(item, Mapping):
-        for field in ("domain", "domainName", "name"):
-            if isinstance(item.get(field), str):
-                return str(item[field])
-    return orjson.dumps(item, default=str).decode()[:_SHOWN]

@@ -24,7 +24,7 @@ _SAME_REFUSALS = 3
 #: Refusals with 403 in a row after which a user's further orders are held back.
 _FORBIDDEN = 3
 
-_NO_PROOF = "Sending it again is safe."
+_SAFE = "Sending it again is safe."
 
 
 @attrs.define(kw_only=True)
@@ -54,9 +54,9 @@ class StopRules:
     def veto(self, request: OrderRequest) -> str | None:
         """Return why an order whose turn has come is not sent; `None`: it may go."""
         if self.stopped is not None:
-            return f"its run had stopped before its turn came. {_NO_PROOF}"
+            return f"its run had stopped before its turn came. {_SAFE}"
         if self._forbidden[request.user_id] >= _FORBIDDEN:
-            return f"the API refused {_FORBIDDEN} orders in a row of its user with 403. {_NO_PROOF}"
+            return f"the API refused {_FORBIDDEN} orders in a row of its user with 403. {_SAFE}"
         return None
 
     def take(self, ended: Ended) -> None:

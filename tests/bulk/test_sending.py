@@ -29,7 +29,7 @@ from cmr_async import (
     UnprocessableError,
     ValidationError,
 )
-from cmr_async.bulk.sending import Item, OrderGuard, OrderSender, check
+from cmr_async.bulk.sending import Item, OrderGuard, OrderSender, check, unavailable_names
 from cmr_async.core.checked import check_order
 from cmr_async.journal.journal import Journal, Step, StepState
 from cmr_async.pipeline import Pipeline
@@ -122,3 +122,8 @@ async def test_a_draft_without_an_order_id_is_not_processed(tmp_path: Path) -> N
         outcome = await send(OrderSender(pipeline=make_pipeline(transport), journal=journal), item)
     assert (outcome.state, transport.sent) == (OrderState.NOT_SENT, [])
     assert str(outcome.error) == "0 has no order id, so its draft cannot be processed."
+
+
+def test_unavailable_domains_are_named_in_whatever_shape_they_come() -> None:
+    items = ["a.com", {"domain": "b.com"}, {"domainName": "c.com", "reason": 1}, {"other": 1}, 5]
+    assert unavailable_names(items) == ("a.com", "b.com", "c.com", '{"other":1}', "5")

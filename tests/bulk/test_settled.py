@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from cmr_async import OrderState
-from cmr_async.bulk.settled import settled_outcome, unavailable_names
+from cmr_async.bulk.settled import settled_outcome
 from cmr_async.core.checked import check_request
 from cmr_async.journal.journal import Journal, StepState, Verdict
 from tests.fakes import make_request
@@ -82,8 +82,3 @@ async def test_a_draft_that_was_found_is_no_success_of_a_run_that_pays(tmp_path:
     assert (outcome.error is not None) is confirm
     if outcome.error is not None:
         assert outcome.error.message.startswith("a exists as a draft that is not paid.")
-
-
-def test_unavailable_domains_are_named_in_whatever_shape_they_come() -> None:
-    items = ["a.com", {"domain": "b.com"}, {"domainName": "c.com", "reason": 1}, {"other": 1}, 5]
-    assert unavailable_names(items) == ("a.com", "b.com", "c.com", '{"other":1}', "5")
