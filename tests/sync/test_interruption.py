@@ -216,9 +216,9 @@ def work():
     except Exception as error:
         ended.append(error)
 ended = []
-for _ in range(8):
-    threading.Thread(target=work, daemon=True).start()
 try:
+    for _ in range(8):
+        threading.Thread(target=work, daemon=True).start()
     threading.Event().wait()
 except KeyboardInterrupt:
     pass
