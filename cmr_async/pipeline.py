@@ -43,7 +43,7 @@ class SharedPace(Protocol):
         """Hold all processes back for some seconds, after a 429."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Pipeline:
     """Everything that a call needs, shared by all resources of a client."""
 

@@ -210,7 +210,8 @@ class _Writer:
             f"        self._async = resource\n"
             f"        self._lifetime = lifetime\n"
         )
-        members = [init, *(self._member(method, module, cls) for method in _methods(node))]
+        methods = [method for method in _methods(node) if method.name != "__init__"]
+        members = [init, *(self._member(method, module, cls) for method in methods)]
         return _join(f"class {cls.__name__}:\n{_docstring(cls, node, 4)}", members)
 
     def _constructor(self, found: list[Resource]) -> str:

@@ -6,8 +6,6 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-import attrs
-
 from ..core.endpoints import require_path
 from ..errors import ConfigurationError
 from ..journal.records import JournalEntry, Step
@@ -23,11 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["Bulk", "BulkRun", "BulkSummary", "OrderOutcome", "OrderRequest", "OrderState"]
 
 
-@attrs.define(slots=False)  # neither frozen nor slotted: tests replace its methods
 class Bulk:
     """Many orders at once: `client.bulk`."""
 
-    _pipeline: Pipeline
+    def __init__(self, pipeline: Pipeline) -> None:
+        """Make the runs of one client, through its pipeline."""
+        self._pipeline = pipeline
 
     def submit(
         self,

@@ -56,7 +56,7 @@ _SHOWN = 200
 _SELF_CONFLICTS = (BadRequestError, ConflictError, UnprocessableError)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Item:
     """One order of the input, checked, with what the journal says about it."""
 
@@ -70,7 +70,7 @@ class Item:
     refused: CMRError | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Ended:
     """How one order of a run ended."""
 
@@ -149,7 +149,7 @@ class OrderGuard(Guard):
             await self.step[0].record(held, StepState.NOT_SENT, message=str(error), attempts=attempts)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class OrderSender:
     """Sends orders, one call each; failures are returned, not raised."""
 

@@ -27,7 +27,7 @@ _FORBIDDEN = 3
 _SAFE = "Sending it again is safe."
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False, repr=False)
 class StopRules:
     """Decides after each outcome whether a run goes on, and which users' orders it holds back."""
 

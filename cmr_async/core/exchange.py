@@ -25,7 +25,8 @@ class Phase(IntEnum):
     COMPLETE = 3
 
 
-@attrs.define(kw_only=True)  # not frozen: an attrs class that is costs twice as much to make, and every call makes one
+# Not frozen: an attrs class that is costs twice as much to make, and every call makes one of each
+@attrs.define(kw_only=True, eq=False)
 class Request:
     """One request, ready for the wire. Never changed after it is made."""
 
@@ -43,7 +44,7 @@ class Request:
     timeout: float | None = None
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, eq=False)
 class Exchange:
     """What became of one attempt. Never changed after it is made."""
 

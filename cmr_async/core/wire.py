@@ -105,8 +105,9 @@ def _reader() -> Converter:
     return converter
 
 
-def _make_writer() -> Converter:
-    """Return what turns orders into plain values."""
+@cache
+def _writer() -> Callable[[Order], dict[str, Any]]:
+    """Return what turns an order into plain values; made for the first order, like the reader."""
     converter = Converter()
     for _, union in _OPEN_ENUMS:
         converter.register_unstructure_hook_func(_is(union), identity)
@@ -123,7 +124,7 @@ def _make_writer() -> Converter:
         lambda groups: {name: [mailbox(box) for box in boxes] for name, boxes in groups.items()},
     )
     _register(converter, Order)
-    return converter
+    return converter.get_unstructure_hook(Order)
 
 
 def _register(converter: Converter, *models: type[attrs.AttrsInstance]) -> None:
@@ -160,12 +161,9 @@ def _thaw(value: Any) -> Any:
     return [_thaw(inner) for inner in value] if isinstance(value, tuple) else value
 
 
-_unstructure_order = _make_writer().get_unstructure_hook(Order)
-
-
 def unstructure_order(order: Order) -> dict[str, Any]:
     """Return an order as the plain values of the request body; `None` and empty groups are left out."""
-    plain: dict[str, Any] = _unstructure_order(order)
+    plain = _writer()(order)
     for group in _GROUPS:
         if not plain[group]:
             del plain[group]

@@ -141,7 +141,7 @@ def may_be_sent(changes: Iterable[str]) -> bool:
     return not is_sent and not is_doubted
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Claim:
     """The right to send one step once, and the duty to record how it ended."""
 

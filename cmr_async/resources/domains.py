@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
 import orjson
 
 from ..models import Envelope, ServiceProvider
@@ -11,11 +10,12 @@ from ..pipeline import Pipeline
 __all__ = ["Domains", "ask_for_workspace"]
 
 
-@attrs.define(slots=False)  # neither frozen nor slotted: tests replace its methods
 class Domains:
     """Calls about domains: `client.domains`."""
 
-    _pipeline: Pipeline
+    def __init__(self, pipeline: Pipeline) -> None:
+        """Make the calls of one client, through its pipeline."""
+        self._pipeline = pipeline
 
     async def by_user(self, user_id: str, *, timeout: float | None = None) -> Envelope:
         """List a user's domains. The shape of the answer is not documented, so it comes as plain `data`.

@@ -7,8 +7,6 @@ from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING
 
-import attrs
-
 from ..core.checked import CheckedOrder, check_order
 from ..core.endpoints import require_path
 from ..core.processing import ProcessEndpoint, place_ids
@@ -26,13 +24,13 @@ __all__ = ["Orders", "describe", "process_order", "send_order"]
 _NAMED_DOMAINS = 3
 
 
-@attrs.define(slots=False)  # neither frozen nor slotted: tests replace its methods
 class Orders:
     """Calls about orders: `client.orders`."""
 
-    _pipeline: Pipeline
-    #: Sends an order under the claim of a journal, which this room does not know.
-    _create_once: Callable[..., Awaitable[OrderCreated]] | None = None
+    def __init__(self, pipeline: Pipeline, create_once: Callable[..., Awaitable[OrderCreated]] | None = None) -> None:
+        """Make the calls of one client; `create_once` sends an order under the claim of a journal."""
+        self._pipeline = pipeline
+        self._create_once = create_once
 
     async def create(
         self,

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import attrs
-
 from ..models import Envelope
 from ..pipeline import Pipeline
 
 __all__ = ["Subscriptions"]
 
 
-@attrs.define(slots=False)  # neither frozen nor slotted: tests replace its methods
 class Subscriptions:
     """Calls about subscriptions: `client.subscriptions`."""
 
-    _pipeline: Pipeline
+    def __init__(self, pipeline: Pipeline) -> None:
+        """Make the calls of one client, through its pipeline."""
+        self._pipeline = pipeline
 
     async def list(
         self,

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import attrs
-
 from ..models import Envelope
 from ..pipeline import Pipeline
 
 __all__ = ["Users"]
 
 
-@attrs.define(slots=False)  # neither frozen nor slotted: tests replace its methods
 class Users:
     """Calls about users: `client.users`."""
 
-    _pipeline: Pipeline
+    def __init__(self, pipeline: Pipeline) -> None:
+        """Make the calls of one client, through its pipeline."""
+        self._pipeline = pipeline
 
     async def get(self, user_id: str, *, timeout: float | None = None) -> Envelope:
         """Look up a user. The shape of the answer is not documented, so it comes as plain `data`.
