@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import attrs
 
@@ -123,29 +123,22 @@ def orders_from_rows(
             else:
                 order.faults.append(torn)
             continue
-        if order is None or not order.includes(row, domains_per_order):
+        number, names, mailbox, settings = row
+        if order is None or not order.includes(names, settings, domains_per_order):
             if order is not None:
                 yield order.finish(confirm=confirm)
-            order = _OpenOrder.begin(header.source, row, user_id or "")
+            order = _OpenOrder.begin(header.source, number, names, user_id or "")
             if torn is not None:
-                order.add_fault(row.number, "", f"row {torn.row}, which cannot be read, may belong to this order")
+                order.add_fault(number, "", f"row {torn.row}, which cannot be read, may belong to this order")
         torn = None
-        order.add(row)
+        order.add(number, names, mailbox, settings)
     if order is not None:
         yield order.finish(confirm=confirm)
 
 
-class _Row(NamedTuple):
-    """The cells of a row, stripped; a tuple, because one is made for every row of a file of any size."""
-
-    #: Number of the row in the table; the header is row 1.
-    number: int
-    #: The cells of `_NAMES`.
-    names: tuple[str, ...]
-    #: The cells of `_MAILBOX`.
-    mailbox: tuple[str, ...]
-    #: The cells of `_SETTINGS`.
-    settings: tuple[str, ...]
+#: A row of a table: its number (the header is row 1), and the stripped cells of `_NAMES`, `_MAILBOX` and `_SETTINGS`. A
+#: plain tuple, because one is made for every row of a file of any size.
+_Row = tuple[int, tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
 
 def _read_rows(header: TableHeader, rows: Iterable[list[str]]) -> Iterator[_Row | InputFault]:
@@ -164,7 +157,7 @@ def _read_rows(header: TableHeader, rows: Iterable[list[str]]) -> Iterator[_Row 
         if not named[_REFERENCE].isascii():  # two forms of the same letters are one reference
             composed = unicodedata.normalize("NFC", named[_REFERENCE])
             named = (*named[:_REFERENCE], composed, *named[_REFERENCE + 1 :])
-        yield _Row(number, named, mailbox(cells), settings(cells))
+        yield number, named, mailbox(cells), settings(cells)
 
 
 @attrs.define
@@ -202,47 +195,49 @@ class _OpenOrder:
     faults: list[InputFault] = attrs.field(factory=list)
 
     @classmethod
-    def begin(cls, source: str, row: _Row, default_user: str) -> _OpenOrder:
+    def begin(cls, source: str, number: int, names: tuple[str, ...], default_user: str) -> _OpenOrder:
         """Return the order that a row begins; the row itself is still to be added."""
         # Without a reference, user and domain tell which rows of the file are one order
-        user_id, reference, domain, _, _ = row.names
+        user_id, reference, domain, _, _ = names
         key = reference or f"{user_id or default_user}:{domain.lower()}"
-        return cls(source, row.number, reference, user_id, default_user, key, _NO_SETTINGS)
+        return cls(source, number, reference, user_id, default_user, key, _NO_SETTINGS)
 
-    def includes(self, row: _Row, domains_per_order: int) -> bool:
+    def includes(self, names: tuple[str, ...], settings: tuple[str, ...], domains_per_order: int) -> bool:
         """Whether the next row belongs to this order."""
-        user_id, reference, domain, _, _ = row.names
+        user_id, reference, domain, _, _ = names
         if reference or self.reference:
             return reference == self.reference
         if (user_id or self.default_user) != (self.user_id or self.default_user):
             return False
         if domain.lower() in self.domains:
             return True
-        return len(self.domains) < domains_per_order and row.settings == self.settings
+        return len(self.domains) < domains_per_order and settings == self.settings
 
-    def add(self, row: _Row) -> None:
+    def add(
+        self, number: int, names: tuple[str, ...], mailbox_cells: tuple[str, ...], settings: tuple[str, ...]
+    ) -> None:
         """Take the next row of the order, and find its faults."""
-        user_id, _, name, years, forward_to = row.names
+        user_id, _, name, years, forward_to = names
         if user_id != self.user_id:
-            self.user_id = self._merge(row.number, "user_id", self.user_id, user_id)
-        if row.settings not in (self.settings, _NO_SETTINGS):
-            self._add_settings(row)
+            self.user_id = self._merge(number, "user_id", self.user_id, user_id)
+        if settings not in (self.settings, _NO_SETTINGS):
+            self._add_settings(number, settings)
         domain = self.domains.get(name.lower())
         if domain is None:
             if not name:
-                self.add_fault(row.number, "domain", "is empty")
-            domain = self.domains[name.lower()] = _OpenDomain(name, row.number, years, forward_to)
+                self.add_fault(number, "domain", "is empty")
+            domain = self.domains[name.lower()] = _OpenDomain(name, number, years, forward_to)
         elif years or forward_to:
-            domain.years = self._merge(row.number, "years", domain.years, years)
-            domain.forward_to = self._merge(row.number, "forward_to", domain.forward_to, forward_to)
+            domain.years = self._merge(number, "years", domain.years, years)
+            domain.forward_to = self._merge(number, "forward_to", domain.forward_to, forward_to)
         try:
-            mailbox = _parse_mailbox(row.mailbox)
+            mailbox = _parse_mailbox(mailbox_cells)
         except _CellError as error:
-            self.add_fault(row.number, error.column, error.message)
+            self.add_fault(number, error.column, error.message)
         else:
             if mailbox is not None:
                 domain.mailboxes.append(mailbox)
-                domain.rows.append(row.number)
+                domain.rows.append(number)
 
     def add_fault(self, row: int, column: str, message: str) -> None:
         """Add a fault of a cell, or of a row as a whole."""
@@ -281,17 +276,17 @@ class _OpenOrder:
             self.add_fault(row, column, message)
         return old or new
 
-    def _add_settings(self, row: _Row) -> None:
-        before, self.settings = self.settings, row.settings
+    def _add_settings(self, number: int, settings: tuple[str, ...]) -> None:
+        before, self.settings = self.settings, settings
         if before != _NO_SETTINGS:
-            columns = zip(_SETTINGS, before, row.settings, strict=True)
-            self.settings = tuple(self._merge(row.number, *column) for column in columns)
-        renew = row.settings[_AUTO_RENEW]
+            columns = zip(_SETTINGS, before, settings, strict=True)
+            self.settings = tuple(self._merge(number, *column) for column in columns)
+        renew = settings[_AUTO_RENEW]
         if renew != before[_AUTO_RENEW]:
             try:
                 _parse_boolean("auto_renew", renew)
             except _CellError as error:
-                self.add_fault(row.number, error.column, error.message)
+                self.add_fault(number, error.column, error.message)
 
     def _registration(self, domain: _OpenDomain) -> DomainRegistration:
         years = 1
