@@ -159,7 +159,8 @@ class Pipeline:
                 return judgement.envelope if attempts == 1 else attrs.evolve(judgement.envelope, attempts=attempts)
             error = judgement.error or CMRError(f"{request.subject()} has no outcome.")
             error.attempts = attempts
-            if guard.abandoned or not may_repeat(judgement.outcome, request.endpoint):
+            may_go_on = not guard.abandoned and not exchange.cancelled
+            if not may_go_on or not may_repeat(judgement.outcome, request.endpoint):
                 raise error
             departure.start_again()
             waits = waits or self.retry.waits(self.rng)

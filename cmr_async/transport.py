@@ -56,6 +56,7 @@ class _Attempt:
         "_leaving",
         "_secret",
         "body",
+        "cancelled",
         "cause",
         "failure",
         "headers",
@@ -74,6 +75,7 @@ class _Attempt:
         self.body = bytearray()
         self.failure: str | None = None
         self.cause: HTTPLayerError | None = None
+        self.cancelled = False
         #: What `leaving` raised.
         self.refusal: BaseException | None = None
         #: Seconds to wait for the answer once the head is out.
@@ -123,6 +125,7 @@ class _Attempt:
             body=body,
             failure=None if self.phase is Phase.COMPLETE else self.failure,
             cause=self.cause,
+            cancelled=self.cancelled,
         )
 
 
@@ -238,6 +241,7 @@ class Transport:
             if attempt.phase is Phase.NOT_SENT or request.endpoint.repeatable:
                 raise
             attempt.fail("cancelled before the answer came")
+            attempt.cancelled = True
             return attempt.exchange()
         if attempt.refusal is not None:
             raise attempt.refusal.with_traceback(None)  # aiohttp's frames hold the key

@@ -254,6 +254,13 @@ async def test_a_reason_is_asked_for_before_each_attempt() -> None:
     assert caught.value.attempts == len(world.sent) == 1
 
 
+async def test_a_call_whose_task_is_cancelled_as_a_refusal_by_the_limit_comes_is_not_repeated() -> None:
+    ended = answered(429, retry_after="2")
+    ended.cancelled = True
+    with pytest.raises(RateLimitError):
+        await World(ended, OK).order()
+
+
 async def test_a_call_whose_caller_has_left_is_not_repeated() -> None:
     guard = Recording()
     guard.abandoned = True

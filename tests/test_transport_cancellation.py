@@ -169,6 +169,7 @@ async def test_a_send_that_is_cancelled_after_the_head_returns_how_far_it_got(
         exchange = await task
         await transport.close()
     assert (exchange.phase, exchange.failure) == (phase, "cancelled before the answer came")
+    assert exchange.cancelled
 
 
 async def test_a_send_that_is_cancelled_before_the_head_or_may_be_repeated_is_cancelled() -> None:

@@ -60,6 +60,8 @@ class Exchange:
     failure: str | None = None
     #: The exception that ended it, without its request; `None` when none did.
     cause: HTTPLayerError | None = None
+    #: Its task was cancelled meanwhile, so no other attempt may follow.
+    cancelled: bool = False
 
 
 class HTTPLayerError(Exception):
