@@ -159,7 +159,7 @@ class Pipeline:
                 return judgement.envelope if attempts == 1 else attrs.evolve(judgement.envelope, attempts=attempts)
             error = judgement.error or CMRError(f"{request.subject()} has no outcome.")
             error.attempts = attempts
-            may_go_on = not guard.abandoned and not exchange.cancelled
+            may_go_on = not (guard.abandoned or exchange.cancelled or judgement.final)
             if not may_go_on or not may_repeat(judgement.outcome, request.endpoint):
                 raise error
             departure.start_again()

@@ -24,10 +24,14 @@ from yarl import URL
 
 from .core.endpoints import require_path
 from .core.exchange import Exchange, HTTPLayerError, Phase, Request
+from .core.redact import Redactor
 from .errors import ClientStateError, ConfigurationError
 from .forks import in_forked_child, leave_to_parent
 
-__all__ = ["Timeouts", "Transport"]
+__all__ = ["DEFAULT_MAX_ANSWER", "Timeouts", "Transport"]
+
+#: Bytes of an answer that are read at most: a whole list of domains takes a tenth of it.
+DEFAULT_MAX_ANSWER = 1024 * 1024
 
 
 @attrs.frozen(kw_only=True)
@@ -54,7 +58,7 @@ class _Attempt:
     __slots__ = (
         "_connected",
         "_leaving",
-        "_secret",
+        "_redactor",
         "body",
         "cancelled",
         "cause",
@@ -65,9 +69,10 @@ class _Attempt:
         "refusal",
         "status",
         "timeout",
+        "too_long",
     )
 
-    def __init__(self, limit: float, secret: bytes, leaving: Callable[[], None] | None = None) -> None:
+    def __init__(self, limit: float, redactor: Redactor, leaving: Callable[[], None] | None = None) -> None:
         self.phase = Phase.NOT_SENT
         # Not the response: it holds the trace, which holds this attempt, and only the garbage collector ends a circle
         self.status: int | None = None
@@ -76,13 +81,14 @@ class _Attempt:
         self.failure: str | None = None
         self.cause: HTTPLayerError | None = None
         self.cancelled = False
+        self.too_long = False
         #: What `leaving` raised.
         self.refusal: BaseException | None = None
         #: Seconds to wait for the answer once the head is out.
         self.limit = limit
         #: Ends the wait for the answer; it starts when the head goes out.
         self.timeout: asyncio.Timeout | None = None
-        self._secret = secret
+        self._redactor = redactor
         self._leaving = leaving
         self._connected = False
 
@@ -111,21 +117,20 @@ class _Attempt:
     def fail(self, failure: str, error: Exception | None = None) -> None:
         """Note why it ended early."""
         self.failure = failure
-        self.cause = None if error is None else _scrubbed(error, self._secret.decode())
+        self.cause = None if error is None else _scrubbed(error, self._redactor)
 
     def exchange(self) -> Exchange:
         """Return what is known by now."""
-        body = bytes(self.body)
-        if self._secret and self._secret in body:  # a debug page; answers end up in errors and journals
-            body = body.replace(self._secret, b"***")
         return Exchange(
             phase=self.phase,
             status=self.status,
             headers=self.headers,
-            body=body,
+            body=bytes(self.body),
             failure=None if self.phase is Phase.COMPLETE else self.failure,
             cause=self.cause,
             cancelled=self.cancelled,
+            too_long=self.too_long,
+            redactor=self._redactor,
         )
 
 
@@ -167,7 +172,7 @@ class Transport:
         resolver: AbstractResolver | None = None,
         local_addr: tuple[str, int] | None = None,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
-        max_body: int = 16 * 1024 * 1024,
+        max_answer: int = DEFAULT_MAX_ANSWER,
     ) -> None:
         """Make a transport; nothing is opened before the first request.
 
@@ -186,11 +191,11 @@ class Transport:
             resolver: Looks host names up, for connections of its own; the caller closes it.
             local_addr: Host and port to connect from, on connections of its own.
             trace_configs: The caller's traces, for sessions of its own.
-            max_body: Bytes of an answer that are read at most.
+            max_answer: Bytes of an answer that are read at most.
         """
         self._base = URL(base_url)
         self._headers = dict(headers)
-        self._secret = secret.encode()
+        self._redactor = Redactor(secret)
         self._timeouts = timeouts
         self._given_session = session
         self._given_connector = connector
@@ -202,7 +207,7 @@ class Transport:
         self._resolver = resolver
         self._local_addr = local_addr
         self._trace_configs = tuple(trace_configs)
-        self._max_body = max_body
+        self._max_answer = max_answer
         self._kept: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -234,7 +239,7 @@ class Transport:
         """
         session = self._session(request)
         url = self._url(require_path(request.endpoint), tuple(request.query.items()))
-        attempt = _Attempt(request.timeout or self._timeouts.read, self._secret, leaving)
+        attempt = _Attempt(request.timeout or self._timeouts.read, self._redactor, leaving)
         try:
             await self._exchange(session, url, request, attempt)
         except asyncio.CancelledError:
@@ -355,7 +360,8 @@ class Transport:
             ):
                 attempt.phase = Phase.STATUS_SEEN
                 attempt.status, attempt.headers = response.status, response.headers
-                attempt.failure = await _read_body(response, attempt.body, self._max_body)
+                attempt.failure = await _read_body(response, attempt.body, self._max_answer)
+                attempt.too_long = attempt.failure is not None
                 if attempt.failure is None:
                     attempt.phase = Phase.COMPLETE
         except aiohttp.ConnectionTimeoutError as error:
@@ -385,15 +391,13 @@ def _describe(error: Exception) -> str:
 
 
 _QUERY = re.compile(r"\?[^\s'\")]+")
-_USER_AND_PASSWORD = re.compile(r"(?<=//)[^\s/'\"]*@")
 
 
-def _scrubbed(error: Exception, secret: str) -> HTTPLayerError:
+def _scrubbed(error: Exception, redactor: Redactor) -> HTTPLayerError:
     """Return what may be kept of an exception: no key, no password of a proxy, no query of a URL, no frames."""
 
     def scrub(text: str) -> str:
-        text = text.replace(secret, "***") if secret else text
-        return _QUERY.sub("?***", _USER_AND_PASSWORD.sub("***@", text))
+        return _QUERY.sub("?***", redactor.text(text))
 
     cause = HTTPLayerError(scrub("".join(traceback.format_exception_only(error)).strip()))
     if not isinstance(error, aiohttp.ClientError | OSError):  # nothing of the network: a fault of some code
