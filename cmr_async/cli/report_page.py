@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ..core.printable import printable
 from ..errors import CMRError, ConfigurationError
 from ..journal.records import Step
 from ..models.requests import OrderOutcome
 from ..report.output import OutputFile, expect_writable, unwritable
 from ..report.page import ReportPage, entry_of
-from .display import complain, printable
+from .display import complain
 
 __all__ = ["RunPage", "check_page", "read_page", "write_page"]
 

@@ -12,12 +12,13 @@ import typer
 
 from ...core.account import Account
 from ...core.endpoints import DEFAULT_BASE_URL
+from ...core.printable import printable
 from ...errors import ConfigurationError
 from ...journal.journal import Journal
 from ...journal.records import Step, StepState
 from ...report.output import OutputFile, unwritable
 from ...report.rows import ResultFormat, write_entries
-from ..display import complain, counted, printable, say
+from ..display import complain, counted, say
 from ..exit_codes import ExitCode, plain_errors
 from ..journal_reading import Location, opened_journal
 from ..report_page import check_page, read_page, write_page
