@@ -18,8 +18,6 @@ __all__ = ["MASK", "Redactor", "names_a_secret"]
 MASK = "***"
 #: What the name of a field has in it when its value is secret.
 _WORD = "(?:passw|pass[-_]?phrase|passcode|pwd|secret|token|(?:api|access|private)[-_]?key|credential|authorization)"
-#: Characters with which an escaped form begins.
-_ESCAPES = (b"\\", b"%", b"&")
 #: How much of an answer is looked at for an excerpt: a key that is cut in two could not be recognised.
 _WINDOW = 65_536
 _NAMED = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
@@ -61,6 +59,7 @@ class Redactor:
     def __init__(self, key: str = "") -> None:
         """Make a redactor; without a key it masks everything else."""
         self._key = key
+        self._lower = key.lower()
         self._bytes = key.encode()
 
     @cached_property
@@ -87,7 +86,7 @@ class Redactor:
             value: What was read from the body.
             body: Where neither the key nor an escaped character is in it, there is nothing to mask.
         """
-        if not self._key or not (self._bytes in body or any(escape in body for escape in _ESCAPES)):
+        if not self._key or not (self._bytes in body or b"\\" in body or b"%" in body or b"&" in body):
             return value
         return _walk(value, self._without_key, fields=False)
 
@@ -104,7 +103,9 @@ class Redactor:
         return self.text(text)[:longest]
 
     def _without_key(self, text: str) -> str:
-        return self._any_form.sub(MASK, text) if self._key else text
+        if not self._key or not (self._lower in text.lower() or "\\" in text or "%" in text or "&" in text):
+            return text  # the pattern takes long, and every answer comes by here
+        return self._any_form.sub(MASK, text)
 
 
 def _unescaped(match: re.Match[str]) -> str:
