@@ -20,6 +20,8 @@ MASK = "***"
 _WORD = "(?:passw|pass[-_]?phrase|passcode|pwd|secret|token|(?:api|access|private)[-_]?key|credential|authorization)"
 #: How much of an answer is looked at for an excerpt: a key that is cut in two could not be recognised.
 _WINDOW = 65_536
+#: Characters of a key from which on upper and lower case are the same.
+_SHORTEST = 8
 _NAMED = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 
 
@@ -65,7 +67,8 @@ class Redactor:
     @cached_property
     def _any_form(self) -> re.Pattern[str]:
         """The key as it is, or with any of its characters escaped for JSON, HTML or a URL, also several times."""
-        return re.compile("".join(map(_character, self._key)), re.IGNORECASE)
+        # A short key is somebody's test, and may be a word like `key`
+        return re.compile("".join(map(_character, self._key)), re.IGNORECASE if len(self._key) >= _SHORTEST else 0)
 
     def text(self, text: str) -> str:
         """Return a text without the key, without user and password of URLs, without values of secret fields."""
@@ -116,8 +119,8 @@ def _unescaped(match: re.Match[str]) -> str:
 def _character(char: str) -> str:
     """Return a pattern for a character of a key, as it is or escaped."""
     code = ord(char)
+    plain = rf"\\{{0,8}}{re.escape(char)}" if char in "\"'\\/" else re.escape(char)
     forms = [
-        rf"\\{{0,8}}{re.escape(char)}" if char in "\"'\\/" else re.escape(char),
         rf"\\{{1,8}}(?:u00|x){code:02x}",
         rf"\\{{1,8}}u\{{0{{0,4}}{code:x}\}}",
         rf"%(?:25){{0,4}}{code:02x}",
@@ -125,7 +128,7 @@ def _character(char: str) -> str:
     ]
     if char in _NAMED:
         forms.append(f"&(?:amp;){{0,4}}{_NAMED[char]};")
-    return f"(?:{'|'.join(forms)})"
+    return f"(?:{plain}|(?i:{'|'.join(forms)}))"
 
 
 def _walk(value: Any, redact: Any, *, fields: bool) -> Any:
