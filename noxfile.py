@@ -127,7 +127,7 @@ def types(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Pass the quick tests on the oldest dependencies that `pyproject.toml` allows; only uv can choose them."""
     session.install("--resolution", "lowest-direct", "-e", EVERYTHING, *TEST_GROUP)
-    session.run(*PYTEST, "-m", "not slow", *session.posargs)
+    session.run(*PYTEST, "-m", "not slow", *session.posargs, env={"CMR_LOWEST": "1"})
 
 
 @nox.session

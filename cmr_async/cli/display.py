@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TextIO
 
+from ..core.printable import printable
 from ..models.requests import OrderState
 from ..orderfiles.located import InputFault
 from ..preflight.plan import Plan
@@ -26,7 +27,6 @@ __all__ = [
     "console",
     "counted",
     "is_terminal",
-    "printable",
     "result_line",
     "say",
     "show_plan",
@@ -43,11 +43,6 @@ _STYLES = {
     "not_sent": "cyan",
     "skipped": "dim",
 }
-
-
-def printable(text: str) -> str:
-    """Return the text with its control characters escaped."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def say(text: str) -> None:

@@ -10,10 +10,11 @@ from itertools import islice
 import typer
 
 from ..client import AsyncClient
+from ..core.printable import printable
 from ..models.checks import OrderPreflight
 from ..models.requests import OrderRequest
 from ..preflight.plan import Plan
-from .display import complain, counted, printable, say
+from .display import complain, counted, say
 from .exit_codes import ExitCode
 from .order_input import OrderInput
 from .run import Connect

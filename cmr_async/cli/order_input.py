@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 import attrs
 import typer
 
+from ..core.printable import printable
 from ..journal.records import StepState
 from ..orderfiles.file import InputFormat, OrderFile
 from ..orderfiles.located import LocatedOrder, UnreadableOrder
@@ -17,7 +18,7 @@ from ..preflight.file_check import FileOrder
 from ..preflight.limits import uncertain_limit
 from ..preflight.plan import Plan, check_orders, make_plan
 from ..preflight.prices import Budget
-from .display import Cautions, complain, counted, printable, show_plan
+from .display import Cautions, complain, counted, show_plan
 from .exit_codes import ExitCode
 
 if TYPE_CHECKING:

@@ -7,13 +7,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ..core.printable import printable
 from ..errors import CMRError, ConfigurationError
 from ..journal.records import Step
 from ..models.requests import OrderOutcome
+from ..report.output import OutputFile, expect_writable, unwritable
 from ..report.page import ReportPage, entry_of
-from .display import complain, printable
+from .display import complain
 
-__all__ = ["RunPage", "check_page", "read_page", "unwritable", "write_page"]
+__all__ = ["RunPage", "check_page", "read_page", "write_page"]
 
 
 class RunPage:
@@ -32,8 +34,10 @@ class RunPage:
             ConfigurationError: The name has another ending, the file exists, or its folder cannot be written.
         """
         check_page(path)
-        if path.exists() and not overwrite:
-            raise unwritable(path, FileExistsError())
+        try:
+            expect_writable(path, overwrite=overwrite)
+        except OSError as error:
+            raise unwritable(path, error) from None
         if not os.access(path.parent, os.W_OK):
             raise ConfigurationError(f"{path} cannot be written: its folder is missing or read-only.")
         #: The file.
@@ -92,14 +96,7 @@ def write_page(output: Path, page: ReportPage, *, overwrite: bool) -> None:
         ConfigurationError: The file exists, or cannot be written.
     """
     try:
-        with output.open("w" if overwrite else "x", encoding="utf-8") as file:
+        with OutputFile(output, overwrite=overwrite) as file:
             file.write(page.html(now=time.time()))
     except OSError as error:
         raise unwritable(output, error) from None
-
-
-def unwritable(output: Path, error: OSError) -> ConfigurationError:
-    """Return the error to raise for a file that could not be written."""
-    if isinstance(error, FileExistsError):
-        return ConfigurationError(f"{output} exists. Choose another name, or say --overwrite.")
-    return ConfigurationError(f"{output} cannot be written: {error.strerror}")

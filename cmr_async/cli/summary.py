@@ -5,10 +5,11 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from ..core.printable import printable
 from ..errors import AuthenticationError, InsufficientBalanceError, PermissionDeniedError
 from ..preflight.plan import Plan
 from ..report.run_report import DOMAINS_NAMED, RunReport
-from .display import counted, printable, say
+from .display import counted, say
 
 __all__ = ["show_summary"]
 

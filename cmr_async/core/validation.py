@@ -26,6 +26,8 @@ __all__ = ["Findings", "inspect_order", "normalise_domain", "user_id_faults"]
 
 #: Host names of the DNS (RFC 1123): labels of 1 to 63 letters, digits and inner hyphens, at least two of them.
 _DOMAIN = re.compile(r"(?!.{254})(?:(?!-)[a-z0-9-]{1,63}+(?<!-)\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{2,59})")
+#: Characters of the longest of them; in another form none is shorter.
+_LONGEST_NAME = 253
 #: Local part of an address without quoting (RFC 5321 dot-string), at most 64 characters.
 _USERNAME = re.compile(r"(?!.{65})[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++)*")
 #: How an absolute http(s) URL begins (no user or password); what follows is its owner's business.
@@ -90,7 +92,7 @@ def normalise_domain(name: str) -> str | None:
         return str(name)
     name = name.strip().rstrip(".").lower()
     if not name.isascii():
-        return _punycode(name)
+        return _punycode(name) if len(name) <= _LONGEST_NAME else None  # what it takes may grow with the square
     return name if _DOMAIN.fullmatch(name) else None
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, Protocol, Self
 
 import attrs
 import orjson
@@ -15,17 +16,28 @@ import orjson
 from ..errors import ConfigurationError
 from ..journal.records import JOURNAL_COLUMNS, JournalEntry
 from ..models.requests import OrderOutcome, OrderState
+from .output import OutputFile, unwritable
 
 __all__ = ["RESULT_COLUMNS", "ResultFormat", "ResultRow", "ResultWriter", "spreadsheet_safe", "write_entries"]
 
-#: First characters that make a spreadsheet treat a cell as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+#: What makes a spreadsheet treat a cell as a formula, with the forms that some take for it.
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212")
+#: What a spreadsheet may drop before it: white space, quotes, control characters, characters of no width.
+_DROPPED = r'\s"\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff'
+#: What may separate cells, or lines, for a reader that has other settings than the writer.
+_SEPARATORS = r",;|\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029"
+_LEADING = re.compile(f"[{_DROPPED}]*")
+_SEPARATED = re.compile(f"[{_SEPARATORS}][{_SEPARATORS}{_DROPPED}]*")
+
+
+class _Writable(Protocol):
+    def write(self, text: str, /) -> int: ...
 
 
 class ResultFormat(StrEnum):
     """How rows are written."""
 
-    #: For spreadsheets; cells that would be formulas start with an apostrophe.
+    #: For spreadsheets; every cell is quoted, and an apostrophe stands before what would be a formula.
     CSV = "csv"
     #: For programs; one object a line, with unchanged values.
     JSONL = "jsonl"
@@ -113,16 +125,22 @@ RESULT_COLUMNS = tuple(field.name for field in attrs.fields(ResultRow))
 
 
 def spreadsheet_safe(text: str) -> str:
-    """Return a cell's text so that no spreadsheet treats it as a formula."""
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+    """Return a cell's text so that no spreadsheet treats it, or what it takes for a cell of its own, as a formula."""
+    leading = _LEADING.match(text)
+    at_start = text.startswith(("\t", "\r", "\n")) or (leading and text.startswith(_FORMULA, leading.end()))
+    return "'" * bool(at_start) + _SEPARATED.sub(_disarmed, text)
 
 
-def write_entries(entries: Iterable[JournalEntry], file: TextIO, *, file_format: ResultFormat) -> int:
+def _disarmed(separated: re.Match[str]) -> str:
+    return separated[0] + "'" * separated.string.startswith(_FORMULA, separated.end())
+
+
+def write_entries(entries: Iterable[JournalEntry], file: _Writable, *, file_format: ResultFormat) -> int:
     """Write the steps of a journal, one a line under `JOURNAL_COLUMNS`, and return how many there were.
 
     Args:
         entries: The steps.
-        file: A text file in UTF-8, opened with `newline=""`.
+        file: A text file in UTF-8 that keeps line ends as they are.
         file_format: CSV, in which no cell is a formula, or JSON lines, with unchanged values.
     """
     write = _row_writer(file, file_format, JOURNAL_COLUMNS)
@@ -141,36 +159,33 @@ class ResultWriter:
 
         Args:
             path: `results.csv` or `results.jsonl`.
-            overwrite: Replace a file that exists. Without it the order ids of an earlier run stay safe.
+            overwrite: Replace a file that exists, once there is a result. Without it the order ids of an earlier run
+                stay safe.
 
         Raises:
             ConfigurationError: The name has another ending, the file exists, or it cannot be written.
         """
         self._path = Path(path)
-        self._empty = True
         file_format = ResultFormat.of(self._path)
         try:
-            self._file: TextIO = self._path.open("w" if overwrite else "x", encoding="utf-8", newline="")
+            self._file = OutputFile(self._path, overwrite=overwrite)
         except FileExistsError:
             raise ConfigurationError(
                 f"{self._path} exists and may hold the only record of an earlier run's order ids. "
                 "Choose another name, or say --overwrite."
             ) from None
         except OSError as error:
-            raise ConfigurationError(f"{self._path} cannot be written: {error.strerror}") from None
+            raise unwritable(self._path, error) from None
         self._write = _row_writer(self._file, file_format, RESULT_COLUMNS)
 
     def write(self, row: ResultRow) -> None:
         """Write one row and hand it to the system."""
         self._write(attrs.asdict(row))
-        self._file.flush()
-        self._empty = False
+        self._file.keep()
 
     def close(self) -> None:
         """Close the file; one without results is removed, since it would make the next run stop."""
         self._file.close()
-        if self._empty:
-            self._path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -179,7 +194,9 @@ class ResultWriter:
         self.close()
 
 
-def _row_writer(file: TextIO, file_format: ResultFormat, columns: Iterable[str]) -> Callable[[Mapping[str, Any]], None]:
+def _row_writer(
+    file: _Writable, file_format: ResultFormat, columns: Iterable[str]
+) -> Callable[[Mapping[str, Any]], None]:
     """Return what writes a row; a CSV file begins with the names of its columns."""
     if file_format is ResultFormat.JSONL:
 
@@ -188,7 +205,8 @@ def _row_writer(file: TextIO, file_format: ResultFormat, columns: Iterable[str])
 
         return write_line
 
-    writer = csv.writer(file)
+    # Quotes everywhere, because a reader that splits at another character keeps to them as well
+    writer = csv.writer(file, quoting=csv.QUOTE_ALL)
     writer.writerow(columns)
 
     def write_cells(values: Mapping[str, Any]) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from cmr_async import AsyncClient
+from cmr_async.bulk.single import create_once
+from cmr_async.core.checked import CheckedOrder, check_request
 from cmr_async.errors import (
     ConfigurationError,
     EndpointNotConfiguredError,
@@ -20,8 +22,9 @@ from cmr_async.errors import (
     UnprocessableError,
 )
 from cmr_async.journal.journal import Journal, Verdict
+from cmr_async.journal.records import StepState
 from cmr_async.simulator import FaultRule, Simulator
-from tests.fakes import USER, make_order, make_request
+from tests.fakes import USER, Clock, FakeTransport, make_order, make_pipeline, make_request
 
 
 @pytest.fixture
@@ -78,6 +81,51 @@ async def test_an_order_in_doubt_stays_in_doubt_for_everybody(
     assert {type(each) for each in outcomes} == {OutcomeUnknownError}
     with pytest.raises(OutcomeUnknownError):
         await cmr.orders.create(make_order(), user_id=USER, reference="a", journal=journal)
+
+
+class OtherSender(Clock):
+    """A clock on whose third sleep somebody else, who has the claim, writes how the order ended."""
+
+    def __init__(self, journal: Journal, **outcome: Any) -> None:
+        super().__init__(0.0)
+        self._journal = journal
+        self._outcome = outcome
+
+    async def claim(self, checked: CheckedOrder) -> None:
+        [entry] = await self._journal.add([checked])
+        self._claim = await self._journal.claim(entry.key)
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds)
+        if len(self.sleeps) == 3:
+            assert self._claim is not None
+            assert await self._journal.record(self._claim, **self._outcome)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        ({"state": StepState.ACCEPTED, "order_id": "ORD"}, None),
+        ({"state": StepState.REJECTED, "status": 422, "message": "no"}, UnprocessableError),
+        ({"state": StepState.UNKNOWN, "message": "lost"}, OutcomeUnknownError),
+        ({"state": StepState.NOT_SENT, "message": "no connection"}, NotSentError),
+    ],
+)
+async def test_who_asks_for_an_order_that_another_process_is_sending_waits_for_its_outcome(
+    journal: Journal, *, outcome: dict[str, Any], expected: type[Exception] | None
+) -> None:
+    checked = check_request(make_request("a"))
+    other = OtherSender(journal, **outcome)
+    await other.claim(checked)
+    transport = FakeTransport(clock=other)
+    asking = create_once(make_pipeline(transport), checked, journal)
+    if expected is None:
+        assert (await asking).order_id == "ORD"
+    else:
+        with pytest.raises(expected):
+            await asking
+    assert other.sleeps == [0.1, pytest.approx(0.15), pytest.approx(0.225)]
+    assert transport.sent == []
 
 
 @pytest.mark.parametrize(

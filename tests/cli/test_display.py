@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from cmr_async.cli.display import Cautions, complain, counted, printable, result_line, say, show_results
+from cmr_async.cli.display import Cautions, complain, counted, result_line, say, show_results
 from cmr_async.orderfiles.located import InputFault
 from cmr_async.report.rows import ResultRow
 
@@ -18,10 +18,6 @@ ROW = ResultRow(
     order_id="ORDER", action_id="", message="queued", attempts=1,
 )  # fmt: skip
 REJECTED = attrs.evolve(ROW, row=3, state="rejected", order_id="", reference="", message="not\x1b[2J available")
-
-
-def test_control_characters_are_escaped_and_letters_of_all_languages_are_not() -> None:
-    assert printable("a\x1b[2J\tb\u202ec Zürich 東京") == "a\\x1b[2J\\tb\\u202ec Zürich 東京"
 
 
 def test_numbers_have_their_nouns() -> None:

@@ -112,7 +112,7 @@ def test_a_page_that_fails_at_the_end_does_not_change_what_the_run_says(
     start_simulator(rate_limit=None)
     page = tmp_path / "run.html"
     monkeypatch.setattr("cmr_async.cli.report_page.check_page", lambda _: page.mkdir() if not page.exists() else None)
-    monkeypatch.setattr("cmr_async.cli.report_page.Path.exists", lambda _: False)
+    monkeypatch.setattr("cmr_async.cli.report_page.expect_writable", lambda *_, **__: None)
     result = cmr("orders", "submit", orders, "--report", page)
     assert result.exit_code == 0
     assert "the report was not written" in result.stderr

@@ -323,6 +323,13 @@ def test_what_only_looks_like_a_model_is_a_fault() -> None:
     assert paths(order(domains=[SimpleNamespace(domain="x.com", years=1, forward_to=None)])) == ["domains[0]"]
 
 
+def test_a_name_that_is_too_long_is_not_converted(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Some versions of idna take half a minute for 32,000 of these
+    monkeypatch.setattr("cmr_async.core.validation.idna.encode", lambda *_, **__: pytest.fail("converted"))
+    assert normalise_domain("\u0660" * 32_000 + ".com") is None
+    assert normalise_domain("\u0660" * 250 + ".com") is None
+
+
 def test_international_names_are_sent_as_punycode() -> None:
     tested = sound(domains=[domain(domain="Bücher.example", years=2)], mailboxes={"bücher.example": [box()]})
     checked = check_order(tested, user_id="u").order

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import stat
 from pathlib import Path
 
 import attrs
@@ -42,9 +44,9 @@ def write(path: Path) -> None:
 def test_csv_cells_cannot_become_formulas(tmp_path: Path) -> None:
     write(tmp_path / "r.csv")
     assert (tmp_path / "r.csv").read_text().splitlines() == [
-        ",".join(RESULT_COLUMNS),
-        "2,'=1+1,U,one.com,0,false,accepted,ORD,ACT_1,two.com,,fine,2",
-        "3,'=1+1,U,one.com,0,false,rejected,,,,,\"'@no, sorry\",1",
+        ",".join(f'"{name}"' for name in RESULT_COLUMNS),
+        '"2","\'=1+1","U","one.com","0","false","accepted","ORD","ACT_1","two.com","","fine","2"',
+        '"3","\'=1+1","U","one.com","0","false","rejected","","","","","\'@no, sorry","1"',
     ]
 
 
@@ -64,9 +66,43 @@ def test_the_note_of_a_row_tells_what_its_state_does_not(outcome: OrderOutcome, 
     assert ResultRow.of(outcome, row=2).note == note
 
 
-@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\t=1", "\r=1", " =1"])
-def test_every_start_of_a_formula_is_disarmed(text: str) -> None:
-    assert spreadsheet_safe(text) == f"'{text}"
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\ufe66", "\u2212"])
+@pytest.mark.parametrize("before", ["", " ", "\xa0", "\u3000", "\ufeff", "\u200b", "\u2066", "\0", '"', '" \ufeff'])
+def test_every_start_of_a_formula_is_disarmed(before: str, start: str) -> None:
+    assert spreadsheet_safe(f"{before}{start}1") == f"'{before}{start}1"
+
+
+@pytest.mark.parametrize("before", ["\t", "\r", "\n"])
+def test_a_cell_that_begins_with_a_separator_is_disarmed_twice(before: str) -> None:
+    assert spreadsheet_safe(f"{before}=1") == f"'{before}'=1"
+    assert spreadsheet_safe(f"{before}x") == f"'{before}x"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "|", "\t", "\n", "\r\n", "\v", "\x1c", "\x85", "\u2028", ";\t"])
+@pytest.mark.parametrize("before", ["", " ", '"', "\ufeff"])
+def test_no_other_separator_makes_a_formula_of_the_rest_of_a_cell(separator: str, before: str) -> None:
+    assert spreadsheet_safe(f"x{separator}{before}=1+1") == f"x{separator}{before}'=1+1"
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_a_reader_with_another_separator_finds_no_formula(tmp_path: Path, separator: str) -> None:
+    said = f'x{separator}=1+1{separator}"=1+1{separator}\ufeff=1+1{separator}"'
+    with ResultWriter(tmp_path / "r.csv") as writer:
+        writer.write(attrs.evolve(ResultRow.of(ACCEPTED, row=2), message=said))
+    with (tmp_path / "r.csv").open(encoding="utf-8", newline="") as file:
+        cells = [cell for row in csv.reader(file, delimiter=separator) for cell in row]
+    assert len(cells) > 4
+    assert [cell for cell in cells if cell.lstrip(' "\ufeff').startswith("=")] == []
+
+
+@pytest.mark.parametrize("text", ["", "plain", "a-b@c.com", "1+1=2", "a - b", "Müller & Söhne; Köln", "'=1"])
+def test_other_text_stays_as_it_is(text: str) -> None:
+    assert spreadsheet_safe(text) == text
+
+
+def test_a_long_run_of_separators_takes_linear_time() -> None:
+    run = "\t;" * 200_000  # takes hours when each of them looks at all that follow
+    assert spreadsheet_safe(f"x{run}") == f"x{run}"
 
 
 def test_json_lines_keep_values_as_they_are(tmp_path: Path) -> None:
@@ -98,6 +134,24 @@ def test_a_file_without_results_is_not_left_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_run_without_results_keeps_the_results_of_an_earlier_one(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    write(path)
+    before = path.read_text()
+    with ResultWriter(path, overwrite=True):
+        assert path.read_text() == before
+    assert (path.read_text(), len(list(tmp_path.iterdir()))) == (before, 1)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and modes of POSIX")
+def test_results_are_for_their_owner_and_go_through_no_link(tmp_path: Path) -> None:
+    write(tmp_path / "r.csv")
+    assert stat.S_IMODE((tmp_path / "r.csv").stat().st_mode) == 0o600
+    (tmp_path / "link.csv").symlink_to("r.csv")
+    with pytest.raises(ConfigurationError, match="symbolic link"):
+        ResultWriter(tmp_path / "link.csv", overwrite=True)
+
+
 def test_the_name_decides_the_format(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"\.csv or \.jsonl"):
         ResultWriter(tmp_path / "r.xlsx")
@@ -115,7 +169,7 @@ def test_no_cell_of_an_exported_journal_is_a_formula(message: str) -> None:
     assert write_entries([step(message)], file, file_format=ResultFormat.CSV) == 1
     header, row = csv.reader(io.StringIO(file.getvalue(), newline=""))
     assert tuple(header) == JOURNAL_COLUMNS
-    assert row[JOURNAL_COLUMNS.index("message")] == f"'{message}"
+    assert row[JOURNAL_COLUMNS.index("message")] == spreadsheet_safe(message) != message
 
 
 def test_the_json_lines_of_a_journal_hold_unchanged_values() -> None:

@@ -12,14 +12,16 @@ import typer
 
 from ...core.account import Account
 from ...core.endpoints import DEFAULT_BASE_URL
+from ...core.printable import printable
 from ...errors import ConfigurationError
 from ...journal.journal import Journal
 from ...journal.records import Step, StepState
+from ...report.output import OutputFile, unwritable
 from ...report.rows import ResultFormat, write_entries
-from ..display import complain, counted, printable, say
+from ..display import complain, counted, say
 from ..exit_codes import ExitCode, plain_errors
 from ..journal_reading import Location, opened_journal
-from ..report_page import check_page, read_page, unwritable, write_page
+from ..report_page import check_page, read_page, write_page
 
 __all__ = ["app"]
 
@@ -79,7 +81,7 @@ def export(
         file_format = ResultFormat.of(output)
         with opened_journal(journal) as opened:
             try:
-                with output.open("w" if overwrite else "x", encoding="utf-8", newline="") as file:
+                with OutputFile(output, overwrite=overwrite) as file:
                     count = write_entries(opened.entries(*Step), file, file_format=file_format)
             except OSError as error:
                 raise unwritable(output, error) from None

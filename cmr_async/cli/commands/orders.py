@@ -12,11 +12,12 @@ import typer
 
 from ...client import AsyncClient
 from ...core.endpoints import resolve
+from ...core.printable import printable
 from ...errors import ConfigurationError, JournalError
 from ...orderfiles.template import template_text
 from ...preflight.plan import Plan
 from ...report.rows import ResultWriter
-from ..display import complain, printable, say, show_results
+from ..display import complain, say, show_results
 from ..exit_codes import EXIT_CODES, ExitCode, exit_code, plain_errors
 from ..journal_choice import PIPE_JOURNAL, choose_journal, find_journal, other_journal
 from ..order_check import check_orders

@@ -13,6 +13,7 @@ import typer
 from ...bulk import BulkRun
 from ...client import AsyncClient
 from ...core.endpoints import resolve
+from ...core.printable import printable
 from ...errors import ConfigurationError
 from ...journal.identity import order_key
 from ...journal.records import Step, StepState
@@ -23,7 +24,7 @@ from ...preflight.plan import Plan
 from ...preflight.prices import Budget
 from ...report.rows import ResultRow, ResultWriter
 from ...report.run_report import RunReport
-from ..display import complain, counted, printable, say, show_plan, show_results
+from ..display import complain, counted, say, show_plan, show_results
 from ..exit_codes import EXIT_CODES, ExitCode, exit_code, plain_errors
 from ..journal_reading import opened_journal
 from ..run import CommandRun, Connect

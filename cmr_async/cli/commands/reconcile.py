@@ -17,11 +17,12 @@ import typer
 from ...bulk.evidence import Finding, is_draft
 from ...bulk.reconcile import CHANGED
 from ...client import AsyncClient
+from ...core.printable import printable
 from ...errors import ConfigurationError
 from ...journal.journal import Journal
 from ...journal.records import JournalEntry, Step
 from ...models.requests import Verdict
-from ..display import complain, counted, printable, say
+from ..display import complain, counted, say
 from ..exit_codes import ExitCode, plain_errors
 from ..journal_reading import Location
 

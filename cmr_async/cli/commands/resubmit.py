@@ -13,11 +13,12 @@ import typer
 
 from ...bulk.evidence import is_draft
 from ...bulk.reconcile import resubmit_all
+from ...core.printable import printable
 from ...errors import ConfigurationError, JournalError
 from ...journal.journal import Journal
 from ...journal.records import Step, StepState
 from ...models.requests import Verdict
-from ..display import complain, counted, printable, say
+from ..display import complain, counted, say
 from ..exit_codes import ExitCode, plain_errors
 from ..journal_reading import Location
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import os
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -60,6 +62,21 @@ def test_a_file_that_exists_is_kept_unless_told_otherwise(
     assert (result.exit_code, output.read_text()) == (2, "kept")
     assert cmr("journal", command, journal, "--output", output, "--overwrite").exit_code == 0
     assert output.read_text() != "kept"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and modes of POSIX")
+@pytest.mark.parametrize(("command", "name"), [("export", "run.csv"), ("report", "run.html")])
+def test_a_file_is_for_its_owner_and_goes_through_no_link(
+    command: str, name: str, journal: Path, tmp_path: Path, cmr: Run
+) -> None:
+    output, link = tmp_path / name, tmp_path / f"link-{name}"
+    assert cmr("journal", command, journal, "--output", output).exit_code == 0
+    assert stat.S_IMODE(output.stat().st_mode) == 0o600
+    output.write_text("kept")
+    link.symlink_to(name)
+    result = cmr("journal", command, journal, "--output", link, "--overwrite")
+    assert (result.exit_code, output.read_text()) == (2, "kept")
+    assert result.stderr == f"cmr: {link} cannot be written: it is a symbolic link. Name the file itself\n"
 
 
 @pytest.mark.parametrize("command", ["export", "report"])
