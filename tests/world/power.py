@@ -11,6 +11,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -104,7 +105,8 @@ def run_power(
             played = play(record(Path(folder), script_seed, turns=turns), changes)
             path = Path(folder) / FILE if changes is None else None
             script = _Script(script_seed, turns, played, result, path=path, most=most)
-            script.run(min(cuts - result.cuts, _A_SCRIPT), only)
+            with closing(script):
+                script.run(min(cuts - result.cuts, _A_SCRIPT), only)
         result.scripts += 1
         if only is not None:
             break
@@ -140,6 +142,11 @@ class _Script:
         self._most = most
         self._recovery = Recovery(played.opening)
 
+    def close(self) -> None:
+        self._result.images += self._recovery.images
+        self._result.journals += self._recovery.databases
+        self._recovery.close()
+
     def run(self, cuts: int, only: tuple[int, int] | None) -> None:
         each = 1 + cuts // max(1, sum(not remains.is_certain for _, remains, _ in self._points()))
         for point, remains, outside in self._points():
@@ -150,8 +157,6 @@ class _Script:
                 self._cut(point, only[1], remains, outside, again=True)
             if len(self._result.violations) >= self._most:
                 break
-        self._result.images += self._recovery.images
-        self._result.journals += self._recovery.databases
 
     def _points(self) -> Iterator[tuple[int, Remains, Outside]]:
         remains, outside = Remains(self._played.files), Outside()

@@ -102,6 +102,11 @@ class Recovery:
         self._engine = sa.create_engine("sqlite://", creator=lambda: self._memory, poolclass=sa.pool.StaticPool)
         sa.event.listen(self._engine, "begin", journal_engine._begin_sqlite)
 
+    def close(self) -> None:
+        """Give the memory back."""
+        self._engine.dispose()
+        self._memory.close()
+
     @property
     def images(self) -> int:
         """Images that differ."""
