@@ -13,7 +13,7 @@ import attrs
 from tests.world.disk import Disk, Op, connect
 from tests.world.recording import FILE, Died, Mark, Recording, Said
 
-__all__ = ["COMMITTED", "CONTROLS", "Played", "dump", "play", "say"]
+__all__ = ["COMMITTED", "CONTROLS", "Played", "dump", "opened", "play", "say"]
 
 #: Settings that lose claims, as changes of the SQL that the package sends: the check has to see it.
 CONTROLS: Mapping[str, Mapping[str, str]] = {
@@ -31,6 +31,9 @@ CONTROLS: Mapping[str, Mapping[str, str]] = {
 }
 
 
+#: How a file in WAL mode begins, and what a rollback journal holds that would make it such a file again.
+_IN_WAL_MODE = b"SQLite format 3\x00\x10\x00\x02\x02"
+
 #: A mark of the log: a transaction was committed.
 COMMITTED = object()
 
@@ -40,6 +43,8 @@ class Played:
     """What reached the disk while a recording was played."""
 
     files: Mapping[str, bytes]
+    #: What the outside knew before.
+    told: tuple[Mark, ...]
     log: tuple[Op, ...]
     #: What the journal says first on each connection.
     opening: tuple[str, ...]
@@ -53,9 +58,8 @@ def play(recording: Recording, changes: Mapping[str, str] | None = None) -> Play
     Raises:
         LookupError: The package does not say what should be changed.
     """
-    files = {FILE: recording.start}
-    disk = Disk(files)
-    with closing(connect(disk, FILE)) as connection:
+    disk = Disk(recording.start)
+    with closing(opened(Disk(recording.start))) as connection:  # closing one changes the disk
         held = {dump(connection): (0, 0)}
     unused, commits = set(changes or ()), 0
     said = [_changed(entry, changes or {}, unused) for entry in recording.entries]
@@ -71,7 +75,7 @@ def play(recording: Recording, changes: Mapping[str, str] | None = None) -> Play
         if entry.connection == len(connections):
             if connections and not has_died:
                 connections[-1].close()
-            connections.append(connect(disk, FILE))
+            connections.append(opened(disk))
             has_died = False
         say(connections[-1], entry.sql)
         if entry.sql == "COMMIT":
@@ -84,7 +88,7 @@ def play(recording: Recording, changes: Mapping[str, str] | None = None) -> Play
         connection.close()
     sqls = (entry.sql for entry in said if isinstance(entry, Said))
     opening = tuple(takewhile(lambda sql: not sql.startswith("BEGIN"), sqls))
-    return Played(files=files, log=tuple(disk.log), opening=opening, held=held)
+    return Played(files=recording.start, told=recording.told, log=tuple(disk.log), opening=opening, held=held)
 
 
 def _changed(entry: Said | Mark, changes: Mapping[str, str], unused: set[str]) -> Said | Mark:
@@ -95,10 +99,22 @@ def _changed(entry: Said | Mark, changes: Mapping[str, str], unused: set[str]) -
     return entry
 
 
+def opened(disk: Disk) -> apsw.Connection:
+    """Connect to the journal on a disk; WAL is used without the memory that processes share, which the disk lacks."""
+    connection = connect(disk, FILE)
+    # What SQLite undoes first may bring the WAL mode back
+    if f"{FILE}-wal" in disk or any(_IN_WAL_MODE in disk.read(name) for name in (FILE, f"{FILE}-journal")):
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
+    return connection
+
+
 def say(connection: apsw.Connection, sql: str) -> None:
-    if "journal_mode = WAL" in sql:  # this disk has no memory that processes share
+    """Run a statement of the journal's."""
+    if "journal_mode = WAL" in sql:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
     connection.execute(sql).fetchall()
+    if "journal_mode = TRUNCATE" in sql:
+        connection.execute("PRAGMA locking_mode = NORMAL").fetchall()
 
 
 def dump(connection: apsw.Connection) -> bytes:

@@ -160,6 +160,8 @@ class _Script:
 
     def _points(self) -> Iterator[tuple[int, Remains, Outside]]:
         remains, outside = Remains(self._played.files), Outside()
+        for mark in self._played.told:
+            outside.follow(mark)
         for point, op in enumerate(self._played.log):
             if isinstance(op, Note):
                 outside.follow(op.what)

@@ -18,11 +18,11 @@ from cmr_async.journal.clock import JournalClock
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.liveness import open_runs, this_process
 from cmr_async.journal.records import Step
-from cmr_async.journal.schema import events, sa, steps
+from cmr_async.journal.schema import events, prepare, sa, steps
 from cmr_async.journal.statements import Transaction
 from cmr_async.journal.trust import check_integrity
-from tests.world.disk import Disk, Op, connect
-from tests.world.playing import COMMITTED, dump, say
+from tests.world.disk import Disk, Op
+from tests.world.playing import COMMITTED, dump, opened, say
 from tests.world.recording import FILE, Known, Left, Unharmed
 
 __all__ = ["Outside", "Recovery", "Remnant", "reopened"]
@@ -129,10 +129,8 @@ class Recovery:
 
     def _open(self, disk: Disk) -> Remnant:
         try:
-            connection = connect(disk, FILE)
+            connection = opened(disk)
             try:
-                if f"{FILE}-wal" in disk or disk.read(FILE)[18:19] == b"\x02":
-                    say(connection, "PRAGMA locking_mode = EXCLUSIVE")
                 for sql in self._opening:
                     say(connection, sql)
                 connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
@@ -148,9 +146,8 @@ class Recovery:
 
     def _read(self, database: bytes) -> Remnant:
         """Check a journal that nothing is half done in, and let the package recover it in memory."""
-        connection = connect(Disk({FILE: database}), FILE)
+        connection = opened(Disk({FILE: database}))
         try:
-            connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
             [(sound,)] = connection.execute("PRAGMA integrity_check(1)").fetchall()
             if sound != "ok":
                 return Remnant(fault=f"it is damaged: {sound}")
@@ -158,15 +155,16 @@ class Recovery:
         finally:
             connection.close()
         self._memory.deserialize(database[:18] + b"\x01\x01" + database[20:])  # memory has no WAL
-        with self._engine.connect() as made, made.begin() as changes:
-            check_integrity(made, name=FILE)
-            columns = (events.c.key, events.c.step, events.c.change, events.c.token, events.c.order_id)
-            history = frozenset(tuple(row) for row in made.execute(sa.select(*columns)))
-            transaction = Transaction(connection=made, journal=FILE, run=self._run, clock=JournalClock(lambda: 2e9))
-            transaction.begin_run()
-            known = [tuple(row) for row in made.execute(sa.select(steps.c.key, steps.c.step))]
-            sendable = frozenset(each for each in known if transaction.claim(each[0], Step(each[1])) is not None)
-            changes.rollback()
+        with self._engine.connect() as made:
+            prepare(made, name=FILE)
+            with made.begin():
+                check_integrity(made, name=FILE)
+                columns = (events.c.key, events.c.step, events.c.change, events.c.token, events.c.order_id)
+                history = frozenset(tuple(row) for row in made.execute(sa.select(*columns)))
+                transaction = Transaction(connection=made, journal=FILE, run=self._run, clock=JournalClock(lambda: 2e9))
+                transaction.begin_run()
+                known = [tuple(row) for row in made.execute(sa.select(steps.c.key, steps.c.step))]
+                sendable = frozenset(each for each in known if transaction.claim(each[0], Step(each[1])) is not None)
         open_runs.discard(self._run.id)
         return Remnant(dump=held, history=history, sendable=sendable)
 
@@ -180,7 +178,7 @@ def _name(*parts: bytes) -> bytes:
 
 def reopened(path: Path, files: Mapping[str, bytes], outside: Outside) -> list[str]:
     """Put what is left in the place of the journal on the real disk, open that with the package, and return faults."""
-    for name in (FILE, f"{FILE}-journal"):
+    for name in (FILE, f"{FILE}-journal", f"{FILE}-wal", f"{FILE}-shm"):
         place = path.with_name(name)
         if name in files:
             place.write_bytes(files[name])  # the file stays the same one, or the journal would refuse a copy

@@ -29,6 +29,12 @@ def test_no_power_cut_loses_a_claim_or_an_outcome_or_lets_an_order_be_sent_twice
     assert result.journals > 50
 
 
+def test_no_power_cut_spoils_a_journal_that_an_older_version_left_in_wal_mode() -> None:
+    result = run_power(800, seed=4, turns=4)
+    assert result.violations == []
+    assert result.images > 300
+
+
 @pytest.mark.parametrize("changes", CONTROLS.values(), ids=CONTROLS)
 def test_settings_that_lose_claims_are_found_out(changes: dict[str, str]) -> None:
     result = run_power(800, seed=1, changes=changes, most=100_000, turns=12)
