@@ -1,0 +1,262 @@
+"""The planted faults: each breaks one promise of the package, and has to be found."""
+
+from __future__ import annotations
+
+from tests.world.planting import Mutant
+
+__all__ = ["MUTANTS"]
+
+MUTANTS: tuple[Mutant, ...] = (
+    # The claim
+    Mutant(
+        name="the claim is taken after the send",
+        edits={
+            "pipeline:Pipeline._attempts": (
+                ("            await guard.claim()\n", ""),
+                ("            attempts += 1\n", "            attempts += 1\n            await guard.claim()\n"),
+            )
+        },
+    ),
+    Mutant(
+        name="a commit is not awaited",
+        edits={
+            "journal.database:Database._transact": (
+                (
+                    "            with connection.begin():\n",
+                    (
+                        "            if connection.in_transaction():\n"
+                        "                connection.commit()\n"
+                        "            connection.begin()\n"
+                        "            if True:\n"
+                    ),
+                ),
+            )
+        },
+    ),
+    Mutant(
+        name="a step is claimed whatever its state",
+        edits={
+            "journal.statements:Transaction.claim": (
+                ("row is None or row.state not in CLAIMABLE", "row is None"),
+                ("if not may_be_sent(", "if False and not may_be_sent("),
+            )
+        },
+    ),
+    Mutant(
+        name="the claim of a dead run is given back",
+        edits={
+            "journal.statements:Transaction._mark_unknown": (
+                ('{"state": StepState.UNKNOWN.value', '{"state": StepState.NOT_SENT.value'),
+                ("row.step, StepState.UNKNOWN, reason", "row.step, StepState.NOT_SENT, reason"),
+            )
+        },
+    ),
+    Mutant(
+        name="a run that lives is taken for dead",
+        edits={"journal.liveness:is_dead": (("    if run.ended is not None:\n", "    if True:\n"),)},
+    ),
+    Mutant(
+        name="the lease is ignored",
+        edits={
+            "journal.journal:Journal.holds": (
+                ("not self._closing and self._clock.elapsed() - claim.taken < self._me.lease", "not self._closing"),
+            )
+        },
+    ),
+    Mutant(
+        name="nothing is asked as the head goes out",
+        edits={"pipeline:_Departure.allow": (("if reason := self.guard.veto():", "if reason := None:"),)},
+    ),
+    Mutant(
+        name="an unknown order is sent by the next run",
+        edits={
+            "journal.statements:Transaction.claim": (
+                ("row.state not in CLAIMABLE", "row.state not in (*CLAIMABLE, StepState.UNKNOWN)"),
+            ),
+            "journal.records:may_be_sent": (
+                ("case StepState.SENT | StepState.ACCEPTED | StepState.UNKNOWN:", "case StepState.ACCEPTED:"),
+            ),
+            "bulk.sending:OrderSender._send_once": (
+                ("entry.state not in CLAIMABLE", "entry.state not in (*CLAIMABLE, StepState.UNKNOWN)"),
+            ),
+        },
+    ),
+    Mutant(
+        name="a rejected order is sent by the next run",
+        edits={
+            "journal.statements:Transaction.claim": (
+                ("row.state not in CLAIMABLE", "row.state not in (*CLAIMABLE, StepState.REJECTED)"),
+            ),
+            "journal.records:may_be_sent": (
+                ("case StepState.NOT_SENT:", "case StepState.NOT_SENT | StepState.REJECTED:"),
+            ),
+            "bulk.sending:OrderSender._send_once": (
+                ("entry.state not in CLAIMABLE", "entry.state not in (*CLAIMABLE, StepState.REJECTED)"),
+            ),
+        },
+    ),
+    Mutant(
+        name="an absent order is sent without a resubmit",
+        edits={
+            "journal.statements:Transaction.write_verdict": (
+                (
+                    "        return self.entry(key, step)",
+                    (
+                        "        if verdict is Verdict.ABSENT:\n"
+                        '            return self.plan_again(key, step, "absent")\n'
+                        "        return self.entry(key, step)"
+                    ),
+                ),
+            ),
+        },
+    ),
+    # How far a request got
+    Mutant(
+        name="a disconnect is taken for not sent",
+        edits={
+            "transport:Transport._exchange": (
+                (
+                    "attempt.fail(_describe(error), error)",
+                    "attempt.fail(_describe(error), error)\n            attempt.phase = Phase.NOT_SENT",
+                ),
+            )
+        },
+    ),
+    Mutant(
+        name="a timeout is taken for not sent",
+        edits={
+            "transport:Transport._exchange": (
+                (
+                    'attempt.fail("no answer in time", error)',
+                    'attempt.fail("no answer in time", error)\n            attempt.phase = Phase.NOT_SENT',
+                ),
+            )
+        },
+    ),
+    Mutant(
+        name="a cancellation after the head is taken for not sent",
+        edits={
+            "transport:Transport.send": (
+                ("if attempt.phase is Phase.NOT_SENT or request.endpoint.repeatable:", "if True:"),
+            )
+        },
+    ),
+    Mutant(
+        name="an order without an outcome is sent again",
+        edits={
+            "core.retry:may_repeat": (
+                ("outcome is Outcome.UNKNOWN and endpoint.repeatable", "outcome is Outcome.UNKNOWN"),
+            )
+        },
+    ),
+    # What an answer proves
+    Mutant(
+        name="a 500 is taken for a refusal that may be repeated",
+        edits={
+            "core.judge:judge": (
+                ("if status == _THROTTLED and _is_error", "if status in {_THROTTLED, 500} and _is_error"),
+            )
+        },
+    ),
+    Mutant(
+        name="a 429 without the API's envelope is believed",
+        edits={
+            "core.judge:judge": (
+                ("if status == _THROTTLED and _is_error_envelope(body, status):", "if status == _THROTTLED:"),
+            )
+        },
+    ),
+    Mutant(
+        name="a refusal without the API's envelope is believed",
+        edits={
+            "core.judge:judge": (("(_is_error_envelope(body, status) or _is_key_refusal(body, status))", "bool(body)"),)
+        },
+    ),
+    Mutant(
+        name="a wrong key burns the order",
+        edits={
+            "bulk.sending:_state": (
+                (
+                    "        case AuthenticationError() | InsufficientBalanceError()",
+                    (
+                        "        case AuthenticationError():\n"
+                        "            return OrderState.REJECTED\n"
+                        "        case AuthenticationError() | InsufficientBalanceError()"
+                    ),
+                ),
+            )
+        },
+    ),
+    Mutant(
+        name="an order gets the id of another",
+        edits={
+            "bulk.sending:_outcome": (
+                ("order_id=created.order_id if created", "order_id=created.order_id[:-1] + '0' if created"),
+            )
+        },
+    ),
+    # What is sent
+    Mutant(
+        name="what is sent is not what the journal keeps",
+        edits={
+            "resources.orders:send_order": (("body=checked.body,", "body=checked.body.replace(b'.com', b'.org'),"),)
+        },
+    ),
+    Mutant(
+        name="a draft and its payment have different keys",
+        edits={"journal.identity:_content": (('    plain.pop("confirm", None)\n', ""),)},
+    ),
+    Mutant(
+        name="a paid order does not see its draft",
+        edits={
+            "bulk.sending:OrderSender.step_to_send": (("and not entry.confirm and _is_draft(entry)", "and False"),),
+            "bulk.sending:OrderSender._send_once": (
+                ("entry.state not in CLAIMABLE:", "entry.state not in CLAIMABLE and entry.confirm:"),
+            ),
+        },
+    ),
+    # The evidence
+    Mutant(
+        name="a verdict does not belong to an attempt",
+        edits={"journal.statements:Transaction.write_verdict": (("if row.token != seen.token:", "if False:"),)},
+    ),
+    Mutant(
+        name="an order is absent at once",
+        edits={"bulk.evidence:weigh": (("if not waited >= settle:", "if False:"),)},
+    ),
+    # The pace, and when to stop
+    Mutant(
+        name="a repetition takes no slot",
+        edits={
+            "pipeline:Pipeline._attempts": (
+                ("if not await self._wait_for_slot(started + self.retry.time_budget):", "if False:"),
+            )
+        },
+    ),
+    Mutant(
+        name="the slots of all processes are too close",
+        edits={"journal.pace:take_slot": (("else gap)", "else gap / 2)"),)},
+    ),
+    Mutant(
+        name="a run goes on when it has to stop",
+        edits={
+            "bulk.stopping:StopRules.take": (("case _ if self._in_doubt >= self.after_unknown:", "case _ if False:"),)
+        },
+    ),
+    # The disk
+    Mutant(
+        name="the journal is in WAL mode with NORMAL",
+        edits={
+            "journal.engine:_set_up_sqlite": (("synchronous = EXTRA", "synchronous = NORMAL"),),
+            "journal.engine:leave_wal": (("journal_mode = TRUNCATE", "journal_mode = WAL"),),
+        },
+    ),
+    Mutant(
+        name="the journal is synced less often",
+        edits={"journal.engine:_set_up_sqlite": (("synchronous = EXTRA", "synchronous = NORMAL"),)},
+    ),
+    Mutant(
+        name="an outcome is told before it is written down",
+        edits={"bulk.sending:_record": (("            await journal.record(", "            journal.record("),)},
+    ),
+)
