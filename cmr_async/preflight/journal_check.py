@@ -21,7 +21,7 @@ from ..core.checked import CheckedOrder
 from ..core.wire import dump_order
 from ..errors import Fault, ValidationError
 from ..journal.adding import WERE_UNKNOWN, find_known
-from ..journal.engine import journal_errors, journal_url, reading_engine
+from ..journal.engine import journal_errors, journal_url, reading_engine, safe_name
 from ..journal.identity import content_of, content_of_body, differences, fingerprint_of, key_of
 from ..journal.records import CLAIMABLE, REPLACEABLE, Step, StepState, Verdict, may_be_replaced, verdict_of
 from ..journal.schema import has_tables, orders, sa, steps
@@ -134,9 +134,7 @@ class JournalCheck:
         self._url = journal_url(location)
         self._retry_rejected = retry_rejected
         #: The journal as messages call it.
-        self.name: str = (
-            os.fspath(location) if "://" not in os.fspath(location) else self._url.render_as_string(hide_password=True)
-        )
+        self.name: str = safe_name(location)
         self._engine: sa.Engine | None = None
         self._opened = False
         # Positions of the orders by their domains. A domain that is taken for another by chance gives a fault too many,

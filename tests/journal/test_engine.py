@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import traceback
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from cmr_async.errors import ConfigurationError, JournalError
-from cmr_async.journal.engine import is_busy, journal_errors, journal_url, leave_wal, make_engine, reading_engine
+from cmr_async.journal.engine import (
+    DatabaseLayerError,
+    is_busy,
+    journal_errors,
+    journal_url,
+    leave_wal,
+    make_engine,
+    reading_engine,
+    safe_name,
+)
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.schema import StrangeValueError
 from tests.journal.arrange import PLANNED, a_request, claimed
@@ -93,10 +105,60 @@ def test_a_password_is_in_no_message() -> None:
 
 
 async def test_a_server_that_is_not_there_is_said_without_the_password() -> None:
+    password = f"{os.getpid()}-secret"
     with pytest.raises(JournalError) as caught:
-        await Journal("postgresql://ada:secret@127.0.0.1:1/db?connect_timeout=2").start()
+        await Journal(f"postgresql://ada:{password}@127.0.0.1:1/db?connect_timeout=2").start()
     assert "postgresql+psycopg://ada:***@127.0.0.1:1/db" in caught.value.message
-    assert "secret" not in caught.value.message
+    assert password not in caught.value.message
+    assert isinstance(caught.value.__cause__, DatabaseLayerError)
+    assert caught.value.__context__ is None  # the driver's own error holds the connection, and that the password
+    assert password not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("location", "name"),
+    [
+        ("postgresql://ada:s3cret@host/db", "postgresql+psycopg://ada:***@host/db"),
+        ("postgresql://ada:s3c/ret@host/db", "postgresql+psycopg://ada:***@host/db"),
+        (
+            "postgresql://host/db?user=ada&password=s3cret&sslpassword=s3cret&sslmode=require",
+            "postgresql+psycopg://host/db?password=***&sslmode=require&sslpassword=***&user=ada",
+        ),
+        ("sqlite:///run.db?password=s3cret", "sqlite:///run.db"),
+        (Path("odd:name@here.db"), "odd:name@here.db"),
+        ("./odd:name@here.db", "./odd:name@here.db"),
+        ("/runs/odd:name@here.db", "/runs/odd:name@here.db"),
+        ("C:\\runs\\ada@home.db", "C:\\runs\\ada@home.db"),
+        ("ada@home.db", "ada@home.db"),
+    ],
+)
+def test_the_name_of_a_journal_has_nothing_secret(location: str | Path, name: str) -> None:
+    assert (safe_name(location), Journal(location).name) == (name, name)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "ada:s3cret@host/db",
+        "//ada:s3cret@host/db",
+        "//ada@host/db",
+        "postgresql:ada:s3cret@host/db",
+        "postgres:/ada:s3cret@host/db",
+        "postgresql+psycopg:s3cret",
+        "host=h user=ada password=s3cret",
+        "dbname=x sslpassword = s3cret",
+    ],
+)
+def test_a_url_without_its_scheme_is_no_path_and_is_not_shown(location: str) -> None:
+    with pytest.raises(ConfigurationError, match="looks like a URL or a connection string") as caught:
+        Journal(location)
+    assert "s3cret" not in caught.value.message
+
+
+@pytest.mark.parametrize("location", [None, 5, b"run.db", ["run.db"]])
+def test_a_journal_of_another_type_is_refused(location: Any) -> None:
+    with pytest.raises(ConfigurationError, match="A journal is named by a path or a URL, not by"):
+        Journal(location)
 
 
 @pytest.mark.parametrize(
@@ -212,4 +274,7 @@ def test_what_the_database_raises_says_what_to_do(error: Exception, words: str) 
     assert caught.value.message.startswith("The journal run.db ")
     assert words in caught.value.message
     assert "\n" not in caught.value.message
-    assert caught.value.__cause__ is error
+    cause = caught.value.__cause__
+    assert isinstance(cause, DatabaseLayerError)
+    assert str(cause).startswith(f"{type(error).__module__}.".removeprefix("builtins.") + type(error).__name__)
+    assert vars(cause) == {}

@@ -26,6 +26,7 @@ from ...report.rows import ResultRow, ResultWriter
 from ...report.run_report import RunReport
 from ..display import complain, counted, say, show_plan, show_results
 from ..exit_codes import EXIT_CODES, ExitCode, exit_code, plain_errors
+from ..journal_choice import JOURNAL_VARIABLE
 from ..journal_reading import opened_journal
 from ..run import CommandRun, Connect
 from ..spending import Concurrency, MaxOrders, MaxSpend, Output, Prices, Yes, ask, read_budget, require_key
@@ -88,7 +89,10 @@ class Processing(CommandRun):
 
 @app.command(epilog=EXIT_CODES)
 def process(  # noqa: PLR0917 - typer calls it by name
-    journal: Annotated[str, typer.Argument(metavar="JOURNAL", help="The journal that the drafts were made with.")],
+    journal: Annotated[
+        str,
+        typer.Argument(metavar="JOURNAL", envvar=JOURNAL_VARIABLE, help="The journal that the drafts were made with."),
+    ],
     path: Annotated[
         str | None,
         typer.Option(
