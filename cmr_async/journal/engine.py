@@ -15,7 +15,7 @@ from urllib.parse import quote
 from ..core.printable import printable
 from ..core.redact import MASK, Redactor, names_a_secret
 from ..errors import ConfigurationError, JournalError
-from .schema import sa
+from .schema import StrangeValueError, sa
 
 __all__ = [
     "READS",
@@ -40,6 +40,10 @@ _BROKEN_URL = re.compile(
 
 #: Seconds that SQLite itself waits for another process; `Database` goes on waiting, and says so.
 _BUSY = 2.0
+
+#: Bytes of the longest row of a SQLite journal. The body of an order of ten thousand mailboxes takes less; a longer row
+#: is refused before it is in memory.
+_LONGEST_ROW = 16 * 1024 * 1024
 
 
 def journal_url(location: str | os.PathLike[str]) -> sa.URL:
@@ -107,8 +111,15 @@ def make_engine(url: sa.URL) -> sa.Engine:
 def _set_up_sqlite(connection: Any, _: Any) -> None:
     # The driver would begin transactions late and only for some statements; `_begin_sqlite` does it instead
     connection.isolation_level = None
+    _distrust(connection)
     for pragma in ("synchronous = EXTRA", "fullfsync = ON"):  # the second has a meaning on macOS only
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _distrust(connection: sqlite3.Connection) -> None:
+    """Let a file that somebody else may have made take no memory, and call no functions but plain ones."""
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_ROW)
+    connection.execute("PRAGMA trusted_schema = OFF").close()
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
@@ -140,11 +151,19 @@ def reading_engine(url: sa.URL) -> sa.Engine | None:
         # Not `mode=ro`, which leaves behind the files that WAL needs beside the journal
         address = f"{path.resolve().as_uri()}?mode=rw"
         engine = sa.create_engine(
-            "sqlite://", creator=lambda: sqlite3.connect(address, uri=True, timeout=30.0), poolclass=sa.pool.QueuePool
+            "sqlite://",
+            creator=lambda: sqlite3.connect(address, uri=True, timeout=30.0),
+            poolclass=sa.pool.QueuePool,
+            hide_parameters=True,
         )
-        sa.event.listen(engine, "connect", lambda made, _: made.execute("PRAGMA query_only = ON"))
+        sa.event.listen(engine, "connect", _set_up_reading)
         return engine
     return _create_engine(url).execution_options(postgresql_readonly=True)
+
+
+def _set_up_reading(connection: Any, _: Any) -> None:
+    _distrust(connection)
+    connection.execute("PRAGMA query_only = ON").close()
 
 
 def _create_engine(url: sa.URL, **options: Any) -> sa.Engine:
@@ -193,6 +212,11 @@ def journal_errors(name: str) -> Iterator[None]:
         raise JournalError(f"The journal {name} {_advice(str(cause))}") from _stand_in(error)
     except (OSError, sqlite3.Error) as error:
         raise JournalError(f"The journal {name} {_advice(str(error))}") from _stand_in(error)
+    except StrangeValueError as error:
+        raise JournalError(
+            f"The journal {name} holds {error} that no version of cmr-async wrote: it is damaged, or somebody else "
+            "changed it. Keep the file, and find out what was bought before you order with another journal."
+        ) from _stand_in(error)
 
 
 def _stand_in(error: Exception) -> DatabaseLayerError:
@@ -206,6 +230,8 @@ def _advice(said: str) -> str:
         ("disk is full", "cannot be written: the disk is full. Free some space and run the same command again."),
         ("readonly", "cannot be written: the file or its folder is read-only."),
         ("unable to open", "cannot be opened. Check that its folder exists and is writable."),
+        ("too big", f"has a row of more than {_LONGEST_ROW >> 20} MiB, which no order needs. Choose another journal."),
+        ("decode to UTF-8", "holds text that is not UTF-8: it is damaged, or somebody else changed it. Keep the file."),
         ("is locked", "is in use by another process that is writing; try again when it has finished."),
     ):
         if words in said:

@@ -24,6 +24,7 @@ from cmr_async.journal.engine import (
     safe_name,
 )
 from cmr_async.journal.journal import Journal
+from cmr_async.journal.schema import StrangeValueError
 from tests.journal.arrange import PLANNED, a_request, claimed
 
 
@@ -204,6 +205,25 @@ async def test_a_reading_engine_cannot_write(location: str) -> None:
         engine.dispose()
 
 
+async def test_a_file_may_have_been_made_by_anybody(tmp_path: Path) -> None:
+    async with Journal(tmp_path / "run.db") as journal:
+        reading = reading_engine(journal_url(tmp_path / "run.db"))
+        writer = journal._database._connection
+        assert reading is not None
+        assert writer is not None
+        with reading.connect() as reader:
+            for connection in (reader, writer):
+                assert connection.exec_driver_sql("PRAGMA trusted_schema").scalar() == 0
+                with pytest.raises(sa.exc.DataError, match="too big"):
+                    connection.exec_driver_sql("SELECT zeroblob(20000000)")
+                connection.rollback()
+                with pytest.raises(sa.exc.DBAPIError) as failed:
+                    connection.execute(sa.text("SELECT * FROM missing WHERE x = :secret"), {"secret": "a user's name"})
+                assert "a user's name" not in str(failed.value)
+                connection.rollback()
+        reading.dispose()
+
+
 @pytest.mark.parametrize("somebody_reads", [False, True])
 def test_a_file_leaves_wal_mode_unless_somebody_else_has_it_open(tmp_path: Path, somebody_reads: bool) -> None:
     path = tmp_path / "run.db"
@@ -239,6 +259,10 @@ def test_a_lock_of_somebody_else_is_no_wal_mode(tmp_path: Path) -> None:
         (sqlite3.OperationalError("unable to open database file"), "Check that its folder exists and is writable"),
         (sqlite3.OperationalError("database is locked"), "is in use by another process that is writing"),
         (OSError("the cable is out\nand more"), "cannot be used: the cable is out"),
+        (OSError("the cable\x1b[2J is out"), r"cannot be used: the cable\x1b[2J is out"),
+        (sqlite3.DataError("string or blob too big"), "has a row of more than 16 MiB, which no order needs"),
+        (sqlite3.OperationalError("Could not decode to UTF-8 column 'a' with text '\x1b'"), "holds text that is not"),
+        (StrangeValueError("a state"), "holds a state that no version of cmr-async wrote: it is damaged, or somebody"),
         (OSError(), "cannot be used: no reason was given"),
         (sa.exc.DBAPIError("SELECT 1", {}, Exception("database or disk is full")), "the disk is full"),
         (sa.exc.ArgumentError("no such option"), "cannot be used: no such option"),
