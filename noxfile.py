@@ -26,7 +26,7 @@ DEMO = (
     "cmr orders submit examples/order.json --simulator --user-id BVZGM5TE9BMP3PP0VWGW943RGV1B",
 )
 #: What the tests need beside the package itself.
-TESTED = ("tests", "tools", "examples", "docs", "benchmarks", "README.md", "pyproject.toml")
+TESTED = ("tests", "tools", "examples", "docs", "benchmarks", "README.md", "SECURITY.md", "pyproject.toml")
 
 #: Two workers, since many tests mostly wait for processes; a test that hangs fails, so that its name is known.
 PYTEST = ("pytest", "-q", "--tb=short", "-n", "2", "--dist", "worksteal", "--timeout", "150")

@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 from weakref import WeakSet
 
+from .core.printable import printable
 from .errors import CMRError, OrderPlacedError, OutcomeUnknownError
 from .forks import in_forked_child, leave_to_parent
 
@@ -168,7 +169,7 @@ def _learned(result: _T | CMRError, subject: Callable[[], str], order_id: Callab
 
 def _log(task: asyncio.Task[_T | CMRError], subject: Callable[[], str], order_id: Callable[[_T], str | None]) -> None:
     became = f"{subject()} may have been placed." if task.cancelled() else _learned(task.result(), subject, order_id)
-    logger.warning("A call whose caller had left has ended. %s", became)
+    logger.warning("A call whose caller had left has ended. %s", printable(str(became)))
 
 
 _all: WeakSet[Background] = WeakSet()

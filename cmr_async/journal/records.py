@@ -22,6 +22,7 @@ from ..models.requests import OrderRequest, Verdict
 __all__ = [
     "CLAIMABLE",
     "JOURNAL_COLUMNS",
+    "LONGEST_SAID",
     "OUTCOMES",
     "REPLACEABLE",
     "Claim",
@@ -31,10 +32,12 @@ __all__ = [
     "StepState",
     "StillOwnedError",
     "Verdict",
+    "excerpt",
     "may_be_replaced",
     "may_be_sent",
     "may_follow",
     "storable",
+    "verdict_of",
 ]
 
 
@@ -67,6 +70,9 @@ class StepState(StrEnum):
 class StillOwnedError(JournalError):
     """The process that claimed an attempt is still there and may send it: nothing was changed."""
 
+
+#: Characters that are kept, and read, of what the API or the SDK said about a step.
+LONGEST_SAID = 100_000
 
 #: States that a claim may take a step from.
 CLAIMABLE = (StepState.PLANNED, StepState.NOT_SENT)
@@ -307,3 +313,13 @@ def _iso(at: float | None) -> str | None:
 def storable(text: str) -> str:
     """Return text in which NUL characters and lone surrogates are replaced, since PostgreSQL and UTF-8 have none."""
     return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def excerpt(text: str) -> str:
+    """Return text as a journal keeps what was said: storable, and cut where nobody reads on."""
+    return storable(text[:LONGEST_SAID])
+
+
+def verdict_of(word: str | None) -> Verdict | None:
+    """Return a verdict as a column of any version of the schema has it; version 1 has another word for `placed`."""
+    return Verdict.PLACED if word == "confirmed" else None if word is None else Verdict(word)

@@ -121,7 +121,7 @@ def adopt(
         try:
             doubts = runner.run(opened.doubts(account))
             if not doubts:
-                say(printable(f"{journal} is in order: there is nothing to take over."))
+                say(printable(f"{opened.name} is in order: there is nothing to take over."))
                 return
             for doubt in doubts:
                 say(printable(doubt))
@@ -137,7 +137,7 @@ def adopt(
                 complain("cmr: it was not taken over. Where nobody can be asked, add --yes.")
                 raise typer.Exit(ExitCode.USAGE)
             runner.run(opened.adopt(account))
-            say(printable(f"{journal} is taken over. No order in it became one that is sent again."))
+            say(printable(f"{opened.name} is taken over. No order in it became one that is sent again."))
         finally:
             runner.run(opened.close())
 
