@@ -29,7 +29,7 @@ class ExitCode(IntEnum):
     REJECTED = 1
     #: The command line or the input is wrong; nothing was sent.
     USAGE = 2
-    #: Some orders may or may not have been placed.
+    #: Some orders may or may not have been placed; or an error that nobody foresaw ended the command.
     UNKNOWN = 3
     #: Ctrl-C or SIGTERM.
     INTERRUPTED = 130
