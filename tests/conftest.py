@@ -6,14 +6,16 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from types import SimpleNamespace
-from typing import Any
+from types import FunctionType, SimpleNamespace
+from typing import Any, cast
 
 import aiohttp
 import pytest
 from aioresponses import aioresponses
 from hypothesis import settings
 
+from cmr_async import AsyncClient
+from cmr_async.simulator import Simulator
 from tests.databases import location, postgresql, postgresql_location
 
 __all__ = ["location", "mocked_api", "postgresql", "postgresql_location"]
@@ -42,6 +44,19 @@ class MockedResponse(aiohttp.ClientResponse):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("stream_writer", SimpleNamespace(output_size=0))
         super().__init__(*args, **kwargs)
+
+
+@pytest.fixture
+def quick_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients take a slot each millisecond, and simulators have no rate limit, where nobody says how many.
+
+    For what is tested against servers on this machine and has nothing to do with pace; the way through the pace is the
+    same. Processes that a test starts keep the real one.
+    """
+    for made, setting, value in ((AsyncClient, "gap", 0.001), (Simulator, "rate_limit", None)):
+        defaults = cast("FunctionType", made.__init__).__kwdefaults__
+        assert defaults is not None
+        monkeypatch.setitem(defaults, setting, value)
 
 
 @pytest.fixture
