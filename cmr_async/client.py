@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-import re
 import ssl as ssl_module
 from collections.abc import Callable, Mapping, Sequence
 from os import environ
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
-from yarl import URL
-
 from ._version import __version__
 from .bulk import Bulk
 from .bulk.single import create_once
-from .core.account import Account
+from .core.account import Account, ApiKey, SecretText
 from .core.endpoints import DEFAULT_BASE_URL, resolve
 from .core.pacing import DEFAULT_GAP, pace_name, shared_pacer
 from .core.processing import ProcessEndpoint
 from .core.retry import RetryPolicy
-from .errors import ConfigurationError
 from .pipeline import Pipeline
 from .resources.domains import Domains
 from .resources.orders import Orders
 from .resources.subscriptions import Subscriptions
 from .resources.users import Users
-from .transport import Timeouts, Transport
+from .settings import (
+    check_base_url,
+    check_connections,
+    check_flags,
+    check_gap,
+    check_headers,
+    check_key_header,
+    check_kind,
+    check_proxy,
+    check_proxy_headers,
+    check_size,
+    check_ssl,
+    without_frames,
+)
+from .transport import DEFAULT_MAX_ANSWER, Timeouts, Transport
 
 if TYPE_CHECKING:
     import aiohttp
@@ -34,43 +44,6 @@ if TYPE_CHECKING:
 __all__ = ["AsyncClient"]
 
 _NO_PIPELINE = cast("Pipeline", None)
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-#: Headers that say who calls, where the request ends, what it means or what may answer: they are the SDK's.
-_OWN_HEADERS = frozenset(
-    {
-        "accept",
-        "accept-encoding",
-        "authorization",
-        "connection",
-        "content-encoding",
-        "content-length",
-        "content-type",
-        "cookie",
-        "expect",
-        "host",
-        "keep-alive",
-        "proxy-authorization",
-        "proxy-connection",
-        "range",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "x-http-method",
-        "x-http-method-override",
-        "x-method-override",
-    }
-)
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-
-
-class _Key(str):
-    """A key that no traceback or repr shows."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'"
 
 
 class AsyncClient:
@@ -97,7 +70,7 @@ class AsyncClient:
 
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | SecretText | Callable[[], str | SecretText] | None = None,
         base_url: str | None = None,
         *,
         key_header: str | None = None,
@@ -117,11 +90,14 @@ class AsyncClient:
         local_addr: tuple[str, int] | None = None,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         allow_plain_http: bool = False,
+        max_answer: int = DEFAULT_MAX_ANSWER,
     ) -> None:
         """Make a client. Nothing is sent or opened before the first call.
 
         Args:
-            api_key: Partner key; else the environment variable `CMR_API_KEY`.
+            api_key: Partner key, as text, as an object with `get_secret_value()`, or a function that returns one of
+                these: it is asked at once and for each request, so that the key can change (pace and journals stay
+                those of the first). Else the environment variable `CMR_API_KEY`.
             base_url: Base URL of the API; else `CMR_BASE_URL`; else production.
             key_header: Header that carries the key; else `CMR_KEY_HEADER`; else `cmr-x-api-key`. The sandbox
                 takes `cmr-x-sandbox-api-key`; its base URL is not documented.
@@ -140,68 +116,78 @@ class AsyncClient:
                 makes. It must make a new one each time, with `force_close=True`. Default: a `TCPConnector`.
             headers: Further headers of each request, for example for a gateway. Default: none. Names that would
                 change the call (`Content-Type`, `Authorization`, `Cookie`, the key's, ...) are refused.
-            proxy: URL of an HTTP proxy, `http://user:password@host:port`. Default: none.
+            proxy: URL of an HTTP proxy, `http://user:password@host:port`. With a base URL of plain `http`, whose
+                key it would read, it needs `allow_plain_http`. Default: none.
             proxy_headers: Headers for the proxy alone. Default: none.
-            ssl: An `ssl.SSLContext`, or `False` to skip the check of certificates. Default: `True`, checked by the
-                certificates of this machine.
-            trust_env: Take proxies from the environment (`HTTPS_PROXY`, ...), on sessions of the SDK's. Default:
-                `False`.
+            ssl: An `ssl.SSLContext`, or `False` to skip the check of certificates, which warns once. Default: `True`,
+                checked by the certificates of this machine.
+            trust_env: Take the proxy from the environment (`HTTPS_PROXY`, `NO_PROXY`), as it is when the client is
+                made; never credentials from `.netrc`. Default: `False`.
             resolver: Looks host names up, on sessions of the SDK's; you close it. Default: aiohttp's own.
             local_addr: Host and port to connect from, on sessions of the SDK's; port 0: any. Default: the system
                 chooses.
             trace_configs: Your aiohttp traces, run on sessions of the SDK's. They see the headers, the key included.
                 Default: none.
-            allow_plain_http: Allow `http://` to other hosts than this one. The key is then readable on the way.
+            allow_plain_http: Allow `http://` to other hosts than this one, and through a proxy. The key is then
+                readable on the way.
+            max_answer: Bytes of an answer that are read at most, after decompression; default 1 MiB. An order whose
+                answer is longer is unknown.
 
         Raises:
             ConfigurationError: A setting is missing or wrong; the message says which and how to set it.
         """
-        key = _Key(environ.get("CMR_API_KEY", "") if api_key is None else api_key)
-        del api_key  # tracebacks can show locals
-        url = base_url or environ.get("CMR_BASE_URL") or DEFAULT_BASE_URL
-        header = key_header or environ.get("CMR_KEY_HEADER") or "cmr-x-api-key"
-        _check_key(key)
-        origin = _check_base_url(url, allow_plain_http=allow_plain_http)
-        if session is not None and connector is not None:
-            raise ConfigurationError("session and connector are for the same calls: give one of them.")
-        if connector_factory is not None and (resolver is not None or local_addr is not None):
-            raise ConfigurationError("With connector_factory, resolver and local_addr are set on what it makes.")
-        if not 0 <= gap < float("inf"):
-            raise ConfigurationError(f"gap must be 0 or more seconds: got {gap!r}.")
-        self._base_url = url
-        self._transport = Transport(
-            base_url=url,
-            headers={
-                "User-Agent": f"cmr-async/{__version__}",
-                **_check_headers(headers or {}, header),
-                header: key,
-                "Content-Type": "application/json",
-                "Accept": "application/json",
-            },
-            timeouts=timeouts or Timeouts(),
-            secret=key,
-            session=session,
-            connector=connector,
-            connector_factory=connector_factory,
-            proxy=proxy,
-            proxy_headers=proxy_headers,
-            ssl=ssl,
-            trust_env=trust_env,
-            resolver=resolver,
-            local_addr=local_addr,
-            trace_configs=trace_configs,
-        )
-        name = pace_name(origin, key)
-        pipeline = Pipeline(
-            transport=self._transport,
-            endpoints=resolve(endpoints or {}),
-            pacer=shared_pacer(name),
-            gap=gap,
-            retry=retry or RetryPolicy(),
-            timeouts=timeouts or Timeouts(),
-            pace_name=name,
-            account=Account.of(origin, key),
-        )
+        try:
+            check_flags(trust_env=trust_env, allow_plain_http=allow_plain_http)
+            key = ApiKey(environ.get("CMR_API_KEY", "") if api_key is None else api_key)
+            header = check_key_header(key_header or environ.get("CMR_KEY_HEADER") or "cmr-x-api-key")
+            base = check_base_url(
+                base_url or environ.get("CMR_BASE_URL") or DEFAULT_BASE_URL, allow_plain_http=allow_plain_http
+            )
+            check_connections(session, connector, connector_factory, resolver, local_addr)
+            timeouts = Timeouts() if timeouts is None else check_kind("timeouts", timeouts, Timeouts, "a Timeouts")
+            retry = RetryPolicy() if retry is None else check_kind("retry", retry, RetryPolicy, "a RetryPolicy")
+            transport = Transport(
+                base_url=str(base),
+                headers={
+                    "User-Agent": f"cmr-async/{__version__}",
+                    **check_headers(headers, header),
+                    "Content-Type": "application/json",
+                    "Accept": "application/json",
+                },
+                timeouts=timeouts,
+                key=key,
+                key_header=header,
+                session=session,
+                connector=connector,
+                connector_factory=connector_factory,
+                proxy=check_proxy(proxy, base, trust_env=trust_env, allow_plain_http=allow_plain_http),
+                proxy_headers=check_proxy_headers(proxy_headers),
+                ssl=check_ssl(ssl, base),
+                resolver=resolver,
+                local_addr=local_addr,
+                trace_configs=check_kind("trace_configs", trace_configs, Sequence, "a sequence"),
+                max_answer=check_size("max_answer", max_answer),
+            )
+            origin = str(base.origin())
+            name = pace_name(origin, key.text)
+            pipeline = Pipeline(
+                transport=transport,
+                endpoints=resolve(
+                    {} if endpoints is None else check_kind("endpoints", endpoints, Mapping, "a mapping")
+                ),
+                pacer=shared_pacer(name),
+                gap=check_gap(gap),
+                retry=retry,
+                timeouts=timeouts,
+                pace_name=name,
+                account=Account.of(origin, key.text),
+            )
+        except Exception as error:  # noqa: BLE001 - the frames of any error hold what the client was given
+            raise without_frames(error) from None
+        finally:  # tracebacks can show what the frames hold
+            del api_key, base_url, key_header, headers, proxy, proxy_headers
+        self._base_url = str(base)
+        self._transport = transport
         self._pipeline = pipeline
         self.orders = Orders(pipeline, create_once)
         self.users = Users(pipeline)
@@ -236,44 +222,3 @@ class AsyncClient:
             await self._pipeline.background.finish(within=self._pipeline.timeouts.drain)
         finally:
             await self._transport.close()
-
-
-def _check_key(key: str) -> None:
-    if not key:
-        raise ConfigurationError(
-            "No API key: pass api_key=... or set CMR_API_KEY. "
-            "The key is in the Partner Dashboard under Settings, Integrations; the simulator needs none of yours."
-        )
-    if not isinstance(key, str) or not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigurationError("The API key must be printable ASCII without spaces; it was not used.")
-
-
-def _check_base_url(url: str, *, allow_plain_http: bool) -> str:
-    try:
-        parsed = URL(url)
-    except ValueError:
-        raise ConfigurationError("The base URL cannot be read as a URL.") from None
-    if parsed.scheme not in {"http", "https"} or not parsed.host or parsed.query_string or parsed.user:
-        raise ConfigurationError("The base URL must be like https://host/prefix, without user, password and query.")
-    if parsed.scheme == "http" and parsed.host not in _LOOPBACK and not allow_plain_http:
-        raise ConfigurationError(
-            f"http://{parsed.host} would show the key to everyone on the way: use https, or allow_plain_http=True."
-        )
-    return str(parsed.origin())
-
-
-def _check_headers(headers: Mapping[str, str], key_header: str) -> dict[str, str]:
-    """Return the caller's headers with their names in one form; no message shows a value, which may be secret."""
-    checked = {}
-    for name, value in headers.items():
-        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            raise ConfigurationError(f"headers: {name!r} is no name of a header.")
-        title = name.title()
-        if name.lower() in {key_header.lower(), *_OWN_HEADERS}:
-            raise ConfigurationError(f"headers: {title} is the SDK's own, because it would change the call.")
-        if title in checked:
-            raise ConfigurationError(f"headers: {title} is there twice.")
-        if not isinstance(value, str) or not value.isascii() or not (value.isprintable() or not value):
-            raise ConfigurationError(f"headers: the value of {title} must be printable ASCII text.")
-        checked[title] = value
-    return checked

@@ -16,7 +16,7 @@ from .core.endpoints import Endpoint, UserIdIn, require_path
 from .core.exchange import Exchange, Request
 from .core.judge import Judgement, Outcome, judge
 from .core.pacing import Pacer, renew_locks
-from .core.retry import RetryPolicy, may_repeat
+from .core.retry import RetryPolicy, is_duration, may_repeat
 from .drain import Background, Guard
 from .errors import APIError, CMRError, ConfigurationError, NotSentError, RateLimitError
 from .forks import in_forked_child
@@ -159,7 +159,7 @@ class Pipeline:
                 return judgement.envelope if attempts == 1 else attrs.evolve(judgement.envelope, attempts=attempts)
             error = judgement.error or CMRError(f"{request.subject()} has no outcome.")
             error.attempts = attempts
-            may_go_on = not guard.abandoned and not exchange.cancelled
+            may_go_on = not (guard.abandoned or exchange.cancelled or judgement.final)
             if not may_go_on or not may_repeat(judgement.outcome, request.endpoint):
                 raise error
             departure.start_again()
@@ -255,8 +255,8 @@ def check_duration(name: str, seconds: float | None) -> None:
     Raises:
         ConfigurationError: It is not more than 0 and finite.
     """
-    if seconds is not None and not 0 < seconds < float("inf"):
-        raise ConfigurationError(f"{name} must be more than 0 seconds: got {seconds!r}.")
+    if seconds is not None and not is_duration(seconds):
+        raise ConfigurationError(f"{name} must be more than 0 seconds: got {seconds!r:.40}.")
 
 
 def proven_id(endpoint: Endpoint, envelope: Envelope) -> str | None:

@@ -22,12 +22,18 @@ import attrs
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
+from .core.account import ApiKey
 from .core.endpoints import require_path
 from .core.exchange import Exchange, HTTPLayerError, Phase, Request
-from .errors import ClientStateError, ConfigurationError
+from .core.redact import Redactor
+from .core.retry import is_duration
+from .errors import ClientStateError, ConfigurationError, NotSentError
 from .forks import in_forked_child, leave_to_parent
 
-__all__ = ["Timeouts", "Transport"]
+__all__ = ["DEFAULT_MAX_ANSWER", "Timeouts", "Transport"]
+
+#: Bytes of an answer that are read at most: a whole list of domains takes a tenth of it.
+DEFAULT_MAX_ANSWER = 1024 * 1024
 
 
 @attrs.frozen(kw_only=True)
@@ -44,7 +50,7 @@ class Timeouts:
     def __attrs_post_init__(self) -> None:
         """Refuse numbers that cannot be durations."""
         for field in attrs.fields(Timeouts):
-            if not 0 < getattr(self, field.name) < float("inf"):
+            if not is_duration(getattr(self, field.name)):
                 raise ConfigurationError(f"Timeouts.{field.name} must be more than 0 seconds.")
 
 
@@ -54,7 +60,7 @@ class _Attempt:
     __slots__ = (
         "_connected",
         "_leaving",
-        "_secret",
+        "_redactor",
         "body",
         "cancelled",
         "cause",
@@ -65,9 +71,10 @@ class _Attempt:
         "refusal",
         "status",
         "timeout",
+        "too_long",
     )
 
-    def __init__(self, limit: float, secret: bytes, leaving: Callable[[], None] | None = None) -> None:
+    def __init__(self, limit: float, redactor: Redactor, leaving: Callable[[], None] | None = None) -> None:
         self.phase = Phase.NOT_SENT
         # Not the response: it holds the trace, which holds this attempt, and only the garbage collector ends a circle
         self.status: int | None = None
@@ -76,13 +83,14 @@ class _Attempt:
         self.failure: str | None = None
         self.cause: HTTPLayerError | None = None
         self.cancelled = False
+        self.too_long = False
         #: What `leaving` raised.
         self.refusal: BaseException | None = None
         #: Seconds to wait for the answer once the head is out.
         self.limit = limit
         #: Ends the wait for the answer; it starts when the head goes out.
         self.timeout: asyncio.Timeout | None = None
-        self._secret = secret
+        self._redactor = redactor
         self._leaving = leaving
         self._connected = False
 
@@ -111,21 +119,20 @@ class _Attempt:
     def fail(self, failure: str, error: Exception | None = None) -> None:
         """Note why it ended early."""
         self.failure = failure
-        self.cause = None if error is None else _scrubbed(error, self._secret.decode())
+        self.cause = None if error is None else _scrubbed(error, self._redactor)
 
     def exchange(self) -> Exchange:
         """Return what is known by now."""
-        body = bytes(self.body)
-        if self._secret and self._secret in body:  # a debug page; answers end up in errors and journals
-            body = body.replace(self._secret, b"***")
         return Exchange(
             phase=self.phase,
             status=self.status,
             headers=self.headers,
-            body=body,
+            body=bytes(self.body),
             failure=None if self.phase is Phase.COMPLETE else self.failure,
             cause=self.cause,
             cancelled=self.cancelled,
+            too_long=self.too_long,
+            redactor=self._redactor,
         )
 
 
@@ -156,41 +163,51 @@ class Transport:
         base_url: str,
         headers: Mapping[str, str],
         timeouts: Timeouts,
-        secret: str = "",
+        key: ApiKey | None = None,
+        key_header: str = "",
         session: aiohttp.ClientSession | None = None,
         connector: aiohttp.BaseConnector | None = None,
         connector_factory: Callable[[], aiohttp.BaseConnector] | None = None,
         proxy: str | None = None,
         proxy_headers: Mapping[str, str] | None = None,
         ssl: ssl_module.SSLContext | bool = True,
-        trust_env: bool = False,
         resolver: AbstractResolver | None = None,
         local_addr: tuple[str, int] | None = None,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
-        max_body: int = 16 * 1024 * 1024,
+        max_answer: int = DEFAULT_MAX_ANSWER,
     ) -> None:
         """Make a transport; nothing is opened before the first request.
 
         Args:
             base_url: Origin and path prefix of the API.
-            headers: Sent with every request; holds the key.
+            headers: Sent with every request.
             timeouts: Limits of each attempt.
-            secret: The key, which is blotted out where an answer repeats it.
+            key: The key, which is also masked where an answer repeats it.
+            key_header: The header that carries it.
             session: The caller's session, for repeatable requests; the caller closes it.
             connector: The caller's connector, for repeatable requests; the caller closes it.
             connector_factory: Makes the connector of each session of its own.
             proxy: URL of an HTTP proxy.
             proxy_headers: Headers for the proxy.
             ssl: `False` skips the check of certificates; a context sets its own rules.
-            trust_env: Take proxies from the environment, on sessions of its own.
             resolver: Looks host names up, for connections of its own; the caller closes it.
             local_addr: Host and port to connect from, on connections of its own.
             trace_configs: The caller's traces, for sessions of its own.
-            max_body: Bytes of an answer that are read at most.
+            max_answer: Bytes of an answer that are read at most.
         """
+        _check_kinds(
+            session=(session, aiohttp.ClientSession),
+            connector=(connector, aiohttp.BaseConnector),
+            resolver=(resolver, AbstractResolver),
+            **{f"trace_configs[{at}]": (one, aiohttp.TraceConfig) for at, one in enumerate(trace_configs)},
+        )
         self._base = URL(base_url)
         self._headers = dict(headers)
-        self._secret = secret.encode()
+        self._redactor = Redactor()
+        self._key = key
+        self._key_header = key_header
+        if key is not None:
+            self._use(key)
         self._timeouts = timeouts
         self._given_session = session
         self._given_connector = connector
@@ -198,11 +215,10 @@ class Transport:
         self._proxy = proxy
         self._proxy_headers = proxy_headers
         self._ssl = ssl
-        self._trust_env = trust_env
         self._resolver = resolver
         self._local_addr = local_addr
         self._trace_configs = tuple(trace_configs)
-        self._max_body = max_body
+        self._max_answer = max_answer
         self._kept: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -230,11 +246,13 @@ class Transport:
             ClientStateError: The client is closed, or belongs to another event loop.
             EndpointNotConfiguredError: The path of the endpoint is not known.
             ConfigurationError: The caller's factory made a connector that keeps connections.
+            NotSentError: There is no key any more.
             asyncio.CancelledError: The task was cancelled before the head went out, or the request is repeatable.
         """
         session = self._session(request)
+        self._renew_key(request)
         url = self._url(require_path(request.endpoint), tuple(request.query.items()))
-        attempt = _Attempt(request.timeout or self._timeouts.read, self._secret, leaving)
+        attempt = _Attempt(request.timeout or self._timeouts.read, self._redactor, leaving)
         try:
             await self._exchange(session, url, request, attempt)
         except asyncio.CancelledError:
@@ -246,6 +264,17 @@ class Transport:
         if attempt.refusal is not None:
             raise attempt.refusal.with_traceback(None)  # aiohttp's frames hold the key
         return attempt.exchange()
+
+    def _renew_key(self, request: Request) -> None:
+        try:
+            if self._key is not None and self._key.renew():
+                self._use(self._key)
+        except ConfigurationError as error:
+            raise NotSentError(f"{request.subject()} was not sent: {error.message}") from None
+
+    def _use(self, key: ApiKey) -> None:
+        self._headers = {**self._headers, self._key_header: key.text}  # a new one: others may be under way
+        self._redactor = key.redactor
 
     def refuse_more(self) -> None:
         """Take no further requests; those under way go on until `close`."""
@@ -325,7 +354,6 @@ class Transport:
             timeout=self._limits,
             # Ours is the last: nothing else is waited for between its question and the first byte
             trace_configs=[*self._trace_configs, _watch()],
-            trust_env=self._trust_env,
         )
 
     def _make_url(self, path: str, query: tuple[tuple[str, str], ...]) -> URL:
@@ -355,7 +383,8 @@ class Transport:
             ):
                 attempt.phase = Phase.STATUS_SEEN
                 attempt.status, attempt.headers = response.status, response.headers
-                attempt.failure = await _read_body(response, attempt.body, self._max_body)
+                attempt.failure = await _read_body(response, attempt.body, self._max_answer)
+                attempt.too_long = attempt.failure is not None
                 if attempt.failure is None:
                     attempt.phase = Phase.COMPLETE
         except aiohttp.ConnectionTimeoutError as error:
@@ -364,6 +393,13 @@ class Transport:
             attempt.fail("no answer in time", error)
         except Exception as error:  # noqa: BLE001 - whatever it was: how far the request got is what counts
             attempt.fail(_describe(error), error)
+
+
+def _check_kinds(**settings: tuple[object, type]) -> None:
+    """Refuse objects of aiohttp's that are something else."""
+    for name, (value, kind) in settings.items():
+        if value is not None and not isinstance(value, kind):
+            raise ConfigurationError(f"{name} must be an aiohttp.{kind.__name__}, not {type(value).__name__}.")
 
 
 async def _read_body(response: aiohttp.ClientResponse, body: bytearray, limit: int) -> str | None:
@@ -385,15 +421,13 @@ def _describe(error: Exception) -> str:
 
 
 _QUERY = re.compile(r"\?[^\s'\")]+")
-_USER_AND_PASSWORD = re.compile(r"(?<=//)[^\s/'\"]*@")
 
 
-def _scrubbed(error: Exception, secret: str) -> HTTPLayerError:
+def _scrubbed(error: Exception, redactor: Redactor) -> HTTPLayerError:
     """Return what may be kept of an exception: no key, no password of a proxy, no query of a URL, no frames."""
 
     def scrub(text: str) -> str:
-        text = text.replace(secret, "***") if secret else text
-        return _QUERY.sub("?***", _USER_AND_PASSWORD.sub("***@", text))
+        return _QUERY.sub("?***", redactor.text(text))
 
     cause = HTTPLayerError(scrub("".join(traceback.format_exception_only(error)).strip()))
     if not isinstance(error, aiohttp.ClientError | OSError):  # nothing of the network: a fault of some code

@@ -176,7 +176,7 @@ async def test_closing_does_not_wait_longer_than_a_drain(make_client: MakeClient
 async def test_an_answer_beyond_the_size_cap_is_unknown(make_client: MakeClient) -> None:
     async with Loopback(answer(200, ACCEPTED + b" " * 70_000)) as server:
         client = make_client(server)
-        client._transport._max_body = 1000
+        client._transport._max_answer = 1000
         with pytest.raises(OutcomeUnknownError, match="more than 1000 bytes"):
             await client.orders.create(PAID, user_id=USER)
 

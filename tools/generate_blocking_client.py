@@ -40,6 +40,9 @@ _WIDTH = 120
 #: caller has none.
 LEFT_OUT = ("session", "connector")
 
+#: Settings of the constructor that may hold secrets.
+SECRETS = ("api_key", "base_url", "key_header", "headers", "proxy", "proxy_headers")
+
 #: Phrases of async docstrings and their blocking forms, applied in this order.
 _PHRASES = (
     ("Asynchronous client", "Blocking client"),
@@ -225,7 +228,12 @@ class _Writer:
         for name in LEFT_OUT:
             doc = re.sub(rf"^ {{12}}{name}: .*\n(?: {{16}}.*\n)*", "", doc, flags=re.MULTILINE)
         passed = [one.passed for one in arguments if one.passed]
-        made = _layout("        super().__init__(AsyncClient(", passed, "))", inner=True)
+        made = _layout("            super().__init__(AsyncClient(", passed, "))", inner=True)
+        made = (
+            f"        try:\n{made}\n"
+            f"        finally:  # tracebacks can show what the frames hold\n"
+            f"            del {', '.join(SECRETS)}"
+        )
         groups = []
         for one in found:
             name, cls = one.attribute, one.cls.__name__

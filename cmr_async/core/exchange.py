@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import IntEnum
+from typing import Any
 
 import attrs
+import orjson
 
 from .endpoints import Endpoint
+from .redact import Redactor
 
 __all__ = ["Exchange", "HTTPLayerError", "Phase", "Request"]
+
+#: Values in one answer, and levels of lists and objects in each other.
+_MOST_VALUES = 500_000
+_DEEPEST = 64
+_NO_KEY = Redactor()
 
 
 class Phase(IntEnum):
@@ -62,6 +70,39 @@ class Exchange:
     cause: HTTPLayerError | None = None
     #: Its task was cancelled meanwhile, so no other attempt may follow.
     cancelled: bool = False
+    #: The answer was longer than the client reads, so the body is its beginning.
+    too_long: bool = False
+    #: Knows the key that was sent.
+    redactor: Redactor = attrs.field(default=_NO_KEY, repr=False)
+
+    def json_object(self) -> dict[str, Any] | None:
+        """Return the body as a JSON object without the key; `None` if it is none, or one that was made to do harm.
+
+        More than 500,000 values take a hundred times the memory of their text, and what is nested more than 64 levels
+        deep ends whatever walks through it.
+        """
+        body = self.body
+        if len(body) > _MOST_VALUES and sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+            return None
+        try:
+            value = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return None
+        if not isinstance(value, dict) or (body.count(b"[") + body.count(b"{") > _DEEPEST and _is_deep(value)):
+            return None
+        found: dict[str, Any] = self.redactor.without_key(value, body)
+        return found
+
+
+def _is_deep(value: Any) -> bool:
+    """Tell whether lists and objects are nested too deep, without recursion."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        items = (inner for one in level for inner in (one.values() if isinstance(one, dict) else one))
+        level = [inner for inner in items if isinstance(inner, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 class HTTPLayerError(Exception):

@@ -15,7 +15,6 @@ from enum import StrEnum
 from typing import Any
 
 import attrs
-import orjson
 
 from ..errors import (
     APIError,
@@ -36,8 +35,9 @@ from ..errors import (
 )
 from ..models import Envelope
 from .exchange import Exchange, Phase, Request
+from .printable import printable
 
-__all__ = ["Judgement", "Outcome", "judge", "refusal", "retry_after"]
+__all__ = ["LONGEST_ID", "Judgement", "Outcome", "judge", "refusal", "retry_after"]
 
 #: What we take as proof that nothing was done (in the API's envelope), and the errors (reference, section 5).
 _REFUSALS: Mapping[int, type[APIError]] = {
@@ -60,7 +60,13 @@ _ADVICE: Mapping[int, str] = {
 }
 #: The keys of an error envelope; a JSON error page of a proxy has others (reference, section 4).
 _ENVELOPE_KEYS = frozenset({"status", "message", "data", "actionId", "mailboxCount", "domainCount"})
-_EXCERPT_BYTES = 300
+_EXCERPT = 300
+#: Characters of an id: a longer one proves nothing, and would be kept in journals and messages for ever.
+LONGEST_ID = 256
+#: Characters of the API's own words that are kept.
+_LONGEST_MESSAGE = 4000
+#: Characters of a value that should not be there.
+_LONGEST_SHOWN = 80
 _KEY_REFUSED = 401
 _THROTTLED = 429
 
@@ -82,6 +88,8 @@ class Judgement:
     outcome: Outcome
     envelope: Envelope | None = None
     error: CMRError | None = None
+    #: Another attempt would end the same way.
+    final: bool = False
 
 
 def judge(request: Request, exchange: Exchange) -> Judgement:
@@ -93,11 +101,11 @@ def judge(request: Request, exchange: Exchange) -> Judgement:
     status = exchange.status
     repeatable = request.endpoint.repeatable
     if status == _THROTTLED and repeatable:  # sending it again changes nothing, so anybody's word will do
-        return _throttled(request, exchange, _json_object(exchange.body))
+        return _throttled(request, exchange, exchange.json_object())
     if exchange.phase is not Phase.COMPLETE or status is None:
         return _unknown(request, exchange, exchange.failure or "the answer was cut")
 
-    body = _json_object(exchange.body)
+    body = exchange.json_object()
     if body is None:
         return _unknown(request, exchange, f"HTTP {status} without the API's envelope")
     if not repeatable and _repeats_a_key(exchange.body):
@@ -109,7 +117,7 @@ def judge(request: Request, exchange: Exchange) -> Judgement:
     if status == _THROTTLED and _is_error_envelope(body, status):
         return _throttled(request, exchange, body)
     if status in _REFUSALS and (_is_error_envelope(body, status) or _is_key_refusal(body, status)):
-        return _refused(request, status, body)
+        return _refused(request, exchange, status, body)
     return _unknown(request, exchange, f"HTTP {status}", said=body)
 
 
@@ -118,14 +126,14 @@ def refusal(status: int | None, message: str) -> APIError:
     return _REFUSALS.get(status or 0, APIError)(message, status=status)
 
 
-def _refused(request: Request, status: int, body: dict[str, Any]) -> Judgement:
-    said, advice = _message(body), _ADVICE.get(status)
-    message = f"{request.subject()} was refused with {status}{f': {said}' if said else ''}"
+def _refused(request: Request, exchange: Exchange, status: int, body: dict[str, Any]) -> Judgement:
+    said, advice = _message(exchange, body), _ADVICE.get(status)
+    message = f"{request.subject()} was refused with {status}{f': {printable(said)}' if said else ''}"
     error = _REFUSALS[status](
         f"{message.rstrip('.')}. {advice}" if advice else message,
         status=status,
         api_message=said,
-        data=_error_data(body),
+        data=exchange.redactor.value(_error_data(body)),
     )
     return Judgement(Outcome.REJECTED, error=error)
 
@@ -134,7 +142,7 @@ def _throttled(request: Request, exchange: Exchange, body: dict[str, Any] | None
     error = RateLimitError(
         f"{request.subject()} was refused with 429: over the rate limit of this key. Sending it again later is safe.",
         status=exchange.status,
-        api_message=_message(body),
+        api_message=_message(exchange, body),
         retry_after=retry_after(exchange.headers),
     )
     return Judgement(Outcome.THROTTLED, error=error)
@@ -163,7 +171,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def _judge_success(request: Request, exchange: Exchange, status: int, body: dict[str, Any]) -> Judgement:
     said = body.get("status", status)
     if type(said) is not int or not 200 <= said < 300:  # noqa: PLR2004
-        return _unknown(request, exchange, f"HTTP {status} whose body says status {said!r}", said=body)
+        shown = printable(exchange.redactor.text(repr(said)))[:_LONGEST_SHOWN]
+        return _unknown(request, exchange, f"HTTP {status} whose body says status {shown}", said=body)
     endpoint = request.endpoint
     # Where no id proves it, a call that must not be repeated needs the whole envelope: a captive portal has a message
     whole = endpoint.proof is not None or endpoint.repeatable or {"status", "message"} <= body.keys()
@@ -171,19 +180,19 @@ def _judge_success(request: Request, exchange: Exchange, status: int, body: dict
         return _unknown(request, exchange, f"HTTP {status} without the API's envelope")
     if endpoint.proof is not None and not _proves(endpoint.proof, body):
         return _unknown(request, exchange, f"HTTP {status} without text in data.{endpoint.proof}", said=body)
-    return Judgement(Outcome.ACCEPTED, envelope=_envelope(status, body))
+    return Judgement(Outcome.ACCEPTED, envelope=_envelope(exchange, status, body))
 
 
-def _envelope(status: int, body: dict[str, Any]) -> Envelope:
+def _envelope(exchange: Exchange, status: int, body: dict[str, Any]) -> Envelope:
     data = body.get("data")
     action_id = body.get("actionId")
     if action_id is None and isinstance(data, dict):
         action_id = data.get("actionId")
     return Envelope(
         status=status,
-        message=_message(body),
+        message=_message(exchange, body),
         data=data,
-        action_id=action_id if isinstance(action_id, str) else None,
+        action_id=action_id if isinstance(action_id, str) and len(action_id) <= LONGEST_ID else None,
         extra={} if body.keys() <= _ENVELOPE_KEYS else {k: v for k, v in body.items() if k not in _ENVELOPE_KEYS},
     )
 
@@ -192,7 +201,7 @@ def _proves(proof: str, body: dict[str, Any]) -> bool:
     """Tell whether the answer has the id that proves that the call was done."""
     data = body.get("data")
     value = data.get(proof) if isinstance(data, dict) else None
-    return isinstance(value, str) and bool(value.strip())
+    return isinstance(value, str) and len(value) <= LONGEST_ID and bool(value.strip())
 
 
 def _claimed_id(request: Request, value: object) -> str | None:
@@ -206,17 +215,21 @@ def _claimed_id(request: Request, value: object) -> str | None:
         if isinstance(value, dict):
             for name, inner in value.items():
                 if name.replace("_", "").lower() == proof.lower() and inner is not None and str(inner).strip():
-                    return str(inner)
+                    return str(inner)[:LONGEST_ID]
             rest += value.values()
         elif isinstance(value, list):
             rest += value
     return None
 
 
-def _message(body: dict[str, Any] | None) -> str:
-    """Return the API's own words; empty without any."""
+def _message(exchange: Exchange, body: dict[str, Any] | None) -> str:
+    """Return the API's own words, redacted and not endless; empty without any."""
     message = body.get("message") if body is not None else None
-    return message if isinstance(message, str) else ""
+    if not isinstance(message, str):
+        return ""
+    if len(message) > _LONGEST_MESSAGE:  # cut after it is redacted, or half a key might be left at the end
+        return exchange.redactor.text(message[: 8 * _LONGEST_MESSAGE])[:_LONGEST_MESSAGE] + "..."
+    return exchange.redactor.text(message)
 
 
 def _is_error_envelope(body: dict[str, Any], status: int) -> bool:
@@ -240,7 +253,7 @@ def _error_data(body: dict[str, Any]) -> Any:
 def _unknown(request: Request, exchange: Exchange, why: str, *, said: dict[str, Any] | None = None) -> Judgement:
     """Return the judgement that nothing is proved: an order in doubt, or on a repeatable call a failed attempt."""
     status = exchange.status
-    excerpt = exchange.body[:_EXCERPT_BYTES].decode("utf-8", "replace")
+    excerpt = exchange.redactor.excerpt(exchange.body, _EXCERPT)
     error: CMRError
     if not request.endpoint.repeatable:
         if not request.pays:
@@ -252,14 +265,21 @@ def _unknown(request: Request, exchange: Exchange, why: str, *, said: dict[str, 
             f"{request.subject()} {may_have} ({why}). Do not send it again; find out first: run `cmr orders "
             f"reconcile` on its journal, or look into the Partner Dashboard.{where}",
             status=status,
-            api_message=_message(said),
+            api_message=_message(exchange, said),
             body_excerpt=excerpt,
             order_id=_claimed_id(request, said),
         )
+    elif exchange.too_long:
+        error = InvalidResponseError(
+            f"{request.subject()} got {why}. If it is an answer of the API, raise the client's max_answer.",
+            status=status,
+            body_excerpt=excerpt,
+        )
+        return Judgement(Outcome.UNKNOWN, error=error, final=True)
     elif exchange.phase is not Phase.COMPLETE or status is None:
         error = TransportError(f"{request.subject()} got no answer: {why}.")
     elif status >= 500 and said is not None and _is_error_envelope(said, status):  # noqa: PLR2004
-        error = ServerError(f"{request.subject()} failed: {why}.", status=status, api_message=_message(said))
+        error = ServerError(f"{request.subject()} failed: {why}.", status=status, api_message=_message(exchange, said))
     else:
         error = InvalidResponseError(
             f"{request.subject()} got no usable answer: {why}. Is CMR_BASE_URL right?",
@@ -268,14 +288,6 @@ def _unknown(request: Request, exchange: Exchange, why: str, *, said: dict[str, 
         )
     error.__cause__ = exchange.cause
     return Judgement(Outcome.UNKNOWN, error=error)
-
-
-def _json_object(body: bytes) -> dict[str, Any] | None:
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _repeats_a_key(body: bytes) -> bool:

@@ -12,7 +12,14 @@ from ..errors import ConfigurationError
 from .endpoints import Endpoint
 from .judge import Outcome
 
-__all__ = ["RetryPolicy", "may_repeat"]
+__all__ = ["RetryPolicy", "is_duration", "may_repeat"]
+
+
+def is_duration(seconds: object, *, zero: bool = False) -> bool:
+    """Tell whether something is a finite number of seconds, more than 0 or also 0."""
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        return False
+    return (seconds >= 0 if zero else seconds > 0) and seconds < float("inf")
 
 
 def may_repeat(outcome: Outcome, endpoint: Endpoint) -> bool:
@@ -45,8 +52,8 @@ class RetryPolicy:
         """Refuse numbers that cannot be a schedule."""
         for name in ("time_budget", "initial", "maximum"):
             value = getattr(self, name)
-            if not 0 <= value < float("inf"):
-                raise ConfigurationError(f"RetryPolicy.{name} must be 0 or more seconds: got {value!r}.")
+            if not is_duration(value, zero=True):
+                raise ConfigurationError(f"RetryPolicy.{name} must be 0 or more seconds: got {value!r:.40}.")
 
     def waits(self, rng: Random) -> Iterator[float]:
         """Yield the wait before each repetition, in seconds: exponential bounds, full jitter below them."""

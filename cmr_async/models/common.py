@@ -50,11 +50,11 @@ class Envelope:
     status: int
     #: What the API said in words.
     message: str = ""
-    #: The payload as plain JSON values; `None` when the answer has none.
-    data: Any = None
+    #: The payload as plain JSON values; `None` when the answer has none. In no repr: mailboxes have passwords.
+    data: Any = attrs.field(default=None, repr=False)
     #: `ACT_...` id of an asynchronous action, from the top level or from inside `data`.
     action_id: str | None = None
-    #: Every other field of the top level, under its wire name.
-    extra: Mapping[str, Any] = attrs.field(factory=dict)
+    #: Every other field of the top level, under its wire name; in no repr.
+    extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     #: How many HTTP requests it took, refused ones included.
     attempts: int = 1

@@ -124,7 +124,7 @@ class OrderCreated:
     action_id: str | None = None
     #: Domains that could not be had; only in the newer generation. The shape of its items is not documented.
     unavailable_domains: tuple[Any, ...] = ()
-    #: Every field of the answer that the SDK does not know, under its wire name.
-    extra: Mapping[str, Any] = attrs.field(factory=dict)
+    #: Every field of the answer that the SDK does not know, under its wire name; in no repr.
+    extra: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     #: The raw envelope that this was read from.
     envelope: Envelope | None = attrs.field(default=None, repr=False, eq=False)

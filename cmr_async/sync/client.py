@@ -14,11 +14,12 @@ from ..bulk import Bulk as AsyncBulk
 from ..bulk.feeds import Requests
 from ..bulk.run import JournalLike
 from ..client import AsyncClient
+from ..core.account import SecretText
 from ..core.pacing import DEFAULT_GAP
 from ..core.processing import ProcessEndpoint
 from ..core.retry import RetryPolicy
 from ..journal.records import JournalEntry, Step
-from ..transport import Timeouts
+from ..transport import DEFAULT_MAX_ANSWER, Timeouts
 from .bulk import BlockingBulkRun, pull_in_caller
 from .iterator import BlockingIterator
 from .lifetime import NO_LIFETIME, BlockingClient, Lifetime, as_tuple
@@ -229,7 +230,7 @@ class Client(BlockingClient):
 
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | SecretText | Callable[[], str | SecretText] | None = None,
         base_url: str | None = None,
         *,
         key_header: str | None = None,
@@ -247,11 +248,14 @@ class Client(BlockingClient):
         local_addr: tuple[str, int] | None = None,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         allow_plain_http: bool = False,
+        max_answer: int = DEFAULT_MAX_ANSWER,
     ) -> None:
         """Make a client. Nothing is sent or opened before the first call.
 
         Args:
-            api_key: Partner key; else the environment variable `CMR_API_KEY`.
+            api_key: Partner key, as text, as an object with `get_secret_value()`, or a function that returns one of
+                these: it is asked at once and for each request, so that the key can change (pace and journals stay
+                those of the first). Else the environment variable `CMR_API_KEY`.
             base_url: Base URL of the API; else `CMR_BASE_URL`; else production.
             key_header: Header that carries the key; else `CMR_KEY_HEADER`; else `cmr-x-api-key`. The sandbox
                 takes `cmr-x-sandbox-api-key`; its base URL is not documented.
@@ -266,43 +270,51 @@ class Client(BlockingClient):
                 makes. It must make a new one each time, with `force_close=True`. Default: a `TCPConnector`.
             headers: Further headers of each request, for example for a gateway. Default: none. Names that would
                 change the call (`Content-Type`, `Authorization`, `Cookie`, the key's, ...) are refused.
-            proxy: URL of an HTTP proxy, `http://user:password@host:port`. Default: none.
+            proxy: URL of an HTTP proxy, `http://user:password@host:port`. With a base URL of plain `http`, whose
+                key it would read, it needs `allow_plain_http`. Default: none.
             proxy_headers: Headers for the proxy alone. Default: none.
-            ssl: An `ssl.SSLContext`, or `False` to skip the check of certificates. Default: `True`, checked by the
-                certificates of this machine.
-            trust_env: Take proxies from the environment (`HTTPS_PROXY`, ...), on sessions of the SDK's. Default:
-                `False`.
+            ssl: An `ssl.SSLContext`, or `False` to skip the check of certificates, which warns once. Default: `True`,
+                checked by the certificates of this machine.
+            trust_env: Take the proxy from the environment (`HTTPS_PROXY`, `NO_PROXY`), as it is when the client is
+                made; never credentials from `.netrc`. Default: `False`.
             resolver: Looks host names up, on sessions of the SDK's; you close it. Default: aiohttp's own.
             local_addr: Host and port to connect from, on sessions of the SDK's; port 0: any. Default: the system
                 chooses.
             trace_configs: Your aiohttp traces, run on sessions of the SDK's. They see the headers, the key included.
                 Default: none.
-            allow_plain_http: Allow `http://` to other hosts than this one. The key is then readable on the way.
+            allow_plain_http: Allow `http://` to other hosts than this one, and through a proxy. The key is then
+                readable on the way.
+            max_answer: Bytes of an answer that are read at most, after decompression; default 1 MiB. An order whose
+                answer is longer is unknown.
 
         Raises:
             ConfigurationError: A setting is missing or wrong; the message says which and how to set it.
         """
-        super().__init__(
-            AsyncClient(
-                api_key,
-                base_url,
-                key_header=key_header,
-                gap=gap,
-                timeouts=timeouts,
-                retry=retry,
-                endpoints=endpoints,
-                connector_factory=connector_factory,
-                headers=headers,
-                proxy=proxy,
-                proxy_headers=proxy_headers,
-                ssl=ssl,
-                trust_env=trust_env,
-                resolver=resolver,
-                local_addr=local_addr,
-                trace_configs=trace_configs,
-                allow_plain_http=allow_plain_http,
+        try:
+            super().__init__(
+                AsyncClient(
+                    api_key,
+                    base_url,
+                    key_header=key_header,
+                    gap=gap,
+                    timeouts=timeouts,
+                    retry=retry,
+                    endpoints=endpoints,
+                    connector_factory=connector_factory,
+                    headers=headers,
+                    proxy=proxy,
+                    proxy_headers=proxy_headers,
+                    ssl=ssl,
+                    trust_env=trust_env,
+                    resolver=resolver,
+                    local_addr=local_addr,
+                    trace_configs=trace_configs,
+                    allow_plain_http=allow_plain_http,
+                    max_answer=max_answer,
+                )
             )
-        )
+        finally:  # tracebacks can show what the frames hold
+            del api_key, base_url, key_header, headers, proxy, proxy_headers
         self.orders = Orders(self._async.orders, self._lifetime)
         self.users = Users(self._async.users, self._lifetime)
         self.domains = Domains(self._async.domains, self._lifetime)

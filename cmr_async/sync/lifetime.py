@@ -110,6 +110,9 @@ NO_LIFETIME = cast("Lifetime", None)
 class BlockingClient:
     """What a blocking client has besides its groups of calls: a lifetime and the `with` statement."""
 
+    #: For a repr while the settings are checked.
+    _async: AsyncClient = cast("AsyncClient", None)
+
     def __init__(self, client: AsyncClient) -> None:
         """Wrap an async client that no event loop has used yet."""
         self._async = client
@@ -117,6 +120,8 @@ class BlockingClient:
 
     def __repr__(self) -> str:
         """Name the client without its key."""
+        if self._async is None:
+            return f"<{type(self).__name__} not made>"
         return repr(self._async).replace(type(self._async).__name__, type(self).__name__, 1)
 
     def __reduce__(self) -> NoReturn:

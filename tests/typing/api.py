@@ -39,6 +39,7 @@ async def the_client_itself(session: aiohttp.ClientSession, resolver: AbstractRe
     AsyncClient(endpoints={"orders.process": ProcessEndpoint(path="/run", order_id_in="query", user_id_in="body")})
     AsyncClient(key_header="x-key", endpoints={"orders.process": "/path"}, session=session, ssl=False)
     AsyncClient(headers={"X-Gateway": "token"}, proxy="http://proxy", proxy_headers={"X-Tenant": "ours"})
+    AsyncClient(lambda: "key", ssl=False, trust_env=True, max_answer=4_000_000)
     AsyncClient(local_addr=("10.0.0.5", 0), resolver=resolver, trace_configs=[aiohttp.TraceConfig()])
     AsyncClient(connector_factory=lambda: aiohttp.UnixConnector("/run/api.sock", force_close=True))
 
