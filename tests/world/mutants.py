@@ -1,4 +1,7 @@
-"""The planted faults: each breaks one promise of the package, and has to be found."""
+"""The planted faults: each breaks one promise of the package, and has to be found.
+
+`by` names what finds a fault soonest, and is tried first.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="a commit is not awaited",
+        by="power cuts",
         edits={
             "journal.database:Database._transact": (
                 (
@@ -35,6 +39,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="a step is claimed whatever its state",
+        by="power cuts",
         edits={
             "journal.statements:Transaction.claim": (
                 ("row is None or row.state not in CLAIMABLE", "row is None"),
@@ -44,6 +49,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="the claim of a dead run is given back",
+        by="power cuts",
         edits={
             "journal.statements:Transaction._mark_unknown": (
                 ('{"state": StepState.UNKNOWN.value', '{"state": StepState.NOT_SENT.value'),
@@ -246,6 +252,7 @@ MUTANTS: tuple[Mutant, ...] = (
     # The disk
     Mutant(
         name="the journal is in WAL mode with NORMAL",
+        by="power cuts",
         edits={
             "journal.engine:_set_up_sqlite": (("synchronous = EXTRA", "synchronous = NORMAL"),),
             "journal.engine:leave_wal": (("journal_mode = TRUNCATE", "journal_mode = WAL"),),
@@ -253,10 +260,19 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="the journal is synced less often",
+        by="power cuts",
         edits={"journal.engine:_set_up_sqlite": (("synchronous = EXTRA", "synchronous = NORMAL"),)},
     ),
     Mutant(
         name="an outcome is told before it is written down",
-        edits={"bulk.sending:_record": (("            await journal.record(", "            journal.record("),)},
+        edits={
+            "bulk.sending:_record": (
+                ("            await journal.record(", "            asyncio.ensure_future(journal.record("),
+                (
+                    "unavailable=outcome.unavailable_domains,\n            )",
+                    "unavailable=outcome.unavailable_domains))",
+                ),
+            )
+        },
     ),
 )
