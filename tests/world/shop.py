@@ -37,7 +37,7 @@ class Shop:
 
         Args:
             journal: The journal of the orders.
-            plan: For each order `ok`, or what goes wrong: `lost`, `cut`, `late`, `500`, `429 bare`, `400 bare`, after
+            plan: For each order `ok`, or what goes wrong: `lost`, `late`, `500`, `307`, `429 bare`, `400 bare`, after
                 the order was placed; `reset before`, `429`, `400`, `401` and so on, before.
         """
         self.journal = journal
@@ -72,6 +72,9 @@ class Shop:
             await answer(200, self._look_up(request))(connection)
             return
         kind = self.plan.popleft() if self.plan else "ok"
+        earlier = [other.connection for other in self.server.received[:-1]]
+        if request.connection in earlier:
+            self.broken.append("an order was sent over a connection that was used before")
         order_id = self._take(request, kind)
         await _reply(kind, order_id)(connection)
 
@@ -175,6 +178,8 @@ def _reply(kind: str, order_id: str) -> Act:
             return _wait_for_the_end
         case [status, "bare"]:
             return answer(int(status), b'{"error": "no envelope"}')
+        case ["307"]:
+            return answer(307, envelope(307), Location="/api/v1/integration/orders/json")
         case [status]:
             return answer(int(status), envelope(int(status)), Retry_After="0")
         case _:
