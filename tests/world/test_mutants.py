@@ -15,6 +15,7 @@ from tests.world.drills import DRILLS, Broken, Drill, run_drill
 from tests.world.hunting import HUNTERS, main, run_mutants
 from tests.world.mutants import MUTANTS
 from tests.world.planting import Mutant, PlantError, planted
+from tests.world.power import run_power
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
@@ -73,6 +74,11 @@ _QUICK = [
 def test_planted_faults_are_found() -> None:
     mutants = [mutant for mutant in MUTANTS if mutant.name in _QUICK]
     hunters = {name: HUNTERS[name] for name in sorted({mutant.by for mutant in mutants})}
+
+    def cut_short(seed: int) -> str | None:
+        return "".join(map(str, run_power(300, seed, turns=30).violations)) or None
+
+    hunters["power cuts"] = cut_short
     lines: list[str] = []
     result = run_mutants(10.0, 1, mutants=mutants, hunters=hunters, told=lines.append)
     assert result.is_good, result
