@@ -8,6 +8,7 @@ the package does so, on the real disk.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -52,6 +53,10 @@ class Violation:
         return f"{self.what}: python -m tests.world.power {where}"
 
 
+def _folded(digests: list[str]) -> str:
+    return hashlib.blake2b("".join(digests).encode(), digest_size=4).hexdigest()
+
+
 @attrs.define(kw_only=True)
 class PowerResult:
     """What some power cuts showed."""
@@ -67,6 +72,8 @@ class PowerResult:
     #: Disks that a journal opened on the real disk.
     reopened: int = 0
     seconds: float = 0.0
+    #: A name for the log of each script: a seed has the same each time.
+    digests: list[str] = attrs.field(factory=list)
     violations: list[Violation] = attrs.field(factory=list)
 
     def __str__(self) -> str:
@@ -74,7 +81,7 @@ class PowerResult:
             f"{self.cuts:,} power cuts ({self.second_cuts:,} of them during a recovery) in {self.scripts} scripts, "
             f"{self.images:,} different disks ({self.reopened:,} of them opened by a journal on the real disk), "
             f"{self.journals:,} different journals, "
-            f"{len(self.violations)} violations, seed {self.seed}, {self.seconds:.1f} s"
+            f"{len(self.violations)} violations, seed {self.seed}, log {_folded(self.digests)}, {self.seconds:.1f} s"
         )
 
 
@@ -104,6 +111,7 @@ def run_power(
             script_seed = seed + result.scripts
             played = play(record(Path(folder), script_seed, turns=turns), changes)
             path = Path(folder) / FILE if changes is None else None
+            result.digests.append(played.digest)
             script = _Script(script_seed, turns, played, result, path=path, most=most)
             with closing(script):
                 script.run(min(cuts - result.cuts, _A_SCRIPT), only)
