@@ -10,10 +10,8 @@ import asyncio
 import re
 import shutil
 import sqlite3
-import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from itertools import count
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -23,8 +21,10 @@ from unittest import mock
 import attrs
 
 from cmr_async.core.account import Account
-from cmr_async.journal import clock
+from cmr_async.journal.clock import Clocks
+from cmr_async.journal.database import Outside
 from cmr_async.journal.journal import Claim, Journal, Step, StepState, Verdict
+from cmr_async.journal.liveness import Machine, RunRecord
 from cmr_async.journal.schema import steps
 from tests.fakes import Clock, make_request
 from tests.journal.arrange import vanish
@@ -129,6 +129,31 @@ class _Log:
             self.entries.append(Said(connection, _OF_THE_FILE.sub(_ANOTHER, sql)))
 
 
+class _Machine(Machine):
+    """A machine that is the same for each seed, and has one process."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.open_runs = set()
+        self._ids = Random(seed)
+
+    def this_process(self, *, lease: float) -> RunRecord:
+        return RunRecord(id=self.new_token(), host="host", machine="0" * 32, pid=1, born="1", lease=lease)
+
+    def birth(self, pid: int) -> str | None:
+        return "1"
+
+    def new_token(self) -> str:
+        return f"{self._ids.getrandbits(128):032x}"
+
+
+class _NoClocks(Clocks):
+    """The clocks of a machine that does not tell when it was started."""
+
+    def start(self) -> str | None:
+        return None
+
+
 class _Script:
     """Draws what happens, and does it to a journal, one thing after the other."""
 
@@ -143,14 +168,11 @@ class _Script:
         self._ready: list[tuple[str, Step]] = []
         self._under_way: list[Claim] = []
         self._doubtful: list[tuple[Claim, bool]] = []
+        self._outside = Outside(clocks=_NoClocks(), machine=_Machine(rng.getrandbits(64)))
         self._journal = self._made()
 
     def _made(self) -> Journal:
-        journal = Journal(self._path, clock=self._clock)
-        # What differs from machine to machine would make another log of each seed
-        me = attrs.evolve(journal._me, host="host", machine="0" * 32, pid=1, born="1")
-        journal._me = journal._database._run = me
-        return journal
+        return Journal(self._path, clock=self._clock, _outside=self._outside)
 
     async def play(self, turns: int) -> None:
         acts: list[tuple[int, Callable[[], Awaitable[None]]]] = [
@@ -272,14 +294,9 @@ def record(folder: Path, seed: int, *, turns: int) -> Recording:
     path = folder.absolute() / FILE
     rng, log = Random(seed), _Log(path)
     told = _leave_older(path, rng.choice(("1", "2"))) if seed % 4 == 0 else ()
-    ids = Random(seed)
-    drawn = (uuid.UUID(int=ids.getrandbits(128), version=4) for _ in count())
-    with (
-        mock.patch.object(uuid, "uuid4", side_effect=drawn),
-        mock.patch.object(clock, "_start", return_value=None),  # the clock of this machine
-        mock.patch.object(steps, "indexes", sorted(steps.indexes, key=lambda index: str(index.name))),  # it is a set
-        log.listening(),
-    ):
+    # The indexes of a table are a set, so they would be made in any order
+    indexes = sorted(steps.indexes, key=lambda index: str(index.name))
+    with mock.patch.object(steps, "indexes", indexes), log.listening():
         asyncio.run(_Script(path, rng, log).play(turns))
     return Recording(start=log.start, told=told, entries=tuple(log.entries))
 

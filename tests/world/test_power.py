@@ -20,13 +20,13 @@ _SOUND = {
 
 
 def test_no_power_cut_loses_a_claim_or_an_outcome_or_lets_an_order_be_sent_twice() -> None:
-    result = run_power(1_000, seed=1, turns=25)
+    result = run_power(1_000, seed=1, turns=25, reopen=40)
     assert result.violations == []
     assert result.cuts >= 1_000
     assert result.second_cuts > 0
     assert result.reopened > 0
     assert result.images > 300
-    assert result.journals > 25
+    assert result.journals > 10
 
 
 def test_no_power_cut_spoils_a_journal_that_an_older_version_left_in_wal_mode() -> None:
@@ -37,7 +37,7 @@ def test_no_power_cut_spoils_a_journal_that_an_older_version_left_in_wal_mode() 
 
 @pytest.mark.parametrize("changes", CONTROLS.values(), ids=CONTROLS)
 def test_settings_that_lose_claims_are_found_out(changes: dict[str, str]) -> None:
-    result = run_power(500, seed=1, changes=changes, most=100_000, turns=10)
+    result = run_power(500, seed=2, changes=changes, most=100_000, turns=10)
     assert any("would be sent twice" in violation.what for violation in result.violations)
     assert any("the claim of" in violation.what for violation in result.violations)
 
@@ -52,10 +52,11 @@ def test_a_violation_can_be_repeated_by_its_place_with_a_shorter_script() -> Non
     violations = run_power(500, seed=3, changes=changes, turns=12, most=100_000).violations
     first = next(violation for violation in violations if "sent twice" in violation.what)
     short = shrink(first, changes=changes)
-    assert 1 < short.turns < 12
+    assert 0 < short.turns < 12
     place = (short.point, short.variation)
     again = run_power(1, seed=3, changes=changes, turns=short.turns, only=place)
     assert short in again.violations
+    assert run_power(1, seed=3, changes=changes, turns=short.turns - 1, only=place).violations == []
     assert again.cuts < 50
     assert f"--seed 3 --turns {short.turns} --point {first.point} --variation {first.variation}" in str(short)
 
