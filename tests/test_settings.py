@@ -22,6 +22,7 @@ from tests.fakes import USER, make_order
 from tests.loopback import ACCEPTED, Act, Loopback, answer, close_after_reading, envelope
 
 SECRET = "s3cret-that-must-never-show"
+LONG = f"{SECRET}{'x' * 100}"  # rich cuts long text itself, and asks no repr then
 API = "https://api.example/v1"
 PAID = make_order("acme-outreach")
 BOTH = pytest.mark.parametrize("kind", [AsyncClient, Client])
@@ -64,7 +65,7 @@ WRONG: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 def test_no_traceback_with_locals_shows_what_a_client_was_given(kind: Any, wrong: dict[str, Any]) -> None:
     given = {
-        "api_key": SECRET,
+        "api_key": LONG,
         "base_url": API,
         "headers": {"X-Token": SECRET},
         "proxy": f"http://me:{SECRET}@host:1",
@@ -92,8 +93,8 @@ def shown_with_locals(error: BaseException) -> str:
 
 
 ANSWERS: dict[str, Act] = {
-    "a refusal": answer(401, f'{{"status": 401, "message": "{SECRET}", "data": {{"password": "hunter2"}}}}'.encode()),
-    "an order in doubt": answer(500, f'{{"key": "{SECRET}", "password": "hunter2"}}'.encode()),
+    "a refusal": answer(401, f'{{"status": 401, "message": "{LONG}", "data": {{"password": "hunter2"}}}}'.encode()),
+    "an order in doubt": answer(500, f'{{"key": "{LONG}", "password": "hunter2"}}'.encode()),
     "a connection that broke": close_after_reading,
 }
 
@@ -102,7 +103,7 @@ ANSWERS: dict[str, Act] = {
 async def test_no_traceback_of_a_call_shows_what_a_client_was_given(act: Act) -> None:
     async with Loopback(act, act, act) as server:  # aiohttp repeats a read whose connection broke
         given: dict[str, Any] = {"headers": {"X-Token": SECRET}, "retry": RetryPolicy(time_budget=0)}
-        async with AsyncClient(SECRET, server.base_url, gap=0, **given) as client:
+        async with AsyncClient(LONG, server.base_url, gap=0, **given) as client:
             del given
             for call in (client.orders.create(PAID, user_id=USER), client.users.get(USER)):
                 with pytest.raises(CMRError) as caught:
@@ -171,6 +172,16 @@ async def test_a_key_that_changes_is_asked_for_with_each_request_and_masked() ->
         sent = [request.headers["cmr-x-api-key"] for request in server.received]
     assert sent == ["first-key", "second-key", "third-key"]
     assert caught.value.message.endswith("was not sent: The function for the API key failed with StopIteration.")
+
+
+async def test_a_function_that_returns_no_key_any_more_shows_nothing_of_it() -> None:
+    keys = iter([LONG, f"{LONG} with a blank", f"{LONG} with a blank"])
+    async with AsyncClient(lambda: next(keys), API, gap=0) as client:
+        for call in (client.orders.create(PAID, user_id=USER), client.users.get(USER)):
+            with pytest.raises(NotSentError, match="The API key must be printable ASCII") as caught:
+                await call
+            assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+            assert SECRET not in shown_with_locals(caught.value)
 
 
 # The base URL, headers, proxies and .netrc
