@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import FunctionType, SimpleNamespace
 from typing import Any, cast
 
@@ -32,6 +34,12 @@ for setting in ("CMR_API_KEY", "CMR_BASE_URL", "CMR_KEY_HEADER", "CMR_PROCESS_PA
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
+# Tests kill processes and never the machine, so no journal has to reach the disk: a test waits for it more than for
+# all else. 4 GiB are ample; a smaller shared memory, as in containers, is left alone.
+memory = Path("/dev/shm")
+if os.access(memory, os.W_OK | os.X_OK) and shutil.disk_usage(memory).free > 4 * 1024**3:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
 
 # The same examples in every run, however slow the machine is
 settings.register_profile("tests", derandomize=True, deadline=None)
