@@ -258,6 +258,11 @@ def test_no_text_of_a_journal_controls_a_terminal_or_a_page(where: str, hostile:
     assert set(codes(cmr, *COMMANDS, file=file, journal=hostile).values()) <= {0, 1, 2, 3}
 
 
+def test_the_name_of_a_journal_controls_no_terminal_and_no_page(hostile: Path, file: Path, cmr: Cmr) -> None:
+    renamed = hostile.rename(hostile.with_name("run\x1b[2J\r\ncmr: all is well\u202e.db"))
+    codes(cmr, *COMMANDS, file=file, journal=renamed)
+
+
 @pytest.mark.parametrize("what", STRANGE)
 def test_what_no_version_wrote_ends_in_one_line(what: str, hostile: Path, file: Path, cmr: Cmr) -> None:
     STRANGE[what](hostile)
