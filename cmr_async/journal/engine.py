@@ -210,7 +210,7 @@ def journal_errors(name: str) -> Iterator[None]:
     except sa.exc.SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
         raise JournalError(f"The journal {name} {_advice(str(cause))}") from _stand_in(error)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
         raise JournalError(f"The journal {name} {_advice(str(error))}") from _stand_in(error)
     except StrangeValueError as error:
         raise JournalError(
@@ -232,6 +232,7 @@ def _advice(said: str) -> str:
         ("unable to open", "cannot be opened. Check that its folder exists and is writable."),
         ("too big", f"has a row of more than {_LONGEST_ROW >> 20} MiB, which no order needs. Choose another journal."),
         ("decode to UTF-8", "holds text that is not UTF-8: it is damaged, or somebody else changed it. Keep the file."),
+        ("codec can't decode", "holds names that are not UTF-8: it is damaged, or somebody else changed it. Keep it."),
         ("is locked", "is in use by another process that is writing; try again when it has finished."),
     ):
         if words in said:

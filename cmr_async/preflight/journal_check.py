@@ -24,7 +24,7 @@ from ..journal.adding import WERE_UNKNOWN, find_known
 from ..journal.engine import journal_errors, journal_url, reading_engine, safe_name
 from ..journal.identity import content_of, content_of_body, differences, fingerprint_of, key_of
 from ..journal.records import CLAIMABLE, REPLACEABLE, Step, StepState, Verdict, may_be_replaced, verdict_of
-from ..journal.schema import has_tables, orders, sa, steps
+from ..journal.schema import StrangeValueError, has_tables, orders, sa, steps
 from ..journal.trust import JournalFile, check_objects
 from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
 from .file_check import FileOrder
@@ -240,6 +240,8 @@ class JournalCheck:
         known = {one.key: one for one in self._by_key([key for _, key in pairs])}
         found: dict[str, list[_Known]] = {}
         for content, key in pairs:
+            if key not in known:
+                raise StrangeValueError("an order without its step")
             found.setdefault(content, []).append(known[key])
         return found
 

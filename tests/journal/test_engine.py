@@ -261,6 +261,7 @@ def test_a_lock_of_somebody_else_is_no_wal_mode(tmp_path: Path) -> None:
         (OSError("the cable is out\nand more"), "cannot be used: the cable is out"),
         (OSError("the cable\x1b[2J is out"), r"cannot be used: the cable\x1b[2J is out"),
         (sqlite3.DataError("string or blob too big"), "has a row of more than 16 MiB, which no order needs"),
+        (UnicodeDecodeError("utf-8", b"\x80", 0, 1, "invalid start byte"), "holds names that are not UTF-8"),
         (sqlite3.OperationalError("Could not decode to UTF-8 column 'a' with text '\x1b'"), "holds text that is not"),
         (StrangeValueError("a state"), "holds a state that no version of cmr-async wrote: it is damaged, or somebody"),
         (OSError(), "cannot be used: no reason was given"),

@@ -311,6 +311,15 @@ async def test_a_reference_that_no_journal_can_keep_is_found_beforehand(location
     ]
 
 
+async def test_an_order_that_lost_its_step_is_not_taken_for_one_that_was_never_sent(tmp_path: Path) -> None:
+    location = str(tmp_path / "run.db")
+    await write(location, request("one"))
+    with closing(sqlite3.connect(location)) as connection, connection:
+        connection.execute("DELETE FROM cmr_steps")
+    with pytest.raises(JournalError, match="holds an order without its step that no version of cmr-async wrote"):
+        checked(location, request("one"))
+
+
 async def test_an_order_with_faults_is_left_as_it_is(location: str) -> None:
     await write(location, request("one"))
     bad, good = checked(location, request("-x-"), request("one"))
