@@ -5,6 +5,8 @@ from __future__ import annotations
 import ssl as ssl_module
 from collections.abc import Callable, Mapping, Sequence
 from os import environ
+from random import Random
+from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
@@ -13,7 +15,7 @@ from .bulk import Bulk
 from .bulk.single import create_once
 from .core.account import Account, ApiKey, SecretText
 from .core.endpoints import DEFAULT_BASE_URL, resolve
-from .core.pacing import DEFAULT_GAP, pace_name, shared_pacer
+from .core.pacing import DEFAULT_GAP, Pacer, pace_name, shared_pacer
 from .core.processing import ProcessEndpoint
 from .core.retry import RetryPolicy
 from .pipeline import Pipeline
@@ -91,6 +93,9 @@ class AsyncClient:
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         allow_plain_http: bool = False,
         max_answer: int = DEFAULT_MAX_ANSWER,
+        _clock: Callable[[], float] = monotonic,
+        _rng: Random | None = None,
+        _pacer: Pacer | None = None,
     ) -> None:
         """Make a client. Nothing is sent or opened before the first call.
 
@@ -175,10 +180,12 @@ class AsyncClient:
                 endpoints=resolve(
                     {} if endpoints is None else check_kind("endpoints", endpoints, Mapping, "a mapping")
                 ),
-                pacer=shared_pacer(name),
+                pacer=_pacer or shared_pacer(name),
                 gap=check_gap(gap),
                 retry=retry,
                 timeouts=timeouts,
+                clock=_clock,
+                rng=_rng or Random(),  # noqa: S311 - it spreads repetitions
                 pace_name=name,
                 account=Account.of(origin, key.text),
             )

@@ -160,9 +160,10 @@ def _learned(result: _T | CMRError, subject: Callable[[], str], order_id: Callab
     if isinstance(result, CMRError):
         return result
     known = order_id(result)
+    name = f" as {printable(known)}" if known else ""
     return OrderPlacedError(
-        f"{subject()} was accepted{f' as {known}' if known else ''}, although its caller was cancelled before the "
-        "answer came. Do not send it again.",
+        f"{subject()} was accepted{name}, although its caller was cancelled before the answer came. Do not send it "
+        "again.",
         order_id=known,
     )
 

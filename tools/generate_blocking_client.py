@@ -328,7 +328,7 @@ class _Writer:
         if given.kwonlyargs:
             found.append(_Argument("", "*", ""))
         for arg, default in zip(given.kwonlyargs, given.kw_defaults, strict=True):
-            if arg.arg not in without:
+            if arg.arg not in without and not arg.arg.startswith("_"):
                 found.append(self._argument(arg, default, module, keyword=True))
         return found
 

@@ -66,7 +66,11 @@ def _exported(kind: type) -> bool:
 
 
 def _signature(function: object) -> str:
-    return str(inspect.signature(function)) if callable(function) else ""
+    if not callable(function):
+        return ""
+    signature = inspect.signature(function)
+    public = [one for one in signature.parameters.values() if not one.name.startswith("_")]
+    return str(signature.replace(parameters=public))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .schema import LATEST, StrangeValueError, insert_missing, meta, sa, slots
 
-__all__ = ["JournalClock", "elapsed"]
+__all__ = ["Clocks", "JournalClock", "elapsed"]
 
 _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", None)
 
@@ -23,17 +23,34 @@ def elapsed() -> float:
     return time.monotonic() if _BOOTTIME is None else time.clock_gettime(_BOOTTIME)
 
 
+class Clocks:
+    """The clocks of the machine."""
+
+    def wall(self) -> float:
+        """Return UTC epoch seconds, which may be set back and forth."""
+        return time.time()
+
+    def elapsed(self) -> float:
+        """Return seconds that only go forward; see `elapsed`."""
+        return elapsed()
+
+    def start(self) -> str | None:
+        """Return a name for what `elapsed` counts from; `None` if that is not known."""
+        return _start()
+
+
 class JournalClock:
     """Tells the time of one journal to one process."""
 
-    def __init__(self, given: Callable[[], float] | None = None) -> None:
-        """Take the clock that the caller of `Journal` gave; `None`: the journal's own."""
+    def __init__(self, given: Callable[[], float] | None = None, *, clocks: Clocks | None = None) -> None:
+        """Take the clock that the caller of `Journal` gave, else the journal's own; `None`: the machine's clocks."""
         self._given = given
+        self._clocks = clocks or Clocks()
         self._offset: float | None = None
 
     def elapsed(self) -> float:
         """Return the time within this process, in seconds; it only goes forward."""
-        return elapsed() if self._given is None else self._given()
+        return self._clocks.elapsed() if self._given is None else self._given()
 
     def now(self, connection: sa.Connection) -> float:
         """Return the journal's time, UTC epoch in seconds. Read it after the transaction got its lock."""
@@ -42,15 +59,15 @@ class JournalClock:
         if connection.dialect.name == "postgresql":
             # Not `now()`: a transaction may have waited since it began
             return float(connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())").scalar_one())
-        return time.time() if self._offset is None else self._offset + elapsed()
+        return self._clocks.wall() if self._offset is None else self._offset + self._clocks.elapsed()
 
     def fix(self, connection: sa.Connection) -> None:
         """Read the offset from the journal; the first process since the machine was started writes it."""
-        start = _start()
+        start = self._clocks.start()
         if connection.dialect.name != "sqlite" or start is None:
             return
         name = f"clock:{start}"
-        offset = {"name": name, "value": repr(time.time() - elapsed())}
+        offset = {"name": name, "value": repr(self._clocks.wall() - self._clocks.elapsed())}
         insert = insert_missing(meta, "sqlite").values(**offset)
         if connection.execute(insert, execution_options={"preserve_rowcount": True}).rowcount:
             # The wall clock may have been set back since: slots of before could lie in a distant future

@@ -15,17 +15,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import attrs
+
 from ..core.printable import printable
 from ..errors import JournalError
-from .clock import JournalClock, elapsed
+from .clock import Clocks, JournalClock, elapsed
 from .engine import READS, is_busy, journal_errors, journal_url, leave_wal, make_engine, safe_name
-from .liveness import RunRecord, open_runs
+from .liveness import Machine, RunRecord
 from .schema import prepare, sa
 from .statements import Transaction
 from .trust import JournalFile, check_integrity, check_objects, newest_event
 from .work_thread import WorkThread
 
-__all__ = ["Database"]
+__all__ = ["Database", "Outside"]
 
 _T = TypeVar("_T")
 
@@ -44,14 +46,38 @@ _SWITCHES, _PAUSE = 100, 0.05
 logger: logging.Logger = logging.getLogger("cmr_async")
 
 
+@attrs.frozen(kw_only=True)
+class Outside:
+    """What a journal takes from outside; the tests run it in a world of their own."""
+
+    #: The clocks of the machine.
+    clocks: Clocks = attrs.field(factory=Clocks)
+    #: The machine and its processes.
+    machine: Machine = attrs.field(factory=Machine)
+    #: Makes the thread that works on the database.
+    thread: Callable[[str], WorkThread] = WorkThread
+    #: Connects to the database.
+    engine: Callable[[sa.URL], sa.Engine] = make_engine
+    #: Watches the file of a SQLite journal; `None`: it has none.
+    file: Callable[[Path, str], JournalFile] | None = lambda path, name: JournalFile(path, name=name)
+
+
 class Database:
     """An open database with the journal's tables."""
 
     def __init__(
-        self, location: str | os.PathLike[str], *, run: RunRecord, clock: JournalClock, create: bool, look: bool = False
+        self,
+        location: str | os.PathLike[str],
+        *,
+        run: RunRecord,
+        clock: JournalClock,
+        create: bool,
+        look: bool = False,
+        outside: Outside | None = None,
     ) -> None:
         """Prepare a database; `start` opens it. The arguments are those of `Journal`."""
         self._url = journal_url(location)
+        self._outside = outside or Outside()
         #: The journal as messages call it.
         self.name: str = safe_name(location)
         #: The file of a SQLite journal.
@@ -59,7 +85,7 @@ class Database:
         if self.dialect == "sqlite":
             path = Path(str(self._url.database)).absolute()  # a relative one would follow the working directory
             self._url = self._url.set(database=str(path))
-            self.file = JournalFile(path, name=self.name)
+            self.file = self._outside.file and self._outside.file(path, self.name)
         self._run = run
         self._clock = clock
         self._create = create
@@ -67,7 +93,7 @@ class Database:
         self._patience = _PATIENCE
         self._engine: sa.Engine | None = None
         self._connection: sa.Connection | None = None
-        self._thread = WorkThread("cmr-journal")
+        self._thread = self._outside.thread("cmr-journal")
 
     @property
     def is_open(self) -> bool:
@@ -95,7 +121,7 @@ class Database:
                 if self.file is not None:
                     self.file.make_ready(create=self._create)
                     was_left_open = self.file.was_left_open
-                self._engine = make_engine(self._url)
+                self._engine = self._outside.engine(self._url)
                 self._patiently(partial(self._plug_in, self._engine))
             self._transact(partial(self._begin, first, was_left_open), check=False)
         except BaseException:
@@ -151,7 +177,7 @@ class Database:
             self._thread.stop()
 
     def _disconnect(self) -> None:
-        open_runs.discard(self._run.id)
+        self._outside.machine.open_runs.discard(self._run.id)
         connection, self._connection = self._connection, None
         engine, self._engine = self._engine, None
         if connection is not None:
@@ -215,7 +241,7 @@ class Database:
                 if file is not None and check:
                     file.refuse_doubt()
                     file.check(connection)
-                done = work(Transaction(connection=connection, journal=self.name, run=self._run, clock=self._clock))
+                done = work(self._transaction(connection))
                 return done, 0 if file is None else newest_event(connection)
 
         with journal_errors(self.name):
@@ -223,6 +249,10 @@ class Database:
             if file is not None and not file.doubt:
                 file.mark(newest)
         return result
+
+    def _transaction(self, connection: sa.Connection) -> Transaction:
+        machine = self._outside.machine
+        return Transaction(connection=connection, journal=self.name, run=self._run, clock=self._clock, machine=machine)
 
     def _patiently(self, work: Callable[[], _T]) -> _T:
         """Run work that leaves nothing behind when it fails, again and again while another process is in its way."""

@@ -23,7 +23,7 @@ from ..models.requests import OrderRequest
 from . import liveness
 from .adding import add_orders, conflict, planned
 from .clock import JournalClock
-from .database import Database
+from .database import Database, Outside
 from .pace import JournalPace
 from .records import OUTCOMES, Claim, JournalEntry, JournalEvent, Step, StepState, Verdict, excerpt, storable
 from .schema import events, sa, steps
@@ -52,6 +52,7 @@ class Journal:
         lease: float = liveness.LEASE,
         create: bool = True,
         look: bool = False,
+        _outside: Outside | None = None,
     ) -> None:
         """Prepare a journal; `async with` opens it.
 
@@ -68,11 +69,12 @@ class Journal:
         Raises:
             ConfigurationError: The location is neither a path nor a URL of SQLite or PostgreSQL.
         """
-        self._clock = JournalClock(clock)
-        self._me = liveness.this_process(lease=lease)
+        outside = _outside or Outside()
+        self._clock = JournalClock(clock, clocks=outside.clocks)
+        self._me = outside.machine.this_process(lease=lease)
         self._closing = False
         self._heart: asyncio.Task[None] | None = None
-        self._database = Database(location, run=self._me, clock=self._clock, create=create, look=look)
+        self._database = Database(location, run=self._me, clock=self._clock, create=create, look=look, outside=outside)
 
     @property
     def name(self) -> str:
@@ -389,9 +391,7 @@ class Journal:
     async def entries(
         self, *, state: StepState | None = None, step: Step = Step.CREATE, verdict: Verdict | None = None
     ) -> AsyncGenerator[JournalEntry, None]:
-        """Yield the entries of one step by their position in the input, page by page.
-
-        The caller may write to the journal meanwhile; each page shows what is there when it is read.
+        """Yield the entries of one step by position, page by page; each page shows what is there when it is read.
 
         Args:
             state: Only entries in this state; `None`: all.

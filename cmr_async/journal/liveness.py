@@ -16,7 +16,7 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["LEASE", "RunRecord", "is_dead", "open_runs", "this_process"]
+__all__ = ["LEASE", "Machine", "RunRecord", "is_dead", "open_runs", "this_process"]
 
 #: Seconds after which a run without a heartbeat counts as dead.
 LEASE = 30.0
@@ -48,6 +48,27 @@ class RunRecord:
     lease: float = LEASE
 
 
+class Machine:
+    """The machine and its processes, as this process sees them."""
+
+    def __init__(self) -> None:
+        """Know the runs of this process."""
+        #: Runs of this process whose journal is open.
+        self.open_runs: set[str] = open_runs
+
+    def this_process(self, *, lease: float) -> RunRecord:
+        """Return a new run of this process, with a lease of its own."""
+        return this_process(lease=lease)
+
+    def birth(self, pid: int) -> str | None:
+        """Return when a process started; empty if that is not known, `None` if there is no such process."""
+        return _birth(pid)
+
+    def new_token(self) -> str:
+        """Return a text that no other attempt has."""
+        return uuid.uuid4().hex
+
+
 def this_process(*, lease: float = LEASE) -> RunRecord:
     """Return a new run of this process, with a lease of its own."""
     host = socket.gethostname()
@@ -66,7 +87,7 @@ def this_process(*, lease: float = LEASE) -> RunRecord:
     )
 
 
-def is_dead(run: RunRecord, now: float, *, me: RunRecord) -> bool:
+def is_dead(run: RunRecord, now: float, *, me: RunRecord, machine: Machine | None = None) -> bool:
     """Tell whether a run cannot report the outcomes of its claims any more.
 
     On one machine the process decides: one that exists is alive, however long it has been stopped. Elsewhere, and where
@@ -76,13 +97,15 @@ def is_dead(run: RunRecord, now: float, *, me: RunRecord) -> bool:
         run: The run.
         now: The time on the clock of the heartbeats.
         me: The run that asks.
+        machine: The machine of the run that asks; `None`: this one.
     """
+    machine = machine or Machine()
     if run.ended is not None:
         return True
     if run.machine == me.machine:
         if run.pid == me.pid and run.born == me.born:
-            return run.id not in open_runs
-        born = _birth(run.pid)
+            return run.id not in machine.open_runs
+        born = machine.birth(run.pid)
         if born is None or (born and run.born):
             return born != run.born
     return now - run.heartbeat > run.lease

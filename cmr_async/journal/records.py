@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 import orjson
 
+from ..core.redact import Redactor
 from ..core.wire import restore_order
 from ..errors import JournalError
 from ..models import Order
@@ -265,17 +266,22 @@ class JournalEntry:
         return tuple(dict.fromkeys([*named, *body.get("mailboxes", {})]))
 
     def plain(self) -> dict[str, Any]:
-        """Return the entry as one flat row for CSV and JSON lines: `JOURNAL_COLUMNS`, times as ISO 8601 in UTC."""
+        """Return the entry as one flat row for CSV and JSON lines: `JOURNAL_COLUMNS`, times as ISO 8601 in UTC.
+
+        Texts of answers are redacted once more: an older version of this package may have written them.
+        """
         body = orjson.loads(self.body)
         row: dict[str, Any] = {name: getattr(self, name) for name in JOURNAL_COLUMNS if name not in _DERIVED}
         row |= {name: _iso(row[name]) for name in ("planned_at", "sent_at", "ended_at", "verdict_at")}
         row |= {name: str(row[name]) for name in ("step", "state")}
+        row |= {name: _REDACTOR.text(row[name]) for name in ("message", "evidence", "body_excerpt")}
         row["verdict"] = str(self.verdict) if self.verdict else None
         row["domains"], row["unavailable"] = " ".join(self.domains), " ".join(self.unavailable)
         row["mailboxes"] = sum(map(len, body.get("mailboxes", {}).values()))
         return {name: row[name] for name in JOURNAL_COLUMNS}
 
 
+_REDACTOR = Redactor()
 _DERIVED = ("domains", "mailboxes")
 
 #: Columns of an exported journal, in this order.

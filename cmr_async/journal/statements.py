@@ -5,7 +5,6 @@ Each method of `Transaction` is one change of the tables; which change is allowe
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -17,7 +16,7 @@ from ..core.account import Account
 from ..core.printable import printable
 from ..errors import JournalError
 from .clock import JournalClock
-from .liveness import RunRecord, is_dead, open_runs
+from .liveness import Machine, RunRecord, is_dead
 from .records import (
     CLAIMABLE,
     LONGEST_SAID,
@@ -175,6 +174,8 @@ class Transaction:
     run: RunRecord
     #: Tells the journal's time.
     clock: JournalClock
+    #: The machine that the run is on.
+    machine: Machine = attrs.field(factory=Machine)
 
     @cached_property
     def now(self) -> float:
@@ -229,7 +230,7 @@ class Transaction:
         if not may_be_sent(self.connection.scalars(_CHANGES, {"the_key": key, "the_step": step.value})):
             self._mark_unknown(_CONTRADICTED, *at(key, step))
             return None
-        claim = Claim(key=key, step=step, token=uuid.uuid4().hex, at=self.now, taken=taken)
+        claim = Claim(key=key, step=step, token=self.machine.new_token(), at=self.now, taken=taken)
         values = {"the_key": key, "the_step": step.value, "the_run": self.run.id, "the_token": claim.token}
         self.connection.execute(_CLAIM, values | {"now": claim.at})
         self.append_events([self.event(key, step, StepState.SENT, reason="claimed", token=claim.token)])
@@ -263,7 +264,7 @@ class Transaction:
         """Write down that this run began, and recover what dead ones left."""
         values = attrs.asdict(self.run) | {"started": self.now, "heartbeat": self.now}
         self.connection.execute(sa.insert(runs).values(**values))
-        open_runs.add(self.run.id)
+        self.machine.open_runs.add(self.run.id)
         self.recover()
 
     def beat(self) -> int:
@@ -283,7 +284,10 @@ class Transaction:
         """Return the runs that never ended and were not recovered, each with whether it is dead."""
         query = sa.select(runs).where(runs.c.ended.is_(None), runs.c.lease > 0, runs.c.id != self.run.id)
         found = [_run(row) for row in self.connection.execute(query)]
-        return [(run, is_dead(run, self.now, me=self.run)) for run in found]
+        return [(run, self._is_dead(run)) for run in found]
+
+    def _is_dead(self, run: RunRecord) -> bool:
+        return is_dead(run, self.now, me=self.run, machine=self.machine)
 
     def recover(self) -> int:
         """Mark what dead runs had claimed as `unknown`; return how many steps."""
@@ -415,7 +419,7 @@ class Transaction:
     def _expect_no_owner(self, key: str, row: Any) -> None:
         """Refuse what could lead to a second send while the owner of an attempt may still make the first."""
         owner = self.connection.execute(sa.select(runs).where(runs.c.id == row.run_id)).one_or_none()
-        if row.recovered and owner is not None and not is_dead(_run(owner), self.now, me=self.run):
+        if row.recovered and owner is not None and not self._is_dead(_run(owner)):
             raise StillOwnedError(
                 f"{key} was claimed by a process that is still there (id {owner.pid} on {printable(owner.host)}) and "
                 "has not reported: it could still send it. Nothing was changed. End that process, or let it go on."

@@ -124,6 +124,7 @@ class Storm:
 
     def _job(self) -> dict[str, Any]:
         return {
+            "key": self.sim.api_key,
             "url": self.sim.base_url,
             "journal": self.journal,
             "told": str(self.told),

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ...core.account import Account
+from ...core.account import Account, ApiKey
 from ...core.endpoints import DEFAULT_BASE_URL
 from ...core.printable import printable
 from ...errors import ConfigurationError
@@ -18,6 +18,7 @@ from ...journal.journal import Journal
 from ...journal.records import Step, StepState
 from ...report.output import OutputFile, unwritable
 from ...report.rows import ResultFormat, write_entries
+from ...settings import check_base_url
 from ..display import complain, counted, say
 from ..exit_codes import ExitCode, plain_errors
 from ..journal_reading import Location, opened_journal
@@ -144,7 +145,10 @@ def adopt(
 
 def _account() -> Account | None:
     key = environ.get("CMR_API_KEY")
-    return Account.of(environ.get("CMR_BASE_URL") or DEFAULT_BASE_URL, key) if key else None
+    if not key:
+        return None
+    base = check_base_url(environ.get("CMR_BASE_URL") or DEFAULT_BASE_URL, allow_plain_http=True)
+    return Account.of(str(base), ApiKey(key).text)
 
 
 def _done(steps: int, output: Path) -> None:

@@ -178,3 +178,18 @@ def test_the_environment_names_the_journal(
     assert result.exit_code == 2
     assert "s3cret" not in result.output
     assert "ada:***@127.0.0.1:1/db?" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("CMR_BASE_URL", "https://me:s3cret@host/"), ("CMR_BASE_URL", "//s3cret"), ("CMR_API_KEY", "s3cret ü")],
+)
+def test_a_journal_is_not_adopted_for_an_account_that_cannot_be(
+    name: str, value: str, journal: Path, cmr: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CMR_API_KEY", "a-key")
+    monkeypatch.setenv(name, value)
+    result = cmr("journal", "adopt", journal, "--yes")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("cmr: The ")
+    assert "s3cret" not in result.output
