@@ -105,6 +105,8 @@ class Simulator(Settings):
         """
         if self._listener.runner is not None:
             raise RuntimeError("The simulator is running already.")
+        if not is_loopback(self.host):  # first, because a warning may be an error
+            warnings.warn(f"The simulator listens on {self.host}: {EXPOSED}", stacklevel=2)
         # No access log: nothing that a request carries is written down.
         runner = web.AppRunner(
             application(self.state, bound=self.host), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS
@@ -116,8 +118,6 @@ class Simulator(Settings):
             await runner.cleanup()
             raise
         self._listener.runner = runner
-        if not is_loopback(self.host):
-            warnings.warn(f"The simulator listens on {self.host}: {EXPOSED}", stacklevel=2)
         port = runner.addresses[0][1]
         host = f"[{self.host}]" if ":" in self.host else self.host
         self._listener.base_url = f"http://{host}:{port}{API_BASE}"
