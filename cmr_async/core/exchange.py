@@ -12,8 +12,10 @@ import orjson
 from .endpoints import Endpoint
 from .redact import Redactor
 
-__all__ = ["Exchange", "HTTPLayerError", "Phase", "Request"]
+__all__ = ["LONGEST_ID", "Exchange", "HTTPLayerError", "Phase", "Request"]
 
+#: Characters of an id: a longer one proves nothing, and would be kept in journals and messages for ever.
+LONGEST_ID = 256
 #: Values in one answer, and levels of lists and objects in each other.
 _MOST_VALUES = 500_000
 _DEEPEST = 64

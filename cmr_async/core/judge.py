@@ -34,10 +34,10 @@ from ..errors import (
     UnprocessableError,
 )
 from ..models import Envelope
-from .exchange import Exchange, Phase, Request
+from .exchange import LONGEST_ID, Exchange, Phase, Request
 from .printable import printable
 
-__all__ = ["LONGEST_ID", "Judgement", "Outcome", "judge", "refusal", "retry_after"]
+__all__ = ["Judgement", "Outcome", "judge", "refusal", "retry_after"]
 
 #: What we take as proof that nothing was done (in the API's envelope), and the errors (reference, section 5).
 _REFUSALS: Mapping[int, type[APIError]] = {
@@ -61,8 +61,6 @@ _ADVICE: Mapping[int, str] = {
 #: The keys of an error envelope; a JSON error page of a proxy has others (reference, section 4).
 _ENVELOPE_KEYS = frozenset({"status", "message", "data", "actionId", "mailboxCount", "domainCount"})
 _EXCERPT = 300
-#: Characters of an id: a longer one proves nothing, and would be kept in journals and messages for ever.
-LONGEST_ID = 256
 #: Characters of the API's own words that are kept.
 _LONGEST_MESSAGE = 4000
 #: Characters of a value that should not be there.

@@ -18,10 +18,10 @@ __all__ = ["MASK", "Redactor", "names_a_secret"]
 MASK = "***"
 #: What the name of a field has in it when its value is secret.
 _WORD = "(?:passw|pass[-_]?phrase|passcode|pwd|secret|token|(?:api|access|private)[-_]?key|credential|authorization)"
-#: Characters with which an escaped form begins.
-_ESCAPES = (b"\\", b"%", b"&")
 #: How much of an answer is looked at for an excerpt: a key that is cut in two could not be recognised.
 _WINDOW = 65_536
+#: Characters of a key from which on upper and lower case are the same.
+_SHORTEST = 8
 _NAMED = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 
 
@@ -61,12 +61,14 @@ class Redactor:
     def __init__(self, key: str = "") -> None:
         """Make a redactor; without a key it masks everything else."""
         self._key = key
+        self._lower = key.lower()
         self._bytes = key.encode()
 
     @cached_property
     def _any_form(self) -> re.Pattern[str]:
         """The key as it is, or with any of its characters escaped for JSON, HTML or a URL, also several times."""
-        return re.compile("".join(map(_character, self._key)), re.IGNORECASE)
+        # A short key is somebody's test, and may be a word like `key`
+        return re.compile("".join(map(_character, self._key)), re.IGNORECASE if len(self._key) >= _SHORTEST else 0)
 
     def text(self, text: str) -> str:
         """Return a text without the key, without user and password of URLs, without values of secret fields."""
@@ -87,7 +89,7 @@ class Redactor:
             value: What was read from the body.
             body: Where neither the key nor an escaped character is in it, there is nothing to mask.
         """
-        if not self._key or not (self._bytes in body or any(escape in body for escape in _ESCAPES)):
+        if not self._key or not (self._bytes in body or b"\\" in body or b"%" in body or b"&" in body):
             return value
         return _walk(value, self._without_key, fields=False)
 
@@ -104,7 +106,9 @@ class Redactor:
         return self.text(text)[:longest]
 
     def _without_key(self, text: str) -> str:
-        return self._any_form.sub(MASK, text) if self._key else text
+        if not self._key or not (self._lower in text.lower() or "\\" in text or "%" in text or "&" in text):
+            return text  # the pattern takes long, and every answer comes by here
+        return self._any_form.sub(MASK, text)
 
 
 def _unescaped(match: re.Match[str]) -> str:
@@ -115,8 +119,8 @@ def _unescaped(match: re.Match[str]) -> str:
 def _character(char: str) -> str:
     """Return a pattern for a character of a key, as it is or escaped."""
     code = ord(char)
+    plain = rf"\\{{0,8}}{re.escape(char)}" if char in "\"'\\/" else re.escape(char)
     forms = [
-        rf"\\{{0,8}}{re.escape(char)}" if char in "\"'\\/" else re.escape(char),
         rf"\\{{1,8}}(?:u00|x){code:02x}",
         rf"\\{{1,8}}u\{{0{{0,4}}{code:x}\}}",
         rf"%(?:25){{0,4}}{code:02x}",
@@ -124,7 +128,7 @@ def _character(char: str) -> str:
     ]
     if char in _NAMED:
         forms.append(f"&(?:amp;){{0,4}}{_NAMED[char]};")
-    return f"(?:{'|'.join(forms)})"
+    return f"(?:{plain}|(?i:{'|'.join(forms)}))"
 
 
 def _walk(value: Any, redact: Any, *, fields: bool) -> Any:

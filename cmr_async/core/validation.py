@@ -17,12 +17,24 @@ from typing import Any, NamedTuple
 import attrs
 import idna
 
-from ..errors import Fault
+from ..errors import Fault, ValidationError
 from ..models import DomainRegistration, GoogleOAuth, Mailbox, Order, ServiceProvider
 from ..models.common import NO_FIELDS
+from .exchange import LONGEST_ID
 from .wire import FIELDS
 
-__all__ = ["Findings", "inspect_order", "normalise_domain", "user_id_faults"]
+__all__ = [
+    "Findings",
+    "check_texts",
+    "checked_domain",
+    "checked_ids",
+    "inspect_order",
+    "normalise_domain",
+    "user_id_faults",
+]
+
+#: Whose ids the SDK sends.
+_OWNERS = {"user_id": "a user", "order_id": "an order"}
 
 #: Host names of the DNS (RFC 1123): labels of 1 to 63 letters, digits and inner hyphens, at least two of them.
 _DOMAIN = re.compile(r"(?!.{254})(?:(?!-)[a-z0-9-]{1,63}+(?<!-)\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{2,59})")
@@ -60,9 +72,52 @@ class Findings(NamedTuple):
 
 def user_id_faults(user_id: Any) -> tuple[Fault, ...]:
     """Return what is wrong with the id of a user."""
-    if _is_text(user_id) and user_id.strip():
+    return _id_faults("user_id", user_id)
+
+
+def _id_faults(name: str, value: Any) -> tuple[Fault, ...]:
+    if isinstance(value, str) and 0 < len(trimmed := value.strip()) <= LONGEST_ID and trimmed.isprintable():
         return ()
-    return (Fault("user_id", "must be the id of a user, as the API returned it"),)
+    return (Fault(name, f"must be the id of {_OWNERS[name]}, as the API returned it"),)
+
+
+def checked_ids(**ids: str) -> tuple[str, ...]:
+    """Return ids that may be sent, without white space around them: `checked_ids(order_id=..., user_id=...)`.
+
+    Raises:
+        ValidationError: One is no text, empty, too long, or holds what cannot be printed or sent.
+    """
+    faults = [fault for name, value in ids.items() for fault in _id_faults(name, value)]
+    if faults:
+        raise ValidationError(faults=tuple(faults))
+    return tuple([value.strip() for value in ids.values()])
+
+
+def check_texts(**texts: str | None) -> None:
+    """Refuse parameters that cannot be sent as text; `None` is left out.
+
+    Raises:
+        ValidationError: One is no text, empty, or holds what cannot be sent.
+    """
+    faults = [Fault(name, "must be text") for name, text in texts.items() if text is not None and not _is_filled(text)]
+    if faults:
+        raise ValidationError(faults=tuple(faults))
+
+
+def checked_domain(name: str) -> str:
+    """Return a domain name in lower case and punycode.
+
+    Raises:
+        ValidationError: It is none.
+    """
+    domain = normalise_domain(name) if isinstance(name, str) else None
+    if domain is None:
+        raise ValidationError(faults=(Fault("domain", f"is no domain name: {name!r:.300}"),))
+    return domain
+
+
+def _is_filled(text: Any) -> bool:
+    return bool(text) and _is_text(text)
 
 
 def inspect_order(order: Order) -> Findings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import orjson
 
+from ..core.validation import check_texts, checked_domain, checked_ids
 from ..models import Envelope, ServiceProvider
 from ..pipeline import Pipeline
 
@@ -30,6 +31,7 @@ class Domains:
             The envelope with plain `data`. Whether the list comes in pages is not documented.
 
         Raises:
+            ValidationError: The id is none; nothing was sent.
             APIError: The API refused.
             TransportError: No answer within the client's time budget.
             ServerError: The API failed (5xx) until the time budget ended.
@@ -38,6 +40,7 @@ class Domains:
 
         Source: reference, section 10.4, "Get Domains For User".
         """
+        (user_id,) = checked_ids(user_id=user_id)
         return await self._pipeline.call(
             "domains.by_user", subject=f"The domains of user {user_id}".__str__, user_id=user_id, timeout=timeout
         )
@@ -51,7 +54,7 @@ class Domains:
         of one that has a workspace is not documented, so the answer comes as it is.
 
         Args:
-            domain: The domain's name.
+            domain: The domain's name; sent in lower case and punycode.
             service_provider: `GOOGLE` or `MICROSOFT`; `None` leaves it out.
             timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120). The API itself
                 gives a domain 15 seconds.
@@ -60,6 +63,7 @@ class Domains:
             The envelope with plain `data`.
 
         Raises:
+            ValidationError: It is no domain name; nothing was sent.
             APIError: The API refused; `ConflictError` (409) is its status for workspace conflicts.
             TransportError: No answer within the client's time budget.
             ServerError: The API failed (5xx) until the time budget ended.
@@ -68,6 +72,8 @@ class Domains:
 
         Source: reference, section 10.4, "Check If Workspace Exists".
         """
+        check_texts(service_provider=service_provider)
+        domain = checked_domain(domain)
         return await ask_for_workspace(self._pipeline, domain, service_provider=service_provider, timeout=timeout)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..core.checked import CheckedOrder, check_order
 from ..core.endpoints import require_path
 from ..core.processing import ProcessEndpoint, place_ids
+from ..core.validation import checked_ids
 from ..core.wire import read_order_created
 from ..errors import ConfigurationError
 from ..models import Envelope, Order, OrderCreated
@@ -133,6 +134,7 @@ class Orders:
             The envelope with plain `data`.
 
         Raises:
+            ValidationError: An id is none; nothing was sent.
             EndpointNotConfiguredError: Set it: `AsyncClient(endpoints={"orders.process": "/the/path"})`.
             OutcomeUnknownError: It may have been processed. Do not send it again.
             CMRError: As `create`.
@@ -153,6 +155,7 @@ class Orders:
             The envelope with plain `data`.
 
         Raises:
+            ValidationError: An id is none; nothing was sent.
             APIError: The API refused.
             TransportError: No answer within the client's time budget.
             ServerError: The API failed (5xx) until the time budget ended.
@@ -161,6 +164,7 @@ class Orders:
 
         Source: reference, section 10.1, "Get Order Status".
         """
+        order_id, user_id = checked_ids(order_id=order_id, user_id=user_id)
         return await self._pipeline.call(
             "orders.status",
             subject=f"The status of order {order_id}".__str__,
@@ -211,6 +215,7 @@ async def process_order(
         CMRError: As `Orders.process`.
     """
     row = pipeline.endpoints["orders.process"]
+    order_id, user_id = checked_ids(order_id=order_id, user_id=user_id)
     call = place_ids(row.ids or ProcessEndpoint.at(require_path(row)), order_id=order_id, user_id=user_id)
     return await pipeline.call(
         "orders.process",

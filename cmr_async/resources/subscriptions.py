@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..core.validation import check_texts
+from ..errors import Fault, ValidationError
 from ..models import Envelope
 from ..pipeline import Pipeline
 
@@ -38,6 +40,7 @@ class Subscriptions:
             `totalPages`. The page's own sample has a `nextPage` beyond the last, so compare those two.
 
         Raises:
+            ValidationError: A parameter cannot be sent; nothing was.
             APIError: The API refused.
             TransportError: No answer within the client's time budget.
             ServerError: The API failed (5xx) until the time budget ended.
@@ -46,6 +49,10 @@ class Subscriptions:
 
         Source: https://docs.coldmailreseller.com/get-all-subscriptions-13454648e0
         """
+        check_texts(domain=domain, status=status)
+        for name, number in (("page", page), ("limit", limit)):
+            if number is not None and (type(number) is not int or number < 1):
+                raise ValidationError(faults=(Fault(name, "must be a whole number from 1"),))
         return await self._pipeline.call(
             "subscriptions.list",
             subject="The list of subscriptions".__str__,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..core.validation import checked_ids
 from ..models import Envelope
 from ..pipeline import Pipeline
 
@@ -26,6 +27,7 @@ class Users:
             The envelope with plain `data`.
 
         Raises:
+            ValidationError: The id is none; nothing was sent.
             APIError: The API refused, for example because there is no such user.
             TransportError: No answer within the client's time budget.
             ServerError: The API failed (5xx) until the time budget ended.
@@ -34,6 +36,7 @@ class Users:
 
         Source: reference, section 10.2, "Get User Details".
         """
+        (user_id,) = checked_ids(user_id=user_id)
         return await self._pipeline.call(
             "users.get", subject=f"The details of user {user_id}".__str__, user_id=user_id, timeout=timeout
         )

@@ -128,6 +128,7 @@ class Orders:
             The envelope with plain `data`.
 
         Raises:
+            ValidationError: An id is none; nothing was sent.
             EndpointNotConfiguredError: Set it: `Client(endpoints={"orders.process": "/the/path"})`.
             OutcomeUnknownError: It may have been processed. Do not send it again.
             CMRError: As `create`.
@@ -150,6 +151,7 @@ class Orders:
             The envelope with plain `data`.
 
         Raises:
+            ValidationError: An id is none; nothing was sent.
             APIError: The API refused.
             TransportError: No answer within the client's time budget.
             ServerError: The API failed (5xx) until the time budget ended.
@@ -179,6 +181,7 @@ class Users:
             The envelope with plain `data`.
 
         Raises:
+            ValidationError: The id is none; nothing was sent.
             APIError: The API refused, for example because there is no such user.
             TransportError: No answer within the client's time budget.
             ServerError: The API failed (5xx) until the time budget ended.
@@ -210,6 +213,7 @@ class Domains:
             The envelope with plain `data`. Whether the list comes in pages is not documented.
 
         Raises:
+            ValidationError: The id is none; nothing was sent.
             APIError: The API refused.
             TransportError: No answer within the client's time budget.
             ServerError: The API failed (5xx) until the time budget ended.
@@ -229,7 +233,7 @@ class Domains:
         of one that has a workspace is not documented, so the answer comes as it is.
 
         Args:
-            domain: The domain's name.
+            domain: The domain's name; sent in lower case and punycode.
             service_provider: `GOOGLE` or `MICROSOFT`; `None` leaves it out.
             timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120). The API itself
                 gives a domain 15 seconds.
@@ -238,6 +242,7 @@ class Domains:
             The envelope with plain `data`.
 
         Raises:
+            ValidationError: It is no domain name; nothing was sent.
             APIError: The API refused; `ConflictError` (409) is its status for workspace conflicts.
             TransportError: No answer within the client's time budget.
             ServerError: The API failed (5xx) until the time budget ended.
@@ -281,6 +286,7 @@ class Subscriptions:
             `totalPages`. The page's own sample has a `nextPage` beyond the last, so compare those two.
 
         Raises:
+            ValidationError: A parameter cannot be sent; nothing was.
             APIError: The API refused.
             TransportError: No answer within the client's time budget.
             ServerError: The API failed (5xx) until the time budget ended.

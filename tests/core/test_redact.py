@@ -53,6 +53,10 @@ def test_the_key_is_masked_after_decoding_as_well() -> None:
     assert said == {"message": "bad key ***", "n": [1, {"a ***": None}]}
 
 
+def test_a_short_key_is_masked_as_it_is_written() -> None:
+    assert Redactor("key").text("Invalid API Key: key, \\u006Bey") == "Invalid API Key: ***, ***"
+
+
 def test_an_answer_that_cannot_hold_the_key_is_not_even_copied() -> None:
     body = b'{"message": "fine", "data": {"password": "p"}}'
     value = json.loads(body)

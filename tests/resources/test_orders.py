@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +141,38 @@ async def test_processing_needs_a_path_that_the_caller_names(mocked_api: aioresp
 )
 def test_an_order_is_named_by_its_domains(names: list[str], text: str) -> None:
     assert describe(Order(domains=[DomainRegistration(domain=name) for name in names])) == text
+
+
+IDS_THAT_ARE_NONE: list[Any] = ["", "  ", None, 5, ["a"], b"a", "a\ud800", "a\nb", "a\x00b", "a\u202eb", "a" * 257]
+
+
+@pytest.mark.parametrize("wrong", IDS_THAT_ARE_NONE, ids=repr)
+async def test_no_call_sends_what_is_no_id(wrong: Any, mocked_api: aioresponses) -> None:
+    async with AsyncClient("a-key", BASE, gap=0, endpoints={"orders.process": "/orders/process"}) as cmr:
+        calls: list[Callable[[], Awaitable[Any]]] = [
+            lambda: cmr.orders.process(wrong, user_id="user-1"),
+            lambda: cmr.orders.process("ord_1", user_id=wrong),
+            lambda: cmr.orders.create(ORDER, user_id=wrong),
+            lambda: cmr.orders.status(wrong, user_id="user-1"),
+            lambda: cmr.orders.status("ord_1", user_id=wrong),
+            lambda: cmr.users.get(wrong),
+            lambda: cmr.domains.by_user(wrong),
+        ]
+        for call in calls:
+            with pytest.raises(ValidationError, match=r"must be the id of (a user|an order), as the API returned it"):
+                await call()
+    assert not mocked_api.requests
+
+
+async def test_both_ids_of_a_processing_are_named_when_both_are_none(cmr: AsyncClient) -> None:
+    with pytest.raises(ValidationError) as caught:
+        await cmr.orders.status("", user_id="")
+    assert [fault.path for fault in caught.value.faults] == ["order_id", "user_id"]
+
+
+async def test_white_space_around_ids_is_dropped(
+    cmr: AsyncClient, mocked_api: aioresponses, only_request: OnlyRequest
+) -> None:
+    mocked_api.get(f"{BASE}/orders/status?orderId=ord_1&userId=user-1", payload={"status": 200, "message": "ok"})
+    await cmr.orders.status(" ord_1\n", user_id="\tuser-1 ")
+    assert dict(only_request()[1].query) == {"userId": "user-1", "orderId": "ord_1"}

@@ -9,7 +9,7 @@ import pytest
 from aioresponses import aioresponses
 from yarl import URL
 
-from cmr_async import AsyncClient, AuthenticationError, Envelope
+from cmr_async import AsyncClient, AuthenticationError, Envelope, ValidationError
 
 LIST = "https://api.example/v1/subscriptions"
 
@@ -40,3 +40,15 @@ async def test_a_refusal_names_the_list(cmr: AsyncClient, mocked_api: aiorespons
     mocked_api.get(LIST, status=401, payload={"status": 401, "message": "Invalid API Key", "data": None})
     with pytest.raises(AuthenticationError, match="The list of subscriptions was refused with 401"):
         await cmr.subscriptions.list()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"domain": ""}, {"domain": 5}, {"status": "A\ud800"}, {"page": 0}, {"page": "1"}, {"limit": True}, {"limit": 2.0}],
+    ids=str,
+)
+async def test_a_filter_that_cannot_be_sent_is_refused_and_not_left_out(wrong: Any, mocked_api: aioresponses) -> None:
+    async with AsyncClient("a-key", "https://api.example/v1", gap=0) as cmr:
+        with pytest.raises(ValidationError, match=rf"^{next(iter(wrong))}: must be"):
+            await cmr.subscriptions.list(**wrong)
+    assert not mocked_api.requests

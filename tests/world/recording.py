@@ -7,13 +7,15 @@ own, on a file of the real disk. What it said to SQLite is then played on a disk
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest import mock
 
@@ -27,6 +29,8 @@ from tests.journal.arrange import vanish
 __all__ = ["FILE", "Died", "Known", "Left", "Mark", "Recording", "Said", "Unharmed", "record"]
 
 ACCOUNT = Account(origin="https://api.example", fingerprint="0123456789abcdef")
+#: Journals of older versions, as SQL text.
+SAMPLES = Path(__file__).parents[1] / "samples"
 #: Name of the journal, on the real disk and on the other.
 FILE = "run.db"
 
@@ -79,8 +83,10 @@ Mark = Left | Unharmed | Known | Died
 class Recording:
     """What a journal said to SQLite."""
 
-    #: The file as it was when the journal connected to it first.
-    start: bytes
+    #: The files as they were when the journal connected to them first.
+    start: Mapping[str, bytes]
+    #: What had been told by then.
+    told: tuple[Mark, ...]
     entries: tuple[Said | Mark, ...]
 
 
@@ -89,7 +95,7 @@ class _Log:
 
     def __init__(self, path: Path) -> None:
         self.entries: list[Said | Mark] = []
-        self.start: bytes | None = None
+        self.start: dict[str, bytes] = {}
         #: The process has died: what the journal says now is only to clean up behind it.
         self.is_deaf = False
         self._path = str(path)
@@ -102,8 +108,9 @@ class _Log:
         def connect(database: str, **options: Any) -> sqlite3.Connection:
             connection: sqlite3.Connection = real(database, **options)
             if database == self._path:
-                if self.start is None:
-                    self.start = Path(database).read_bytes()
+                if not self.start:
+                    beside = [path for path in (Path(database), Path(f"{database}-wal")) if path.exists()]
+                    self.start = {path.name: path.read_bytes() for path in beside}
                 number, self._connections = self._connections, self._connections + 1
                 connection.set_trace_callback(lambda sql: self._hear(Said(number, sql)))
             return connection
@@ -248,12 +255,40 @@ class _Script:
 
 
 def record(folder: Path, seed: int, *, turns: int) -> Recording:
-    """Let a script of a seed happen to a journal in an empty folder; return what the journal said to SQLite."""
+    """Let a script of a seed happen to a journal in an empty folder; return what the journal said to SQLite.
+
+    Every fourth script goes on with a journal that an older version left behind.
+    """
     path = folder.absolute() / FILE
     rng, log = Random(seed), _Log(path)
+    told = _leave_older(path, rng.choice(("1", "2"))) if seed % 4 == 0 else ()
     ids = Random(seed)
     drawn = (uuid.UUID(int=ids.getrandbits(128), version=4) for _ in count())
     with mock.patch.object(uuid, "uuid4", side_effect=drawn), log.listening():
         asyncio.run(_Script(path, rng, log).play(turns))
-    assert log.start is not None
-    return Recording(start=log.start, entries=tuple(log.entries))
+    return Recording(start=log.start, told=told, entries=tuple(log.entries))
+
+
+def _leave_older(path: Path, version: str) -> tuple[Mark, ...]:
+    """Leave the journal of an older version, in WAL mode and by a process that died; return what it had told."""
+    sample = SAMPLES / f"journal-schema-{version}.sql"
+    with TemporaryDirectory() as folder, closing(sqlite3.connect(Path(folder) / FILE, isolation_level=None)) as made:
+        made.execute("PRAGMA journal_mode = WAL").close()
+        made.executescript(sample.read_text(encoding="utf-8"))
+        for left in Path(folder).iterdir():
+            if not left.name.endswith("-shm"):
+                shutil.copy(left, path.with_name(left.name))
+        path.chmod(0o600)
+        return tuple(_told(made.execute("SELECT key, step, change, token, order_id FROM cmr_events ORDER BY id")))
+
+
+def _told(rows: Iterable[tuple[str, str, str, str | None, str | None]]) -> Iterator[Mark]:
+    tokens: dict[tuple[str, str], str] = {}
+    for key, step, change, token, order_id in rows:
+        if change == StepState.SENT and token is not None:
+            tokens[key, step] = token
+            yield Left(key, step, token)
+        elif token is not None:
+            yield Known(key, step, token, change, order_id)
+        if change in {StepState.PLANNED, StepState.NOT_SENT, StepState.REJECTED}:
+            yield Unharmed(tokens[key, step])

@@ -9,7 +9,8 @@ import pytest
 
 pytest.importorskip("apsw", reason="there is no wheel of it for this interpreter")
 
-from tests.world.power import CONTROLS, main, play, run_power, shrink
+from tests.world.playing import CONTROLS, play
+from tests.world.power import main, run_power, shrink
 from tests.world.recording import Left, Said, record
 
 _SOUND = {
@@ -23,8 +24,15 @@ def test_no_power_cut_loses_a_claim_or_an_outcome_or_lets_an_order_be_sent_twice
     assert result.violations == []
     assert result.cuts >= 2_000
     assert result.second_cuts > 0
+    assert result.reopened > 0
     assert result.images > 800
     assert result.journals > 50
+
+
+def test_no_power_cut_spoils_a_journal_that_an_older_version_left_in_wal_mode() -> None:
+    result = run_power(800, seed=4, turns=4)
+    assert result.violations == []
+    assert result.images > 300
 
 
 @pytest.mark.parametrize("changes", CONTROLS.values(), ids=CONTROLS)
