@@ -11,8 +11,8 @@ import gc
 import sys
 import time
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from random import Random
 
 import attrs
@@ -149,20 +149,28 @@ def _starter(world: _LiveWorld, work: Work, host: str) -> Callable[[], None]:
     return lambda: world.begin(work, host)
 
 
-def bury() -> None:
+def _bury() -> None:
     """Throw away what is left of dead processes, while nothing of it can reach a world any more."""
+    for process in GRAVES:
+        for task in asyncio.all_tasks(process.loop):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            with suppress(BaseException):
+                task.get_coro().close()
+        process.loop.close()
+    GRAVES.clear()
+    gc.collect()
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Let nobody hear what the remains of dead processes complain about as they are collected."""
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            for process in GRAVES:
-                for task in asyncio.all_tasks(process.loop):
-                    task._log_destroy_pending = False  # type: ignore[attr-defined]
-                    with suppress(BaseException):
-                        task.get_coro().close()
-                process.loop.close()
-            GRAVES.clear()
-            gc.collect()
+            yield
+            _bury()
+            gc.collect()  # what the first collection has closed
     finally:
         sys.unraisablehook = hook
 
@@ -189,17 +197,14 @@ def run_live(
     result = LiveResult(seed=seed)
     began = time.monotonic()
     turn = 0
-    with undisturbed():
-        try:
-            while turn < worlds * len(scenarios) or time.monotonic() - began < seconds:
-                number = seed + turn // len(scenarios)
-                live(scenarios[turn % len(scenarios)], number, result, most_faults=most_faults)
-                turn += 1
-                if turn % _COLLECTED == 0:
-                    bury()
-                if len(result.violations) >= most:
-                    break
-        finally:
-            bury()
+    with undisturbed(), _unheard():
+        while turn < worlds * len(scenarios) or time.monotonic() - began < seconds:
+            number = seed + turn // len(scenarios)
+            live(scenarios[turn % len(scenarios)], number, result, most_faults=most_faults)
+            turn += 1
+            if turn % _COLLECTED == 0:
+                _bury()
+            if len(result.violations) >= most:
+                break
     result.seconds = time.monotonic() - began
     return result

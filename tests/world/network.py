@@ -39,8 +39,10 @@ class Sent:
 class Line(asyncio.Transport):
     """The client's end of one connection."""
 
-    def __init__(self, process: Process, protocol: ResponseHandler) -> None:
+    def __init__(self, process: Process, protocol: ResponseHandler, began: float) -> None:
         super().__init__()
+        #: When its connection was asked for, right after the slot of its request had come.
+        self.began = began
         self._process = process
         self._protocol = protocol
         self._written = bytearray()
@@ -105,13 +107,13 @@ class Connector(aiohttp.BaseConnector):
 
     async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:
         world = self._process.world
-        world.connects(self._process)
+        began = world.now
         await asyncio.sleep(world.draw.connecting())
         if world.draw.refuses():
             raise aiohttp.ClientConnectorError(req.connection_key, ConnectionRefusedError(111, "refused"))
         factory: Callable[[], ResponseHandler] = self._factory
         protocol = factory()
-        protocol.connection_made(Line(self._process, protocol))
+        protocol.connection_made(Line(self._process, protocol, began))
         return protocol
 
 

@@ -80,7 +80,7 @@ class World:
         self.processes: list[Process] = []
         #: What users were told.
         self.told: tuple[Told, ...] = () if snapshot is None else snapshot.told
-        #: When each request left for its connection.
+        #: When the slot of each request had come.
         self.starts: list[float] = [] if snapshot is None else [*snapshot.starts]
         #: Callbacks that were run, and events of the world.
         self.steps = 0
@@ -145,7 +145,7 @@ class World:
                     flying=flying,
                     told=self.told,
                     number=self._number,
-                    starts=tuple(self.starts[-5:]),
+                    starts=tuple(self.starts[-8:]),
                 )
             )
 
@@ -182,13 +182,9 @@ class World:
 
     # The wire
 
-    def connects(self, process: Process) -> None:
-        """Note that the slot of a request has come, and that it goes for its connection."""
-        self.starts.append(self.now)
-        self._log.update(f"{self.now:.9f} {process.pid} connects\n".encode())
-
     def send(self, process: Process, line: Line, sent: Sent) -> None:
         """Put a request on the wire."""
+        self.starts.append(line.began)
         number = self.next_number()
         if sent.spends:
             self.flying[number] = sent
