@@ -97,6 +97,13 @@ def killstorm(session: nox.Session) -> None:
 
 
 @nox.session
+def world(session: nox.Session) -> None:
+    """Let processes die everywhere in virtual worlds, for a minute; `-- --seconds N --seed N` goes on for longer."""
+    session.install("-e", EVERYTHING, *TEST_GROUP)
+    session.run("python", "-m", "tests.world", *(session.posargs or ("--seconds", "60", "--seed", "1")))
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """Run the main job on the embedded simulator: no key, no account, no money."""
     session.install(".[cli]")
