@@ -26,7 +26,7 @@ DEMO = (
     "cmr orders submit examples/order.json --simulator --user-id BVZGM5TE9BMP3PP0VWGW943RGV1B",
 )
 #: What the tests need beside the package itself.
-TESTED = ("tests", "tools", "examples", "docs", "benchmarks", "README.md", "pyproject.toml")
+TESTED = ("tests", "tools", "examples", "docs", "benchmarks", "README.md", "SECURITY.md", "pyproject.toml")
 
 #: Two workers, since many tests mostly wait for processes; a test that hangs fails, so that its name is known.
 PYTEST = ("pytest", "-q", "--tb=short", "-n", "2", "--dist", "worksteal", "--timeout", "150")
@@ -97,10 +97,21 @@ def killstorm(session: nox.Session) -> None:
 
 
 @nox.session
-def world(session: nox.Session) -> None:
-    """Let processes die everywhere in virtual worlds, for a minute; `-- --seconds N --seed N` goes on for longer."""
+def fuzz(session: nox.Session) -> None:
+    """Give every reader made-up input, 100,000 examples in all, about five minutes; `-- SEED` repeats others."""
     session.install("-e", EVERYTHING, *TEST_GROUP)
-    session.run("python", "-m", "tests.world", *(session.posargs or ("--seconds", "60", "--seed", "1")))
+    seed = f"--hypothesis-seed={(*session.posargs, 'random')[0]}"
+    session.run("pytest", "tests/fuzz", "-s", seed, env={"CMR_FUZZ_EXAMPLES": "100000"})
+
+
+@nox.session
+def world(session: nox.Session) -> None:
+    """Let processes die everywhere, cut power, hunt planted faults; `-- --seconds N --seed N`: deaths for longer."""
+    session.install("-e", EVERYTHING, *TEST_GROUP)
+    session.run("python", "-m", "tests.world", *(session.posargs or ("--seconds", "30", "--seed", "1")))
+    if not session.posargs:
+        session.run("python", "-m", "tests.world.power", "--cuts", "100000")
+        session.run("python", "-m", "tests.world.hunting")
 
 
 @nox.session

@@ -7,13 +7,14 @@ are whole writes or some of their sectors, in any order.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from random import Random
 from typing import Any, NamedTuple, cast
 
 import apsw
 
-__all__ = ["Disk", "Note", "Op", "Remains", "connect"]
+__all__ = ["Disk", "Note", "Op", "Remains", "connect", "draw_anew"]
 
 #: The unit that a disk writes whole.
 SECTOR = 512
@@ -77,6 +78,11 @@ class Disk:
         self.is_off = False
         self._contents = [bytearray(data) for data in files.values()]
         self._names = {name: number for number, name in enumerate(files)}
+
+    @property
+    def digest(self) -> str:
+        """A name for all that was done."""
+        return hashlib.blake2b(repr(self.log).encode(), digest_size=8).hexdigest()
 
     def __contains__(self, name: str) -> bool:
         return name in self._names
@@ -282,8 +288,11 @@ class _Access(apsw.VFS):
     """SQLite's access to the disk that is plugged in at the moment."""
 
     def __init__(self) -> None:
-        super().__init__("forgetful", base="")
+        super().__init__("forgetful", base="", makedefault=True)
         self.disk = Disk({})
+
+    def xRandomness(self, numbytes: int) -> bytes:  # noqa: N802
+        return bytes(range(256))[:numbytes]  # SQLite asks the default access once for what it draws from
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
         path = name.filename() if isinstance(name, apsw.URIFilename) else str(name)
@@ -300,6 +309,11 @@ class _Access(apsw.VFS):
 
 
 _access = _Access()
+
+
+def draw_anew() -> None:
+    """Let SQLite draw the same from here on each time: it marks what it writes with random numbers."""
+    apsw.randomness(0)
 
 
 def connect(disk: Disk, name: str) -> apsw.Connection:

@@ -1,4 +1,7 @@
-"""The planted faults: each breaks one promise of the package, and has to be found."""
+"""The planted faults: each breaks one promise of the package, and has to be found.
+
+`by` names what finds a fault soonest, and is tried first.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ MUTANTS: tuple[Mutant, ...] = (
     # The claim
     Mutant(
         name="the claim is taken after the send",
+        by="answers_of_every_kind",
         edits={
             "pipeline:Pipeline._attempts": (
                 ("            await guard.claim()\n", ""),
@@ -19,6 +23,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="a commit is not awaited",
+        by="power cuts",
         edits={
             "journal.database:Database._transact": (
                 (
@@ -35,6 +40,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="a step is claimed whatever its state",
+        by="power cuts",
         edits={
             "journal.statements:Transaction.claim": (
                 ("row is None or row.state not in CLAIMABLE", "row is None"),
@@ -44,6 +50,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="the claim of a dead run is given back",
+        by="power cuts",
         edits={
             "journal.statements:Transaction._mark_unknown": (
                 ('{"state": StepState.UNKNOWN.value', '{"state": StepState.NOT_SENT.value'),
@@ -53,10 +60,12 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="a run that lives is taken for dead",
+        by="two_runs",
         edits={"journal.liveness:is_dead": (("    if run.ended is not None:\n", "    if True:\n"),)},
     ),
     Mutant(
         name="the lease is ignored",
+        by="a_suspended_machine",
         edits={
             "journal.journal:Journal.holds": (
                 ("not self._closing and self._clock.elapsed() - claim.taken < self._me.lease", "not self._closing"),
@@ -65,10 +74,12 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="nothing is asked as the head goes out",
+        by="a_suspended_machine",
         edits={"pipeline:_Departure.allow": (("if reason := self.guard.veto():", "if reason := None:"),)},
     ),
     Mutant(
         name="an unknown order is sent by the next run",
+        by="answers_of_every_kind",
         edits={
             "journal.statements:Transaction.claim": (
                 ("row.state not in CLAIMABLE", "row.state not in (*CLAIMABLE, StepState.UNKNOWN)"),
@@ -83,6 +94,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="a rejected order is sent by the next run",
+        by="answers_of_every_kind",
         edits={
             "journal.statements:Transaction.claim": (
                 ("row.state not in CLAIMABLE", "row.state not in (*CLAIMABLE, StepState.REJECTED)"),
@@ -97,6 +109,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="an absent order is sent without a resubmit",
+        by="evidence",
         edits={
             "journal.statements:Transaction.write_verdict": (
                 (
@@ -110,9 +123,46 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         },
     ),
+    Mutant(
+        name="the claim is taken before the wait for a slot",
+        by="a_wait_for_a_slot",
+        edits={
+            "pipeline:Pipeline._attempts": (
+                (
+                    "        await self._wait_for_slot()\n",
+                    "        await guard.claim()\n        await self._wait_for_slot()\n",
+                ),
+            )
+        },
+    ),
+    Mutant(
+        name="a purchase that is reported late is lost",
+        by="a_late_outcome",
+        edits={
+            "journal.records:may_follow": (
+                ("return state not in {StepState.ACCEPTED, StepState.REJECTED}", "return state is StepState.SENT"),
+            )
+        },
+    ),
+    Mutant(
+        name="an order is absent although its owner may still send it",
+        by="a_late_outcome",
+        edits={"journal.statements:Transaction._expect_no_owner": (("if row.recovered and", "if False and"),)},
+    ),
+    Mutant(
+        name="the journal of another account is taken",
+        by="a_strange_journal",
+        edits={"journal.statements:Transaction.bind": (("        elif strange:", "        elif False:"),)},
+    ),
+    Mutant(
+        name="a copy of the journal is taken for the journal",
+        by="a_strange_journal",
+        edits={"journal.trust:JournalFile.refuse_doubt": (("if self.doubt:", "if False:"),)},
+    ),
     # How far a request got
     Mutant(
         name="a disconnect is taken for not sent",
+        by="answers_of_every_kind",
         edits={
             "transport:Transport._exchange": (
                 (
@@ -124,6 +174,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="a timeout is taken for not sent",
+        by="an_answer_that_never_comes",
         edits={
             "transport:Transport._exchange": (
                 (
@@ -135,6 +186,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="a cancellation after the head is taken for not sent",
+        by="an_interrupt",
         edits={
             "transport:Transport.send": (
                 ("if attempt.phase is Phase.NOT_SENT or request.endpoint.repeatable:", "if True:"),
@@ -143,15 +195,27 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="an order without an outcome is sent again",
+        by="answers_of_every_kind",
         edits={
             "core.retry:may_repeat": (
                 ("outcome is Outcome.UNKNOWN and endpoint.repeatable", "outcome is Outcome.UNKNOWN"),
             )
         },
     ),
+    Mutant(
+        name="an order goes over a connection that was used before",
+        by="answers_of_every_kind",
+        edits={"transport:Transport._session": (("if not request.endpoint.repeatable:", "if False:"),)},
+    ),
+    Mutant(
+        name="a redirect is followed",
+        by="answers_of_every_kind",
+        edits={"transport:Transport._exchange": (("allow_redirects=False", "allow_redirects=True"),)},
+    ),
     # What an answer proves
     Mutant(
         name="a 500 is taken for a refusal that may be repeated",
+        by="answers_of_every_kind",
         edits={
             "core.judge:judge": (
                 ("if status == _THROTTLED and _is_error", "if status in {_THROTTLED, 500} and _is_error"),
@@ -160,6 +224,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="a 429 without the API's envelope is believed",
+        by="answers_of_every_kind",
         edits={
             "core.judge:judge": (
                 ("if status == _THROTTLED and _is_error_envelope(body, status):", "if status == _THROTTLED:"),
@@ -168,12 +233,14 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="a refusal without the API's envelope is believed",
+        by="answers_of_every_kind",
         edits={
             "core.judge:judge": (("(_is_error_envelope(body, status) or _is_key_refusal(body, status))", "bool(body)"),)
         },
     ),
     Mutant(
         name="a wrong key burns the order",
+        by="a_wrong_key",
         edits={
             "bulk.sending:_state": (
                 (
@@ -189,6 +256,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="an order gets the id of another",
+        by="answers_of_every_kind",
         edits={
             "bulk.sending:_outcome": (
                 ("order_id=created.order_id if created", "order_id=created.order_id[:-1] + '0' if created"),
@@ -198,16 +266,19 @@ MUTANTS: tuple[Mutant, ...] = (
     # What is sent
     Mutant(
         name="what is sent is not what the journal keeps",
+        by="answers_of_every_kind",
         edits={
             "resources.orders:send_order": (("body=checked.body,", "body=checked.body.replace(b'.com', b'.org'),"),)
         },
     ),
     Mutant(
         name="a draft and its payment have different keys",
+        by="a_draft_and_its_payment",
         edits={"journal.identity:_content": (('    plain.pop("confirm", None)\n', ""),)},
     ),
     Mutant(
         name="a paid order does not see its draft",
+        by="a_draft_and_its_payment",
         edits={
             "bulk.sending:OrderSender.step_to_send": (("and not entry.confirm and _is_draft(entry)", "and False"),),
             "bulk.sending:OrderSender._send_once": (
@@ -218,15 +289,18 @@ MUTANTS: tuple[Mutant, ...] = (
     # The evidence
     Mutant(
         name="a verdict does not belong to an attempt",
+        by="a_late_verdict",
         edits={"journal.statements:Transaction.write_verdict": (("if row.token != seen.token:", "if False:"),)},
     ),
     Mutant(
         name="an order is absent at once",
+        by="evidence",
         edits={"bulk.evidence:weigh": (("if not waited >= settle:", "if False:"),)},
     ),
     # The pace, and when to stop
     Mutant(
         name="a repetition takes no slot",
+        by="the_pace",
         edits={
             "pipeline:Pipeline._attempts": (
                 ("if not await self._wait_for_slot(started + self.retry.time_budget):", "if False:"),
@@ -235,10 +309,12 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="the slots of all processes are too close",
+        by="the_pace",
         edits={"journal.pace:take_slot": (("else gap)", "else gap / 2)"),)},
     ),
     Mutant(
         name="a run goes on when it has to stop",
+        by="a_stop",
         edits={
             "bulk.stopping:StopRules.take": (("case _ if self._in_doubt >= self.after_unknown:", "case _ if False:"),)
         },
@@ -246,6 +322,7 @@ MUTANTS: tuple[Mutant, ...] = (
     # The disk
     Mutant(
         name="the journal is in WAL mode with NORMAL",
+        by="power cuts",
         edits={
             "journal.engine:_set_up_sqlite": (("synchronous = EXTRA", "synchronous = NORMAL"),),
             "journal.engine:leave_wal": (("journal_mode = TRUNCATE", "journal_mode = WAL"),),
@@ -253,10 +330,20 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="the journal is synced less often",
+        by="power cuts",
         edits={"journal.engine:_set_up_sqlite": (("synchronous = EXTRA", "synchronous = NORMAL"),)},
     ),
     Mutant(
         name="an outcome is told before it is written down",
-        edits={"bulk.sending:_record": (("            await journal.record(", "            journal.record("),)},
+        by="answers_of_every_kind",
+        edits={
+            "bulk.sending:_record": (
+                ("            await journal.record(", "            asyncio.ensure_future(journal.record("),
+                (
+                    "unavailable=outcome.unavailable_domains,\n            )",
+                    "unavailable=outcome.unavailable_domains))",
+                ),
+            )
+        },
     ),
 )

@@ -31,6 +31,8 @@ class Mutant:
 
     #: What is wrong, in words.
     name: str
+    #: What looks for it first: a name of `hunting.HUNTERS`.
+    by: str
     #: For each function, as `module:Class.function` below the package, what is replaced by what.
     edits: Mapping[str, tuple[tuple[str, str], ...]]
 

@@ -10,7 +10,7 @@ from itertools import takewhile
 import apsw
 import attrs
 
-from tests.world.disk import Disk, Op, connect
+from tests.world.disk import Disk, Op, connect, draw_anew
 from tests.world.recording import FILE, Died, Mark, Recording, Said
 
 __all__ = ["COMMITTED", "CONTROLS", "Played", "dump", "opened", "play", "say"]
@@ -35,7 +35,7 @@ CONTROLS: Mapping[str, Mapping[str, str]] = {
 _IN_WAL_MODE = b"SQLite format 3\x00\x10\x00\x02\x02"
 
 #: A mark of the log: a transaction was committed.
-COMMITTED = object()
+COMMITTED = "committed"
 
 
 @attrs.frozen(kw_only=True)
@@ -46,6 +46,8 @@ class Played:
     #: What the outside knew before.
     told: tuple[Mark, ...]
     log: tuple[Op, ...]
+    #: A name for all of the log: a seed has the same each time.
+    digest: str
     #: What the journal says first on each connection.
     opening: tuple[str, ...]
     #: What the journal held after each commit: the numbers of the first and the last commit after which it held that.
@@ -58,6 +60,7 @@ def play(recording: Recording, changes: Mapping[str, str] | None = None) -> Play
     Raises:
         LookupError: The package does not say what should be changed.
     """
+    draw_anew()
     disk = Disk(recording.start)
     with closing(opened(Disk(recording.start))) as connection:  # closing one changes the disk
         held = {dump(connection): (0, 0)}
@@ -88,7 +91,9 @@ def play(recording: Recording, changes: Mapping[str, str] | None = None) -> Play
         connection.close()
     sqls = (entry.sql for entry in said if isinstance(entry, Said))
     opening = tuple(takewhile(lambda sql: not sql.startswith("BEGIN"), sqls))
-    return Played(files=recording.start, told=recording.told, log=tuple(disk.log), opening=opening, held=held)
+    return Played(
+        files=recording.start, told=recording.told, log=tuple(disk.log), digest=disk.digest, opening=opening, held=held
+    )
 
 
 def _changed(entry: Said | Mark, changes: Mapping[str, str], unused: set[str]) -> Said | Mark:

@@ -8,6 +8,7 @@ the package does so, on the real disk.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -52,6 +53,10 @@ class Violation:
         return f"{self.what}: python -m tests.world.power {where}"
 
 
+def _folded(digests: list[str]) -> str:
+    return hashlib.blake2b("".join(digests).encode(), digest_size=4).hexdigest()
+
+
 @attrs.define(kw_only=True)
 class PowerResult:
     """What some power cuts showed."""
@@ -67,6 +72,8 @@ class PowerResult:
     #: Disks that a journal opened on the real disk.
     reopened: int = 0
     seconds: float = 0.0
+    #: A name for the log of each script: a seed has the same each time.
+    digests: list[str] = attrs.field(factory=list)
     violations: list[Violation] = attrs.field(factory=list)
 
     def __str__(self) -> str:
@@ -74,7 +81,7 @@ class PowerResult:
             f"{self.cuts:,} power cuts ({self.second_cuts:,} of them during a recovery) in {self.scripts} scripts, "
             f"{self.images:,} different disks ({self.reopened:,} of them opened by a journal on the real disk), "
             f"{self.journals:,} different journals, "
-            f"{len(self.violations)} violations, seed {self.seed}, {self.seconds:.1f} s"
+            f"{len(self.violations)} violations, seed {self.seed}, log {_folded(self.digests)}, {self.seconds:.1f} s"
         )
 
 
@@ -86,6 +93,7 @@ def run_power(
     most: int = 1,
     turns: int = TURNS,
     only: tuple[int, int] | None = None,
+    reopen: int = _REOPENED,
 ) -> PowerResult:
     """Cut the power, and check what is left each time.
 
@@ -96,6 +104,7 @@ def run_power(
         most: Stop after so many violations.
         turns: Things that happen in one script.
         only: Point and variation of one cut of the first script, to see it again.
+        reopen: One in so many disks with something to undo is opened by a journal on the real disk.
     """
     result = PowerResult(seed=seed)
     began = time.process_time()
@@ -103,8 +112,9 @@ def run_power(
         with tempfile.TemporaryDirectory() as folder:
             script_seed = seed + result.scripts
             played = play(record(Path(folder), script_seed, turns=turns), changes)
-            path = Path(folder) / FILE if changes is None else None
-            script = _Script(script_seed, turns, played, result, path=path, most=most)
+            reopens = (Path(folder) / FILE, reopen) if changes is None else None
+            result.digests.append(played.digest)
+            script = _Script(script_seed, turns, played, result, reopens=reopens, most=most)
             with closing(script):
                 script.run(min(cuts - result.cuts, _A_SCRIPT), only)
         result.scripts += 1
@@ -132,13 +142,13 @@ class _Script:
     """The power cuts of one script."""
 
     def __init__(
-        self, seed: int, turns: int, played: Played, result: PowerResult, *, path: Path | None, most: int
+        self, seed: int, turns: int, played: Played, result: PowerResult, *, reopens: tuple[Path, int] | None, most: int
     ) -> None:
         self._seed = seed
         self._turns = turns
         self._played = played
         self._result = result
-        self._path = path
+        self._reopens = reopens
         self._most = most
         self._recovery = Recovery(played.opening)
 
@@ -178,9 +188,9 @@ class _Script:
                 second.follow(op)
                 self._result.second_cuts += 1
                 found += self._check(second.cut(rng), outside)[0]
-        if self._path is not None and ((done and rng.randrange(_REOPENED) == 0) or again):
+        if self._reopens is not None and (again or (done and rng.randrange(self._reopens[1]) == 0)):
             self._result.reopened += 1
-            found += reopened(self._path, files, outside)
+            found += reopened(self._reopens[0], files, outside)
         where = {"seed": self._seed, "turns": self._turns, "point": point, "variation": variation}
         self._result.violations += [Violation(what=what, **where) for what in found]
 

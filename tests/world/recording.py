@@ -7,12 +7,11 @@ own, on a file of the real disk. What it said to SQLite is then played on a disk
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import sqlite3
-import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from itertools import count
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -22,7 +21,11 @@ from unittest import mock
 import attrs
 
 from cmr_async.core.account import Account
+from cmr_async.journal.clock import Clocks
+from cmr_async.journal.database import Outside
 from cmr_async.journal.journal import Claim, Journal, Step, StepState, Verdict
+from cmr_async.journal.liveness import Machine, RunRecord
+from cmr_async.journal.schema import steps
 from tests.fakes import Clock, make_request
 from tests.journal.arrange import vanish
 
@@ -31,6 +34,9 @@ __all__ = ["FILE", "Died", "Known", "Left", "Mark", "Recording", "Said", "Unharm
 ACCOUNT = Account(origin="https://api.example", fingerprint="0123456789abcdef")
 #: Journals of older versions, as SQL text.
 SAMPLES = Path(__file__).parents[1] / "samples"
+#: What the journal writes down about its file.
+_ANOTHER = '{"device":1,"inode":2,"born":3,"marked":false}'
+_OF_THE_FILE = re.compile(r'\{"device":[^}]*\}')
 #: Name of the journal, on the real disk and on the other.
 FILE = "run.db"
 
@@ -112,15 +118,40 @@ class _Log:
                     beside = [path for path in (Path(database), Path(f"{database}-wal")) if path.exists()]
                     self.start = {path.name: path.read_bytes() for path in beside}
                 number, self._connections = self._connections, self._connections + 1
-                connection.set_trace_callback(lambda sql: self._hear(Said(number, sql)))
+                connection.set_trace_callback(lambda sql: self._hear(number, sql))
             return connection
 
         with mock.patch.object(sqlite3.dbapi2, "connect", connect):
             yield
 
-    def _hear(self, said: Said) -> None:
+    def _hear(self, connection: int, sql: str) -> None:
         if not self.is_deaf:
-            self.entries.append(said)
+            self.entries.append(Said(connection, _OF_THE_FILE.sub(_ANOTHER, sql)))
+
+
+class _Machine(Machine):
+    """A machine that is the same for each seed, and has one process."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.open_runs = set()
+        self._ids = Random(seed)
+
+    def this_process(self, *, lease: float) -> RunRecord:
+        return RunRecord(id=self.new_token(), host="host", machine="0" * 32, pid=1, born="1", lease=lease)
+
+    def birth(self, pid: int) -> str | None:
+        return "1"
+
+    def new_token(self) -> str:
+        return f"{self._ids.getrandbits(128):032x}"
+
+
+class _NoClocks(Clocks):
+    """The clocks of a machine that does not tell when it was started."""
+
+    def start(self) -> str | None:
+        return None
 
 
 class _Script:
@@ -137,10 +168,11 @@ class _Script:
         self._ready: list[tuple[str, Step]] = []
         self._under_way: list[Claim] = []
         self._doubtful: list[tuple[Claim, bool]] = []
+        self._outside = Outside(clocks=_NoClocks(), machine=_Machine(rng.getrandbits(64)))
         self._journal = self._made()
 
     def _made(self) -> Journal:
-        return Journal(self._path, clock=self._clock)
+        return Journal(self._path, clock=self._clock, _outside=self._outside)
 
     async def play(self, turns: int) -> None:
         acts: list[tuple[int, Callable[[], Awaitable[None]]]] = [
@@ -262,9 +294,9 @@ def record(folder: Path, seed: int, *, turns: int) -> Recording:
     path = folder.absolute() / FILE
     rng, log = Random(seed), _Log(path)
     told = _leave_older(path, rng.choice(("1", "2"))) if seed % 4 == 0 else ()
-    ids = Random(seed)
-    drawn = (uuid.UUID(int=ids.getrandbits(128), version=4) for _ in count())
-    with mock.patch.object(uuid, "uuid4", side_effect=drawn), log.listening():
+    # The indexes of a table are a set, so they would be made in any order
+    indexes = sorted(steps.indexes, key=lambda index: str(index.name))
+    with mock.patch.object(steps, "indexes", indexes), log.listening():
         asyncio.run(_Script(path, rng, log).play(turns))
     return Recording(start=log.start, told=told, entries=tuple(log.entries))
 

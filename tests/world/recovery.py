@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -177,21 +175,21 @@ def _name(*parts: bytes) -> bytes:
 
 
 def reopened(path: Path, files: Mapping[str, bytes], outside: Outside) -> list[str]:
-    """Put what is left in the place of the journal on the real disk, open that with the package, and return faults."""
+    """Put what is left into a folder of the real disk, let the package take it over, and return faults."""
     for name in (FILE, f"{FILE}-journal", f"{FILE}-wal", f"{FILE}-shm"):
         place = path.with_name(name)
         if name in files:
-            place.write_bytes(files[name])  # the file stays the same one, or the journal would refuse a copy
+            place.write_bytes(files[name])
+            place.chmod(0o600)
         else:
             place.unlink(missing_ok=True)
-    if hasattr(os, "setxattr"):
-        with suppress(OSError):  # the mark beside the file is never synced, so an older one may be left
-            os.setxattr(path, "user.cmr_async.journal", b"0")
     return asyncio.run(_faults(path, outside))
 
 
 async def _faults(path: Path, outside: Outside) -> list[str]:
     faults = []
+    async with Journal(path, clock=lambda: 2e9, look=True) as journal:
+        await journal.adopt()  # this is not the file that it was written to
     async with Journal(path, clock=lambda: 2e9) as journal:
         told = {
             (event.key, str(event.step), event.change, event.token, event.order_id)

@@ -11,7 +11,7 @@ pytest.importorskip("apsw", reason="there is no wheel of it for this interpreter
 
 from tests.world.playing import CONTROLS, play
 from tests.world.power import main, run_power, shrink
-from tests.world.recording import Left, Said, record
+from tests.world.recording import Left, record
 
 _SOUND = {
     "TRUNCATE with FULL": {"synchronous = EXTRA": "synchronous = FULL"},
@@ -20,55 +20,51 @@ _SOUND = {
 
 
 def test_no_power_cut_loses_a_claim_or_an_outcome_or_lets_an_order_be_sent_twice() -> None:
-    result = run_power(2_000, seed=1)
+    result = run_power(1_000, seed=1, turns=25, reopen=40)
     assert result.violations == []
-    assert result.cuts >= 2_000
+    assert result.cuts >= 1_000
     assert result.second_cuts > 0
     assert result.reopened > 0
-    assert result.images > 800
-    assert result.journals > 50
+    assert result.images > 300
+    assert result.journals > 10
 
 
 def test_no_power_cut_spoils_a_journal_that_an_older_version_left_in_wal_mode() -> None:
-    result = run_power(800, seed=4, turns=4)
+    result = run_power(500, seed=4, turns=2)
     assert result.violations == []
-    assert result.images > 300
+    assert result.images > 200
 
 
 @pytest.mark.parametrize("changes", CONTROLS.values(), ids=CONTROLS)
 def test_settings_that_lose_claims_are_found_out(changes: dict[str, str]) -> None:
-    result = run_power(800, seed=1, changes=changes, most=100_000, turns=12)
+    result = run_power(500, seed=2, changes=changes, most=100_000, turns=10)
     assert any("would be sent twice" in violation.what for violation in result.violations)
     assert any("the claim of" in violation.what for violation in result.violations)
 
 
 @pytest.mark.parametrize("changes", _SOUND.values(), ids=_SOUND)
 def test_other_settings_that_are_sound_lose_nothing(changes: dict[str, str]) -> None:
-    assert run_power(600, seed=2, changes=changes, turns=20).violations == []
+    assert run_power(400, seed=2, changes=changes, turns=10).violations == []
 
 
 def test_a_violation_can_be_repeated_by_its_place_with_a_shorter_script() -> None:
     changes = CONTROLS["synchronous=NORMAL"]
-    violations = run_power(800, seed=3, changes=changes, turns=20, most=100_000).violations
+    violations = run_power(500, seed=3, changes=changes, turns=12, most=100_000).violations
     first = next(violation for violation in violations if "sent twice" in violation.what)
     short = shrink(first, changes=changes)
-    assert 1 < short.turns < 20
+    assert 0 < short.turns < 12
     place = (short.point, short.variation)
     again = run_power(1, seed=3, changes=changes, turns=short.turns, only=place)
     assert short in again.violations
+    assert run_power(1, seed=3, changes=changes, turns=short.turns - 1, only=place).violations == []
     assert again.cuts < 50
     assert f"--seed 3 --turns {short.turns} --point {first.point} --variation {first.variation}" in str(short)
 
 
-def test_a_seed_makes_the_same_things_happen_each_time(tmp_path: Path) -> None:
-    happened = []
-    for name in ("one", "two"):
-        folder = tmp_path / name
-        folder.mkdir()
-        entries = record(folder, 4, turns=20).entries
-        # What the journal knows of its file differs: its number, and when it was made
-        happened.append([entry for entry in entries if not isinstance(entry, Said) or "cmr_meta" not in entry.sql])
-    assert happened[0] == happened[1]
+def test_a_seed_makes_the_same_log_each_time() -> None:
+    one, two = (run_power(1, seed=4, turns=5).digests for _ in range(2))
+    other = run_power(1, seed=5, turns=5).digests
+    assert one == two != other
 
 
 def test_a_change_of_what_the_journal_never_says_is_an_error() -> None:
