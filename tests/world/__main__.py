@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from multiprocessing import get_context
 
 from tests.world.crashes import CrashResult, explore, run_crashes
@@ -32,17 +30,15 @@ def main(arguments: list[str] | None = None) -> int:
     if given.only is not None:
         results = [_one(given.only, given.seed, given.recovery)]
     else:
-        work = partial(_explore, points=-(-given.points // 2), seconds=given.seconds)
         with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as both:
-            results = list(both.map(work, (given.seed, given.seed + _APART)))
+            halves = [
+                both.submit(run_crashes, seed=seed, points=-(-given.points // 2), seconds=given.seconds)
+                for seed in (given.seed, given.seed + _APART)
+            ]
+            results = [half.result() for half in halves]
     for line in _report(results, given.seed):
         print(line)  # noqa: T201 - a command
     return 1 if any(result.violations for result in results) else 0
-
-
-def _explore(seed: int, *, points: int, seconds: float) -> CrashResult:
-    warnings.simplefilter("ignore")
-    return run_crashes(seed=seed, points=points, seconds=seconds)
 
 
 def _one(name: str, seed: int, recovery: int | None) -> CrashResult:
