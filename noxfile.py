@@ -37,7 +37,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["tests", "demo", "lint", "types", "lowest", "docs", "wheel", "coverage"]
+nox.options.sessions = ["tests", "world", "demo", "lint", "types", "lowest", "docs", "wheel", "coverage"]
 
 
 def show_pyenv_interpreters() -> None:
@@ -105,6 +105,13 @@ def fuzz(session: nox.Session) -> None:
     session.run("pytest", "tests/fuzz", "-s", f"--hypothesis-seed={seed}", env={"CMR_FUZZ_EXAMPLES": "100000"})
     session.install("atheris", success_codes=[0, 1, 2])  # it has no files for some systems and interpreters
     session.run("python", "-m", "tests.fuzz.guided", "1000", seed)
+
+
+@nox.session
+def world(session: nox.Session) -> None:
+    """Run every death of a process, power cuts and planted faults; `-- --seconds N --seed N` goes on for longer."""
+    session.install("-e", EVERYTHING, *TEST_GROUP)
+    session.run("python", "-m", "tests.world", *session.posargs)
 
 
 @nox.session

@@ -105,6 +105,8 @@ class _Attempt:
 
     def head_goes_out(self) -> None:
         """Ask a last time, note that from here on a byte may have left, and start the time to wait for an answer."""
+        if self._connected:  # aiohttp is sending a read again by itself, which the pipeline does when it has a slot
+            raise aiohttp.ServerDisconnectedError
         if self._leaving is not None:
             try:
                 self._leaving()
@@ -112,9 +114,9 @@ class _Attempt:
                 self.refusal = refusal
                 raise
         self.phase = Phase.HEAD_SENT
-        if not self._connected and self.timeout is not None:
-            self.timeout.reschedule(asyncio.get_running_loop().time() + self.limit)
         self._connected = True
+        if self.timeout is not None:
+            self.timeout.reschedule(asyncio.get_running_loop().time() + self.limit)
 
     def fail(self, failure: str, error: Exception | None = None) -> None:
         """Note why it ended early."""

@@ -236,6 +236,16 @@ async def test_a_read_is_repeated_whatever_happened(make_client: MakeClient, act
         assert {request.method for request in server.received} == {"GET"}
 
 
+@pytest.mark.parametrize("act", [close_after_reading, reset_after_reading])
+async def test_a_read_is_repeated_by_nobody_but_the_pipeline_which_waits_for_a_slot(
+    make_client: MakeClient, act: Act
+) -> None:
+    async with Loopback(act, answer(200, envelope(200, "here", {}))) as server:
+        with pytest.raises(TransportError):
+            await make_client(server).orders.status("A", user_id=USER)
+        assert len(server.received) == 1
+
+
 async def test_a_read_that_gets_no_answer_fails_with_what_happened(make_client: MakeClient) -> None:
     async with Loopback(answer(503, envelope(503))) as server:
         with pytest.raises(ServerError, match="HTTP 503"):

@@ -13,7 +13,7 @@ from ..journal.records import JournalEntry, Step
 from ..models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
 from ..pipeline import Pipeline
 from .feeds import DraftFeed, Feed, RequestFeed, Requests
-from .run import BulkRun, JournalLike, opened
+from .run import BulkRun, JournalLike, opened, with_shared_pace
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
@@ -132,7 +132,8 @@ class Bulk:
         async with opened(journal, pipeline=self._pipeline) as opened_journal:
             if opened_journal is None:
                 raise ConfigurationError("Reconciling needs the journal of the run.")
-            reconciler = Reconciler(pipeline=self._pipeline, settle=settle, events=tuple(events))
+            paced = with_shared_pace(self._pipeline, opened_journal)
+            reconciler = Reconciler(pipeline=paced, settle=settle, events=tuple(events))
             async for finding in reconciler.find(opened_journal, references=references):
                 yield finding
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from cmr_async import AsyncClient, ClientStateError, ConfigurationError, Journal
 from cmr_async.bulk.reconcile import Finding, Reconciler
 from cmr_async.core.exchange import Exchange, Request
 from cmr_async.journal.journal import Journal, JournalEntry, StepState, Verdict
+from cmr_async.journal.pace import take_slot
 from cmr_async.simulator import FaultRule, Simulator
 from tests.fakes import USER, Clock, FakeTransport, Reply, answered, make_bulk, make_pipeline, make_request
 
@@ -131,6 +133,20 @@ async def test_a_list_of_subscriptions_that_does_not_end_is_left_and_proves_no_a
     pages = [a_page(number, of=9, domain="b.com") for number in (1, 2, 3)]
     finding, _ = await look_up(tmp_path / "run.db", USER_OK, NO_DOMAINS, *pages)
     assert (finding.verdict, finding.evidence) == (None, "the subscriptions could not be read to their end")
+
+
+async def test_look_ups_take_slots_of_the_pace_that_all_processes_on_the_journal_share(tmp_path: Path) -> None:
+    transport = FakeTransport([USER_OK, NO_DOMAINS, NO_SUBSCRIPTIONS])
+    async with Journal(tmp_path / "run.db", clock=Clock(SENT_AT)) as journal:
+        await journal.add([make_request()])
+        claim = await journal.claim("a")
+        assert claim is not None
+        await journal.record(claim, StepState.UNKNOWN)
+        async for _ in make_bulk(transport, gap=0.001).reconcile(journal):
+            pass
+        wait = await journal._database.write(partial(take_slot, name="", gap=0.001))
+    assert len(transport.sent) == 3
+    assert wait == pytest.approx(0.003, abs=1e-5)
 
 
 async def test_a_client_that_cannot_be_used_ends_the_reconciliation(tmp_path: Path) -> None:

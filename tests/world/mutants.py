@@ -210,7 +210,10 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         name="a redirect is followed",
         by="answers_of_every_kind",
-        edits={"transport:Transport._exchange": (("allow_redirects=False", "allow_redirects=True"),)},
+        edits={
+            "transport:_Attempt.head_goes_out": (("if self._connected:", "if False:"),),
+            "transport:Transport._exchange": (("allow_redirects=False", "allow_redirects=True"),),
+        },
     ),
     # What an answer proves
     Mutant(

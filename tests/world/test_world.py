@@ -1,0 +1,30 @@
+"""The virtual world in its short form: some deaths of each scenario, and several live processes at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.world.crashes import run_crashes
+from tests.world.live import run_live
+from tests.world.scenarios import SCENARIOS, Scenario
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_every_death_ends_well(scenario: Scenario) -> None:
+    result = run_crashes(seed=1, rounds=1, scenarios=[scenario], most_recoveries=25)
+    assert result.violations == []
+    assert result.recoveries >= 20
+
+
+def test_several_live_processes_end_well() -> None:
+    result = run_live(seed=1, worlds=3)
+    assert result.violations == []
+    assert result.deaths > 0
+    assert result.stops > 0
+
+
+def test_the_same_seed_tells_the_same_story() -> None:
+    one, other = (run_crashes(seed=5, rounds=1, scenarios=SCENARIOS[:3], most_recoveries=5) for _ in range(2))
+    assert one.digest == other.digest
+    assert one.digest != run_crashes(seed=6, rounds=1, scenarios=SCENARIOS[:3], most_recoveries=5).digest
+    assert run_live(seed=5, worlds=1).digest == run_live(seed=5, worlds=1).digest
