@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import attrs
 
@@ -95,12 +96,8 @@ def run_mutants(
     """
     result = MutantResult(seed=seed)
     began = time.perf_counter()
-    level = logging.getLogger("cmr_async").level
-    logging.getLogger("cmr_async").setLevel(logging.CRITICAL)
-    try:
-        for name, hunter in hunters.items():
-            if (alarm := _look(hunter, seed)) is not None:
-                result.alarms.append(f"{name} ({alarm})")
+    used: set[str] = set()
+    with _quiet():
         for mutant in mutants:
             result.planted += 1
             found = _hunt(mutant, budget, seed, hunters)
@@ -108,9 +105,11 @@ def run_mutants(
                 result.survivors.append(mutant.name)
             else:
                 result.found.append(found)
+                used.add(found.by)
             told(f"NOT FOUND: {mutant.name}" if found is None else str(found))
-    finally:
-        logging.getLogger("cmr_async").setLevel(level)
+        for name in sorted(used):  # who finds something in a sound package as well has found nothing
+            if (alarm := _look(hunters[name], seed)) is not None:
+                result.alarms.append(f"{name} ({alarm})")
     result.seconds = time.perf_counter() - began
     return result
 
@@ -128,6 +127,20 @@ def _hunt(mutant: Mutant, budget: float, seed: int, hunters: Mapping[str, Hunter
             if seconds > budget:
                 return None
         seed += 1
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the logs still: a faulty package complains a great deal."""
+    loggers = [logging.getLogger(name) for name in ("cmr_async", "asyncio")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _look(hunter: Hunter, seed: int) -> str | None:
