@@ -26,7 +26,7 @@ DEMO = (
     "cmr orders submit examples/order.json --simulator --user-id BVZGM5TE9BMP3PP0VWGW943RGV1B",
 )
 #: What the tests need beside the package itself.
-TESTED = ("tests", "tools", "examples", "docs", "benchmarks", "README.md", "pyproject.toml")
+TESTED = ("tests", "tools", "examples", "docs", "benchmarks", "README.md", "SECURITY.md", "pyproject.toml")
 
 #: Two workers, since many tests mostly wait for processes; a test that hangs fails, so that its name is known.
 PYTEST = ("pytest", "-q", "--tb=short", "-n", "2", "--dist", "worksteal", "--timeout", "150")
@@ -94,6 +94,14 @@ def killstorm(session: nox.Session) -> None:
     session.run("pytest", "tests/bulk/test_kill.py", "-s", env=storm)
     session.run("pytest", "tests/money/test_kills.py", "-s", env={"CMR_KILLS": "20"})
     session.run("pytest", "tests/journal/test_rules.py", env={"CMR_JOURNAL_EXAMPLES": "2000"})
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Give every reader made-up input, 100,000 examples in all, about five minutes; `-- SEED` repeats others."""
+    session.install("-e", EVERYTHING, *TEST_GROUP)
+    seed = f"--hypothesis-seed={(*session.posargs, 'random')[0]}"
+    session.run("pytest", "tests/fuzz", "-s", seed, env={"CMR_FUZZ_EXAMPLES": "100000"})
 
 
 @nox.session

@@ -20,6 +20,7 @@ from cmr_async import AsyncClient, DomainRegistration, Order, OrderRequest
 from cmr_async.simulator import DEMO_USERS
 
 LIMIT = 5
+KEY = "pace-key"
 
 
 async def submit(base_url: str, orders: int) -> list[float]:
@@ -32,7 +33,7 @@ async def submit(base_url: str, orders: int) -> list[float]:
         for number in range(orders)
     )
     done = []
-    async with AsyncClient("simulator-key", base_url) as cmr:
+    async with AsyncClient(KEY, base_url) as cmr:
         async for outcome in cmr.bulk.submit(requests, concurrency=8):
             assert outcome.order_id, outcome
             done.append(monotonic())
@@ -44,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--orders", type=int, default=60)
     options = parser.parse_args()
-    command = [sys.executable, "-m", "cmr_async.simulator", "--port", "0", "--wallet", "100000"]
+    command = [sys.executable, "-m", "cmr_async.simulator", "--port", "0", "--wallet", "100000", "--api-key", KEY]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as simulator:
         assert simulator.stdout is not None
         base_url = simulator.stdout.readline().split()[-1]

@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 from weakref import WeakSet
 
+from .core.printable import printable
 from .errors import CMRError, OrderPlacedError, OutcomeUnknownError
 from .forks import in_forked_child, leave_to_parent
 
@@ -159,16 +160,17 @@ def _learned(result: _T | CMRError, subject: Callable[[], str], order_id: Callab
     if isinstance(result, CMRError):
         return result
     known = order_id(result)
+    name = f" as {printable(known)}" if known else ""
     return OrderPlacedError(
-        f"{subject()} was accepted{f' as {known}' if known else ''}, although its caller was cancelled before the "
-        "answer came. Do not send it again.",
+        f"{subject()} was accepted{name}, although its caller was cancelled before the answer came. Do not send it "
+        "again.",
         order_id=known,
     )
 
 
 def _log(task: asyncio.Task[_T | CMRError], subject: Callable[[], str], order_id: Callable[[_T], str | None]) -> None:
     became = f"{subject()} may have been placed." if task.cancelled() else _learned(task.result(), subject, order_id)
-    logger.warning("A call whose caller had left has ended. %s", became)
+    logger.warning("A call whose caller had left has ended. %s", printable(str(became)))
 
 
 _all: WeakSet[Background] = WeakSet()

@@ -266,11 +266,14 @@ class Transport:
         return attempt.exchange()
 
     def _renew_key(self, request: Request) -> None:
+        refusal = ""
         try:
             if self._key is not None and self._key.renew():
                 self._use(self._key)
         except ConfigurationError as error:
-            raise NotSentError(f"{request.subject()} was not sent: {error.message}") from None
+            refusal = error.message
+        if refusal:  # not raised above: the frames of the other error hold what the function returned
+            raise NotSentError(f"{request.subject()} was not sent: {refusal}")
 
     def _use(self, key: ApiKey) -> None:
         self._headers = {**self._headers, self._key_header: key.text}  # a new one: others may be under way

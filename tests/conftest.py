@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
-from types import SimpleNamespace
-from typing import Any
+from pathlib import Path
+from types import FunctionType, SimpleNamespace
+from typing import Any, cast
 
 import aiohttp
 import pytest
 from aioresponses import aioresponses
 from hypothesis import settings
 
+from cmr_async import AsyncClient
+from cmr_async.simulator import Simulator
 from tests.databases import location, postgresql, postgresql_location
 
 __all__ = ["location", "mocked_api", "postgresql", "postgresql_location"]
@@ -31,6 +35,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Tests kill processes and never the machine, so no journal has to reach the disk: a test waits for it more than for
+# all else. 4 GiB are ample; a smaller shared memory, as in containers, is left alone.
+memory = Path("/dev/shm")
+if os.access(memory, os.W_OK | os.X_OK) and shutil.disk_usage(memory).free > 4 * 1024**3:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
+
 # The same examples in every run, however slow the machine is
 settings.register_profile("tests", derandomize=True, deadline=None)
 settings.load_profile("tests")
@@ -42,6 +52,19 @@ class MockedResponse(aiohttp.ClientResponse):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("stream_writer", SimpleNamespace(output_size=0))
         super().__init__(*args, **kwargs)
+
+
+@pytest.fixture
+def quick_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients take a slot each millisecond, and simulators have no rate limit, where nobody says how many.
+
+    For what is tested against servers on this machine and has nothing to do with pace; the way through the pace is the
+    same. Processes that a test starts keep the real one.
+    """
+    for made, setting, value in ((AsyncClient, "gap", 0.001), (Simulator, "rate_limit", None)):
+        defaults = cast("FunctionType", made.__init__).__kwdefaults__
+        assert defaults is not None
+        monkeypatch.setitem(defaults, setting, value)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import orjson
 
-from cmr_async import DomainRegistration, Mailbox, Order, OrderRequest, RetryPolicy
+from cmr_async import DomainRegistration, Mailbox, Order, OrderRequest, RetryPolicy, Timeouts
 from cmr_async.bulk import Bulk
 from cmr_async.core.endpoints import ENDPOINTS
 from cmr_async.core.exchange import Exchange, Phase, Request
@@ -193,6 +193,7 @@ def make_pipeline(
     pacer: Pacer | None = None,
     rng: Random | None = None,
     shared: SharedPace | None = None,
+    timeouts: Timeouts | None = None,
 ) -> Pipeline:
     """Make a pipeline on the clock of the transport: without a pace and without repetitions unless asked for."""
     return Pipeline(
@@ -205,6 +206,7 @@ def make_pipeline(
         sleep=transport.clock.sleep,
         rng=rng or Highest(),
         shared=shared,
+        timeouts=timeouts or Timeouts(),
     )
 
 

@@ -44,6 +44,7 @@ def run(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
             assert words[:2] == ["pip", "install"]
 
 
+@pytest.mark.usefixtures("quick_pace")
 def test_the_commands_of_the_readme_buy_each_domain_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     Path("more.csv").write_text("user_id,domain\n" + "".join(f"{USER},{name}\n" for name in MORE))

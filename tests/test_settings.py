@@ -7,6 +7,7 @@ import ssl
 import traceback
 import warnings
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from rich.traceback import Traceback
 from cmr_async import AsyncClient, Client, CMRError, ConfigurationError, NotSentError, RetryPolicy, Timeouts, settings
 from cmr_async.errors import InvalidResponseError, OutcomeUnknownError
 from tests.fakes import USER, make_order
-from tests.loopback import ACCEPTED, Loopback, answer, envelope
+from tests.loopback import ACCEPTED, Act, Loopback, answer, close_after_reading, envelope
 
 SECRET = "s3cret-that-must-never-show"
+LONG = f"{SECRET}{'x' * 100}"  # rich cuts long text itself, and asks no repr then
 API = "https://api.example/v1"
 PAID = make_order("acme-outreach")
 BOTH = pytest.mark.parametrize("kind", [AsyncClient, Client])
@@ -63,7 +65,7 @@ WRONG: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 def test_no_traceback_with_locals_shows_what_a_client_was_given(kind: Any, wrong: dict[str, Any]) -> None:
     given = {
-        "api_key": SECRET,
+        "api_key": LONG,
         "base_url": API,
         "headers": {"X-Token": SECRET},
         "proxy": f"http://me:{SECRET}@host:1",
@@ -76,13 +78,40 @@ def test_no_traceback_with_locals_shows_what_a_client_was_given(kind: Any, wrong
         caught = error
     assert caught is not None
     del given, wrong  # the locals of this test are its own
-    shown = "".join(traceback.TracebackException.from_exception(caught, capture_locals=True).format())
+    shown = shown_with_locals(caught)
     assert "ConfigurationError" in shown
-    console = Console(width=200, record=True, file=Path("/dev/null").open("w"))  # noqa: SIM115
-    with console.file:
-        console.print(Traceback.from_exception(type(caught), caught, caught.__traceback__, show_locals=True))
-    assert SECRET not in shown + console.export_text() + str(caught)
+    assert SECRET not in shown
     assert (caught.__cause__, caught.__context__) == (None, None)
+
+
+def shown_with_locals(error: BaseException) -> str:
+    plain = traceback.TracebackException.from_exception(error, capture_locals=True).format()
+    console = Console(width=200, file=StringIO())
+    console.print(Traceback.from_exception(type(error), error, error.__traceback__, show_locals=True))
+    assert isinstance(console.file, StringIO)
+    return "".join(plain) + console.file.getvalue() + str(error)
+
+
+ANSWERS: dict[str, Act] = {
+    "a refusal": answer(401, f'{{"status": 401, "message": "{LONG}", "data": {{"password": "hunter2"}}}}'.encode()),
+    "an order in doubt": answer(500, f'{{"key": "{LONG}", "password": "hunter2"}}'.encode()),
+    "a connection that broke": close_after_reading,
+}
+
+
+@pytest.mark.parametrize("act", ANSWERS.values(), ids=ANSWERS)
+async def test_no_traceback_of_a_call_shows_what_a_client_was_given(act: Act) -> None:
+    async with Loopback(act, act, act) as server:  # aiohttp repeats a read whose connection broke
+        given: dict[str, Any] = {"headers": {"X-Token": SECRET}, "retry": RetryPolicy(time_budget=0)}
+        async with AsyncClient(LONG, server.base_url, gap=0, **given) as client:
+            del given
+            for call in (client.orders.create(PAID, user_id=USER), client.users.get(USER)):
+                with pytest.raises(CMRError) as caught:
+                    await call
+                shown = shown_with_locals(caught.value)
+                assert type(caught.value).__name__ in shown
+                assert SECRET not in shown
+                assert "hunter2" not in shown
 
 
 @BOTH
@@ -143,6 +172,16 @@ async def test_a_key_that_changes_is_asked_for_with_each_request_and_masked() ->
         sent = [request.headers["cmr-x-api-key"] for request in server.received]
     assert sent == ["first-key", "second-key", "third-key"]
     assert caught.value.message.endswith("was not sent: The function for the API key failed with StopIteration.")
+
+
+async def test_a_function_that_returns_no_key_any_more_shows_nothing_of_it() -> None:
+    keys = iter([LONG, f"{LONG} with a blank", f"{LONG} with a blank"])
+    async with AsyncClient(lambda: next(keys), API, gap=0) as client:
+        for call in (client.orders.create(PAID, user_id=USER), client.users.get(USER)):
+            with pytest.raises(NotSentError, match="The API key must be printable ASCII") as caught:
+                await call
+            assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+            assert SECRET not in shown_with_locals(caught.value)
 
 
 # The base URL, headers, proxies and .netrc

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..core.endpoints import require_path
+from ..core.retry import is_duration
 from ..errors import ConfigurationError
 from ..journal.records import JournalEntry, Step
 from ..models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
@@ -125,8 +126,8 @@ class Bulk:
         """
         from .reconcile import Reconciler  # noqa: PLC0415 - only who reconciles needs it, and it costs import time
 
-        if not settle >= 0:
-            raise ConfigurationError(f"settle must be 0 or more seconds: got {settle!r}.")
+        if not is_duration(settle, zero=True):
+            raise ConfigurationError(f"settle must be 0 or more seconds: got {settle!r:.40}.")
         # What another account or API shows proves nothing about the orders of this journal
         async with opened(journal, pipeline=self._pipeline) as opened_journal:
             if opened_journal is None:
@@ -209,7 +210,7 @@ class Bulk:
         stop_after_unknown: int,
         retry_rejected: bool = False,
     ) -> BulkRun:
-        if concurrency < 1 or stop_after_unknown < 1:
+        if any(type(number) is not int or number < 1 for number in (concurrency, stop_after_unknown)):
             raise ConfigurationError("concurrency and stop_after_unknown must be 1 or more.")
         return BulkRun(
             self._pipeline,

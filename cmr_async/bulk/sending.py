@@ -13,6 +13,7 @@ import orjson
 
 from ..core.checked import CheckedOrder, check_request
 from ..core.endpoints import require_path
+from ..core.printable import printable
 from ..drain import Guard
 from ..errors import (
     APIError,
@@ -279,7 +280,7 @@ async def _record(journal: Journal, guard: OrderGuard, claim: Claim, outcome: Or
             f"{claim.key} ended as {ended}, but this could not be written down: {failure.message} The journal will "
             "show it as unknown."
         )
-        logger.error("%s", message)  # noqa: TRY400 - the traceback of a full disk says nothing more
+        logger.error("%s", printable(message))  # noqa: TRY400 - the traceback of a full disk says nothing more
         unrecorded = JournalError(message)
         unrecorded.__cause__ = failure
         return unrecorded

@@ -138,7 +138,7 @@ def show_plan(plan: Plan, *, file: str, confirm: bool, journal: str | None = Non
     if plan.invalid:
         say(f"  left out   {counted(plan.invalid, 'order')} with faults (--skip-invalid)")
     if journal is not None:
-        before = ", ".join(f"{count:,} {_BEFORE.get(state, state)}" for state, count in plan.settled.items())
+        before = ", ".join(f"{count:,} {printable(_BEFORE.get(state, state))}" for state, count in plan.settled.items())
         known = f"; dealt with before: {before}" if before else ""
         say(f"  journal    {journal}: {counted(plan.to_send, noun)} to send{known}")
     if plan.affordable < plan.to_send:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ..core.printable import printable_lines
 from ..errors import CMRError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class ExitCode(IntEnum):
     REJECTED = 1
     #: The command line or the input is wrong; nothing was sent.
     USAGE = 2
-    #: Some orders may or may not have been placed.
+    #: Some orders may or may not have been placed; or an error that nobody foresaw ended the command.
     UNKNOWN = 3
     #: Ctrl-C or SIGTERM.
     INTERRUPTED = 130
@@ -71,7 +72,7 @@ def plain_errors() -> Iterator[None]:
         typer.echo("cmr: interrupted.", err=True)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     except CMRError as error:
-        typer.echo(f"cmr: {error.message}", err=True)
+        typer.echo(f"cmr: {printable_lines(error.message)}", err=True)
         raise typer.Exit(ExitCode.USAGE) from None
 
 

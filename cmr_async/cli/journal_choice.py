@@ -11,8 +11,10 @@ from pathlib import Path
 
 from ..errors import ConfigurationError
 
-__all__ = ["PIPE_JOURNAL", "choose_journal", "find_journal", "journal_beside", "other_journal"]
+__all__ = ["JOURNAL_VARIABLE", "PIPE_JOURNAL", "choose_journal", "find_journal", "journal_beside", "other_journal"]
 
+#: Names the journal, so that the password in a URL stays out of the command line, which others can see.
+JOURNAL_VARIABLE = "CMR_JOURNAL"
 #: The name that messages propose for orders from a pipe, which has no folder and no name of its own.
 PIPE_JOURNAL = "cmr-orders.journal.db"
 
@@ -35,7 +37,7 @@ def choose_journal(file: str, *, named: str | None, without: bool, pays: bool) -
 
     Args:
         file: The file of orders; `-` for standard input.
-        named: The journal that the user named.
+        named: The journal that the user named; `None`: the one that `CMR_JOURNAL` names, if it does.
         without: The user wants none.
         pays: The run spends money, which it must not do without a journal unless the user says so.
 
@@ -43,7 +45,7 @@ def choose_journal(file: str, *, named: str | None, without: bool, pays: bool) -
         ConfigurationError: The options contradict each other, the journal cannot be made, or orders from a pipe are
             to be paid and nobody said where to record them.
     """
-    _must_agree(named, without=without)
+    named = _wanted(named, without=without)
     if named is not None or without:
         return named
     default = journal_beside(file)
@@ -69,7 +71,7 @@ def find_journal(file: str, *, named: str | None, without: bool) -> str | None:
     Raises:
         ConfigurationError: The options contradict each other.
     """
-    _must_agree(named, without=without)
+    named = _wanted(named, without=without)
     default = journal_beside(file)
     return named if named is not None or without or default is None or not default.exists() else str(default)
 
@@ -82,6 +84,8 @@ def other_journal(file: str, location: str | None) -> Path | None:
     return None if location is not None and Path(location).resolve() == default.resolve() else default
 
 
-def _must_agree(named: str | None, *, without: bool) -> None:
+def _wanted(named: str | None, *, without: bool) -> str | None:
+    """Return the journal that the command line or the environment names."""
     if named is not None and without:
         raise ConfigurationError("--journal names a journal and --no-journal wants none: say one of them.")
+    return named if named is not None or without else os.environ.get(JOURNAL_VARIABLE) or None

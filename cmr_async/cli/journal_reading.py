@@ -11,6 +11,7 @@ import typer
 
 from ..journal.journal import Journal
 from ..journal.records import JournalEntry, Step, StepState
+from .journal_choice import JOURNAL_VARIABLE
 
 __all__ = ["JournalReader", "Location", "opened_journal"]
 
@@ -19,7 +20,10 @@ _PAGE = 500
 
 #: The argument of every command that works on a journal.
 Location = Annotated[
-    str, typer.Argument(metavar="JOURNAL", help="A journal: a path (SQLite) or a URL (postgresql://...).")
+    str,
+    typer.Argument(
+        metavar="JOURNAL", envvar=JOURNAL_VARIABLE, help="A journal: a path (SQLite) or a URL (postgresql://...)."
+    ),
 ]
 
 

@@ -1,10 +1,16 @@
-"""The entry point of `cmr`: runs the command line, or says what to install if its extra is missing."""
+"""The entry point of `cmr`: runs the command line, or says in one line why it does not."""
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
+from traceback import walk_tb
 
 __all__ = ["run"]
+
+#: Characters of an error's text that are shown.
+_LONGEST = 300
 
 
 def run() -> None:
@@ -16,4 +22,31 @@ def run() -> None:
             raise
         sys.stderr.write('cmr needs its extra: pip install "cmr-async[cli]"\n')
         raise SystemExit(2) from None
-    app()
+    try:
+        app()
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        from .exit_codes import ExitCode  # noqa: PLC0415 - imports typer
+
+        sys.stderr.write(f"cmr: {_unforeseen(error)}\n")
+        raise SystemExit(ExitCode.UNKNOWN) from None
+
+
+def _unforeseen(error: Exception) -> str:
+    """Return one line about an error that no command turned into a message: what, and where it was raised."""
+    from ..core.printable import printable  # noqa: PLC0415 - not needed otherwise, and a command starts quickly
+    from ..core.redact import Redactor  # noqa: PLC0415
+
+    place = error.__traceback__
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+        place = error.__traceback__ or place
+    redactor = Redactor(os.environ.get("CMR_API_KEY", ""))
+    said = printable(redactor.excerpt(str(error).encode("utf-8", "replace"), _LONGEST))
+    places = [f" ({Path(frame.f_code.co_filename).name}:{line})" for frame, line in walk_tb(place)]
+    return (
+        f"an error that nobody foresaw: {type(error).__name__}{', ' if said else ''}{said}{''.join(places[-1:])}. "
+        "If this was a run, some orders may have been placed: see its journal. "
+        "For a report of the error: python -X dev -m cmr_async shows where it comes from."
+    )

@@ -32,8 +32,8 @@ class ProcessEndpoint:
 
     def __attrs_post_init__(self) -> None:
         """Refuse a path that does not fit the places of the ids."""
-        if not self.path.startswith("/") or self.path.startswith("//"):
-            raise ConfigurationError(f"The path of orders.process must start with one '/': got {self.path!r}.")
+        if not isinstance(self.path, str) or not self.path.startswith("/") or self.path.startswith("//"):
+            raise ConfigurationError(f"The path of orders.process must start with one '/': got {self.path!r:.100}.")
         for setting, place, known, mark in (
             ("order_id_in", self.order_id_in, ("body", "query", "path"), _ORDER_ID),
             ("user_id_in", self.user_id_in, ("query", "body", "path", "nowhere"), _USER_ID),
@@ -51,8 +51,8 @@ class ProcessEndpoint:
         """Return the endpoint that a plain path stands for."""
         return cls(
             path=path,
-            order_id_in="path" if _ORDER_ID in path else "body",
-            user_id_in="path" if _USER_ID in path else "query",
+            order_id_in="path" if _ORDER_ID in str(path) else "body",
+            user_id_in="path" if _USER_ID in str(path) else "query",
         )
 
 

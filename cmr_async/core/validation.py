@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from operator import is_not
@@ -29,6 +30,7 @@ __all__ = [
     "checked_domain",
     "checked_ids",
     "inspect_order",
+    "name_caution",
     "normalise_domain",
     "user_id_faults",
 ]
@@ -40,6 +42,10 @@ _OWNERS = {"user_id": "a user", "order_id": "an order"}
 _DOMAIN = re.compile(r"(?!.{254})(?:(?!-)[a-z0-9-]{1,63}+(?<!-)\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{2,59})")
 #: Characters of the longest of them; in another form none is shorter.
 _LONGEST_NAME = 253
+#: How a label of an international name begins.
+_INTERNATIONAL = "xn--"
+#: Scripts, by the first word of their characters' names, that names of East Asia use side by side and with Latin.
+_SIDE_BY_SIDE = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO"})
 #: Local part of an address without quoting (RFC 5321 dot-string), at most 64 characters.
 _USERNAME = re.compile(r"(?!.{65})[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++)*")
 #: How an absolute http(s) URL begins (no user or password); what follows is its owner's business.
@@ -129,7 +135,8 @@ def inspect_order(order: Order) -> Findings:
     if not order.domains and not order.mailboxes:
         message = "has neither domains nor mailboxes; this SDK sends no order that asks for nothing"
         faults.append(Fault("order", message))
-    registered: set[str] = set()
+    #: The domains to register: the name that is sent, and the one that was given.
+    registered: dict[str, str] = {}
     domains = _inspect_domains(order, faults, cautions, registered)
     mailboxes = _inspect_mailboxes(order, faults, cautions, registered)
     _inspect_scalars(order, faults, cautions)
@@ -161,8 +168,58 @@ def _punycode(name: str) -> str | None:
     return name if _DOMAIN.fullmatch(name) else None
 
 
+@lru_cache(maxsize=4096)
+def name_caution(name: str, normalised: str) -> str | None:
+    """Return why a domain name deserves a look before it is bought.
+
+    Args:
+        name: The name as it was given.
+        normalised: What `normalise_domain` made of it.
+
+    Returns:
+        The reason, with the form that is sent; `None`: it is a plain name, sent as it was given.
+    """
+    try:
+        shown = idna.decode(normalised) if _INTERNATIONAL in normalised else normalised
+    except (idna.IDNAError, UnicodeError):
+        shown = normalised
+    unlike = [char for label in shown.split(".") for char in _mixed_in(label)]
+    # Letters that join (U+200C, U+200D) are part of some international names: those are in the name that is sent
+    unseen = [char for char in name if char not in shown and _is_invisible(char)]
+    formed = [char for char in name if unicodedata.normalize("NFKC", char) != char]
+    if unlike:
+        written = name if name != normalised else shown
+        return f"{written!r} mixes look-alike letters ({_called(unlike[0])}), sent as {normalised}"
+    if unseen:
+        return f"{name!r} holds what cannot be seen ({_called(unseen[0])}), sent as {normalised}"
+    if formed:
+        return f"{name!r} holds letters of another form ({_called(formed[0])}), sent as {normalised}"
+    return None if name == normalised else f"{name!r} is sent as {normalised}"
+
+
+def _mixed_in(label: str) -> list[str]:
+    """Return the letters of the rarer scripts in a label that mixes scripts as no language does."""
+    scripts: dict[str, list[str]] = {}
+    for char in label:
+        if char.isalpha():
+            script = unicodedata.name(char, "").partition(" ")[0]
+            scripts.setdefault(script, []).append(char)
+    if len(scripts) < 2 or scripts.keys() <= {"LATIN", *_SIDE_BY_SIDE}:  # noqa: PLR2004 - two make a mixture
+        return []
+    return min(scripts.values(), key=len)
+
+
+def _is_invisible(char: str) -> bool:
+    """Tell whether nobody sees a character: marks of format, and those that choose a form of the one before."""
+    return not char.isprintable() or "\ufe00" <= char <= "\ufe0f" or char == "\u034f"
+
+
+def _called(char: str) -> str:
+    return f"{unicodedata.name(char, 'a character without a name')}, U+{ord(char):04X}"
+
+
 def _inspect_domains(
-    order: Order, faults: list[Fault], cautions: list[Fault], registered: set[str]
+    order: Order, faults: list[Fault], cautions: list[Fault], registered: dict[str, str]
 ) -> tuple[DomainRegistration, ...]:
     """Return the registrations as they will be sent; one that needs no change is the order's own."""
     result = []
@@ -177,10 +234,17 @@ def _inspect_domains(
         elif normalised in registered:
             faults.append(Fault(f"domains[{index}].domain", f"{normalised} {_TWICE}"))
         else:
-            registered.add(normalised)
+            registered[normalised] = name
+            _point_out(f"domains[{index}].domain", name, normalised, cautions)
             result.append(entry if normalised == name else attrs.evolve(entry, domain=normalised))
         _inspect_terms(entry, f"domains[{index}]", faults, cautions)
     return tuple(result)
+
+
+def _point_out(path: str, name: str, normalised: str, cautions: list[Fault]) -> None:
+    """Add a caution about a name, if there is one; a plain name costs a comparison."""
+    if (name != normalised or _INTERNATIONAL in name) and (message := name_caution(name, normalised)):
+        cautions.append(Fault(path, message))
 
 
 def _inspect_terms(entry: DomainRegistration, path: str, faults: list[Fault], cautions: list[Fault]) -> None:
@@ -203,7 +267,7 @@ def _inspect_terms(entry: DomainRegistration, path: str, faults: list[Fault], ca
 
 
 def _inspect_mailboxes(
-    order: Order, faults: list[Fault], cautions: list[Fault], registered: set[str]
+    order: Order, faults: list[Fault], cautions: list[Fault], registered: dict[str, str]
 ) -> dict[str, tuple[Mailbox, ...]]:
     """Return the mailboxes as they will be sent; a domain that needs no change is the order's own."""
     result: dict[str, tuple[Mailbox, ...]] = {}
@@ -221,6 +285,9 @@ def _inspect_mailboxes(
             faults.append(Fault(path, message))
         else:
             result[domain if plain and name == domain else name] = boxes
+            given = registered.get(name)
+            if given is None or (given != domain and given.lower() != domain.lower()):
+                _point_out(path, domain, name, cautions)
             if name not in registered:
                 cautions.append(Fault(path, "this domain is not in `domains`, so this order does not register it"))
         if not boxes:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from .schema import insert_missing, meta, sa, slots
+from .schema import LATEST, StrangeValueError, insert_missing, meta, sa, slots
 
 __all__ = ["Clocks", "JournalClock", "elapsed"]
 
@@ -72,7 +72,12 @@ class JournalClock:
         if connection.execute(insert, execution_options={"preserve_rowcount": True}).rowcount:
             # The wall clock may have been set back since: slots of before could lie in a distant future
             connection.execute(sa.delete(slots))
-        self._offset = float(str(connection.scalar(sa.select(meta.c.value).where(meta.c.name == name))))
+        try:
+            self._offset = float(str(connection.scalar(sa.select(meta.c.value).where(meta.c.name == name))))
+        except ValueError:
+            raise StrangeValueError("a clock") from None
+        if not 0 <= self._offset + elapsed() <= LATEST:
+            raise StrangeValueError("a clock")
 
 
 def _start() -> str | None:

@@ -17,9 +17,10 @@ from typing import Any, TypeVar
 
 import attrs
 
+from ..core.printable import printable
 from ..errors import JournalError
 from .clock import Clocks, JournalClock, elapsed
-from .engine import READS, is_busy, journal_errors, journal_url, leave_wal, make_engine
+from .engine import READS, is_busy, journal_errors, journal_url, leave_wal, make_engine, safe_name
 from .liveness import Machine, RunRecord
 from .schema import prepare, sa
 from .statements import Transaction
@@ -77,9 +78,8 @@ class Database:
         """Prepare a database; `start` opens it. The arguments are those of `Journal`."""
         self._url = journal_url(location)
         self._outside = outside or Outside()
-        is_path = "://" not in os.fspath(location)
         #: The journal as messages call it.
-        self.name: str = os.fspath(location) if is_path else self._url.render_as_string(hide_password=True)
+        self.name: str = safe_name(location)
         #: The file of a SQLite journal.
         self.file: JournalFile | None = None
         if self.dialect == "sqlite":
@@ -265,6 +265,6 @@ class Database:
                 cause = getattr(error, "orig", error)
                 if is_busy(cause) and elapsed() - began < self._patience:
                     if tries == 1:
-                        logger.warning("waiting for another process that holds the journal %s", self.name)
+                        logger.warning("waiting for another process that holds the journal %s", printable(self.name))
                 elif tries == _TRIES or getattr(cause, "sqlstate", None) not in _AGAIN:
                     raise

@@ -3,22 +3,47 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from ..core.printable import printable
+from ..core.redact import MASK, Redactor, names_a_secret
 from ..errors import ConfigurationError, JournalError
-from .schema import sa
+from .schema import StrangeValueError, sa
 
-__all__ = ["READS", "is_busy", "journal_errors", "journal_url", "leave_wal", "make_engine", "reading_engine"]
+__all__ = [
+    "READS",
+    "DatabaseLayerError",
+    "is_busy",
+    "journal_errors",
+    "journal_url",
+    "leave_wal",
+    "make_engine",
+    "reading_engine",
+    "safe_name",
+]
 
 #: Execution option of a connection that only reads.
 READS = "cmr_reads"
 
+#: What is no path but holds a password: `user:password@host`, `//user@host`, `postgresql:...`, `host=... password=...`.
+_BROKEN_URL = re.compile(
+    r"^(?![A-Za-z]:[\\/]|\.{0,2}/(?!/))[^@]*:[^@]*@|^//[^/]*@|^(postgres(ql)?|sqlite)(\+\w+)?:|passw\w*\s*=",
+    re.IGNORECASE,
+)
+
 #: Seconds that SQLite itself waits for another process; `Database` goes on waiting, and says so.
 _BUSY = 2.0
+
+#: Bytes of the longest row of a SQLite journal. The body of an order of ten thousand mailboxes takes less; a longer row
+#: is refused before it is in memory.
+_LONGEST_ROW = 16 * 1024 * 1024
 
 
 def journal_url(location: str | os.PathLike[str]) -> sa.URL:
@@ -27,10 +52,17 @@ def journal_url(location: str | os.PathLike[str]) -> sa.URL:
     Raises:
         ConfigurationError: It is neither a path nor a URL of SQLite or PostgreSQL.
     """
-    text = os.fspath(location)
+    text = os.fspath(location) if isinstance(location, str | os.PathLike) else None
+    if not isinstance(text, str):
+        raise ConfigurationError(f"A journal is named by a path or a URL, not by {type(location).__name__}.")
     if "://" not in text:
         if not text or text == ":memory:":
             raise ConfigurationError("A journal needs a file or a database; one in memory would be lost.")
+        if isinstance(location, str) and _BROKEN_URL.search(text):
+            raise ConfigurationError(
+                "The journal's name looks like a URL or a connection string, and is no whole URL like "
+                "postgresql://user@host/db. For a file of such a name, begin with its folder: ./name."
+            )
         return sa.URL.create("sqlite", database=text)
     try:
         url = sa.make_url(text)
@@ -45,6 +77,19 @@ def journal_url(location: str | os.PathLike[str]) -> sa.URL:
     if kind == "postgresql":
         return url.set(drivername="postgresql+psycopg")
     raise ConfigurationError("A journal is a file (SQLite) or a PostgreSQL database: run.db or postgresql://...")
+
+
+def safe_name(location: str | os.PathLike[str]) -> str:
+    """Return a journal's location as messages call it: a path as it is, a URL without anything that is secret.
+
+    Raises:
+        ConfigurationError: It is neither a path nor a URL of SQLite or PostgreSQL.
+    """
+    url = journal_url(location)
+    if "://" not in os.fspath(location):
+        return os.fspath(location)
+    query = {name: MASK if names_a_secret(name) else value for name, value in url.query.items()}
+    return url.set(query=query).render_as_string(hide_password=True).replace(quote(MASK), MASK)
 
 
 def make_engine(url: sa.URL) -> sa.Engine:
@@ -66,8 +111,15 @@ def make_engine(url: sa.URL) -> sa.Engine:
 def _set_up_sqlite(connection: Any, _: Any) -> None:
     # The driver would begin transactions late and only for some statements; `_begin_sqlite` does it instead
     connection.isolation_level = None
+    _distrust(connection)
     for pragma in ("synchronous = EXTRA", "fullfsync = ON"):  # the second has a meaning on macOS only
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _distrust(connection: sqlite3.Connection) -> None:
+    """Let a file that somebody else may have made take no memory, and call no functions but plain ones."""
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_ROW)
+    connection.execute("PRAGMA trusted_schema = OFF").close()
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
@@ -99,11 +151,19 @@ def reading_engine(url: sa.URL) -> sa.Engine | None:
         # Not `mode=ro`, which leaves behind the files that WAL needs beside the journal
         address = f"{path.resolve().as_uri()}?mode=rw"
         engine = sa.create_engine(
-            "sqlite://", creator=lambda: sqlite3.connect(address, uri=True, timeout=30.0), poolclass=sa.pool.QueuePool
+            "sqlite://",
+            creator=lambda: sqlite3.connect(address, uri=True, timeout=30.0),
+            poolclass=sa.pool.QueuePool,
+            hide_parameters=True,
         )
-        sa.event.listen(engine, "connect", lambda made, _: made.execute("PRAGMA query_only = ON"))
+        sa.event.listen(engine, "connect", _set_up_reading)
         return engine
     return _create_engine(url).execution_options(postgresql_readonly=True)
+
+
+def _set_up_reading(connection: Any, _: Any) -> None:
+    _distrust(connection)
+    connection.execute("PRAGMA query_only = ON").close()
 
 
 def _create_engine(url: sa.URL, **options: Any) -> sa.Engine:
@@ -135,6 +195,13 @@ def is_busy(error: object) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
+class DatabaseLayerError(Exception):
+    """Stands for an exception of the database layer, as the cause of an error of ours: its class and text, and no more.
+
+    The exception itself holds the connection, which knows the password.
+    """
+
+
 @contextmanager
 def journal_errors(name: str) -> Iterator[None]:
     """Turn errors of the database into a `JournalError` that says what to do; `name` is the journal in messages."""
@@ -142,9 +209,18 @@ def journal_errors(name: str) -> Iterator[None]:
         yield
     except sa.exc.SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
-        raise JournalError(f"The journal {name} {_advice(str(cause))}") from error
-    except (OSError, sqlite3.Error) as error:
-        raise JournalError(f"The journal {name} {_advice(str(error))}") from error
+        raise JournalError(f"The journal {name} {_advice(str(cause))}") from _stand_in(error)
+    except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
+        raise JournalError(f"The journal {name} {_advice(str(error))}") from _stand_in(error)
+    except StrangeValueError as error:
+        raise JournalError(
+            f"The journal {name} holds {error} that no version of cmr-async wrote: it is damaged, or somebody else "
+            "changed it. Keep the file, and find out what was bought before you order with another journal."
+        ) from _stand_in(error)
+
+
+def _stand_in(error: Exception) -> DatabaseLayerError:
+    return DatabaseLayerError(Redactor().text("".join(traceback.format_exception_only(error)).strip()))
 
 
 def _advice(said: str) -> str:
@@ -154,8 +230,12 @@ def _advice(said: str) -> str:
         ("disk is full", "cannot be written: the disk is full. Free some space and run the same command again."),
         ("readonly", "cannot be written: the file or its folder is read-only."),
         ("unable to open", "cannot be opened. Check that its folder exists and is writable."),
+        ("too big", f"has a row of more than {_LONGEST_ROW >> 20} MiB, which no order needs. Choose another journal."),
+        ("decode to UTF-8", "holds text that is not UTF-8: it is damaged, or somebody else changed it. Keep the file."),
+        ("codec can't decode", "holds names that are not UTF-8: it is damaged, or somebody else changed it. Keep it."),
         ("is locked", "is in use by another process that is writing; try again when it has finished."),
     ):
         if words in said:
             return advice
-    return f"cannot be used: {said.strip().splitlines()[0] if said.strip() else 'no reason was given'}"
+    first = said.strip().splitlines()[0] if said.strip() else "no reason was given"
+    return f"cannot be used: {printable(Redactor().text(first))}"

@@ -25,7 +25,7 @@ from .adding import add_orders, conflict, planned
 from .clock import JournalClock
 from .database import Database, Outside
 from .pace import JournalPace
-from .records import OUTCOMES, Claim, JournalEntry, JournalEvent, Step, StepState, Verdict, storable
+from .records import OUTCOMES, Claim, JournalEntry, JournalEvent, Step, StepState, Verdict, excerpt, storable
 from .schema import events, sa, steps
 from .statements import CHUNK, Transaction, at, entries, read_entry
 
@@ -296,8 +296,8 @@ class Journal:
             action_id=action_id,
             unavailable=tuple(unavailable),
             status=status,
-            message=message,
-            body_excerpt=body_excerpt,
+            message=excerpt(message),
+            body_excerpt=excerpt(body_excerpt),
             attempts=attempts,
         )
         return await self._database.write(record)
@@ -320,7 +320,7 @@ class Journal:
             JournalError: There is no such step, it is not `unknown`, or it was sent again after it was looked at.
                 Nothing was changed.
         """
-        given, words = Verdict(verdict), storable(evidence)
+        given, words = Verdict(verdict), excerpt(evidence)
         known_as = None if order_id is None else storable(order_id)
         return await self._database.write(lambda transaction: transaction.write_verdict(entry, given, words, known_as))
 

@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 import orjson
 
+from ..core.redact import Redactor
 from ..core.wire import restore_order
 from ..errors import JournalError
 from ..models import Order
@@ -22,6 +23,7 @@ from ..models.requests import OrderRequest, Verdict
 __all__ = [
     "CLAIMABLE",
     "JOURNAL_COLUMNS",
+    "LONGEST_SAID",
     "OUTCOMES",
     "REPLACEABLE",
     "Claim",
@@ -31,10 +33,12 @@ __all__ = [
     "StepState",
     "StillOwnedError",
     "Verdict",
+    "excerpt",
     "may_be_replaced",
     "may_be_sent",
     "may_follow",
     "storable",
+    "verdict_of",
 ]
 
 
@@ -67,6 +71,9 @@ class StepState(StrEnum):
 class StillOwnedError(JournalError):
     """The process that claimed an attempt is still there and may send it: nothing was changed."""
 
+
+#: Characters that are kept, and read, of what the API or the SDK said about a step.
+LONGEST_SAID = 100_000
 
 #: States that a claim may take a step from.
 CLAIMABLE = (StepState.PLANNED, StepState.NOT_SENT)
@@ -259,17 +266,22 @@ class JournalEntry:
         return tuple(dict.fromkeys([*named, *body.get("mailboxes", {})]))
 
     def plain(self) -> dict[str, Any]:
-        """Return the entry as one flat row for CSV and JSON lines: `JOURNAL_COLUMNS`, times as ISO 8601 in UTC."""
+        """Return the entry as one flat row for CSV and JSON lines: `JOURNAL_COLUMNS`, times as ISO 8601 in UTC.
+
+        Texts of answers are redacted once more: an older version of this package may have written them.
+        """
         body = orjson.loads(self.body)
         row: dict[str, Any] = {name: getattr(self, name) for name in JOURNAL_COLUMNS if name not in _DERIVED}
         row |= {name: _iso(row[name]) for name in ("planned_at", "sent_at", "ended_at", "verdict_at")}
         row |= {name: str(row[name]) for name in ("step", "state")}
+        row |= {name: _REDACTOR.text(row[name]) for name in ("message", "evidence", "body_excerpt")}
         row["verdict"] = str(self.verdict) if self.verdict else None
         row["domains"], row["unavailable"] = " ".join(self.domains), " ".join(self.unavailable)
         row["mailboxes"] = sum(map(len, body.get("mailboxes", {}).values()))
         return {name: row[name] for name in JOURNAL_COLUMNS}
 
 
+_REDACTOR = Redactor()
 _DERIVED = ("domains", "mailboxes")
 
 #: Columns of an exported journal, in this order.
@@ -307,3 +319,13 @@ def _iso(at: float | None) -> str | None:
 def storable(text: str) -> str:
     """Return text in which NUL characters and lone surrogates are replaced, since PostgreSQL and UTF-8 have none."""
     return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def excerpt(text: str) -> str:
+    """Return text as a journal keeps what was said: storable, and cut where nobody reads on."""
+    return storable(text[:LONGEST_SAID])
+
+
+def verdict_of(word: str | None) -> Verdict | None:
+    """Return a verdict as a column of any version of the schema has it; version 1 has another word for `placed`."""
+    return Verdict.PLACED if word == "confirmed" else None if word is None else Verdict(word)

@@ -6,12 +6,15 @@ that are cheap to rewrite. The names have a prefix because a PostgreSQL database
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import orjson
+
+from ..core.printable import printable
 from ..errors import ConfigurationError, JournalError, JournalVersionError
 from .identity import content_of_body
-from .records import StepState
+from .records import Step, StepState, Verdict
 
 # The journal's other modules import SQLAlchemy from here, so that only one place says how to install it
 try:
@@ -21,7 +24,9 @@ except ImportError:
     raise ConfigurationError('A journal needs SQLAlchemy: pip install "cmr-async[journal]"') from None
 
 __all__ = [
+    "LATEST",
     "SCHEMA_VERSION",
+    "StrangeValueError",
     "events",
     "has_tables",
     "insert_missing",
@@ -41,45 +46,130 @@ SCHEMA_VERSION = "3"
 #: Any number, as long as no other program takes the same advisory lock: the first bytes of "cmr_async".
 _SCHEMA_LOCK = 0x636D725F6173796E
 
+#: The last second that has a date, UTC epoch.
+LATEST = 253_402_300_799.0
+
+
+class StrangeValueError(ValueError):
+    """A value in the database that no version of this package wrote; the text says where it is."""
+
+
+class _Checked(sa.TypeDecorator[Any]):
+    """A column whose values are checked as they are read: a SQLite file that somebody made may hold anything in any."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def __init__(self, stored: Any, name: str, is_right: Callable[[Any], bool], *, or_null: bool = False) -> None:
+        super().__init__()
+        self.impl = stored
+        self.name = name
+        self.is_right = is_right
+        self.or_null = or_null
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:  # noqa: ARG002 - the signature is given
+        """Return the value as it is.
+
+        Raises:
+            StrangeValueError: It is none of this column.
+        """
+        if self.or_null if value is None else self.is_right(value):
+            return value
+        raise StrangeValueError(f"a {self.name}")
+
+
+def _column(name: str, stored: Any, is_right: Callable[[Any], bool], *arguments: Any, **options: Any) -> sa.Column[Any]:
+    """Return a column that may not be null unless the options say so."""
+    or_null = options.setdefault("nullable", False)
+    return sa.Column(name, _Checked(stored, name, is_right, or_null=or_null), *arguments, **options)
+
+
+def _text(name: str, *arguments: Any, words: Iterable[str] = (), **options: Any) -> sa.Column[Any]:
+    known = frozenset(words)
+    return _column(name, sa.Text(), known.__contains__ if known else _is_text, *arguments, **options)
+
+
+def _number(name: str, stored: Any, *arguments: Any, most: float = LATEST, **options: Any) -> sa.Column[Any]:
+    """Return a column of numbers from 0; the default of `most` is that of a time."""
+    whole = isinstance(stored, sa.Integer)
+
+    def is_right(value: Any) -> bool:
+        return type(value) in ({int} if whole else {int, float}) and 0 <= value <= most
+
+    return _column(name, stored, is_right, *arguments, **options)
+
+
+def _is_text(value: Any) -> bool:
+    return type(value) is str
+
+
+def _is_body(value: Any) -> bool:
+    """Tell whether a value is the JSON of an order, as far as journals look into it."""
+    try:
+        body = orjson.loads(value)
+        orjson.dumps(body)  # which stops at a depth that everything else can follow
+    except (TypeError, ValueError):
+        return False
+    if not isinstance(body, dict):
+        return False
+    domains, mailboxes = body.get("domains", []), body.get("mailboxes", {})
+    return (
+        isinstance(domains, list)
+        and isinstance(mailboxes, dict)
+        and all(isinstance(entry, dict) and isinstance(entry.get("domain", ""), str) for entry in domains)
+        and all(isinstance(boxes, list) for boxes in mailboxes.values())
+    )
+
+
+def _is_list_of_names(value: Any) -> bool:
+    try:
+        names = orjson.loads(value)
+    except ValueError:
+        return False
+    return isinstance(names, list) and all(isinstance(name, str) for name in names)
+
+
 _metadata = sa.MetaData()
 _id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+_MOST_32, _MOST_64 = 2**31 - 1, 2**63 - 1
 
 orders: sa.Table = sa.Table(
     "cmr_orders",
     _metadata,
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("user_id", sa.Text, nullable=False),
-    sa.Column("reference", sa.Text),
-    sa.Column("body", sa.Text, nullable=False),
-    sa.Column("fingerprint", sa.Text, nullable=False),
+    _text("key", primary_key=True),
+    _text("user_id"),
+    _text("reference", nullable=True),
+    _column("body", sa.Text(), _is_body),
+    _text("fingerprint"),
     sa.Column("confirm", sa.Boolean, nullable=False),
-    sa.Column("content", sa.Text, nullable=False, server_default=""),
+    _text("content", server_default=""),
     sa.Index("cmr_orders_by_content", "content"),
 )
 
 steps: sa.Table = sa.Table(
     "cmr_steps",
     _metadata,
-    sa.Column("key", sa.Text, sa.ForeignKey("cmr_orders.key"), primary_key=True),
-    sa.Column("step", sa.Text, primary_key=True),
-    sa.Column("position", sa.BigInteger, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
+    _text("key", sa.ForeignKey("cmr_orders.key"), primary_key=True),
+    _text("step", words=[step.value for step in Step], primary_key=True),
+    _number("position", sa.BigInteger(), most=_MOST_64),
+    _text("state", words=[state.value for state in StepState]),
     sa.Column("recovered", sa.Boolean, nullable=False, default=False),
-    sa.Column("verdict", sa.Text),
-    sa.Column("evidence", sa.Text, nullable=False, default=""),
-    sa.Column("run_id", sa.Text),
-    sa.Column("token", sa.Text),
-    sa.Column("attempts", sa.Integer, nullable=False, default=0),
-    sa.Column("order_id", sa.Text),
-    sa.Column("action_id", sa.Text),
-    sa.Column("unavailable", sa.Text, nullable=False, server_default="[]"),
-    sa.Column("status", sa.Integer),
-    sa.Column("message", sa.Text, nullable=False, default=""),
-    sa.Column("body_excerpt", sa.Text, nullable=False, default=""),
-    sa.Column("planned_at", sa.Double, nullable=False),
-    sa.Column("sent_at", sa.Double),
-    sa.Column("ended_at", sa.Double),
-    sa.Column("verdict_at", sa.Double),
+    # Version 1 has another word for `placed`
+    _text("verdict", words=["confirmed", *(verdict.value for verdict in Verdict)], nullable=True),
+    _text("evidence", default=""),
+    _text("run_id", nullable=True),
+    _text("token", nullable=True),
+    _number("attempts", sa.Integer(), most=_MOST_32, default=0),
+    _text("order_id", nullable=True),
+    _text("action_id", nullable=True),
+    _column("unavailable", sa.Text(), _is_list_of_names, server_default="[]"),
+    _number("status", sa.Integer(), most=_MOST_32, nullable=True),
+    _text("message", default=""),
+    _text("body_excerpt", default=""),
+    _number("planned_at", sa.Double()),
+    _number("sent_at", sa.Double(), nullable=True),
+    _number("ended_at", sa.Double(), nullable=True),
+    _number("verdict_at", sa.Double(), nullable=True),
     sa.CheckConstraint(sa.column("state").in_([state.value for state in StepState]), name="cmr_steps_state"),
     # Both end in the columns that lists are sorted by, so that a page of a million rows is read without sorting them
     sa.Index("cmr_steps_by_state", "step", "state", "position", "key"),
@@ -90,47 +180,42 @@ events: sa.Table = sa.Table(
     "cmr_events",
     _metadata,
     sa.Column("id", _id, primary_key=True, autoincrement=True),
-    sa.Column("at", sa.Double, nullable=False),
-    sa.Column("key", sa.Text, nullable=False),
-    sa.Column("step", sa.Text, nullable=False),
-    sa.Column("change", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("run_id", sa.Text, nullable=False),
-    sa.Column("token", sa.Text),
-    sa.Column("order_id", sa.Text),
+    _number("at", sa.Double()),
+    _text("key"),
+    _text("step", words=[step.value for step in Step]),
+    _text("change"),
+    _text("reason"),
+    _text("run_id"),
+    _text("token", nullable=True),
+    _text("order_id", nullable=True),
     sa.Index("cmr_events_by_key", "key", "step"),
 )
 
 runs: sa.Table = sa.Table(
     "cmr_runs",
     _metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("host", sa.Text, nullable=False),
-    sa.Column("machine", sa.Text, nullable=False),
-    sa.Column("pid", sa.Integer, nullable=False),
-    sa.Column("born", sa.Text, nullable=False),
-    sa.Column("started", sa.Double, nullable=False),
-    sa.Column("heartbeat", sa.Double, nullable=False),
-    sa.Column("ended", sa.Double),
+    _text("id", primary_key=True),
+    _text("host"),
+    _text("machine"),
+    _number("pid", sa.Integer(), most=_MOST_32),
+    _text("born"),
+    _number("started", sa.Double()),
+    _number("heartbeat", sa.Double()),
+    _number("ended", sa.Double(), nullable=True),
     # Runs of older versions had the default
-    sa.Column("lease", sa.Double, nullable=False, server_default="30"),
+    _number("lease", sa.Double(), server_default="30"),
 )
 
 slots: sa.Table = sa.Table(
     "cmr_slots",
     _metadata,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("next", sa.Double, nullable=False),
-    sa.Column("paused_until", sa.Double, nullable=False),
-    sa.Column("wider_until", sa.Double, nullable=False),
+    _text("name", primary_key=True),
+    _number("next", sa.Double()),
+    _number("paused_until", sa.Double()),
+    _number("wider_until", sa.Double()),
 )
 
-meta: sa.Table = sa.Table(
-    "cmr_meta",
-    _metadata,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
+meta: sa.Table = sa.Table("cmr_meta", _metadata, _text("name", primary_key=True), _text("value"))
 
 
 def insert_missing(table: sa.Table, dialect: str) -> Any:
@@ -192,11 +277,14 @@ def _version(connection: sa.Connection, *, name: str) -> str | None:
         if found and connection.dialect.name == "sqlite":
             raise JournalError(f"{name} is a database of another program, not a journal. Choose another file.")
         return None
+    missing = [table for table in _metadata.tables if table not in found]
+    if missing:
+        raise JournalError(f"The journal {name} lacks the table {missing[0]}: it is damaged. Keep the file.")
     version = str(connection.scalar(sa.select(meta.c.value).where(meta.c.name == "schema_version")))
     if version != SCHEMA_VERSION and version not in _MIGRATIONS:
         raise JournalVersionError(
-            f"The journal {name} has schema version {version}; this version of cmr-async works with versions up to "
-            f"{SCHEMA_VERSION}. Use the version of cmr-async that wrote it.",
+            f"The journal {name} has schema version {printable(version)}; this version of cmr-async works with "
+            f"versions up to {SCHEMA_VERSION}. Use the version of cmr-async that wrote it.",
             found=version,
             expected=SCHEMA_VERSION,
         )

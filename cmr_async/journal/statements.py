@@ -13,11 +13,13 @@ import attrs
 import orjson
 
 from ..core.account import Account
+from ..core.printable import printable
 from ..errors import JournalError
 from .clock import JournalClock
 from .liveness import Machine, RunRecord, is_dead
 from .records import (
     CLAIMABLE,
+    LONGEST_SAID,
     Claim,
     JournalEntry,
     Step,
@@ -27,6 +29,7 @@ from .records import (
     may_be_sent,
     may_follow,
     storable,
+    verdict_of,
 )
 from .schema import events, insert_missing, meta, orders, runs, sa, steps
 
@@ -42,10 +45,15 @@ _IS_SENT = steps.c.step.in_([step.value for step in Step]) & (steps.c.state == S
 _IS_CREATE = steps.c.step == Step.CREATE.value
 
 
+#: Columns of what was said; a file that somebody made may have any length there.
+_SAID = (steps.c.message, steps.c.evidence, steps.c.body_excerpt)
+
+
 def entries() -> sa.Select[Any]:
     """Return the query for entries, without conditions."""
-    facts = [column for column in orders.c if column is not orders.c.key]
-    return sa.select(steps, *facts).join(orders, orders.c.key == steps.c.key)
+    facts = [column for column in (*steps.c, *orders.c) if column not in {*_SAID, orders.c.key}]
+    said = [sa.func.substr(column, 1, LONGEST_SAID, type_=column.type).label(column.name) for column in _SAID]
+    return sa.select(*facts, *said).join_from(steps, orders, orders.c.key == steps.c.key)
 
 
 def at(key: str, step: Step) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
@@ -64,17 +72,13 @@ def typed(row: Any) -> dict[str, Any]:
     return {
         "step": Step(row.step),
         "state": StepState(row.state),
-        "verdict": _verdict(row),
+        "verdict": verdict_of(row.verdict),
         "unavailable": tuple(orjson.loads(row.unavailable)),
     }
 
 
 def _run(row: Any) -> RunRecord:
     return RunRecord(**{field.name: getattr(row, field.name) for field in attrs.fields(RunRecord)})
-
-
-def _verdict(row: Any) -> Verdict | None:
-    return None if row.verdict is None else Verdict(row.verdict)
 
 
 def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -237,7 +241,9 @@ class Transaction:
         """Write an outcome with what it brings; return whether it counts, else only the history keeps it."""
         row = self._row(claim.key, claim.step)
         before = StepState(row.state) if row is not None and row.token == claim.token else None
-        counts = before is not None and may_follow(state, state=before, recovered=row.recovered, verdict=_verdict(row))
+        counts = before is not None and may_follow(
+            state, state=before, recovered=row.recovered, verdict=verdict_of(row.verdict)
+        )
         if before is state and not counts:  # it was reported before
             return True
         given = {name: storable(value) if isinstance(value, str) else value for name, value in reported.items()}
@@ -369,9 +375,10 @@ class Transaction:
         known = {row.name: row.value for row in rows}
         if account is None or not known or known == {"origin": account.origin, "account": account.fingerprint}:
             return ""
-        whose = f"another account of {known['origin']}."
-        if known["origin"] != account.origin:
-            whose = f"{known['origin']}, and this client works with {account.origin}."
+        origin = printable(known.get("origin", "an unknown API"))
+        whose = f"another account of {origin}."
+        if origin != account.origin:
+            whose = f"{origin}, and this client works with {account.origin}."
         return f"The journal {self.journal} belongs to {whose}"
 
     def adopt(self, account: Account | None) -> None:
@@ -379,8 +386,9 @@ class Transaction:
         alive = [run for run, dead in self.other_runs() if not dead]
         if alive:
             raise JournalError(
-                f"The journal {self.journal} is in use by another process (id {alive[0].pid} on {alive[0].host}). "
-                "Nothing was changed. Let it end first; if this is a copy, use the original."
+                f"The journal {self.journal} is in use by another process (id {alive[0].pid} on "
+                f"{printable(alive[0].host)}). Nothing was changed. Let it end first; if this is a copy, use the "
+                "original."
             )
         if account is not None:
             self.connection.execute(sa.delete(meta).where(meta.c.name.in_(("origin", "account"))))
@@ -413,8 +421,8 @@ class Transaction:
         owner = self.connection.execute(sa.select(runs).where(runs.c.id == row.run_id)).one_or_none()
         if row.recovered and owner is not None and not self._is_dead(_run(owner)):
             raise StillOwnedError(
-                f"{key} was claimed by a process that is still there (id {owner.pid} on {owner.host}) and has not "
-                "reported: it could still send it. Nothing was changed. End that process, or let it go on."
+                f"{key} was claimed by a process that is still there (id {owner.pid} on {printable(owner.host)}) and "
+                "has not reported: it could still send it. Nothing was changed. End that process, or let it go on."
             )
 
     def entry(self, key: str, step: Step) -> JournalEntry:

@@ -19,8 +19,9 @@ from typing import Any, NoReturn
 
 import orjson
 
+from ..core.printable import printable
 from ..errors import JournalError
-from .schema import is_ours, meta, prepare, sa
+from .schema import StrangeValueError, is_ours, meta, prepare, sa
 
 try:
     import fcntl
@@ -59,10 +60,22 @@ class JournalFile:
         """
         if create and not os.path.lexists(self._path):
             self._make()
-        self._inspect()
+        self.expect_ours()
+        self._try_locks()
+
+    def expect_ours(self) -> None:
+        """Refuse a file that others may have changed, or an empty one; call it before SQLite opens it.
+
+        Raises:
+            JournalError: With what is wrong, and what to do about it.
+        """
+        self._inspect(self._path)
+        for ending in ("-journal", "-wal", "-shm"):  # SQLite would believe what it finds there
+            beside = self._path.with_name(self._path.name + ending)
+            if os.path.lexists(beside):
+                self._inspect(beside)
         if not self._path.stat().st_size:
             self._refuse("is an empty file: what it held is lost, or it never was one. If it is new, delete it.")
-        self._try_locks()
 
     def _make(self) -> None:
         """Make the file with its tables in it, all at once: nobody could tell an empty one from an emptied one."""
@@ -88,23 +101,31 @@ class JournalFile:
         except OSError as error:
             self._refuse(f"cannot be made: {error.strerror}.")
 
-    def _inspect(self) -> None:
+    def _inspect(self, path: Path) -> None:
+        whose = "" if path == self._path else f"cannot be trusted: {path.name} beside it "
         try:
-            found = self._path.lstat()
+            found = path.lstat()
         except FileNotFoundError:
+            if whose:  # it was another process's, which has ended
+                return
             raise JournalError(f"There is no journal {self._name}.") from None
         if stat.S_ISLNK(found.st_mode):
-            self._refuse(f"is a symbolic link. Name the file itself: {self._path.resolve()}")
+            self._refuse(f"{whose}is a symbolic link. Name the file itself: {path.resolve()}")
         if stat.S_ISDIR(found.st_mode):
-            self._refuse("cannot be used: it is a folder.")
+            self._refuse(f"{whose or 'cannot be used: it '}is a folder.")
         if not stat.S_ISREG(found.st_mode):
-            self._refuse("is no ordinary file. Choose another one.")
+            self._refuse(f"{whose}is no ordinary file. Choose another one.")
         if found.st_nlink > 1:
-            self._refuse("has a second name (a hard link), under which SQLite would not find its lock. Remove that.")
+            self._refuse(
+                f"{whose}has a second name (a hard link), under which SQLite would not find its lock. Remove that."
+            )
         if _POSIX and found.st_uid != os.geteuid():
-            self._refuse(f"belongs to another user (id {found.st_uid}). Work as that user, or use another journal.")
+            self._refuse(
+                f"{whose}belongs to another user (id {found.st_uid}). Work as that user, or use another journal."
+            )
         if _POSIX and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            self._refuse(f"can be written by other users. Make sure that nobody did, then: chmod 600 {self._name}")
+            name = self._name if not whose else path
+            self._refuse(f"{whose}can be written by other users. Make sure that nobody did, then: chmod 600 {name}")
 
     def _try_locks(self) -> None:
         """Refuse a file system on which two can have the same lock."""
@@ -132,8 +153,12 @@ class JournalFile:
             return Path(f"{self._path}-journal").stat().st_size > 0
         return False
 
-    def recognise(self, connection: sa.Connection) -> None:
-        """Compare the file with what the journal in it says, or let a new journal say it; a difference is the `doubt`.
+    def recognise(self, connection: sa.Connection, *, adopt: bool = True) -> None:
+        """Compare the file with what the journal in it says; a difference is the `doubt`.
+
+        Args:
+            connection: A connection in a transaction.
+            adopt: Let a journal that says nothing yet say that this is its file.
 
         Raises:
             JournalError: Something of another program is in the database.
@@ -141,11 +166,11 @@ class JournalFile:
         found, newest = self._path.stat(), newest_event(connection)
         text = connection.scalar(sa.select(meta.c.value).where(meta.c.name == "file"))
         if text is None:
-            self.adopt(connection)
+            if adopt:
+                self.adopt(connection)
             return
-        known: dict[str, Any] = orjson.loads(text)
+        known, is_marked = _said_of_file(text)
         mark, born = self._read_mark(), _born(self._path)
-        is_marked = bool(known["marked"])
         same = known["inode"] == found.st_ino and (born is None or known["born"] in {None, born})
         # A file system may have another number each time it is mounted
         if not same or (is_marked and mark is None) or (not is_marked and known["device"] != found.st_dev):
@@ -241,6 +266,21 @@ class JournalFile:
         raise JournalError(f"The journal {self._name} {why}")
 
 
+def _said_of_file(text: str) -> tuple[dict[str, int | None], bool]:
+    """Return what a journal says about its file, and whether that has a mark."""
+    try:
+        said = orjson.loads(text)
+        numbers = {name: said[name] for name in ("device", "inode", "born")}
+        marked = said["marked"]
+    except (KeyError, TypeError, ValueError):
+        raise StrangeValueError("a description of its file") from None
+    if not all(type(number) is int for number in (numbers["device"], numbers["inode"])):
+        raise StrangeValueError("a description of its file")
+    if type(marked) is not bool or type(numbers["born"]) not in {int, type(None)}:
+        raise StrangeValueError("a description of its file")
+    return numbers, marked
+
+
 def check_objects(connection: sa.Connection, *, name: str) -> None:
     """Refuse what could change the meaning of what is written: triggers, views, tables and indexes of others.
 
@@ -251,8 +291,8 @@ def check_objects(connection: sa.Connection, *, name: str) -> None:
     strange = [f"{row.type} {row.name}" for row in found if not is_ours(row.type, row.name)]
     if strange and len(strange) < len(found):
         raise JournalError(
-            f"The journal {name} has a {strange[0]} in it, which is not ours and could change what is written. Find "
-            "out who made it; then use another journal."
+            f"The journal {name} has a {printable(strange[0])} in it, which is not ours and could change what is "
+            "written. Find out who made it; then use another journal."
         )
 
 
@@ -265,8 +305,9 @@ def check_integrity(connection: sa.Connection, *, name: str) -> None:
     found = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar())
     if found != "ok":
         raise JournalError(
-            f"The journal {name} is damaged ({found}). Nothing is sent. Keep the file: what it holds can still be read "
-            "with the sqlite3 program. Find out what was bought before you order the rest with another journal."
+            f"The journal {name} is damaged ({printable(found)}). Nothing is sent. Keep the file: what it holds can "
+            "still be read with the sqlite3 program. Find out what was bought before you order the rest with another "
+            "journal."
         )
 
 
@@ -291,7 +332,10 @@ def _rename_to_new(source: str, target: str) -> None:
 def newest_event(connection: sa.Connection) -> int:
     """Return the id of the newest event; ids only grow."""
     driver: Any = connection.connection.driver_connection  # twice in each transaction, so it has to be cheap
-    return driver.execute("SELECT max(id) FROM cmr_events").fetchone()[0] or 0
+    (newest,) = driver.execute("SELECT max(id) FROM cmr_events").fetchone()
+    if newest is not None and type(newest) is not int:
+        raise StrangeValueError("a number of a change")
+    return newest or 0
 
 
 def _born(path: Path) -> int | None:

@@ -13,6 +13,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
+from ..errors import JournalError
+
 __all__ = ["WorkThread"]
 
 _T = TypeVar("_T")
@@ -71,6 +73,8 @@ def _do(future: asyncio.Future[Any] | None, work: Callable[[], Any]) -> None:
         result = work()
     except BaseException as raised:  # noqa: BLE001 - it is the caller's
         error = raised
+        if isinstance(raised, JournalError):  # its cause stands for what it came from, which holds the connection
+            raised.__context__ = None
     if future is not None:
         with suppress(RuntimeError):  # the loop is closed, and nobody waits
             future.get_loop().call_soon_threadsafe(_deliver, future, result, error)

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import Any, Self
 
 import attrs
@@ -20,10 +21,11 @@ from ..core.checked import CheckedOrder
 from ..core.wire import dump_order
 from ..errors import Fault, ValidationError
 from ..journal.adding import WERE_UNKNOWN, find_known
-from ..journal.engine import journal_errors, journal_url, reading_engine
+from ..journal.engine import journal_errors, journal_url, reading_engine, safe_name
 from ..journal.identity import content_of, content_of_body, differences, fingerprint_of, key_of
-from ..journal.records import CLAIMABLE, REPLACEABLE, Step, StepState, Verdict, may_be_replaced
-from ..journal.schema import has_tables, orders, sa, steps
+from ..journal.records import CLAIMABLE, REPLACEABLE, Step, StepState, Verdict, may_be_replaced, verdict_of
+from ..journal.schema import StrangeValueError, has_tables, orders, sa, steps
+from ..journal.trust import JournalFile, check_objects
 from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
 from .file_check import FileOrder
 from .name_index import NameIndex
@@ -132,9 +134,7 @@ class JournalCheck:
         self._url = journal_url(location)
         self._retry_rejected = retry_rejected
         #: The journal as messages call it.
-        self.name: str = (
-            os.fspath(location) if "://" not in os.fspath(location) else self._url.render_as_string(hide_password=True)
-        )
+        self.name: str = safe_name(location)
         self._engine: sa.Engine | None = None
         self._opened = False
         # Positions of the orders by their domains. A domain that is taken for another by chance gives a fault too many,
@@ -179,11 +179,12 @@ class JournalCheck:
         if self._opened:
             return
         self._opened = True
+        file = self._trusted_file()
         self._engine = reading_engine(self._url)
         if self._engine is None:
             return
         with self._engine.connect() as connection:
-            made = has_tables(connection, name=self.name)
+            made = _has_journal(connection, file, name=self.name)
             lacks_content = made and orders.c.content.name not in _columns(connection)
         if not made:
             engine, self._engine = self._engine, None
@@ -194,6 +195,15 @@ class JournalCheck:
             self._contents = {}
             for key, user_id, body in self._pages(_BODIES):
                 self._contents.setdefault(content_of_body(user_id, body), []).append(key)
+
+    def _trusted_file(self) -> JournalFile | None:
+        """Return the file of a SQLite journal; one that a run would refuse is refused here too."""
+        path = Path(str(self._url.database)).absolute()
+        if self._url.get_backend_name() != "sqlite" or not os.path.lexists(path):
+            return None
+        file = JournalFile(path, name=self.name)
+        file.expect_ours()
+        return file
 
     def _pages(self, query: sa.Select[Any]) -> Iterator[Any]:
         """Yield the rows of a query page by page: while one is read, nobody can write to a SQLite file."""
@@ -230,6 +240,8 @@ class JournalCheck:
         known = {one.key: one for one in self._by_key([key for _, key in pairs])}
         found: dict[str, list[_Known]] = {}
         for content, key in pairs:
+            if key not in known:
+                raise StrangeValueError("an order without its step")
             found.setdefault(content, []).append(known[key])
         return found
 
@@ -349,17 +361,23 @@ def _known(created: Any, paid: Any) -> _Known:
         position=created.position,
         order_id=created.order_id,
         state=StepState(created.state),
-        verdict=_verdict(created),
+        verdict=verdict_of(created.verdict),
     )
     if paid is None:
         return known
-    return attrs.evolve(known, process_state=StepState(paid.state), process_verdict=_verdict(paid))
+    return attrs.evolve(known, process_state=StepState(paid.state), process_verdict=verdict_of(paid.verdict))
+
+
+def _has_journal(connection: sa.Connection, file: JournalFile | None, *, name: str) -> bool:
+    if file is None:
+        return has_tables(connection, name=name)
+    check_objects(connection, name=name)
+    made = has_tables(connection, name=name)
+    if made:
+        file.recognise(connection, adopt=False)
+        file.refuse_doubt()
+    return made
 
 
 def _columns(connection: sa.Connection) -> set[str]:
     return {column["name"] for column in sa.inspect(connection).get_columns(orders.name)}
-
-
-def _verdict(row: Any) -> Verdict | None:
-    # Version 1 of the schema has another word
-    return None if row.verdict is None else Verdict({"confirmed": "placed"}.get(row.verdict, row.verdict))

@@ -14,6 +14,11 @@ from ..errors import ConfigurationError
 
 __all__ = ["Budget", "read_prices"]
 
+#: Bytes of a file of prices; one with a price for every ending there is has a tenth of that.
+_LONGEST = 1 << 20
+#: Dollars of one price: far above any, and below what arithmetic with 28 digits takes.
+_MOST = 1_000_000
+
 
 @attrs.define(kw_only=True)
 class Budget:
@@ -52,7 +57,11 @@ def read_prices(path: str | Path) -> PriceList:
         ConfigurationError: The file cannot be read, or holds something else.
     """
     try:
-        plain = orjson.loads(Path(path).read_bytes())
+        with Path(path).open("rb") as file:
+            text = file.read(_LONGEST + 1)
+        if len(text) > _LONGEST:
+            raise ConfigurationError(f"The prices in {path} cannot be read: they have more than {_LONGEST:,} bytes.")
+        plain = orjson.loads(text)
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"The prices in {path} cannot be read: {error}") from None
     wanted = f"{path} must be an object with mailbox, warmup, domain and endings"
@@ -76,6 +85,6 @@ def _amount(path: str | Path, name: str, value: Any) -> Decimal:
         amount = Decimal(str(value))
     except InvalidOperation:
         amount = Decimal(-1)
-    if isinstance(value, bool) or not amount.is_finite() or amount < 0:
-        raise ConfigurationError(f"{path}: {name} must be an amount of dollars, not {value!r}.")
+    if isinstance(value, bool) or not amount.is_finite() or not 0 <= amount <= _MOST:
+        raise ConfigurationError(f"{path}: {name} must be an amount of dollars, not {value!r:.80}.")
     return amount

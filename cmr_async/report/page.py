@@ -15,6 +15,7 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
+from ..core.printable import printable
 from ..core.wire import dump_order
 from ..journal.identity import fingerprint, order_key
 from ..journal.records import JournalEntry, Step, StepState, Verdict, storable
@@ -99,7 +100,7 @@ class ReportPage:
         left_out = self.steps - len(self._rows)
         style, script = _package_file("page.css"), _package_file("page.js")
         return Template(_package_file("page.html")).substitute(
-            title=escape(self._title),
+            title=escape(printable(self._title)),
             made=_time(now),
             style=style,
             style_hash=_hash(style),
@@ -178,7 +179,9 @@ def _row(entry: JournalEntry) -> str:
     )
     state = entry.state
     badge = f'<td><span class="badge {state.value}">{_words(state)}{escape(verdict)}</span></td>'
-    return f'<tr data-state="{state.value}">{badge}{"".join(f"<td>{escape(cell)}</td>" for cell in cells)}</tr>'
+    return (
+        f'<tr data-state="{state.value}">{badge}{"".join(f"<td>{escape(printable(cell))}</td>" for cell in cells)}</tr>'
+    )
 
 
 def _chart(done: Sequence[float], *, first_sent: float | None) -> str:

@@ -59,7 +59,7 @@ class ResultFormat(StrEnum):
 class ResultRow:
     """What is written about one order. It holds no secret."""
 
-    #: Row or line of the input where the order begins.
+    #: Row or line of the input where the order begins; 0: not known.
     row: int
     #: The order's reference; empty without one.
     reference: str

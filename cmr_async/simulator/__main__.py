@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any, get_args
 
 import attrs
 
-from .server import Simulator
+from .limits import is_loopback
+from .server import EXPOSED, Simulator
 from .settings import PROCESS_PATH, DuplicateDomains, Generation
 
 __all__ = ["main"]
@@ -31,8 +33,12 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m cmr_async.
         simulator = Simulator(**vars(parser.parse_args(argv)))
     except ValueError as error:
         parser.error(str(error))
+    if not is_loopback(simulator.host):
+        sys.stderr.write(f"warning: {simulator.host}: {EXPOSED}\n")
     try:
-        asyncio.run(_run(simulator))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The simulator listens on ")  # it was said just now
+            asyncio.run(_run(simulator))
     except KeyboardInterrupt:
         pass
     except OSError as error:
@@ -53,7 +59,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add("--host", help=f"address to listen on (default: {default['host']})")
     add("--port", type=int, default=8080, help="port to listen on; 0 takes a free one (default: %(default)s)")
     add("--wallet", metavar="DOLLARS", help=f"US dollars at the start (default: {default['wallet']})")
-    add("--api-key", metavar="KEY", help=f"key that requests must carry (default: {default['api_key']})")
+    add("--api-key", metavar="KEY", help="key that requests must carry (default: a random one)")
     add(
         "--rate-limit",
         type=_limit,

@@ -1,7 +1,7 @@
 """The web application: what happens to every request before and after its endpoint.
 
-In this order: count the request, apply a fault, check the key, check the rate, run the endpoint, apply a fault to the
-answer. Refusals and unknown paths are answered with the API's error envelope.
+In this order: check whom the request is for, count it, apply a fault, check the key, check the rate, run the endpoint,
+apply a fault to the answer. Refusals and unknown paths are answered with the API's error envelope.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from aiohttp import web
 
 from .faults import misbehave
 from .handlers import STATE, add_routes, json_answer
+from .limits import LARGEST_BODY, check_host
 from .records import Refusal
 from .state import SimulatorState
 
@@ -22,24 +23,34 @@ API_BASE = "/api/v1/integration"
 #: Header that carries the partner's key (section 3).
 API_KEY_HEADER = "cmr-x-api-key"
 
-#: The size limit of the real server is UNKNOWN; this one only protects the machine.
-_LARGEST_BODY = 32 * 1024 * 1024
+#: Where the application keeps the address or name that it is bound to.
+_BOUND = web.AppKey("bound", str)
 _TOO_MANY_REQUESTS = 429
 _FIRST_ERROR = 400
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def application(state: SimulatorState) -> web.Application:
-    """Return an application that serves a state; one state may be served by several applications in turn."""
-    app = web.Application(middlewares=[_gate], client_max_size=_LARGEST_BODY)
+def application(state: SimulatorState, *, bound: str = "127.0.0.1") -> web.Application:
+    """Return an application that serves a state; one state may be served by several applications in turn.
+
+    Args:
+        state: What is served.
+        bound: Address or name that the application is bound to; besides loopback names, `Host` may be this.
+    """
+    app = web.Application(middlewares=[_gate], client_max_size=LARGEST_BODY)
     app[STATE] = state
+    app[_BOUND] = bound
     add_routes(app, API_BASE, state)
     return app
 
 
 @web.middleware
 async def _gate(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    try:
+        check_host(request, request.app[_BOUND])
+    except Refusal as refusal:
+        return _refused(refusal.status, refusal.message, {})
     path = request.path
     if not path.startswith(f"{API_BASE}/"):
         return await _answer(request, handler)
@@ -69,7 +80,7 @@ async def _answer(request: web.Request, handler: _Handler, guard: SimulatorState
         headers = {"Retry-After": "1"} if refusal.status == _TOO_MANY_REQUESTS else {}
         return _refused(refusal.status, refusal.message, headers)
     except web.HTTPException as error:
-        # 404 and 405 of the router, 413 of the body reader.
+        # 404 and 405 of the router, 408 and 413 of the body reader.
         headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
         return _refused(error.status, error.reason, headers)
     if not isinstance(answer, web.Response):

@@ -62,6 +62,21 @@ _USER_OPTIONAL = ("addressLineTwo", "addressLineThree")
 _USER_TEXT = re.compile(r"(?:[^\W_]|[ .,'#&()/-])*")
 
 
+#: Faults that are told of one body; what is wrong with more of it is not looked for.
+_MOST_FAULTS = 50
+#: Characters that are told of a name.
+_MOST_NAME = 100
+
+
+class _Faults(list[str]):
+    """The faults of a body: a body of some kilobytes may have as many of them, each with a path of its length."""
+
+    def append(self, fault: str) -> None:
+        super().append(fault)
+        if len(self) == _MOST_FAULTS:
+            raise Refusal("; ".join(self) + "; the rest was not looked at")
+
+
 def read_order(body: object, *, strict: bool = False) -> OrderBody:
     """Return what the simulator needs of an order, with domain names in lower case.
 
@@ -74,7 +89,7 @@ def read_order(body: object, *, strict: bool = False) -> OrderBody:
     """
     if not isinstance(body, dict):
         raise Refusal("The request body must be an object")
-    faults: list[str] = []
+    faults = _Faults()
     _check_fields(body, _TOP_LEVEL, (), "", faults, strict=strict)
     domains = _read_domains(body.get("domains"), faults, strict=strict)
     mailboxes = _read_mailboxes(body.get("mailboxes"), faults, strict=strict)
@@ -103,7 +118,7 @@ def _check_fields(
     fields: Mapping[str, type],
     required: tuple[str, ...],
     path: str,
-    faults: list[str],
+    faults: _Faults,
     *,
     strict: bool,
 ) -> None:
@@ -111,16 +126,18 @@ def _check_fields(
         kind = fields.get(name)
         if kind is None:
             if strict:
-                faults.append(f"{path}{name} is not a field of this endpoint")
+                faults.append(f"{path}{name[:_MOST_NAME]} is not a field of this endpoint")
         # `type(...) is` because a JSON true must not pass as the integer 1.
         elif type(item) is not kind:
             faults.append(f"{path}{name} must be {_JSON_NAMES[kind]}")
         elif strict and name in required and item == "":
             faults.append(f"{path}{name} must not be empty")
-    faults.extend(f"{path}{name} is required" for name in required if name not in value)
+    for name in required:
+        if name not in value:
+            faults.append(f"{path}{name} is required")
 
 
-def _read_domains(value: object, faults: list[str], *, strict: bool) -> list[DomainLine]:
+def _read_domains(value: object, faults: _Faults, *, strict: bool) -> list[DomainLine]:
     lines: list[DomainLine] = []
     if not isinstance(value, list):
         return lines
@@ -139,12 +156,12 @@ def _read_domains(value: object, faults: list[str], *, strict: bool) -> list[Dom
     return lines
 
 
-def _read_mailboxes(value: object, faults: list[str], *, strict: bool) -> list[MailboxLines]:
+def _read_mailboxes(value: object, faults: _Faults, *, strict: bool) -> list[MailboxLines]:
     lines: list[MailboxLines] = []
     if not isinstance(value, dict):
         return lines
     for domain, items in value.items():
-        path = f"mailboxes.{domain}"
+        path = f"mailboxes.{domain[:_MOST_NAME]}"
         if not isinstance(items, list):
             faults.append(f"{path} must be an array")
             continue
@@ -166,13 +183,13 @@ def _read_mailboxes(value: object, faults: list[str], *, strict: bool) -> list[M
     return lines
 
 
-def _check_choice(body: Mapping[str, Any], name: str, allowed: tuple[str, ...], faults: list[str]) -> None:
+def _check_choice(body: Mapping[str, Any], name: str, allowed: tuple[str, ...], faults: _Faults) -> None:
     value = body.get(name)
     if isinstance(value, str) and value not in allowed:
         faults.append(f"{name} must be one of {', '.join(allowed)}")
 
 
-def _check_provider_part(body: Mapping[str, Any], faults: list[str]) -> None:
+def _check_provider_part(body: Mapping[str, Any], faults: _Faults) -> None:
     # The help centre's samples have neither serviceProvider nor google, so only an order that names its provider
     # needs the provider's part.
     provider = body.get("serviceProvider")
@@ -194,12 +211,15 @@ def read_profile(body: object, *, strict: bool = False) -> dict[str, str]:
     """
     if not isinstance(body, dict):
         raise Refusal("The request body must be an object")
-    faults = [f"{name} is required" for name in _USER_REQUIRED if body.get(name) in (None, "")]
+    faults = _Faults()
+    for name in _USER_REQUIRED:
+        if body.get(name) in (None, ""):
+            faults.append(f"{name} is required")
     profile: dict[str, str] = {}
     for name, value in body.items():
         if name not in _USER_REQUIRED and name not in _USER_OPTIONAL:
             if strict:
-                faults.append(f"{name} is not a field of this endpoint")
+                faults.append(f"{name[:_MOST_NAME]} is not a field of this endpoint")
         elif not isinstance(value, str):
             faults.append(f"{name} must be a string")
         elif name != "email" and not _USER_TEXT.fullmatch(html.unescape(value)):

@@ -12,6 +12,8 @@ import attrs
 import orjson
 from aiohttp import web
 
+from .limits import read_body
+
 __all__ = ["KINDS", "FaultRule", "FaultScript", "misbehave"]
 
 #: `reset`: the body is read, then the connection is reset (RST).
@@ -128,7 +130,7 @@ async def misbehave(fault: FaultRule, request: web.Request, answer: web.Response
     """
     if fault.kind == "close_unread":
         return _close(request)
-    await request.read()
+    await read_body(request)
     if fault.kind == "close_before_answer":
         return _close(request)
     if fault.kind == "reset":

@@ -18,6 +18,7 @@ from .answers import (
     user_data,
 )
 from .bodies import read_order, read_profile
+from .limits import read_body
 from .records import Refusal
 from .state import SimulatorState
 
@@ -29,6 +30,8 @@ STATE = web.AppKey("state", SimulatorState)
 _USERS_LIMIT = 20
 _SUBSCRIPTIONS_LIMIT = 50
 _MOST_LIMIT = 100
+#: The API's own limit is UNKNOWN; the numbers of pages after this one would not fit into JSON some day.
+_MOST_PAGE = 1_000_000_000
 
 
 def add_routes(app: web.Application, base: str, state: SimulatorState) -> None:
@@ -177,19 +180,20 @@ def _required(request: web.Request, name: str, fields: dict[str, Any] | None = N
 
 async def _json_body(request: web.Request) -> object:
     try:
-        return orjson.loads(await request.read())
+        return orjson.loads(await read_body(request))
     except orjson.JSONDecodeError:
         raise Refusal("The request body is not valid JSON") from None
 
 
 def _page(request: web.Request, default_limit: int) -> tuple[int, int]:
-    return _positive(request, "page", 1, None), _positive(request, "limit", default_limit, _MOST_LIMIT)
+    return _positive(request, "page", 1, _MOST_PAGE), _positive(request, "limit", default_limit, _MOST_LIMIT)
 
 
-def _positive(request: web.Request, name: str, default: int, most: int | None) -> int:
+def _positive(request: web.Request, name: str, default: int, most: int) -> int:
     text = request.query.get(name)
     if not text:
         return default
-    if not text.isascii() or not text.isdigit() or int(text) < 1 or (most is not None and int(text) > most):
-        raise Refusal(f"{name} must be a number from 1" + (f" to {most}" if most else ""))
-    return int(text)
+    digits = text.lstrip("0") if text.isascii() and text.isdigit() else ""
+    if not digits or len(digits) > len(str(most)) or int(digits) > most:
+        raise Refusal(f"{name} must be a number from 1 to {most}")
+    return int(digits)

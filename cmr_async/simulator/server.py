@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from threading import Thread
 from types import TracebackType
 from typing import Self
@@ -12,10 +13,14 @@ from aiohttp import web
 
 from .app import API_BASE, application
 from .faults import FaultScript
+from .limits import is_loopback
 from .settings import Settings
 from .state import SimulatorState
 
-__all__ = ["Simulator"]
+__all__ = ["EXPOSED", "Simulator"]
+
+#: What an address that other machines can reach means.
+EXPOSED = "other machines may reach it, and whoever does can read its ledger and counts without a key."
 
 #: Seconds that an answer under way may hold up the shutdown; a stalled one would hold it up for ever.
 _SHUTDOWN_SECONDS = 0.05
@@ -48,6 +53,9 @@ class Simulator(Settings):
 
     Raises:
         ValueError: A setting is out of range.
+
+    Warns:
+        UserWarning: At the start, when other machines can reach the host.
     """
 
     #: Address to listen on.
@@ -91,11 +99,18 @@ class Simulator(Settings):
         Raises:
             RuntimeError: It is running already.
             OSError: The port is taken.
+
+        Warns:
+            UserWarning: Other machines can reach the address, and everybody there can read the ledger.
         """
         if self._listener.runner is not None:
             raise RuntimeError("The simulator is running already.")
+        if not is_loopback(self.host):  # first, because a warning may be an error
+            warnings.warn(f"The simulator listens on {self.host}: {EXPOSED}", stacklevel=2)
         # No access log: nothing that a request carries is written down.
-        runner = web.AppRunner(application(self.state), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+        runner = web.AppRunner(
+            application(self.state, bound=self.host), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS
+        )
         try:
             await runner.setup()
             await web.TCPSite(runner, self.host, self.port).start()

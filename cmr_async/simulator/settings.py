@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
@@ -67,6 +68,10 @@ def _shortest_and_longest(seconds: Iterable[float]) -> tuple[float, float]:
     return shortest, longest
 
 
+def _random_key() -> str:
+    return f"simulator-{secrets.token_hex(16)}"
+
+
 def _steady_clock(clock: Callable[[], float] | None) -> Callable[[], float]:
     if clock is not None:
         return clock
@@ -81,8 +86,8 @@ class Settings:
 
     #: US dollars in the partner's wallet at the start.
     wallet: Decimal = attrs.field(default=Decimal(1000), converter=_dollars)
-    #: The key that requests must carry.
-    api_key: str = attrs.field(default="simulator-key", repr=False)
+    #: The key that requests must carry; a random one unless it is given.
+    api_key: str = attrs.field(factory=_random_key, repr=False)
     #: Requests allowed in a rolling second of real time, at least 1; `None`: no limit.
     rate_limit: int | None = attrs.field(default=5, validator=_check_limit)
     #: Seed of ids and provisioning times.

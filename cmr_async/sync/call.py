@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar, cast
 
+from ..core.printable import printable
 from ..errors import ClientStateError, CMRError, OrderPlacedError, OutcomeUnknownError
 
 __all__ = ["WAKE_EVERY", "Call", "Host"]
@@ -141,9 +142,9 @@ class Call(Generic[R]):
     def notes(self) -> list[str]:
         """Say what is known of a call whose caller was interrupted."""
         if isinstance(self._error, CMRError):
-            return [f"The call had just ended: {self._error}"]
+            return [printable(f"The call had just ended: {self._error}")]
         if self._error is None and self._result is not None:
-            return [f"The call had just returned {self._result!r:.{_SHOWN}}"]
+            return [printable(f"The call had just returned {self._result!r:.{_SHOWN}}")]
         return []
 
     def _start(self) -> None:

@@ -44,7 +44,7 @@ def orders(count: int, *, confirm: bool) -> Iterator[OrderRequest]:
 async def run(job: dict[str, Any]) -> int:
     told = os.open(job["told"], os.O_CREAT | os.O_APPEND | os.O_WRONLY)
     client = AsyncClient(
-        "simulator-key",
+        job["key"],
         job["url"],
         gap=0,
         endpoints={"orders.process": "/orders/process"},

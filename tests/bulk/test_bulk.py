@@ -29,7 +29,9 @@ from tests.fakes import (
 PATHS = resolve({"orders.process": "/orders/process"})
 
 
-@pytest.mark.parametrize("limits", [{"concurrency": 0}, {"concurrency": -1}, {"stop_after_unknown": 0}])
+@pytest.mark.parametrize(
+    "limits", [{"concurrency": 0}, {"concurrency": -1}, {"stop_after_unknown": 0}, {"concurrency": "8"}]
+)
 def test_limits_that_let_nothing_through_are_refused(limits: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=r"^concurrency and stop_after_unknown must be 1 or more\.$"):
         make_bulk(FakeTransport()).submit([], **limits)

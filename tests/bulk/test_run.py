@@ -9,7 +9,7 @@ from itertools import count
 
 import pytest
 
-from cmr_async import BulkRun, BulkSummary, Order, OrderOutcome, OrderRequest, OrderState
+from cmr_async import BulkRun, BulkSummary, Order, OrderOutcome, OrderRequest, OrderState, Timeouts
 from cmr_async.core.exchange import Exchange, Request
 from cmr_async.errors import OutcomeUnknownError, ValidationError
 from tests.fakes import LOST, UNSENT, USER, Clock, FakeTransport, answered, make_bulk, make_request, make_requests
@@ -245,7 +245,8 @@ async def test_leaving_early_drains_what_is_in_flight() -> None:
             await asyncio.Event().wait()
         return answered(200, {"orderId": "ord_0"})
 
-    async with make_bulk(FakeTransport(behave)).submit(make_requests(10), concurrency=3) as run:
+    bulk = make_bulk(FakeTransport(behave), timeouts=Timeouts(drain=0.01))
+    async with bulk.submit(make_requests(10), concurrency=3) as run:
         assert (await anext(run)).index == 0
     assert [outcome.state for outcome in run.drained] == [NOT_SENT] * len(run.drained)
     assert run.summary.accepted == 1

@@ -15,6 +15,11 @@ from cmr_async.simulator import Simulator
 Start = Callable[..., Simulator]
 
 
+@pytest.fixture(autouse=True)
+def _quick_pace(quick_pace: None) -> None:
+    """Let no command wait for 5 requests a second."""
+
+
 @pytest.fixture
 def start_simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Start a simulator and point the environment at it."""

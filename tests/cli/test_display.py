@@ -9,8 +9,9 @@ from pathlib import Path
 import attrs
 import pytest
 
-from cmr_async.cli.display import Cautions, complain, counted, result_line, say, show_results
+from cmr_async.cli.display import Cautions, complain, counted, result_line, say, show_plan, show_results
 from cmr_async.orderfiles.located import InputFault
+from cmr_async.preflight.plan import Plan
 from cmr_async.report.rows import ResultRow
 
 ROW = ResultRow(
@@ -79,3 +80,9 @@ def test_results_on_a_terminal_are_a_table(capsys: pytest.CaptureFixture[str], m
     assert heading == ["row", "state", "order", "id", "domains", "mailboxes", "note"]
     assert accepted == ["2", "accepted", "ORDER", "a.com", "b.com", "3"]
     assert rejected == ["3", "rejected", "a.com", "b.com", "3", "not\\x1b[2J", "available"]
+
+
+def test_a_state_that_a_journal_made_up_does_not_control_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = Plan(orders=2, settled={"acce\x1b[2Jpted\n": 1})
+    show_plan(plan, file="orders.csv", confirm=False, journal="run.db")
+    assert "dealt with before: 1 acce\\x1b[2Jpted\\n\n" in capsys.readouterr().out

@@ -39,6 +39,7 @@ def test_the_most_severe_outcome_wins(summary: BulkSummary, more: dict[str, Any]
     ("raised", "code", "line"),
     [
         (ConfigurationError("no key"), ExitCode.USAGE, "cmr: no key\n"),
+        (ConfigurationError("no\ncmr: all is \x1b[2Jwell"), ExitCode.USAGE, "cmr: no\n  cmr: all is \\x1b[2Jwell\n"),
         (KeyboardInterrupt(), ExitCode.INTERRUPTED, "cmr: interrupted.\n"),
         (typer.Abort(), ExitCode.INTERRUPTED, "cmr: interrupted.\n"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -242,3 +243,28 @@ def test_a_folder_that_is_read_only_is_said_before_anything_is_sent(
     assert result.exit_code == 2
     assert "its folder is read-only. Name another place with --journal" in result.stderr
     assert not simulator.state.orders
+
+
+def test_the_environment_names_the_journal_unless_the_command_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CMR_JOURNAL", "postgresql://host/db")
+    file = str(tmp_path / "orders.csv")
+    for choose in (
+        partial(journal_choice.choose_journal, file, pays=True),
+        partial(journal_choice.find_journal, file),
+    ):
+        assert choose(named=None, without=False) == "postgresql://host/db"
+        assert choose(named="run.db", without=False) == "run.db"
+        assert choose(named=None, without=True) is None
+    monkeypatch.setenv("CMR_JOURNAL", "")
+    assert journal_choice.choose_journal(file, named=None, without=False, pays=True) == f"{file}.journal.db"
+
+
+def test_a_simulator_does_not_write_into_the_journal_of_the_environment(
+    cmr: Cmr, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CMR_JOURNAL", str(tmp_path / "run.db"))
+    result = cmr("orders", "submit", orders, "--simulator")
+    assert result.exit_code == 0, result.output
+    assert not (tmp_path / "run.db").exists()

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable
 from importlib.abc import MetaPathFinder
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from cmr_async.cli import main
+from cmr_async.cli.exit_codes import ExitCode
 from cmr_async.simulator import DEMO_USERS, Simulator
 from tests.cli.terminal import COMMAND, on_terminal
 
@@ -86,6 +88,51 @@ def test_a_module_that_is_missing_for_another_reason_is_not_blamed_on_the_extra(
     without_the_command_tree(monkeypatch, "attrs")
     with pytest.raises(ModuleNotFoundError, match="attrs"):
         main.run()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ZeroDivisionError("a\n\x1b[31mb"), r"ZeroDivisionError, a\n\x1b[31mb"),
+        (MemoryError(), "MemoryError"),
+        (ExceptionGroup("two", [ExceptionGroup("one", [KeyError("x")])]), "KeyError, 'x'"),
+        (ValueError("key a-secret-key of postgresql://u:pw@h/db"), "ValueError, key *** of postgresql://***@h/db"),
+        (ValueError("x" * 1000), f"ValueError, {'x' * 300}"),
+    ],
+)
+def test_an_error_that_nobody_foresaw_is_one_printable_line_and_leaves_orders_in_doubt(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["cmr", "orders", "plan", "a.csv"])
+    monkeypatch.setenv("CMR_API_KEY", "a-secret-key")
+    failing_with(error, monkeypatch)
+    with pytest.raises(SystemExit) as ended:
+        main.run()
+    assert ended.value.code == ExitCode.UNKNOWN
+    line = capsys.readouterr().err
+    assert line.startswith(f"cmr: an error that nobody foresaw: {said} (test_main.py:")
+    assert line.endswith(
+        "). If this was a run, some orders may have been placed: see its journal. "
+        "For a report of the error: python -X dev -m cmr_async shows where it comes from.\n"
+    )
+    assert line.count("\n") == 1
+
+
+def test_in_development_mode_an_error_that_nobody_foresaw_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["cmr", "orders", "plan", "a.csv"])
+    monkeypatch.setattr("cmr_async.cli.main.sys.flags", SimpleNamespace(dev_mode=True))
+    failing_with(ZeroDivisionError("a"), monkeypatch)
+    with pytest.raises(ZeroDivisionError):
+        main.run()
+
+
+def failing_with(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each plan fail."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("cmr_async.cli.commands.orders.open_order_input", fail)
 
 
 def without_the_command_tree(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:

@@ -64,3 +64,10 @@ def test_places_that_contradict_each_other_are_refused(settings: dict[str, Any],
 def test_an_id_that_would_change_the_path_is_refused(order_id: str) -> None:
     with pytest.raises(ValidationError, match="orderId: cannot stand in the path"):
         place_ids(ProcessEndpoint.at("/o/{orderId}/run"), order_id=order_id, user_id="U1")
+
+
+@pytest.mark.parametrize("path", [5, None, b"/run", ["/run"]])
+def test_a_path_of_another_type_is_refused(path: Any) -> None:
+    for make in (ProcessEndpoint.at, lambda one: ProcessEndpoint(path=one)):
+        with pytest.raises(ConfigurationError, match=r"The path of orders\.process must start with one '/': got"):
+            make(path)

@@ -7,6 +7,8 @@ import json
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cmr_async.core.redact import Redactor, names_a_secret
 
@@ -128,3 +130,29 @@ def test_an_excerpt_is_redacted_before_it_is_cut() -> None:
 @pytest.mark.timeout(20)
 def test_a_text_that_was_made_to_be_slow_is_not(body: bytes) -> None:
     assert len(Redactor(KEY).excerpt(body, 300)) <= 300
+
+
+def _escapes(char: str) -> st.SearchStrategy[str]:
+    code = ord(char)
+    forms = [
+        char,
+        f"\\u{code:04x}",
+        f"\\\\u{code:04X}",
+        f"%{code:02X}",
+        f"%25{code:02x}",
+        f"&#{code};",
+        f"&#x{code:x};",
+    ]
+    return st.sampled_from([*forms, html.escape(char), json.dumps(char)[1:-1]])
+
+
+@given(st.data(), st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=8, max_size=40))
+def test_no_mixture_of_escapes_saves_the_key(data: st.DataObject, key: str) -> None:
+    escaped = "".join(data.draw(_escapes(char)) for char in key)
+    assert Redactor(key).text(f"<{escaped}>").count("***") >= 1
+    assert key not in html.unescape(Redactor(key).excerpt(f'{{"x": "{escaped}'.encode(), 300))
+
+
+@given(st.binary(max_size=200))
+def test_any_answer_has_an_excerpt(body: bytes) -> None:
+    assert len(Redactor("some-key-or-other").excerpt(body, 50)) <= 50

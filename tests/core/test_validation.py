@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cmr_async.core import validation
 from cmr_async.core.checked import check_order
 from cmr_async.core.validation import inspect_order, normalise_domain
 from cmr_async.core.wire import dump_order
-from cmr_async.errors import OrderWarning, ValidationError
+from cmr_async.errors import Fault, OrderWarning, ValidationError
 from cmr_async.models import DomainRegistration, GoogleOAuth, Mailbox, Order
 
 # Some tests give fields what their types forbid: callers without a type checker do
@@ -281,6 +282,66 @@ def test_a_domain_name_is_lower_case_punycode_or_none(name: str, normal: str | N
     assert normalise_domain(name) == normal
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "\u0430pple.com",
+            "'\u0430pple.com' mixes look-alike letters (CYRILLIC SMALL LETTER A, U+0430), sent as xn--pple-43d.com",
+        ),
+        (
+            "xn--pple-43d.com",
+            "'\u0430pple.com' mixes look-alike letters (CYRILLIC SMALL LETTER A, U+0430), sent as xn--pple-43d.com",
+        ),
+        (
+            "app\u200ble.com",
+            "'app\\u200ble.com' holds what cannot be seen (ZERO WIDTH SPACE, U+200B), sent as apple.com",
+        ),
+        (
+            "ap\ufe0fple.com",
+            "'ap\ufe0fple.com' holds what cannot be seen (VARIATION SELECTOR-16, U+FE0F), sent as apple.com",
+        ),
+        (
+            "\uff41p.com",
+            "'\uff41p.com' holds letters of another form (FULLWIDTH LATIN SMALL LETTER A, U+FF41), sent as ap.com",
+        ),
+        ("apple\u3002com", "'apple\u3002com' is sent as apple.com"),
+        ("\u0430\u0440\u0440\u04cf\u0435.com", "'\u0430\u0440\u0440\u04cf\u0435.com' is sent as xn--80ak6aa92e.com"),
+        ("b\u00fccher.example", "'b\u00fccher.example' is sent as xn--bcher-kva.example"),
+        ("\u98df\u3079\u308bcafe.jp", "'\u98df\u3079\u308bcafe.jp' is sent as xn--cafe-pe4c4du116f.jp"),
+        ("X.com", "'X.com' is sent as x.com"),
+        (" x.com. ", "' x.com. ' is sent as x.com"),
+    ],
+)
+def test_a_domain_that_is_sent_in_another_form_or_looks_like_another_one_is_a_caution(name: str, message: str) -> None:
+    findings = inspect_order(order(domains=[domain(domain=name)], mailboxes={name: [box()]}))
+    assert not findings.faults
+    assert findings.cautions == (Fault("domains[0].domain", message),)
+
+
+def test_a_domain_that_only_has_mailboxes_is_pointed_out_as_well() -> None:
+    findings = inspect_order(order(mailboxes={"app\u200ble.com": [box()]}))
+    assert findings.cautions[0].path == 'mailboxes["app\u200ble.com"]'
+    assert "ZERO WIDTH SPACE" in findings.cautions[0].message
+
+
+def test_a_domain_whose_mailboxes_have_its_name_in_another_form_is_pointed_out_once() -> None:
+    findings = inspect_order(order(domains=[domain(domain="apple.com")], mailboxes={"app\u200ble.com": [box()]}))
+    assert [each.path for each in findings.cautions] == ['mailboxes["app\u200ble.com"]']
+
+
+@pytest.mark.parametrize("name", ["x.com", "xn--bcher-kva.example", "xn--80ak6aa92e.com", "xn--zzzzzzzzzz.com"])
+def test_a_plain_domain_is_no_caution(name: str) -> None:
+    assert inspect_order(order(domains=[domain(domain=name)])).cautions == ()
+
+
+def test_a_name_that_is_a_caution_again_and_again_is_looked_at_once() -> None:
+    hits = validation.name_caution.cache_info().hits
+    for _ in range(3):
+        inspect_order(order(domains=[domain(domain="\uff41pple.org")]))
+    assert validation.name_caution.cache_info().hits == hits + 2
+
+
 labels = st.text("a0-", min_size=1, max_size=4) | st.builds("a".__mul__, st.sampled_from([61, 62, 63, 64]))
 
 
@@ -332,7 +393,8 @@ def test_a_name_that_is_too_long_is_not_converted(monkeypatch: pytest.MonkeyPatc
 
 def test_international_names_are_sent_as_punycode() -> None:
     tested = sound(domains=[domain(domain="Bücher.example", years=2)], mailboxes={"bücher.example": [box()]})
-    checked = check_order(tested, user_id="u").order
+    with pytest.warns(OrderWarning, match="is sent as xn--bcher-kva.example"):
+        checked = check_order(tested, user_id="u").order
     assert checked.domains == (DomainRegistration(domain="xn--bcher-kva.example", years=2),)
     assert checked.mailboxes == {"xn--bcher-kva.example": (box(),)}
 

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import traceback
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from cmr_async.errors import ConfigurationError, JournalError
-from cmr_async.journal.engine import is_busy, journal_errors, journal_url, leave_wal, make_engine, reading_engine
+from cmr_async.journal.engine import (
+    DatabaseLayerError,
+    is_busy,
+    journal_errors,
+    journal_url,
+    leave_wal,
+    make_engine,
+    reading_engine,
+    safe_name,
+)
 from cmr_async.journal.journal import Journal
+from cmr_async.journal.schema import StrangeValueError
 from tests.journal.arrange import PLANNED, a_request, claimed
 
 
@@ -92,10 +105,60 @@ def test_a_password_is_in_no_message() -> None:
 
 
 async def test_a_server_that_is_not_there_is_said_without_the_password() -> None:
+    password = f"{os.getpid()}-secret"
     with pytest.raises(JournalError) as caught:
-        await Journal("postgresql://ada:secret@127.0.0.1:1/db?connect_timeout=2").start()
+        await Journal(f"postgresql://ada:{password}@127.0.0.1:1/db?connect_timeout=2").start()
     assert "postgresql+psycopg://ada:***@127.0.0.1:1/db" in caught.value.message
-    assert "secret" not in caught.value.message
+    assert password not in caught.value.message
+    assert isinstance(caught.value.__cause__, DatabaseLayerError)
+    assert caught.value.__context__ is None  # the driver's own error holds the connection, and that the password
+    assert password not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("location", "name"),
+    [
+        ("postgresql://ada:s3cret@host/db", "postgresql+psycopg://ada:***@host/db"),
+        ("postgresql://ada:s3c/ret@host/db", "postgresql+psycopg://ada:***@host/db"),
+        (
+            "postgresql://host/db?user=ada&password=s3cret&sslpassword=s3cret&sslmode=require",
+            "postgresql+psycopg://host/db?password=***&sslmode=require&sslpassword=***&user=ada",
+        ),
+        ("sqlite:///run.db?password=s3cret", "sqlite:///run.db"),
+        (Path("odd:name@here.db"), "odd:name@here.db"),
+        ("./odd:name@here.db", "./odd:name@here.db"),
+        ("/runs/odd:name@here.db", "/runs/odd:name@here.db"),
+        ("C:\\runs\\ada@home.db", "C:\\runs\\ada@home.db"),
+        ("ada@home.db", "ada@home.db"),
+    ],
+)
+def test_the_name_of_a_journal_has_nothing_secret(location: str | Path, name: str) -> None:
+    assert (safe_name(location), Journal(location).name) == (name, name)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "ada:s3cret@host/db",
+        "//ada:s3cret@host/db",
+        "//ada@host/db",
+        "postgresql:ada:s3cret@host/db",
+        "postgres:/ada:s3cret@host/db",
+        "postgresql+psycopg:s3cret",
+        "host=h user=ada password=s3cret",
+        "dbname=x sslpassword = s3cret",
+    ],
+)
+def test_a_url_without_its_scheme_is_no_path_and_is_not_shown(location: str) -> None:
+    with pytest.raises(ConfigurationError, match="looks like a URL or a connection string") as caught:
+        Journal(location)
+    assert "s3cret" not in caught.value.message
+
+
+@pytest.mark.parametrize("location", [None, 5, b"run.db", ["run.db"]])
+def test_a_journal_of_another_type_is_refused(location: Any) -> None:
+    with pytest.raises(ConfigurationError, match="A journal is named by a path or a URL, not by"):
+        Journal(location)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +205,25 @@ async def test_a_reading_engine_cannot_write(location: str) -> None:
         engine.dispose()
 
 
+async def test_a_file_may_have_been_made_by_anybody(tmp_path: Path) -> None:
+    async with Journal(tmp_path / "run.db") as journal:
+        reading = reading_engine(journal_url(tmp_path / "run.db"))
+        writer = journal._database._connection
+        assert reading is not None
+        assert writer is not None
+        with reading.connect() as reader:
+            for connection in (reader, writer):
+                assert connection.exec_driver_sql("PRAGMA trusted_schema").scalar() == 0
+                with pytest.raises(sa.exc.DataError, match="too big"):
+                    connection.exec_driver_sql("SELECT zeroblob(20000000)")
+                connection.rollback()
+                with pytest.raises(sa.exc.DBAPIError) as failed:
+                    connection.execute(sa.text("SELECT * FROM missing WHERE x = :secret"), {"secret": "a user's name"})
+                assert "a user's name" not in str(failed.value)
+                connection.rollback()
+        reading.dispose()
+
+
 @pytest.mark.parametrize("somebody_reads", [False, True])
 def test_a_file_leaves_wal_mode_unless_somebody_else_has_it_open(tmp_path: Path, somebody_reads: bool) -> None:
     path = tmp_path / "run.db"
@@ -177,6 +259,11 @@ def test_a_lock_of_somebody_else_is_no_wal_mode(tmp_path: Path) -> None:
         (sqlite3.OperationalError("unable to open database file"), "Check that its folder exists and is writable"),
         (sqlite3.OperationalError("database is locked"), "is in use by another process that is writing"),
         (OSError("the cable is out\nand more"), "cannot be used: the cable is out"),
+        (OSError("the cable\x1b[2J is out"), r"cannot be used: the cable\x1b[2J is out"),
+        (sqlite3.DataError("string or blob too big"), "has a row of more than 16 MiB, which no order needs"),
+        (UnicodeDecodeError("utf-8", b"\x80", 0, 1, "invalid start byte"), "holds names that are not UTF-8"),
+        (sqlite3.OperationalError("Could not decode to UTF-8 column 'a' with text '\x1b'"), "holds text that is not"),
+        (StrangeValueError("a state"), "holds a state that no version of cmr-async wrote: it is damaged, or somebody"),
         (OSError(), "cannot be used: no reason was given"),
         (sa.exc.DBAPIError("SELECT 1", {}, Exception("database or disk is full")), "the disk is full"),
         (sa.exc.ArgumentError("no such option"), "cannot be used: no such option"),
@@ -188,4 +275,7 @@ def test_what_the_database_raises_says_what_to_do(error: Exception, words: str) 
     assert caught.value.message.startswith("The journal run.db ")
     assert words in caught.value.message
     assert "\n" not in caught.value.message
-    assert caught.value.__cause__ is error
+    cause = caught.value.__cause__
+    assert isinstance(cause, DatabaseLayerError)
+    assert str(cause).startswith(f"{type(error).__module__}.".removeprefix("builtins.") + type(error).__name__)
+    assert vars(cause) == {}

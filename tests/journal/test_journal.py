@@ -472,3 +472,11 @@ async def test_what_a_killed_process_had_claimed_is_unknown(location: str) -> No
         entry = await stored(journal)
         assert (entry.state, entry.recovered) == (UNKNOWN, True)
         assert await journal.claim("A") is None
+
+
+async def test_what_was_said_is_kept_up_to_a_length_that_nobody_reads(journal: Journal) -> None:
+    await journal.add([a_request()])
+    claim = await claimed(journal)
+    assert await journal.record(claim, ACCEPTED, order_id="O1", message="x" * 200_000, body_excerpt="y" * 200_000)
+    entry = await stored(journal)
+    assert (entry.message, entry.body_excerpt) == ("x" * 100_000, "y" * 100_000)

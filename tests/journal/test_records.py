@@ -171,3 +171,10 @@ async def test_an_entry_is_exported_as_one_flat_row(journal: Journal) -> None:
         "fingerprint": fingerprint(a_request()),
     }
     assert {type(value) for value in row.values()} <= {str, int, bool, type(None)}
+
+
+def test_an_exported_row_is_redacted_once_more() -> None:
+    said = '{"password": "hunter2"} at https://me:hunter2@host/'
+    row = attrs.evolve(an_entry(), message=said, evidence=said, body_excerpt=said).plain()
+    for name in ("message", "evidence", "body_excerpt"):
+        assert row[name] == '{"password": "***"} at https://***@host/'

@@ -138,6 +138,32 @@ async def test_a_file_that_others_could_change_is_refused(path: Path, change: Ch
 
 
 @needs_posix
+@pytest.mark.parametrize("ending", ["-journal", "-wal", "-shm"])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda path: path.symlink_to("planted"), "is a symbolic link."),
+        (lambda path: path.touch() or path.chmod(0o666), "can be written by other users."),
+        (lambda path: path.mkdir(), "is a folder."),
+    ],
+    ids=["link", "writable by others", "folder"],
+)
+async def test_what_others_put_beside_the_file_is_not_believed(
+    path: Path, ending: str, change: Change, said: str
+) -> None:
+    change(path.with_name(f"run.db{ending}"))
+    assert (await refusal(path)).startswith(f"cannot be trusted: run.db{ending} beside it {said}")
+
+
+async def test_what_was_beside_the_file_and_has_gone_since_is_no_reason_to_refuse(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os.path, "lexists", lambda _: True)
+    async with Journal(path) as journal:
+        assert (await stored(journal, "A")).state is ACCEPTED
+
+
+@needs_posix
 async def test_the_file_of_another_user_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     assert await refusal(path) == (

@@ -1,6 +1,6 @@
 """A process that buys with a journal, and waits when some orders have an outcome.
 
-buyer.py JOURNAL URL ORDERS STOP_AFTER CONCURRENCY
+CMR_API_KEY=KEY buyer.py JOURNAL URL ORDERS STOP_AFTER CONCURRENCY
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def requests(count: int) -> list[OrderRequest]:
 
 async def buy(journal: str, url: str, count: int, stop_after: int, concurrency: int) -> None:
     """Buy; after some outcomes say so and do nothing more until a line comes, or the end."""
-    async with AsyncClient("simulator-key", url, gap=0) as cmr:
+    async with AsyncClient(base_url=url, gap=0) as cmr:
         number = 0
         async for _ in cmr.bulk.submit(requests(count), journal=journal, concurrency=concurrency):
             number += 1

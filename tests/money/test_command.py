@@ -22,6 +22,8 @@ from cmr_async.errors import JournalError
 from cmr_async.journal.journal import Journal
 from tests.money.ledger import KEY, PROCESS, USER, Ledger
 
+pytestmark = pytest.mark.usefixtures("quick_pace")
+
 Cmr = Callable[..., Result]
 
 NAMES = ("one.com", "two.com", "three.com")

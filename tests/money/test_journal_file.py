@@ -70,7 +70,7 @@ def run(
 def waiting_buyer(sim: Simulator, journal: Path, *, concurrency: int = 2) -> Iterator[subprocess.Popen[str]]:
     """A process that has bought some of the orders and waits."""
     command = [sys.executable, str(Path(__file__).with_name("buyer.py")), str(journal), sim.base_url]
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    env = os.environ | {"CMR_API_KEY": sim.api_key, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with subprocess.Popen(
         [*command, str(ORDERS), str(BEFORE), str(concurrency)],
         stdin=subprocess.PIPE,

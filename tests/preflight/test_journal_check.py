@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -309,6 +311,15 @@ async def test_a_reference_that_no_journal_can_keep_is_found_beforehand(location
     ]
 
 
+async def test_an_order_that_lost_its_step_is_not_taken_for_one_that_was_never_sent(tmp_path: Path) -> None:
+    location = str(tmp_path / "run.db")
+    await write(location, request("one"))
+    with closing(sqlite3.connect(location)) as connection, connection:
+        connection.execute("DELETE FROM cmr_steps")
+    with pytest.raises(JournalError, match="holds an order without its step that no version of cmr-async wrote"):
+        checked(location, request("one"))
+
+
 async def test_an_order_with_faults_is_left_as_it_is(location: str) -> None:
     await write(location, request("one"))
     bad, good = checked(location, request("-x-"), request("one"))
@@ -384,8 +395,56 @@ async def test_looking_changes_nothing(tmp_path: Path) -> None:
 async def test_a_journal_that_is_not_there_knows_nothing_and_is_not_made(tmp_path: Path) -> None:
     assert [read.settled for read in checked(str(tmp_path / "none.db"), request("one"))] == [None]
     assert names(tmp_path) == []
-    (tmp_path / "empty.db").touch()  # a run that was killed right at its start
-    assert [read.settled for read in checked(str(tmp_path / "empty.db"), request("one"))] == [None]
+
+
+def become_a_link(path: Path) -> None:
+    path.rename(path.with_name("real.db"))
+    path.symlink_to("real.db")
+
+
+def lead_nowhere(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("missing.db")
+
+
+def get_a_trigger(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TRIGGER t AFTER UPDATE ON cmr_steps BEGIN SELECT 1; END")
+
+
+def become_a_copy(path: Path) -> None:
+    content = path.read_bytes()
+    path.rename(path.with_name("real.db"))
+    path.write_bytes(content)
+    path.chmod(0o600)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and modes of POSIX")
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (become_a_link, "is a symbolic link"),
+        (lead_nowhere, "is a symbolic link"),
+        (lambda path: path.with_name("other.db").hardlink_to(path), "has a second name"),
+        (lambda path: path.chmod(0o660), "can be written by other users"),
+        (lambda path: path.write_bytes(b""), "is an empty file"),
+        (get_a_trigger, "has a trigger t in it"),
+        (become_a_copy, "is not the file that it was written to, but a copy or a backup"),
+        (lambda path: path.with_name("run.db-journal").symlink_to("x"), "run.db-journal beside it is a symbolic link"),
+    ],
+    ids=["link", "dangling link", "second name", "writable by others", "empty", "trigger", "copy", "link beside it"],
+)
+async def test_a_journal_that_a_run_would_not_trust_is_refused(
+    tmp_path: Path, change: Callable[[Path], object], said: str
+) -> None:
+    path = tmp_path / "run.db"
+    await write(str(path), request("one"))
+    change(path)
+    with pytest.raises(JournalError, match=said) as planned:
+        checked(str(path), request("one"))
+    with pytest.raises(JournalError) as run:
+        await Journal(path).start()
+    assert planned.value.message == run.value.message
 
 
 async def test_an_empty_database_knows_nothing_and_stays_empty(postgresql_location: str) -> None:

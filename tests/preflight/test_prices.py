@@ -50,6 +50,10 @@ def test_a_file_without_a_price_of_domains_leaves_the_sample_and_says_so(tmp_pat
         ('{"mailboxes": 1}', "not mailboxes"),
         ('{"mailbox": -1}', "mailbox must be"),
         ('{"mailbox": true}', "mailbox must be"),
+        ('{"mailbox": "1e999999"}', "mailbox must be"),
+        ('{"mailbox": "sNaN"}', "mailbox must be"),
+        ('{"mailbox": 1000001}', "mailbox must be"),
+        ("[" * 100_000, "cannot be read"),
         ('{"endings": {"com": "x"}}', "com must be"),
         ('{"endings": [1]}', "endings must be an object"),
         ("[]", "must be an object"),
@@ -61,6 +65,11 @@ def test_every_mistake_in_a_file_of_prices_is_named(tmp_path: Path, text: str, p
     path.write_text(text)
     with pytest.raises(ConfigurationError, match=part):
         read_prices(path)
+
+
+def test_a_device_without_an_end_is_no_file_of_prices() -> None:
+    with pytest.raises(ConfigurationError, match="/dev/zero cannot be read: they have more than 1,048,576 bytes"):
+        read_prices("/dev/zero")
 
 
 def test_a_file_of_prices_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -91,6 +91,12 @@ def test_what_the_api_said_cannot_become_markup() -> None:
     assert "img" not in Page(text).tags
 
 
+def test_what_the_api_said_turns_no_text_around_and_controls_no_terminal() -> None:
+    text = page(entry(0, StepState.REJECTED, message="\u202egnihton\x1b[2J", order_id="\u200bORD"))
+    assert not {"\u202e", "\x1b", "\u200b"} & set(text)
+    assert r"<td>\u202egnihton\x1b[2J</td>" in text
+
+
 def test_neither_excerpts_nor_bodies_of_orders_are_shown() -> None:
     text = page(entry(0, StepState.UNKNOWN, body_excerpt="excerpt-of-an-answer"))
     assert "excerpt-of-an-answer" not in text

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import orjson
 import pytest
 from aioresponses import aioresponses
@@ -26,7 +27,7 @@ SAMPLES = Path(__file__).parent.parent / "samples"
 BASE = "https://api.example/v1"
 OnlyRequest = Callable[[], tuple[str, URL, dict[str, Any]]]
 ORDERS = f"{BASE}/orders/json?userId=user-1"
-ORDER = Order(domains=[DomainRegistration(domain="Bücher.example", years=2)], confirm=True)
+ORDER = Order(domains=[DomainRegistration(domain="example.com", years=2)], confirm=True)
 BODY = {"domains": [{"domain": "xn--bcher-kva.example", "years": 2}], "confirm": True}
 
 
@@ -38,7 +39,9 @@ async def test_an_order_is_posted_as_the_page_says(
     cmr: AsyncClient, mocked_api: aioresponses, only_request: OnlyRequest
 ) -> None:
     mocked_api.post(ORDERS, body=sample("order_created"))
-    created = await cmr.orders.create(ORDER, user_id="user-1")
+    order = attrs.evolve(ORDER, domains=[DomainRegistration(domain="Bücher.example", years=2)])
+    with pytest.warns(OrderWarning, match="'Bücher.example' is sent as xn--bcher-kva.example"):
+        created = await cmr.orders.create(order, user_id="user-1")
     assert created == OrderCreated(
         order_id="RJK7NR2W194HAGHGTX75D391P3NB",
         message="Order created and queued for processing, make sure to have enough balance in your wallet!",

@@ -63,7 +63,7 @@ async def test_every_domain_of_an_order_is_asked_about_once(cmr: AsyncClient, mo
     ]
     assert (found.problems, found.user_id) == ((), "U1")
     assert found.order.domain_names == ("xn--bcher-kva.example", "b.com")
-    assert [caution.path for caution in found.cautions] == ['mailboxes["b.com"]']
+    assert [caution.path for caution in found.cautions] == ["domains[0].domain", 'mailboxes["b.com"]']
     assert found.not_asked == ("availability: no source gives the path of the call, nor what it takes and answers",)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from cmr_async.simulator import DEMO_USERS, Settings, Simulator
 from cmr_async.simulator.__main__ import main
+from cmr_async.simulator.server import EXPOSED
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_it_says_how_to_point_a_client_at_it(started: list[Simulator], capsys: p
 
 def test_an_option_that_is_not_given_leaves_the_default_of_the_setting(started: list[Simulator]) -> None:
     assert main(["--port", "0"]) == 0
-    names = [field.name for field in attrs.fields(Settings) if field.name != "clock"]
+    names = [field.name for field in attrs.fields(Settings) if field.name not in {"clock", "api_key"}]
     assert [getattr(started[0], name) for name in names] == [getattr(Settings(), name) for name in names]
 
 
@@ -94,6 +95,21 @@ def test_a_wrong_argument_ends_with_code_2(
     assert message in capsys.readouterr().err
 
 
+def test_the_random_key_is_told(started: list[Simulator], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--port", "0"]) == 0
+    assert f"  export CMR_API_KEY={started[0].api_key}\n" in capsys.readouterr().out
+
+
+def test_an_address_that_others_reach_is_warned_of(
+    started: list[Simulator], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--host", "0.0.0.0", "--port", "0"]) == 0
+    assert capsys.readouterr().err == f"warning: 0.0.0.0: {EXPOSED}\n"
+    assert EXPOSED == "other machines may reach it, and whoever does can read its ledger and counts without a key."
+    assert main(["--port", "0"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_taken_port_ends_with_code_1(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -114,6 +130,6 @@ def test_the_help_shows_the_defaults(capsys: pytest.CaptureFixture[str]) -> None
         main(["--help"])
     shown = re.findall(r"\(default:\s+([^)]*)\)", capsys.readouterr().out)
     assert [" ".join(words.split()) for words in shown] == [
-        "127.0.0.1", "8080", "1000", "simulator-key", "5", "0", "10 90", "1", "three demo users", "2026-06", "allow",
+        "127.0.0.1", "8080", "1000", "a random one", "5", "0", "10 90", "1", "three demo users", "2026-06", "allow",
         "none", "none", "/orders/process",
     ]  # fmt: skip

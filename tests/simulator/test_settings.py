@@ -27,12 +27,7 @@ class Machine:
 
 def test_the_defaults_are_those_of_the_page() -> None:
     settings = Settings()
-    assert (settings.wallet, settings.api_key, settings.rate_limit, settings.seed) == (
-        Decimal(1000),
-        "simulator-key",
-        5,
-        0,
-    )
+    assert (settings.wallet, settings.rate_limit, settings.seed) == (Decimal(1000), 5, 0)
     assert (settings.provision_seconds, settings.time_scale) == ((10.0, 90.0), 1.0)
     assert (settings.users, settings.endpoints) == (DEMO_USERS, {"orders.process": "/orders/process"})
     assert (settings.generation, settings.duplicate_domains) == ("2026-06", "allow")
@@ -82,6 +77,13 @@ def test_the_default_clock_shows_epoch_seconds_without_the_steps_of_the_wall_clo
     assert clock() == 1_700_000_000.0
     machine.steady += 2.5
     assert clock() == 1_700_000_002.5
+
+
+def test_every_simulator_has_a_key_of_its_own_unless_it_is_given() -> None:
+    keys = [Settings().api_key for _ in range(2)]
+    assert len({*keys}) == 2
+    assert all(len(key) == len("simulator-") + 32 for key in keys)
+    assert Settings(api_key="k").api_key == "k"
 
 
 def test_the_key_is_not_shown() -> None:

@@ -222,8 +222,9 @@ def test_an_interruption_cancels_the_coroutine(host: LoopThread) -> None:
         (None, []),
         (APIError("There is no such user."), ["The call had just ended: There is no such user."]),
         (LookupError("unrelated"), []),
+        (APIError("No\nCRITICAL\x1b[2J."), ["The call had just ended: No\\nCRITICAL\\x1b[2J."]),
     ],
-    ids=["result", "nothing", "refusal", "other error"],
+    ids=["result", "nothing", "refusal", "other error", "forged"],
 )
 def test_an_interruption_is_told_what_became_of_the_call(host: LoopThread, outcome: object, notes: list[str]) -> None:
     async def interrupted() -> object:

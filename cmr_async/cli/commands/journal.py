@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ...core.account import Account
+from ...core.account import Account, ApiKey
 from ...core.endpoints import DEFAULT_BASE_URL
 from ...core.printable import printable
 from ...errors import ConfigurationError
@@ -18,6 +18,7 @@ from ...journal.journal import Journal
 from ...journal.records import Step, StepState
 from ...report.output import OutputFile, unwritable
 from ...report.rows import ResultFormat, write_entries
+from ...settings import check_base_url
 from ..display import complain, counted, say
 from ..exit_codes import ExitCode, plain_errors
 from ..journal_reading import Location, opened_journal
@@ -121,7 +122,7 @@ def adopt(
         try:
             doubts = runner.run(opened.doubts(account))
             if not doubts:
-                say(printable(f"{journal} is in order: there is nothing to take over."))
+                say(printable(f"{opened.name} is in order: there is nothing to take over."))
                 return
             for doubt in doubts:
                 say(printable(doubt))
@@ -137,14 +138,17 @@ def adopt(
                 complain("cmr: it was not taken over. Where nobody can be asked, add --yes.")
                 raise typer.Exit(ExitCode.USAGE)
             runner.run(opened.adopt(account))
-            say(printable(f"{journal} is taken over. No order in it became one that is sent again."))
+            say(printable(f"{opened.name} is taken over. No order in it became one that is sent again."))
         finally:
             runner.run(opened.close())
 
 
 def _account() -> Account | None:
     key = environ.get("CMR_API_KEY")
-    return Account.of(environ.get("CMR_BASE_URL") or DEFAULT_BASE_URL, key) if key else None
+    if not key:
+        return None
+    base = check_base_url(environ.get("CMR_BASE_URL") or DEFAULT_BASE_URL, allow_plain_http=True)
+    return Account.of(str(base), ApiKey(key).text)
 
 
 def _done(steps: int, output: Path) -> None:

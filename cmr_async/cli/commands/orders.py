@@ -65,16 +65,16 @@ JournalOption = Annotated[
     typer.Option(
         "--journal",
         help="Record the run in this file (SQLite) or database (postgresql://...), so that the same command can go on "
-        "after an interruption and nothing is placed twice. By default it is FILE.journal.db, beside the file; paid "
-        "orders from a pipe need one named.",
+        "after an interruption and nothing is placed twice. By default it is CMR_JOURNAL of the environment, else "
+        "FILE.journal.db, beside the file; paid orders from a pipe need one named.",
     ),
 ]
 PlanJournal = Annotated[
     str | None,
     typer.Option(
         "--journal",
-        help="Look up in this journal what happened to the orders before; FILE.journal.db by default, if it exists. "
-        "It is not changed.",
+        help="Look up in this journal what happened to the orders before; by default CMR_JOURNAL of the environment, "
+        "else FILE.journal.db if it exists. It is not changed.",
     ),
 ]
 NoJournal = Annotated[

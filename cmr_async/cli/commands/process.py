@@ -14,10 +14,10 @@ from ...bulk import BulkRun
 from ...client import AsyncClient
 from ...core.endpoints import resolve
 from ...core.printable import printable
-from ...errors import ConfigurationError
+from ...errors import ConfigurationError, ValidationError
 from ...journal.identity import order_key
 from ...journal.records import Step, StepState
-from ...models.requests import OrderOutcome
+from ...models.requests import OrderOutcome, OrderRequest
 from ...preflight.drafts import Drafts, plan_drafts
 from ...preflight.limits import uncertain_limit
 from ...preflight.plan import Plan
@@ -26,6 +26,7 @@ from ...report.rows import ResultRow, ResultWriter
 from ...report.run_report import RunReport
 from ..display import complain, counted, say, show_plan, show_results
 from ..exit_codes import EXIT_CODES, ExitCode, exit_code, plain_errors
+from ..journal_choice import JOURNAL_VARIABLE
 from ..journal_reading import opened_journal
 from ..run import CommandRun, Connect
 from ..spending import Concurrency, MaxOrders, MaxSpend, Output, Prices, Yes, ask, read_budget, require_key
@@ -75,13 +76,23 @@ class Processing(CommandRun):
 
     def row_of(self, outcome: OrderOutcome) -> ResultRow:
         """Return the outcome's row of the results; processing a draft pays for it."""
-        row = ResultRow.of(outcome, row=self._rows[order_key(outcome.request)])
-        return attrs.evolve(row, confirm=True)
+        return attrs.evolve(ResultRow.of(outcome, row=self._number(outcome.request)), confirm=True)
+
+    def _number(self, request: OrderRequest) -> int:
+        """Return which draft it was; 0 for one whose key is not made like that, in an old or a changed journal."""
+        try:
+            key = order_key(request)
+        except ValidationError:
+            key = ""
+        return self._rows.get(key, self._rows.get(request.reference or "", 0))
 
 
 @app.command(epilog=EXIT_CODES)
 def process(  # noqa: PLR0917 - typer calls it by name
-    journal: Annotated[str, typer.Argument(metavar="JOURNAL", help="The journal that the drafts were made with.")],
+    journal: Annotated[
+        str,
+        typer.Argument(metavar="JOURNAL", envvar=JOURNAL_VARIABLE, help="The journal that the drafts were made with."),
+    ],
     path: Annotated[
         str | None,
         typer.Option(

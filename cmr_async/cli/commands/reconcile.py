@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shlex
 from asyncio import sleep
 from collections import Counter
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import attrs
+import orjson
 import typer
 
 from ...bulk.evidence import Finding, is_draft
@@ -32,6 +33,8 @@ app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
 #: Seconds between two looks at the clock while orders settle; a computer that was suspended goes on soon.
 _TICK = 30.0
+#: Bytes of one event in a file; deliveries have a few hundred.
+_LONGEST_EVENT = 1 << 20
 
 
 @app.command()
@@ -152,16 +155,26 @@ def _time(at: float) -> str:
 def _events(path: Path | None) -> list[dict[str, Any]]:
     if path is None:
         return []
-    events = []
+    events: list[dict[str, Any]] = []
     try:
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if line.strip():
-                event = json.loads(line)
-                if not isinstance(event, dict):
-                    raise ConfigurationError(f"{path}, line {number}: an event is a JSON object.")
-                events.append(event)
+        with path.open("rb") as file:
+            for number, line in enumerate(iter(partial(file.readline, _LONGEST_EVENT + 1), b""), 1):
+                events += _event(line, f"{printable(str(path))}, line {number}")
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
-        raise ConfigurationError(f"{path} is no JSON Lines file in UTF-8: {error}") from None
     return events
+
+
+def _event(line: bytes, where: str) -> list[dict[str, Any]]:
+    """Return the event of a line; none for a blank one."""
+    if len(line) > _LONGEST_EVENT:
+        raise ConfigurationError(f"{where}: an event has at most {_LONGEST_EVENT:,} bytes.")
+    if not line.strip():
+        return []
+    try:
+        event = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise ConfigurationError(f"{where}: is no JSON in UTF-8: {error}.") from None
+    if not isinstance(event, dict):
+        raise ConfigurationError(f"{where}: an event is a JSON object.")
+    return [event]

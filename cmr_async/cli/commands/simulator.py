@@ -16,11 +16,13 @@ app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
 #: Dollars in the wallet of a simulator that a command starts for itself: more than any file costs.
 _AMPLE = Decimal(1_000_000_000)
+#: Its key: always the same, because a journal belongs to a key and the next trial run may go on with the journal.
+_KEY = "simulator-key"
 
 
 def embedded(user_ids: Iterable[str]) -> Simulator:
     """Return a simulator for one command, with the demo users and those of the file."""
-    return Simulator(wallet=_AMPLE, users=tuple(dict.fromkeys([*DEMO_USERS, *user_ids])))
+    return Simulator(wallet=_AMPLE, api_key=_KEY, users=tuple(dict.fromkeys([*DEMO_USERS, *user_ids])))
 
 
 # The simulator parses its own options, --help included, so that they are those of `python -m cmr_async.simulator`.

@@ -155,3 +155,41 @@ def test_a_journal_of_another_account_is_taken_over_for_the_one_of_the_key(
     )
     asyncio.run(bind(Account.of("https://api.example.com", "secret")))
     assert b"secret" not in journal.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("journal", "show"),
+        ("journal", "adopt", "--yes"),
+        ("orders", "resubmit", "--all-absent"),
+        ("orders", "process", "--dry-run"),
+    ],
+    ids=" ".join,
+)
+def test_the_environment_names_the_journal(
+    command: tuple[str, ...], journal: Path, cmr: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Missing argument 'JOURNAL'" in cmr(*command).stderr
+    monkeypatch.setenv("CMR_JOURNAL", str(journal))
+    assert "Missing argument" not in cmr(*command).output
+    monkeypatch.setenv("CMR_JOURNAL", "postgresql://ada:s3cret@127.0.0.1:1/db?sslpassword=s3cret&connect_timeout=2")
+    result = cmr(*command)
+    assert result.exit_code == 2
+    assert "s3cret" not in result.output
+    assert "ada:***@127.0.0.1:1/db?" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("CMR_BASE_URL", "https://me:s3cret@host/"), ("CMR_BASE_URL", "//s3cret"), ("CMR_API_KEY", "s3cret ü")],
+)
+def test_a_journal_is_not_adopted_for_an_account_that_cannot_be(
+    name: str, value: str, journal: Path, cmr: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CMR_API_KEY", "a-key")
+    monkeypatch.setenv(name, value)
+    result = cmr("journal", "adopt", journal, "--yes")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("cmr: The ")
+    assert "s3cret" not in result.output

@@ -199,6 +199,25 @@ def test_orders_come_from_standard_input(cmr: Cmr) -> None:
     assert "file       <stdin>" in result.stdout
 
 
+@pytest.mark.parametrize("command", [["plan"], ["submit", "--simulator", "--confirm", "--yes"]])
+def test_a_domain_that_looks_like_another_one_is_pointed_out_before_money(
+    cmr: Cmr, tmp_path: Path, command: list[str]
+) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text("user_id,domain\nU1,\u0430pple.com\nU1,pay\u200bpal.com\n", encoding="utf-8")
+    result = cmr("orders", command[0], path, *command[1:])
+    assert result.exit_code == 0, result.stderr
+    first, second, *_ = result.stderr.splitlines()
+    assert first == (
+        f"caution: {path}, row 2, domain: '\u0430pple.com' mixes look-alike letters (CYRILLIC SMALL LETTER A, U+0430), "
+        "sent as xn--pple-43d.com"
+    )
+    assert second == (
+        f"caution: {path}, row 3, domain: 'pay\\u200bpal.com' holds what cannot be seen (ZERO WIDTH SPACE, U+200B), "
+        "sent as paypal.com"
+    )
+
+
 def test_many_equal_cautions_are_shown_as_a_few(cmr: Cmr, tmp_path: Path) -> None:
     box = {"username": "a", "firstName": "A", "lastName": "B"}
     path = tmp_path / "a.jsonl"

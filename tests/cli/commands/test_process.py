@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,25 @@ def states(cmr: Cmr, journal: Path) -> dict[str, str]:
     cells = [line.split("\t") for line in lines if "\t" in line]
     assert {cell[1] for cell in cells} <= {"process"}
     return {cell[2]: cell[0] for cell in cells}
+
+
+@pytest.mark.parametrize(
+    ("key", "reference", "row"), [("  a", "  a", "1"), ("sha256:x", "sha256:x", "1"), ("other", "a", "0")]
+)
+def test_a_draft_with_a_key_of_another_making_is_paid_and_reported_like_the_others(
+    process: Cmr, journal: Path, key: str, reference: str, row: str
+) -> None:
+    with closing(sqlite3.connect(journal)) as connection, connection:
+        for table in ("orders", "steps", "events"):
+            connection.execute(f"UPDATE cmr_{table} SET key = ? WHERE key = 'a'", (key,))
+        connection.execute("UPDATE cmr_orders SET reference = ? WHERE key = ?", (reference, key))
+    output = journal.with_name("results.csv")
+    result = process("--yes", "--output", output)
+    assert result.exit_code == 0, result.output
+    with output.open(newline="") as file:
+        assert [(line["row"], line["state"]) for line in csv.DictReader(file)] == [
+            (number, "accepted") for number in (row, "2", "3")
+        ]
 
 
 def test_the_accepted_drafts_are_paid_once_each(

@@ -103,11 +103,13 @@ def test_events_of_webhooks_are_evidence(unknown: Path, tmp_path: Path, cmr: Cmr
     ("text", "fault"),
     [
         (b'{"event": "a"}\n[]\n', ", line 2: an event is a JSON object."),
-        (b"{", " is no JSON Lines file in UTF-8: "),
-        (b"\xff", " is no JSON Lines file in UTF-8: "),
+        (b"\n{", ", line 2: is no JSON in UTF-8: "),
+        (b"\xff", ", line 1: is no JSON in UTF-8: "),
+        (b'{"a":' * 100_000, ", line 1: is no JSON in UTF-8: "),
+        (b'{"a":"' + b"x" * (1 << 20), ", line 1: an event has at most 1,048,576 bytes."),
         (None, " cannot be read: No such file or directory."),
     ],
-    ids=["a list", "a piece", "no text", "no file"],
+    ids=["a list", "a piece", "no text", "deep", "long", "no file"],
 )
 def test_events_that_cannot_be_read_are_refused(
     text: bytes | None, fault: str, unknown: Path, tmp_path: Path, cmr: Cmr
@@ -118,6 +120,12 @@ def test_events_that_cannot_be_read_are_refused(
     result = cmr("orders", "reconcile", unknown, "--events", events)
     assert result.exit_code == 2
     assert f"cmr: {events}{fault}" in result.stderr
+
+
+def test_a_device_without_an_end_is_no_file_of_events(unknown: Path, cmr: Cmr) -> None:
+    result = cmr("orders", "reconcile", unknown, "--events", "/dev/zero")
+    assert result.exit_code == 2
+    assert result.stderr == "cmr: /dev/zero, line 1: an event has at most 1,048,576 bytes.\n"
 
 
 @pytest.mark.parametrize("command", [("journal", "show"), ("orders", "reconcile"), ("orders", "resubmit")])

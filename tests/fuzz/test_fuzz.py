@@ -1,0 +1,75 @@
+"""No reader of what strangers wrote raises anything foreign, takes long or fills the memory: made-up inputs.
+
+The suite tries a few inputs each, always the same ones. `nox -s fuzz` tries 100,000, others each time, and holds
+bounds on the time and the memory of each.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tests.fuzz.readers import TARGETS, Target, make_journal
+
+#: Examples of all targets; a session says how many.
+EXAMPLES = int(os.environ.get("CMR_FUZZ_EXAMPLES", "0"))
+#: Examples of one target in the suite.
+SHORT = 40
+#: Seconds of CPU for one example, and MiB by which all examples of a target may raise the peak.
+LONGEST = 2.0
+MOST = 300
+
+
+def peak() -> float:
+    """MiB of memory at the process's peak."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fuzz")
+    make_journal(folder)
+    return folder
+
+
+@pytest.mark.timeout(3600 if EXAMPLES else 150)
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_reader_ends_in_a_result_or_in_an_error_of_ours(name: str, folder: Path) -> None:
+    target = TARGETS[name]
+    slowest, tried = 0.0, 0
+
+    @settings(
+        max_examples=EXAMPLES * target.share // 100 or SHORT,
+        derandomize=not EXAMPLES,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(target.given)
+    def try_one(value: Any) -> None:
+        nonlocal slowest, tried
+        start = time.process_time()
+        target.read(value, folder)
+        slowest, tried = max(slowest, time.process_time() - start), tried + 1
+
+    before, start = peak(), time.process_time()
+    try_one()
+    if EXAMPLES:
+        took, more = time.process_time() - start, peak() - before
+        sys.stdout.write(
+            f"\n{name}: {tried:,} examples, {took:.0f} s, slowest {slowest * 1000:.0f} ms, peak {more:+.0f} MiB\n"
+        )
+        assert slowest < LONGEST
+        assert more < MOST
+
+
+def test_every_example_is_for_some_target() -> None:
+    assert sum(target.share for target in TARGETS.values()) == 100
+    assert all(isinstance(target, Target) for target in TARGETS.values())
