@@ -46,7 +46,8 @@ class Found:
     seconds: float
 
     def __str__(self) -> str:
-        return f"found in {self.seconds:.1f} s by {self.by}: {self.name} ({self.what[:120]})"
+        what = " ".join(self.what.split())[:120]
+        return f"found in {self.seconds:.1f} s by {self.by}: {self.name} ({what})"
 
 
 @attrs.define(kw_only=True)
