@@ -105,6 +105,16 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def world(session: nox.Session) -> None:
+    """Let processes die everywhere, cut power, hunt planted faults; `-- --seconds N --seed N`: deaths for longer."""
+    session.install("-e", EVERYTHING, *TEST_GROUP)
+    session.run("python", "-m", "tests.world", *(session.posargs or ("--seconds", "30", "--seed", "1")))
+    if not session.posargs:
+        session.run("python", "-m", "tests.world.power", "--cuts", "100000")
+        session.run("python", "-m", "tests.world.hunting")
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """Run the main job on the embedded simulator: no key, no account, no money."""
     session.install(".[cli]")
