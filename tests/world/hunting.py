@@ -10,10 +10,12 @@ from contextlib import contextmanager
 
 import attrs
 
+from tests.world.crashes import run_crashes
 from tests.world.drills import DRILLS, Drill, run_drill
 from tests.world.mutants import MUTANTS
 from tests.world.planting import Mutant, planted
 from tests.world.power import run_power
+from tests.world.scenarios import SCENARIOS, Scenario
 
 __all__ = ["HUNTERS", "Found", "MutantResult", "run_mutants"]
 
@@ -30,8 +32,20 @@ def _by(drill: Drill) -> Hunter:
     return lambda _: run_drill(drill)
 
 
-#: All that looks for broken promises, by name.
-HUNTERS: Mapping[str, Hunter] = {"power cuts": _by_power_cuts} | {drill.__name__: _by(drill) for drill in DRILLS}
+def _by_crashes(scenario: Scenario) -> Hunter:
+    def look(seed: int) -> str | None:
+        found = run_crashes(seed=seed, points=1, scenarios=[scenario]).violations
+        return str(found[0]) if found else None
+
+    return look
+
+
+#: All that looks for broken promises, by name; what is quick comes first.
+HUNTERS: Mapping[str, Hunter] = {
+    "power cuts": _by_power_cuts,
+    **{drill.__name__: _by(drill) for drill in DRILLS},
+    **{scenario.name: _by_crashes(scenario) for scenario in SCENARIOS},
+}
 
 
 @attrs.frozen(kw_only=True)
