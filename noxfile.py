@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 from pathlib import Path
 
@@ -98,10 +99,12 @@ def killstorm(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Give every reader made-up input, 100,000 examples in all, about five minutes; `-- SEED` repeats others."""
+    """Give every reader made-up input, 100,000 examples in all, about five minutes; `-- SEED` repeats a session."""
     session.install("-e", EVERYTHING, *TEST_GROUP)
-    seed = f"--hypothesis-seed={(*session.posargs, 'random')[0]}"
-    session.run("pytest", "tests/fuzz", "-s", seed, env={"CMR_FUZZ_EXAMPLES": "100000"})
+    seed = session.posargs[0] if session.posargs else str(secrets.randbelow(2**31))
+    session.run("pytest", "tests/fuzz", "-s", f"--hypothesis-seed={seed}", env={"CMR_FUZZ_EXAMPLES": "100000"})
+    session.install("atheris", success_codes=[0, 1, 2])  # it has no files for some systems and interpreters
+    session.run("python", "-m", "tests.fuzz.guided", "1000", seed)
 
 
 @nox.session

@@ -13,6 +13,7 @@ import typer
 from ..core.printable import printable
 from ..journal.records import StepState
 from ..orderfiles.file import InputFormat, OrderFile
+from ..orderfiles.limits import FileLimits
 from ..orderfiles.located import LocatedOrder, UnreadableOrder
 from ..preflight.file_check import FileOrder
 from ..preflight.limits import uncertain_limit
@@ -128,6 +129,7 @@ def open_order_input(
     file: str,
     *,
     format: str | None,  # noqa: A002 - the option's name
+    file_limits: FileLimits | None = None,
     user_id: str | None,
     limits: Budget,
     domains_per_order: int,
@@ -153,7 +155,7 @@ def open_order_input(
         skip_invalid=skip_invalid,
         limits=limits,
         known=None if journal is None else _known(journal, retry_rejected=retry_rejected),
-        source=OrderFile(file, format=format),
+        source=OrderFile(file, format=format, limits=file_limits),
     )
 
 

@@ -34,6 +34,9 @@ __all__ = ["FIELDS", "dump_order", "read_order_created", "restore_order", "struc
 
 #: Groups of an order: left out when empty, but by us, because cattrs would make the default anew for each order.
 _GROUPS = ("domains", "mailboxes")
+#: Domains and mailboxes of an order up to which each of its faults is told with its path, which costs memory and time.
+#: Of a larger order one fault is told.
+_MOST_EXPLAINED = 5_000
 _ALWAYS_THERE = frozenset({"confirm", "years", *_GROUPS})
 
 
@@ -92,9 +95,9 @@ def _is(union: object) -> Callable[[object], bool]:
 
 
 @cache
-def _reader() -> Converter:
+def _reader(*, every_fault: bool) -> Converter:
     """Return what reads orders; only files and journals need it, and making it costs import time."""
-    converter = Converter(forbid_extra_keys=True)
+    converter = Converter(forbid_extra_keys=True, detailed_validation=every_fault)
     for kind in (str, int, bool, float):
         converter.register_structure_hook(kind, _strict(kind))
     for enum, union in _OPEN_ENUMS:
@@ -186,10 +189,19 @@ def structure_order(body: Mapping[str, Any]) -> Order:
     Raises:
         ValidationError: With every fault and its path in the body; undocumented fields outside `extra` are faults.
     """
+    every_fault = _entries(body) <= _MOST_EXPLAINED
     try:
-        return _reader().structure(body, Order)
+        return _reader(every_fault=every_fault).structure(body, Order)
     except Exception as error:  # noqa: BLE001 - cattrs raises groups of anything; all become faults
         raise ValidationError(faults=_faults(error)) from None
+
+
+def _entries(body: Mapping[str, Any]) -> int:
+    """Return how many domains and mailboxes a body has."""
+    domains, groups = (body.get(name) for name in _GROUPS) if isinstance(body, dict) else (None, None)
+    boxes = groups.values() if isinstance(groups, dict) else ()
+    counted = [each for each in (domains, groups, *boxes) if isinstance(each, list | dict)]
+    return sum(map(len, counted))
 
 
 def restore_order(body: Mapping[str, Any]) -> Order:

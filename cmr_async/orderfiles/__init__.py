@@ -6,10 +6,12 @@ part that makes no order.
 
 from ..errors import OrderFileChangedError, OrderFileError
 from .file import InputFormat, OrderFile
+from .limits import FileLimits
 from .located import DomainRows, InputFault, LocatedOrder, Position, UnreadableOrder
 
 __all__ = [
     "DomainRows",
+    "FileLimits",
     "InputFault",
     "InputFormat",
     "LocatedOrder",

@@ -10,22 +10,23 @@ import csv
 import gzip
 import io
 import os
+import stat
 import sys
-import tempfile
 import zlib
-from collections.abc import Iterator
-from contextlib import suppress
-from datetime import date, datetime
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from enum import StrEnum
-from importlib import import_module
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Self, cast
+from typing import BinaryIO, NoReturn, Self, cast
 
 import attrs
 
 from ..errors import OrderFileChangedError, OrderFileError
+from .bounded import BoundedReader, BrokenFileError, bounded_lines, bounded_rows, spool
 from .json import orders_from_json, orders_from_lines
+from .limits import FileLimits
 from .located import InputFault, LocatedOrder, UnreadableOrder
+from .spreadsheet import sheet_rows
 from .table import COLUMNS, orders_from_rows, read_header
 
 __all__ = ["InputFormat", "OrderFile"]
@@ -33,6 +34,8 @@ __all__ = ["InputFormat", "OrderFile"]
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+#: Bytes that tell what a file is.
+_START = 4096
 
 
 class InputFormat(StrEnum):
@@ -70,46 +73,56 @@ class OrderFile:
         path: str | os.PathLike[str],
         *,
         format: InputFormat | str | None = None,  # noqa: A002 - the option's name
+        limits: FileLimits | None = None,
     ) -> None:
         """Open the file and find out its format.
 
         Args:
             path: The file; `-` for standard input.
             format: What it holds; `None`: by its name, else by its first bytes.
+            limits: How large it and its parts may be; `None`: the defaults of `FileLimits`.
 
         Raises:
-            OrderFileError: It cannot be opened, or is no known format.
+            OrderFileError: It cannot be opened, is too large, a device, or no known format.
         """
-        self._temporary: IO[bytes] | None = None
+        self._temporary: BinaryIO | None = None
+        self._limits = limits or FileLimits()
         #: The file's name for messages.
         self.name: str = "<stdin>" if os.fspath(path) == "-" else os.fspath(path)
-        if os.fspath(path) == "-":
-            self._temporary = _spool(sys.stdin.buffer)
-            self._path: str | int = self._temporary.fileno()
-        else:
-            self._path = self.name
+        self._path: str | int = self.name
         try:
-            if isinstance(self._path, str) and Path(self._path).is_fifo():
-                with self._open() as pipe:
-                    self._temporary = _spool(pipe)
-                self._path = self._temporary.fileno()
+            if os.fspath(path) == "-":
+                self._keep(_standard_input(), format)
+            else:
+                mode = Path(self.name).stat().st_mode
+                if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+                    _refuse_device(self.name)
+                if stat.S_ISFIFO(mode):
+                    with self._open() as pipe:
+                        self._keep(pipe, format)
             with self._open() as file:
-                start = file.read(4096)
-                self._stamp = _stamp(os.fstat(file.fileno()))
+                start = file.read(_START)
+                found = os.fstat(file.fileno())
+                self._stamp = _stamp(found)
+                BoundedReader(file, max_size=self._limits.max_size).refuse(found.st_size)
             self._zipped = start.startswith(_GZIP)
             if self._zipped:
                 with self._open() as file, gzip.GzipFile(fileobj=file) as inner:
-                    start = inner.read(4096)
-        except (OSError, EOFError) as error:
+                    start = inner.read(_START)
+            #: What the file holds.
+            self.format: InputFormat = InputFormat(format) if format else self._guess(start)
+            self._refuse_binary(start)
+        except (OSError, EOFError, ValueError, zlib.error) as error:
             self.close()
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise OrderFileError(f"{self.name} cannot be read: {reason}") from None
-        try:
-            #: What the file holds.
-            self.format: InputFormat = InputFormat(format) if format else self._guess(start)
+        except BrokenFileError as error:
+            self.close()
+            raise OrderFileError(f"{self.name} {error.message}.") from None
         except OrderFileError:
             self.close()
             raise
+        self._mark = _delimiter(start)
 
     def orders(
         self, *, user_id: str | None = None, confirm: bool = False, domains_per_order: int = 1
@@ -126,11 +139,16 @@ class OrderFile:
         """
         with self._open() as file:
             inner = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if self._zipped else file
+            bound = BoundedReader(
+                inner,
+                max_size=self._limits.max_size,
+                max_record=_RECORD[self.format](self._limits),
+                packed=file if self._zipped else None,
+            )
             try:
-                yield from self._parse(inner, user_id, domains_per_order, confirm=confirm)
-            except UnicodeDecodeError as error:
-                hint = "in a spreadsheet, save it as CSV UTF-8"
-                yield self._broken(f"is not UTF-8 (byte 0x{error.object[error.start]:02x}); {hint}")
+                yield from self._parse(file, bound, user_id, domains_per_order, confirm=confirm)
+            except BrokenFileError as error:
+                yield self._broken(error.message, row=error.row)
             except (EOFError, OSError, zlib.error) as error:
                 yield self._broken(f"the file is cut or damaged: {error}")
 
@@ -169,8 +187,23 @@ class OrderFile:
             return cast("BinaryIO", open(self._path, "rb", closefd=False))
         return cast("BinaryIO", Path(self._path).open("rb"))
 
-    def _broken(self, message: str) -> UnreadableOrder:
-        fault = InputFault(source=self.name, message=message)
+    def _keep(self, stream: BinaryIO, format: str | None) -> None:  # noqa: A002 - the option's name
+        """Keep a stream in a temporary file, unless its first bytes tell that there is no order in it."""
+        start = stream.read(_START)
+        if not start.startswith((_GZIP, _ZIP)):
+            if not format:
+                self._guess(start)
+            self._refuse_binary(start)
+        self._temporary = spool(stream, max_size=self._limits.max_size, start=start)
+        self._path = self._temporary.fileno()
+
+    def _refuse_binary(self, start: bytes) -> None:
+        """Make sure that the file is text, if it is no archive."""
+        if b"\0" in start and not start.startswith((_GZIP, _ZIP)):
+            raise OrderFileError(f"{self.name} is no text: it holds zero bytes; save it as CSV UTF-8 and try again.")
+
+    def _broken(self, message: str, *, row: int = 0) -> UnreadableOrder:
+        fault = InputFault(source=self.name, row=row, message=message)
         return UnreadableOrder.of(fault, ends_reading=True)
 
     def _guess(self, start: bytes) -> InputFormat:
@@ -195,23 +228,30 @@ class OrderFile:
         raise OrderFileError(f"{self.name} is none of {formats}; if it is, name it with --format.")
 
     def _parse(
-        self, file: BinaryIO, user_id: str | None, domains_per_order: int, *, confirm: bool
+        self, file: BinaryIO, bound: BoundedReader, user_id: str | None, domains_per_order: int, *, confirm: bool
     ) -> Iterator[LocatedOrder | UnreadableOrder]:
-        if self.format is InputFormat.XLSX:
-            yield from self._table(_sheet_rows(self.name, file), user_id, domains_per_order, confirm=confirm)
+        if self.format is InputFormat.JSON:
+            yield from orders_from_json(bound, source=self.name, limits=self._limits, user_id=user_id, confirm=confirm)
             return
-        with io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+        if self.format is InputFormat.XLSX:
+            with ExitStack() as stack:
+                if self._zipped:  # a spreadsheet is read from its end, which a gzip stream reaches slowly
+                    file = stack.enter_context(spool(bound, max_size=self._limits.max_size))
+                rows = bounded_rows(sheet_rows(self.name, file, self._limits), None, self._limits)
+                yield from self._table(rows, user_id, domains_per_order, confirm=confirm)
+            return
+        with io.TextIOWrapper(cast("BinaryIO", bound), encoding="utf-8-sig", newline="") as text:
             if self.format is InputFormat.JSONL:
-                yield from orders_from_lines(text, source=self.name, user_id=user_id, confirm=confirm)
-            elif self.format is InputFormat.JSON:
-                yield from orders_from_json(text, source=self.name, user_id=user_id, confirm=confirm)
-            else:
-                rows = csv.reader(text, delimiter=_delimiter(text), strict=True)
-                try:
-                    yield from self._table(rows, user_id, domains_per_order, confirm=confirm)
-                except csv.Error as error:
-                    hint = "is a quotation mark left open?"
-                    yield self._broken(f"is broken near line {rows.line_num}: {error}; {hint}")
+                lines = bounded_lines(text, bound, self._limits)
+                yield from orders_from_lines(lines, source=self.name, user_id=user_id, confirm=confirm)
+                return
+            reader = csv.reader(text, delimiter=self._mark, strict=True)
+            try:
+                rows = bounded_rows(reader, bound, self._limits)
+                yield from self._table(rows, user_id, domains_per_order, confirm=confirm)
+            except csv.Error as error:
+                hint = "is a quotation mark left open?"
+                yield self._broken(f"is broken near line {reader.line_num}: {error}; {hint}")
 
     def _table(
         self, rows: Iterator[list[str]], user_id: str | None, domains_per_order: int, *, confirm: bool
@@ -223,56 +263,38 @@ class OrderFile:
         yield from orders_from_rows(header, rows, user_id=user_id, confirm=confirm, domains_per_order=domains_per_order)
 
 
-def _delimiter(text: io.TextIOWrapper) -> str:
+#: How many bytes of a file one record of it may be; `None`: its own reader bounds it.
+_RECORD: dict[InputFormat, Callable[[FileLimits], int | None]] = {
+    InputFormat.CSV: lambda limits: limits.max_row_size,
+    InputFormat.JSONL: lambda limits: limits.max_order_size,
+    InputFormat.JSON: lambda _: None,
+    InputFormat.XLSX: lambda _: None,
+}
+
+
+def _standard_input() -> BinaryIO:
+    """Return standard input, unless it is a device that never ends."""
+    stream = getattr(sys.stdin, "buffer", None)
+    if stream is None:
+        raise OrderFileError("There is no standard input.")
+    try:
+        found = os.fstat(stream.fileno())
+    except OSError:  # it is no file at all
+        return cast("BinaryIO", stream)
+    if stat.S_ISCHR(found.st_mode) and not stream.isatty() and found.st_rdev != Path(os.devnull).stat().st_rdev:
+        _refuse_device("<stdin>")
+    return cast("BinaryIO", stream)
+
+
+def _refuse_device(name: str) -> NoReturn:
+    raise OrderFileError(f"{name} is a device, not a file of orders.")
+
+
+def _delimiter(start: bytes) -> str:
     """Return comma, semicolon (common in Europe) or tab: whichever splits the header into the most known columns."""
-    start = text.readline()
-    text.seek(0)
-    known = {mark: sum(cell.strip(' "\r\n').lower() in COLUMNS for cell in start.split(mark)) for mark in ",;\t"}
+    header = start.decode("utf-8-sig", "replace").partition("\n")[0]
+    known = {mark: sum(cell.strip(' "\r\n').lower() in COLUMNS for cell in header.split(mark)) for mark in ",;\t"}
     return max(known, key=lambda mark: known[mark])
-
-
-def _sheet_rows(name: str, file: BinaryIO) -> Iterator[list[str]]:
-    try:
-        openpyxl = import_module("openpyxl")  # an extra, and slow to import
-    except ModuleNotFoundError:
-        raise OrderFileError(f'{name}: spreadsheets need an extra: pip install "cmr-async[xlsx]"') from None
-    # A gzip stream cannot seek cheaply and a spreadsheet is read from its end.
-    source = io.BytesIO(file.read()) if isinstance(file, gzip.GzipFile) else file
-    try:
-        book = openpyxl.load_workbook(source, read_only=True, data_only=True)
-    except Exception as error:  # noqa: BLE001 - a broken spreadsheet fails in many ways
-        raise OrderFileError(f"{name} is no readable spreadsheet: {error}") from None
-    sheet = book.worksheets[0]
-    try:
-        width = 0
-        for values in sheet.iter_rows(values_only=True):
-            cells = [_cell(value) for value in values]
-            width = width or len(cells)
-            # Empty cells at the right are not stored, so a short row is a whole one.
-            yield cells + [""] * (width - len(cells))
-    finally:
-        with suppress(Exception):
-            book.close()
-
-
-def _cell(value: Any) -> str:
-    """Return the text of a spreadsheet's value, as a person sees it."""
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    return str(value)
-
-
-def _spool(stream: BinaryIO) -> IO[bytes]:
-    """Copy a stream to disk, because it can be read only once and a run reads its orders twice."""
-    copy = tempfile.TemporaryFile(prefix="cmr-")  # noqa: SIM115 - lives as long as the OrderFile
-    while chunk := stream.read(1 << 20):
-        copy.write(chunk)
-    copy.flush()
-    return copy
 
 
 @attrs.frozen

@@ -1,17 +1,15 @@
 """Turn JSON into orders: one body as the API's page prints it, a list of bodies, or one document a line.
 
 An order may come with its user and reference: `{"user_id": ..., "reference": ..., "order": {...}}`. Fields that no
-page documents go into an object `extra` of the order, of a domain or of a mailbox, and are sent from there. A JSON
-file is read whole, so its size has a bound; a file of JSON lines may be of any size.
+page documents go into an object `extra` of the order, of a domain or of a mailbox, and are sent from there. The text
+itself is read by `json_text`, order by order.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TextIO
+from typing import Any
 
 import attrs
 
@@ -19,13 +17,15 @@ from ..core.wire import structure_order
 from ..errors import Fault, ValidationError
 from ..models import Order
 from ..models.requests import OrderRequest
+from .bounded import BoundedReader
+from .json_text import JSONFaultError, documents, line_document
+from .limits import FileLimits
 from .located import InputFault, LocatedOrder, UnreadableOrder, suggestion
 
 __all__ = ["order_from_document", "orders_from_json", "orders_from_lines"]
 
-#: Characters of a JSON file that is read whole; some hundred thousand orders.
-_MOST_CHARACTERS = 1 << 26
-_SPACE = re.compile(r"[ \t\r\n]*")
+#: Unknown names of one object that are told one by one.
+_NAMES_TOLD = 20
 _WRAPPER = ("user_id", "reference", "order")
 _BODY = (
     "domains",
@@ -49,31 +49,23 @@ def orders_from_lines(
         if not text:
             continue
         try:
-            document, end = _decode(text, 0, row=row, first_line=row)
-            _expect_end(text, end, row, "more text after the order of this line")
-        except _JSONFaultError as error:
-            yield error.stand_in(source)
+            document = line_document(text, row=row)
+        except JSONFaultError as error:
+            yield UnreadableOrder.of(InputFault(source=source, row=error.row, message=error.message))
         else:
             yield order_from_document(document, source=source, row=row, user_id=user_id, confirm=confirm)
 
 
 def orders_from_json(
-    file: TextIO, *, source: str, user_id: str | None = None, confirm: bool = False
+    file: BoundedReader, *, source: str, limits: FileLimits, user_id: str | None = None, confirm: bool = False
 ) -> Iterator[LocatedOrder | UnreadableOrder]:
     """Read the order of a JSON file, or the orders of its list; text that is not JSON ends the reading."""
-    text = file.read(_MOST_CHARACTERS + 1)
-    if len(text) > _MOST_CHARACTERS:
-        message = (
-            f"holds more than {_MOST_CHARACTERS:,} characters; write one order a line, which may be any number of "
-            "lines, and read it as JSON lines: --format jsonl"
-        )
-        yield UnreadableOrder.of(InputFault(source=source, message=message), ends_reading=True)
-        return
     try:
-        for row, document in _documents(text):
+        for row, document in documents(file, limits):
             yield order_from_document(document, source=source, row=row, user_id=user_id, confirm=confirm)
-    except _JSONFaultError as error:
-        yield error.stand_in(source, ends_reading=True)
+    except JSONFaultError as error:
+        fault = InputFault(source=source, row=error.row, message=error.message)
+        yield UnreadableOrder.of(fault, ends_reading=True)
 
 
 def order_from_document(
@@ -122,9 +114,9 @@ def order_from_document(
 
 def _wrapper_faults(document: dict[str, Any]) -> list[Fault]:
     """Return the faults of the object around an order."""
-    faults = [
-        Fault(name, f'"{name}" is not known{suggestion(name, _WRAPPER)}') for name in document if name not in _WRAPPER
-    ]
+    strange = [name for name in document if name not in _WRAPPER]
+    faults = [Fault(name, f'"{name}" is not known{suggestion(name, _WRAPPER)}') for name in strange[:_NAMES_TOLD]]
+    faults += _untold(strange)
     for name in ("user_id", "reference"):
         value = document.get(name)
         if value is not None and (not isinstance(value, str) or not value.strip()):
@@ -136,11 +128,18 @@ def _structured(body: dict[str, Any]) -> tuple[Order | None, Sequence[Fault]]:
     """Return the order of a body, or its faults."""
     strange = [name for name in body if name not in _BODY]
     if strange:
-        return None, [Fault(name, f'the page documents no field "{name}"{_near(name)}') for name in strange]
+        told = [Fault(name, f'the page documents no field "{name}"{_near(name)}') for name in strange[:_NAMES_TOLD]]
+        return None, told + _untold(strange)
     try:
         return structure_order(body), ()
     except ValidationError as error:
         return None, error.faults
+
+
+def _untold(strange: list[str]) -> list[Fault]:
+    """Return a fault for all unknown names beyond those that are told one by one."""
+    more = len(strange) - _NAMES_TOLD
+    return [Fault("", f"{more:,} more names are not known")] if more > 0 else []
 
 
 def _near(name: str) -> str:
@@ -149,110 +148,3 @@ def _near(name: str) -> str:
     known = plain.get(name.replace("_", "").lower())
     near = f'; did you mean "{known}"?' if known else suggestion(name, _BODY)
     return near or '; to send it all the same, put it into "extra"'
-
-
-class _JSONFaultError(Exception):
-    """Text that is not the JSON of an order, with the line where the broken part begins."""
-
-    def __init__(self, row: int, message: str) -> None:
-        super().__init__(message)
-        self.row = row
-        self.message = message
-
-    def stand_in(self, source: str, *, ends_reading: bool = False) -> UnreadableOrder:
-        fault = InputFault(source=source, row=self.row, message=self.message)
-        return UnreadableOrder.of(fault, ends_reading=ends_reading)
-
-
-class _DuplicateKeyError(ValueError):
-    """An object names one key twice."""
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse an object that names a key twice: JSON readers keep the last one and lose the mailboxes of the first."""
-    result: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in result:
-            raise _DuplicateKeyError(f'"{name}" occurs twice in one object; merge the two')
-        result[name] = value
-    return result
-
-
-_decoder = json.JSONDecoder(object_pairs_hook=_unique)
-
-
-def _decode(text: str, start: int, *, row: int, first_line: int = 1) -> tuple[Any, int]:
-    """Return the value that begins at a position of the text, and the position behind it.
-
-    Args:
-        text: The text.
-        start: Where the value begins.
-        row: Line of the file where the value begins.
-        first_line: Line of the file where the text begins.
-
-    Raises:
-        _JSONFaultError: There is no value, or none that an order may hold.
-    """
-    try:
-        return _decoder.raw_decode(text, start)
-    except json.JSONDecodeError as error:
-        where = f"character {error.colno} of line {first_line + error.lineno - 1}"
-        raise _JSONFaultError(row, f"is not JSON: {error.msg.removesuffix(' at')} at {where}") from None
-    except RecursionError:
-        raise _JSONFaultError(row, "is nested too deeply for an order") from None
-    except _DuplicateKeyError as error:
-        raise _JSONFaultError(row, str(error)) from None
-    except ValueError:  # Python's limit for the digits of a number
-        raise _JSONFaultError(row, "holds a number of too many digits") from None
-
-
-def _expect_end(text: str, at: int, row: int, message: str) -> None:
-    """Make sure that only white space follows."""
-    if _skip_space(text, at) < len(text):
-        raise _JSONFaultError(row, message)
-
-
-def _skip_space(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return at if found is None else found.end()
-
-
-def _documents(text: str) -> Iterator[tuple[int, Any]]:
-    """Yield the only value of a text, or each element of its list, with the line where it begins.
-
-    Raises:
-        _JSONFaultError: The text is not JSON from here on.
-    """
-    row, counted = 1, 0
-
-    def advance(to: int) -> int:
-        """Skip the white space at a position and note the line of what follows."""
-        nonlocal row, counted
-        at = _skip_space(text, to)
-        row += text.count("\n", counted, at)
-        counted = at
-        return at
-
-    at = advance(0)
-    if at == len(text):
-        return
-    if text[at] != "[":
-        document, end = _decode(text, at, row=row)
-        yield row, document
-        at = advance(end)
-        _expect_end(text, at, row, "more text after the first order; one order a line is JSON lines: --format jsonl")
-        return
-    at = advance(at + 1)
-    mark = text[at : at + 1]
-    while mark != "]":
-        document, end = _decode(text, at, row=row)
-        yield row, document
-        at = advance(end)
-        mark = text[at : at + 1]
-        if mark == ",":
-            at = advance(at + 1)
-        elif mark != "]":
-            found = f'"{mark}"' if mark else "the end of the file"
-            raise _JSONFaultError(row, f"is not JSON: a comma or ] is expected, not {found}")
-    at = advance(at + 1)
-    _expect_end(text, at, row, "more text after the list of orders")

@@ -37,7 +37,7 @@ def test_tables_of_every_dialect_read_the_same(tmp_path: Path, mark: str, encodi
 def test_text_that_is_not_utf8_is_a_fault_that_says_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(f"user_id,domain,forward_to\n{USER},one.com,caf\xe9\n".encode("latin-1"))
-    assert faults(path) == [f"{path}: is not UTF-8 (byte 0xe9); in a spreadsheet, save it as CSV UTF-8"]
+    assert faults(path) == ["row 2: is not UTF-8 (byte 0xe9); in a spreadsheet, save it as CSV UTF-8"]
 
 
 def test_an_open_quotation_mark_does_not_swallow_the_rest_of_the_file(tmp_path: Path) -> None:

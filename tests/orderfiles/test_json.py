@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 
 from cmr_async.models import DomainRegistration
-from cmr_async.orderfiles import LocatedOrder, OrderFile, UnreadableOrder
-from tests.orderfiles.reading import USER, faults, located, orders, read
+from cmr_async.orderfiles import FileLimits, LocatedOrder, OrderFile, UnreadableOrder
+from cmr_async.orderfiles.bounded import BoundedReader
+from cmr_async.orderfiles.json_text import documents
+from tests.orderfiles.reading import USER, faults, located, read
 
 PAGE_BODY = Path(__file__).parents[2] / "examples" / "order.json"
 
@@ -125,21 +128,65 @@ def test_a_file_without_orders_holds_none(tmp_path: Path, text: str) -> None:
     assert read(path, user_id="U") == []
 
 
-def test_a_file_with_more_characters_than_are_read_whole_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_order_that_is_longer_than_its_limit_is_a_fault_and_a_longer_file_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    one = json.dumps(body())
+    path.write_text(f"[{one},\n{one}, {one[:-1]} }}]")
+    limits = FileLimits(max_order_size=len(one))
+    with OrderFile(path, limits=limits) as file:
+        *orders, last = file.orders(user_id="U")
+    assert [order.row for order in orders if isinstance(order, LocatedOrder)] == [1, 2]
+    assert isinstance(last, UnreadableOrder)
+    assert str(last.faults[0]) == (
+        f"{path}, row 2: the order is longer than {len(one)} characters; --max-order-size sets another limit"
+    )
+
+
+def test_a_list_of_more_orders_than_the_limit_is_a_fault(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([body()] * 3, indent=0))
+    with OrderFile(path, limits=FileLimits(max_rows=2)) as file:
+        *_, last = file.orders(user_id="U")
+    assert isinstance(last, UnreadableOrder)
+    assert last.faults[0].message == "the file has more than 2 orders; --max-rows sets another limit"
+
+
+@pytest.mark.parametrize("window", [1, 7, 64])
+def test_values_are_the_same_wherever_the_window_ends(
+    tmp_path: Path, window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = [-12.5e3, "Z\u00fcrich \U0001f600 \\ud83d", True, None, {"a": [1, 23456], "b": {}}, "x" * 300, 98765]
+    text = "\ufeff \n" + json.dumps(values, indent=3) + " \n"
+    monkeypatch.setattr("cmr_async.orderfiles.json_text._WINDOW", window)
+    reader = BoundedReader(io.BytesIO(text.encode()), max_size=1 << 20)
+    found = list(documents(reader, FileLimits()))
+    assert [value for _, value in found] == values
+    assert [row for row, _ in found] == [3, 4, 5, 6, 7, 14, 15]
+
+
+@pytest.mark.parametrize("window", [1, 5, 1 << 16])
+def test_a_fault_has_its_place_wherever_the_window_ends(
+    tmp_path: Path, window: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.json"
-    path.write_text(json.dumps([body()]))
-    monkeypatch.setattr("cmr_async.orderfiles.json._MOST_CHARACTERS", len(path.read_text()))
-    assert len(orders(path, user_id="U")) == 1
-    path.write_text(json.dumps([body()]) + " ")
-    (fault,) = faults(path, user_id="U")
-    assert fault == (
-        f"{path}: holds more than 50 characters; write one order a line, which may be any number of lines, and read it "
-        "as JSON lines: --format jsonl"
-    )
-    with OrderFile(path, format="jsonl") as file:
-        assert isinstance(next(file.orders(user_id="U")), UnreadableOrder)  # a list is no order of a line
+    path.write_text('[{"domains": [\n]},  {"domains": [nope]}, ' + " " * 100 + "{}]")
+    monkeypatch.setattr("cmr_async.orderfiles.json_text._WINDOW", window)
+    assert faults(path, user_id="U")[-1] == "row 2: is not JSON: Expecting value at character 19 of line 2"
+
+
+def test_bytes_that_are_not_utf8_have_their_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b'[\n{"domains": [\n"caf\xe9"')
+    assert faults(path, user_id="U") == ["row 3: is not UTF-8 (byte 0xe9); save it as UTF-8"]
+
+
+@pytest.mark.parametrize("text", ['{"order": {}, %s}', "{%s}"])
+def test_of_very_many_unknown_names_a_few_are_told(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(text % ", ".join(f'"name{n}": 1' for n in range(1_000)))
+    found = faults(path, user_id="U")
+    assert len(found) == 21
+    assert found[-1] == "row 1: 980 more names are not known"
 
 
 @pytest.mark.parametrize("suffix", ["json", "jsonl"])

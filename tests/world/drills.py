@@ -273,7 +273,7 @@ async def a_wait_for_a_slot(path: Path) -> None:
     clock = _Watcher(Shop(path))
     bulk = make_bulk(FakeTransport(clock=clock), gap=0.05)
     async with Journal(path, clock=clock) as journal:
-        async for _ in bulk.submit(make_requests(3), journal=journal, concurrency=2):
+        async for _ in bulk.submit(make_requests(3), journal=journal, concurrency=1):
             pass
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import attrs
 
+from tests.world.crashes import run_crashes
 from tests.world.drills import DRILLS, Drill, run_drill
 from tests.world.mutants import MUTANTS
 from tests.world.planting import Mutant, planted
 from tests.world.power import run_power
+from tests.world.scenarios import SCENARIOS, Scenario
 
 __all__ = ["HUNTERS", "Found", "MutantResult", "run_mutants"]
 
@@ -29,8 +32,20 @@ def _by(drill: Drill) -> Hunter:
     return lambda _: run_drill(drill)
 
 
-#: All that looks for broken promises, by name.
-HUNTERS: Mapping[str, Hunter] = {"power cuts": _by_power_cuts} | {drill.__name__: _by(drill) for drill in DRILLS}
+def _by_crashes(scenario: Scenario) -> Hunter:
+    def look(seed: int) -> str | None:
+        found = run_crashes(seed=seed, points=1, scenarios=[scenario]).violations
+        return str(found[0]) if found else None
+
+    return look
+
+
+#: All that looks for broken promises, by name; what is quick comes first.
+HUNTERS: Mapping[str, Hunter] = {
+    "power cuts": _by_power_cuts,
+    **{drill.__name__: _by(drill) for drill in DRILLS},
+    **{scenario.name: _by_crashes(scenario) for scenario in SCENARIOS},
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -45,7 +60,8 @@ class Found:
     seconds: float
 
     def __str__(self) -> str:
-        return f"found in {self.seconds:.1f} s by {self.by}: {self.name} ({self.what[:120]})"
+        what = " ".join(self.what.split())[:120]
+        return f"found in {self.seconds:.1f} s by {self.by}: {self.name} ({what})"
 
 
 @attrs.define(kw_only=True)
@@ -95,12 +111,8 @@ def run_mutants(
     """
     result = MutantResult(seed=seed)
     began = time.perf_counter()
-    level = logging.getLogger("cmr_async").level
-    logging.getLogger("cmr_async").setLevel(logging.CRITICAL)
-    try:
-        for name, hunter in hunters.items():
-            if (alarm := _look(hunter, seed)) is not None:
-                result.alarms.append(f"{name} ({alarm})")
+    used: set[str] = set()
+    with _quiet():
         for mutant in mutants:
             result.planted += 1
             found = _hunt(mutant, budget, seed, hunters)
@@ -108,9 +120,11 @@ def run_mutants(
                 result.survivors.append(mutant.name)
             else:
                 result.found.append(found)
+                used.add(found.by)
             told(f"NOT FOUND: {mutant.name}" if found is None else str(found))
-    finally:
-        logging.getLogger("cmr_async").setLevel(level)
+        for name in sorted(used):  # who finds something in a sound package as well has found nothing
+            if (alarm := _look(hunters[name], seed)) is not None:
+                result.alarms.append(f"{name} ({alarm})")
     result.seconds = time.perf_counter() - began
     return result
 
@@ -128,6 +142,20 @@ def _hunt(mutant: Mutant, budget: float, seed: int, hunters: Mapping[str, Hunter
             if seconds > budget:
                 return None
         seed += 1
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the logs still: a faulty package complains a great deal."""
+    loggers = [logging.getLogger(name) for name in ("cmr_async", "asyncio")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _look(hunter: Hunter, seed: int) -> str | None:

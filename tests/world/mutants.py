@@ -13,7 +13,7 @@ MUTANTS: tuple[Mutant, ...] = (
     # The claim
     Mutant(
         name="the claim is taken after the send",
-        by="answers_of_every_kind",
+        by="a bulk run",
         edits={
             "pipeline:Pipeline._attempts": (
                 ("            await guard.claim()\n", ""),
@@ -23,7 +23,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="a commit is not awaited",
-        by="power cuts",
+        by="a bulk run",
         edits={
             "journal.database:Database._transact": (
                 (
@@ -40,7 +40,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="a step is claimed whatever its state",
-        by="power cuts",
+        by="single orders",
         edits={
             "journal.statements:Transaction.claim": (
                 ("row is None or row.state not in CLAIMABLE", "row is None"),
@@ -50,7 +50,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="the claim of a dead run is given back",
-        by="power cuts",
+        by="a bulk run",
         edits={
             "journal.statements:Transaction._mark_unknown": (
                 ('{"state": StepState.UNKNOWN.value', '{"state": StepState.NOT_SENT.value'),
@@ -79,7 +79,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="an unknown order is sent by the next run",
-        by="answers_of_every_kind",
+        by="a bulk run",
         edits={
             "journal.statements:Transaction.claim": (
                 ("row.state not in CLAIMABLE", "row.state not in (*CLAIMABLE, StepState.UNKNOWN)"),
@@ -162,7 +162,7 @@ MUTANTS: tuple[Mutant, ...] = (
     # How far a request got
     Mutant(
         name="a disconnect is taken for not sent",
-        by="answers_of_every_kind",
+        by="a bulk run",
         edits={
             "transport:Transport._exchange": (
                 (
@@ -195,7 +195,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="an order without an outcome is sent again",
-        by="answers_of_every_kind",
+        by="a bulk run",
         edits={
             "core.retry:may_repeat": (
                 ("outcome is Outcome.UNKNOWN and endpoint.repeatable", "outcome is Outcome.UNKNOWN"),
@@ -218,7 +218,7 @@ MUTANTS: tuple[Mutant, ...] = (
     # What an answer proves
     Mutant(
         name="a 500 is taken for a refusal that may be repeated",
-        by="answers_of_every_kind",
+        by="single orders",
         edits={
             "core.judge:judge": (
                 ("if status == _THROTTLED and _is_error", "if status in {_THROTTLED, 500} and _is_error"),
@@ -259,7 +259,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         name="an order gets the id of another",
-        by="answers_of_every_kind",
+        by="a bulk run",
         edits={
             "bulk.sending:_outcome": (
                 ("order_id=created.order_id if created", "order_id=created.order_id[:-1] + '0' if created"),
@@ -269,7 +269,7 @@ MUTANTS: tuple[Mutant, ...] = (
     # What is sent
     Mutant(
         name="what is sent is not what the journal keeps",
-        by="answers_of_every_kind",
+        by="a bulk run",
         edits={
             "resources.orders:send_order": (("body=checked.body,", "body=checked.body.replace(b'.com', b'.org'),"),)
         },
@@ -303,7 +303,7 @@ MUTANTS: tuple[Mutant, ...] = (
     # The pace, and when to stop
     Mutant(
         name="a repetition takes no slot",
-        by="the_pace",
+        by="too many requests",
         edits={
             "pipeline:Pipeline._attempts": (
                 ("if not await self._wait_for_slot(started + self.retry.time_budget):", "if False:"),

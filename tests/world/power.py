@@ -12,7 +12,10 @@ import hashlib
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
@@ -23,8 +26,10 @@ from tests.world.playing import Played, play
 from tests.world.recording import FILE, record
 from tests.world.recovery import Outside, Recovery, reopened
 
-__all__ = ["TURNS", "PowerResult", "Violation", "run_power", "shrink"]
+__all__ = ["TURNS", "PowerResult", "Violation", "run_power", "shrink", "together"]
 
+#: Seeds of processes that cut at the same time are so far apart.
+_APART = 1_000_000
 #: Things that happen in one script.
 TURNS = 60
 #: Power cuts of one script; then another one is drawn.
@@ -200,17 +205,36 @@ class _Script:
         return list(left.faults(outside, self._played.held)), done
 
 
+def together(results: list[PowerResult]) -> PowerResult:
+    """Return what several processes showed as one result."""
+    first = results[0]
+    for other in results[1:]:
+        for name in ("scripts", "cuts", "images", "journals", "second_cuts", "reopened"):
+            setattr(first, name, getattr(first, name) + getattr(other, name))
+        first.seconds = max(first.seconds, other.seconds)
+        first.digests += other.digests
+        first.violations += other.violations
+    return first
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Cut the power from the command line; return 1 if a promise was broken."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--cuts", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--turns", type=int, default=TURNS)
+    parser.add_argument("--jobs", type=int, default=2, help="processes that cut at the same time")
     parser.add_argument("--point", type=int)
     parser.add_argument("--variation", type=int, default=0)
     given = parser.parse_args(arguments)
     only = None if given.point is None else (given.point, given.variation)
-    result = run_power(given.cuts, given.seed, turns=given.turns, only=only)
+    if only is not None or given.jobs == 1:
+        result = run_power(given.cuts, given.seed, turns=given.turns, only=only)
+    else:
+        seeds = [given.seed + number * _APART for number in range(given.jobs)]
+        cut = partial(run_power, -(-given.cuts // given.jobs), turns=given.turns)
+        with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn")) as processes:
+            result = together(list(processes.map(cut, seeds)))
     for violation in result.violations if only else map(shrink, result.violations[:1]):
         print(violation)  # noqa: T201 - a command
     print(result)  # noqa: T201

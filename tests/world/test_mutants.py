@@ -94,7 +94,7 @@ def test_a_fault_that_nothing_finds_and_a_find_without_a_fault_are_told() -> Non
     missed = run_mutants(0.0, 1, mutants=[harmless], hunters={"blind": lambda _: None})
     assert (missed.is_good, missed.survivors) == (False, ["harmless"])
     assert "NOT FOUND: harmless" in str(missed)
-    alarmed = run_mutants(0.0, 1, mutants=[], hunters={"jumpy": lambda seed: f"a ghost {seed}"})
+    alarmed = run_mutants(0.0, 1, mutants=[harmless], hunters={"jumpy": lambda seed: f"a ghost {seed}"})
     assert (alarmed.is_good, alarmed.alarms) == (False, ["jumpy (a ghost 1)"])
     assert "FOUND WITHOUT A FAULT" in str(alarmed)
 

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("apsw", reason="there is no wheel of it for this interpreter")
 
 from tests.world.playing import CONTROLS, play
-from tests.world.power import main, run_power, shrink
+from tests.world.power import main, run_power, shrink, together
 from tests.world.recording import Left, record
 
 _SOUND = {
@@ -76,8 +76,15 @@ def test_a_change_of_what_the_journal_never_says_is_an_error() -> None:
 
 
 def test_the_command_prints_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--cuts", "100", "--seed", "5", "--turns", "4"]) == 0
+    assert main(["--cuts", "100", "--seed", "5", "--turns", "4", "--jobs", "1"]) == 0
     assert main(["--seed", "5", "--turns", "4", "--point", "40"]) == 0
     many, one = capsys.readouterr().out.splitlines()
     assert "0 violations, seed 5" in many
     assert one.startswith("1 power cuts")
+
+
+def test_what_several_processes_showed_is_told_together() -> None:
+    one, two = (run_power(1, seed=seed, turns=0) for seed in (1, 2))
+    cuts, digests = one.cuts + two.cuts, one.digests + two.digests
+    both = together([one, two])
+    assert (both.scripts, both.cuts, both.digests) == (2, cuts, digests)

@@ -14,6 +14,7 @@ from ...client import AsyncClient
 from ...core.endpoints import resolve
 from ...core.printable import printable
 from ...errors import ConfigurationError, JournalError
+from ...orderfiles.limits import FileLimits
 from ...orderfiles.template import template_text
 from ...preflight.plan import Plan
 from ...report.rows import ResultWriter
@@ -43,6 +44,8 @@ _DRAFTS_FROM_PIPE = (
     "note: drafts from a pipe are not written down, so the same command makes them a second time. To have them "
     f"written down, and to pay for them later: --journal {PIPE_JOURNAL}."
 )
+
+_LIMITS = FileLimits()
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="CSV, JSON, JSONL or XLSX, plain or gzipped; - is stdin.")]
 UserId = Annotated[
@@ -112,6 +115,34 @@ SkipInvalid = Annotated[
     bool, typer.Option("--skip-invalid", help="Leave out orders with faults instead of sending nothing.")
 ]
 
+MaxSize = Annotated[
+    int | None,
+    typer.Option(
+        "--max-size",
+        metavar="BYTES",
+        min=1,
+        help=f"Read no file that is longer, or unpacks to more. Default: {_LIMITS.max_size:,}.",
+    ),
+]
+MaxRows = Annotated[
+    int | None,
+    typer.Option(
+        "--max-rows",
+        metavar="N",
+        min=1,
+        help=f"Read no file with more rows, lines, or orders of a JSON list. Default: {_LIMITS.max_rows:,}.",
+    ),
+]
+MaxOrderSize = Annotated[
+    int | None,
+    typer.Option(
+        "--max-order-size",
+        metavar="BYTES",
+        min=1,
+        help=f"Read no single order of JSON that is longer. Default: {_LIMITS.max_order_size:,}.",
+    ),
+]
+
 
 @app.command(epilog=f"{_KEY_NOTE}\n\n{EXIT_CODES}")
 def submit(  # noqa: PLR0917 - typer calls it by name
@@ -143,6 +174,9 @@ def submit(  # noqa: PLR0917 - typer calls it by name
     skip_invalid: SkipInvalid = False,
     domains_per_order: DomainsPerOrder = 1,
     format: Format = None,  # noqa: A002 - the option's name
+    max_size: MaxSize = None,
+    max_rows: MaxRows = None,
+    max_order_size: MaxOrderSize = None,
     prices: Prices = None,
 ) -> None:
     """Create the orders of FILE, after checking all of it.
@@ -164,6 +198,7 @@ def submit(  # noqa: PLR0917 - typer calls it by name
         orders = open_order_input(
             file,
             format=format,
+            file_limits=_file_limits(max_size=max_size, max_rows=max_rows, max_order_size=max_order_size),
             user_id=user_id,
             limits=read_budget(max_orders, max_spend, prices),
             confirm=confirm,
@@ -213,6 +248,9 @@ def plan(  # noqa: PLR0917 - typer calls it by name
     skip_invalid: SkipInvalid = False,
     domains_per_order: DomainsPerOrder = 1,
     format: Format = None,  # noqa: A002 - the option's name
+    max_size: MaxSize = None,
+    max_rows: MaxRows = None,
+    max_order_size: MaxOrderSize = None,
     prices: Prices = None,
 ) -> None:
     """Check FILE and show what it would order and cost; send nothing."""
@@ -222,6 +260,7 @@ def plan(  # noqa: PLR0917 - typer calls it by name
         orders = open_order_input(
             file,
             format=format,
+            file_limits=_file_limits(max_size=max_size, max_rows=max_rows, max_order_size=max_order_size),
             user_id=user_id,
             limits=read_budget(max_orders, max_spend, prices),
             domains_per_order=domains_per_order,
@@ -243,6 +282,10 @@ def template(
         sys.stdout.write(template_text(format))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--format") from None
+
+
+def _file_limits(**given: int | None) -> FileLimits:
+    return FileLimits(**{name: value for name, value in given.items() if value is not None})
 
 
 def _journal_of(

@@ -310,6 +310,24 @@ def test_a_run_stops_before_it_passes_a_limit(
     assert len(simulator.state.orders) == 2
 
 
+@pytest.mark.parametrize("command", ["plan", "submit"])
+@pytest.mark.parametrize(
+    ("option", "fault"),
+    [
+        ("--max-size=50", "holds more than 50 bytes; --max-size sets another limit"),
+        ("--max-rows=2", "the file has more than 2 rows; --max-rows sets another limit"),
+    ],
+)
+def test_a_file_beyond_a_limit_is_not_sent(
+    cmr: Cmr, start_simulator: Start, orders: Path, *, command: str, option: str, fault: str
+) -> None:
+    simulator = start_simulator()
+    result = cmr("orders", command, orders, option)
+    assert result.exit_code == 2
+    assert fault in result.stderr
+    assert not simulator.state.orders
+
+
 def test_a_spending_limit_needs_every_price(cmr: Cmr, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"user_id,domain,username,first_name,last_name,on_warmup\n{USER},one.com,a,A,B,true\n")
@@ -351,3 +369,13 @@ def test_a_file_that_changes_after_its_check_is_not_sent(
     assert "The run stopped early: " in result.stdout
     assert "3 not started." in result.stdout
     assert not simulator.state.orders
+
+
+def test_an_order_of_json_has_a_longest_size(cmr: Cmr, tmp_path: Path) -> None:
+    path = tmp_path / "order.json"
+    path.write_bytes(orjson.dumps({"domains": [{"domain": "a.com", "years": 1}]}))
+    arguments = ("orders", "plan", path, "--user-id", USER)
+    assert cmr(*arguments).exit_code == 0
+    refused = cmr(*arguments, "--max-order-size", 10)
+    assert refused.exit_code == 2
+    assert "the order is longer than 10 characters; --max-order-size sets another limit" in refused.stderr
