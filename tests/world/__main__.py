@@ -18,7 +18,7 @@ from itertools import count
 
 import attrs
 
-from tests.world.crashes import CrashResult, Found, run_crashes
+from tests.world.crashes import MOST_RECOVERIES, CrashResult, Found, run_crashes
 from tests.world.hunting import HUNTERS, Hunter, MutantResult, run_mutants
 from tests.world.live import LiveResult, run_live
 from tests.world.mutants import MUTANTS
@@ -91,20 +91,22 @@ def one_story(name: str, seed: int) -> CrashResult | LiveResult:
 def shrunk(found: Found) -> Found:
     """Return the same violation, or another one of the same seed, with the fewest faults of the wire."""
     for faults in range(_ENOUGH):
-        again = _again(found.scenario, found.seed, faults)
+        again = _again(found.scenario, found.seed, faults, most_recoveries=_SHRUNK)
         if again is not None:
             return again
     return found
 
 
-#: Faults of the wire that are tried when a violation is shrunk.
-_ENOUGH = 6
+#: Faults of the wire, and recoveries, that are tried when a violation is shrunk: somebody is waiting for it.
+_ENOUGH, _SHRUNK = 6, 60
 
 
-def _again(name: str, seed: int, faults: int | None) -> Found | None:
+def _again(name: str, seed: int, faults: int | None, *, most_recoveries: int = MOST_RECOVERIES) -> Found | None:
     scenarios = [one for one in SCENARIOS if one.name == name]
     if scenarios:
-        violations = run_crashes(seed=seed, rounds=1, scenarios=scenarios, most_faults=faults).violations
+        violations = run_crashes(
+            seed=seed, rounds=1, scenarios=scenarios, most_faults=faults, most_recoveries=most_recoveries
+        ).violations
     else:
         lives = tuple(one for one in LIVE if one.name == name)
         violations = run_live(seed=seed, worlds=1, scenarios=lives, most_faults=faults).violations

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from tests.world.__main__ import main, shrunk
 from tests.world.crashes import run_crashes
 from tests.world.live import run_live
+from tests.world.mutants import MUTANTS
+from tests.world.planting import planted
 from tests.world.scenarios import SCENARIOS, Scenario
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_every_death_ends_well(scenario: Scenario) -> None:
-    result = run_crashes(seed=1, rounds=1, scenarios=[scenario], most_recoveries=25)
+    result = run_crashes(seed=1, rounds=1, scenarios=[scenario], most_recoveries=8)
     assert result.violations == []
-    assert result.recoveries >= 20
+    assert result.recoveries == 8
 
 
 def test_several_live_processes_end_well() -> None:
@@ -28,3 +31,15 @@ def test_the_same_seed_tells_the_same_story() -> None:
     assert one.digest == other.digest
     assert one.digest != run_crashes(seed=6, rounds=1, scenarios=SCENARIOS[:3], most_recoveries=5).digest
     assert run_live(seed=5, worlds=1).digest == run_live(seed=5, worlds=1).digest
+
+
+def test_a_planted_fault_is_found_and_shrunk_to_one_command_that_repeats_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    [careless] = [mutant for mutant in MUTANTS if mutant.name == "the claim of a dead run is given back"]
+    with planted(careless):
+        [found] = run_crashes(seed=1, rounds=1, scenarios=SCENARIOS[:1], most_recoveries=20).violations
+        shortest = shrunk(found)
+        assert str(shortest).endswith(": python -m tests.world --only 'a bulk run' --seed 1 --faults 0")
+        assert main(["--only", "a bulk run", "--seed", "1", "--faults", "0"]) == 1
+    assert capsys.readouterr().out == f"{shortest}\n"
