@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from itertools import count
@@ -19,7 +19,7 @@ from itertools import count
 import attrs
 
 from tests.world.crashes import MOST_RECOVERIES, CrashResult, Found, run_crashes
-from tests.world.hunting import HUNTERS, Hunter, MutantResult, run_mutants
+from tests.world.hunting import MutantResult, run_mutants
 from tests.world.live import LiveResult, run_live
 from tests.world.mutants import MUTANTS
 from tests.world.power import PowerResult, run_power
@@ -68,18 +68,6 @@ class Totals:
         self.violations += [str(shrunk(found)) for found in result.violations]
 
 
-def by_the_world(seed: int) -> str | None:
-    """Look for a planted fault in the world."""
-    some = 12
-    crashed = run_crashes(seed=seed, rounds=1, most_recoveries=some)
-    found = crashed.violations or run_live(seed=seed, worlds=1).violations
-    return str(found[0]) if found else None
-
-
-#: All that looks for planted faults.
-_HUNTERS: Mapping[str, Hunter] = {**HUNTERS, "the world": by_the_world}
-
-
 def one_story(name: str, seed: int) -> CrashResult | LiveResult:
     """Explore one scenario with one seed, or let some worlds of several processes happen."""
     scenarios = [one for one in SCENARIOS if one.name == name]
@@ -114,7 +102,7 @@ def _again(name: str, seed: int, faults: int | None, *, most_recoveries: int = M
 
 
 def _hunt(part: int, seed: int) -> MutantResult:
-    return run_mutants(_SEEDS, seed, mutants=MUTANTS[part::_PARTS], hunters=_HUNTERS)
+    return run_mutants(_SEEDS, seed, mutants=MUTANTS[part::_PARTS])
 
 
 def _cut(part: int, seed: int) -> PowerResult:
@@ -124,7 +112,7 @@ def _cut(part: int, seed: int) -> PowerResult:
 def _stories(pool: ProcessPoolExecutor, seed: int, jobs: int) -> Iterator[CrashResult | LiveResult]:
     """Yield what each scenario showed with each seed, in their order, and stay ahead of whoever takes it."""
     under_way: deque[Future[CrashResult | LiveResult]] = deque()
-    todo = ((scenario.name, number) for number in count(seed) for scenario in (*SCENARIOS, *LIVE))
+    todo = ((scenario.name, number) for number in count(seed) for scenario in (*LIVE, *SCENARIOS))
     while True:
         while len(under_way) <= jobs:
             under_way.append(pool.submit(one_story, *next(todo)))

@@ -12,6 +12,7 @@ import attrs
 
 from tests.world.crashes import run_crashes
 from tests.world.drills import DRILLS, Drill, run_drill
+from tests.world.live import run_live
 from tests.world.mutants import MUTANTS
 from tests.world.planting import Mutant, planted
 from tests.world.power import run_power
@@ -19,11 +20,11 @@ from tests.world.scenarios import SCENARIOS, Scenario
 
 __all__ = ["HUNTERS", "Found", "MutantResult", "run_mutants"]
 
-#: States in which a death may leave a scenario, as many as are tried for one fault and one seed.
-_RECOVERIES = 40
-
 #: Looks for a broken promise in the package as it is, from a seed, and says which.
 Hunter = Callable[[int], str | None]
+
+#: Recoveries that are tried of one seed: most faults show early, and the next seed is another chance.
+_RECOVERIES = 25
 
 
 def _by_power_cuts(seed: int) -> str | None:
@@ -43,11 +44,17 @@ def _by_crashes(scenario: Scenario) -> Hunter:
     return look
 
 
+def _by_live_processes(seed: int) -> str | None:
+    found = run_live(seed=seed, worlds=1).violations
+    return str(found[0]) if found else None
+
+
 #: All that looks for broken promises, by name; what is quick comes first.
 HUNTERS: Mapping[str, Hunter] = {
     "power cuts": _by_power_cuts,
     **{drill.__name__: _by(drill) for drill in DRILLS},
     **{scenario.name: _by_crashes(scenario) for scenario in SCENARIOS},
+    "live processes": _by_live_processes,
 }
 
 
