@@ -80,7 +80,7 @@ def test_planted_faults_are_found() -> None:
 
     hunters["power cuts"] = cut_short
     lines: list[str] = []
-    result = run_mutants(10.0, 1, mutants=mutants, hunters=hunters, told=lines.append)
+    result = run_mutants(2, 1, mutants=mutants, hunters=hunters, told=lines.append)
     assert result.is_good, result
     assert [found.by for found in result.found] == [mutant.by for mutant in mutants]
     assert len(lines) == len(_QUICK)
@@ -91,10 +91,10 @@ def test_a_fault_that_nothing_finds_and_a_find_without_a_fault_are_told() -> Non
     harmless = Mutant(
         name="harmless", by="blind", edits={"core.retry:may_repeat": (("outcome is Outcome.UNKNOWN and", "False and"),)}
     )
-    missed = run_mutants(0.0, 1, mutants=[harmless], hunters={"blind": lambda _: None})
+    missed = run_mutants(1, 1, mutants=[harmless], hunters={"blind": lambda _: None})
     assert (missed.is_good, missed.survivors) == (False, ["harmless"])
     assert "NOT FOUND: harmless" in str(missed)
-    alarmed = run_mutants(0.0, 1, mutants=[harmless], hunters={"jumpy": lambda seed: f"a ghost {seed}"})
+    alarmed = run_mutants(1, 1, mutants=[harmless], hunters={"jumpy": lambda seed: f"a ghost {seed}"})
     assert (alarmed.is_good, alarmed.alarms) == (False, ["jumpy (a ghost 1)"])
     assert "FOUND WITHOUT A FAULT" in str(alarmed)
 
