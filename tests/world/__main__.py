@@ -29,7 +29,7 @@ from tests.world.world import digest_of
 #: What a session without `--seconds` does at least.
 _POINTS, _CUTS = 200_000, 100_000
 #: Worlds of several processes for one seed.
-_WORLDS = 2
+_WORLDS = 15
 #: Seeds with which one planted fault is looked for.
 _SEEDS = 2
 #: Parts that the planted faults and the power cuts are done in.
