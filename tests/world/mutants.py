@@ -162,7 +162,7 @@ MUTANTS: tuple[Mutant, ...] = (
     # How far a request got
     Mutant(
         name="a disconnect is taken for not sent",
-        by="a run in doubt",
+        by="answers_of_every_kind",
         edits={
             "transport:Transport._exchange": (
                 (

@@ -65,7 +65,7 @@ def test_each_fault_names_what_finds_it_soonest() -> None:
 _QUICK = [
     "a step is claimed whatever its state",
     "the journal is in WAL mode with NORMAL",
-    "a disconnect is taken for not sent",
+    "what is sent is not what the journal keeps",
     "nothing is asked as the head goes out",
     "a verdict does not belong to an attempt",
 ]
