@@ -82,6 +82,27 @@ def console() -> Console:
     return Console(highlight=False)
 
 
+class Faults:
+    """Shows the faults of a file one by one, up to as many as somebody may read."""
+
+    _SHOWN = 1_000
+
+    def __init__(self) -> None:
+        """Start without faults."""
+        self._count = 0
+
+    def add(self, fault: InputFault) -> None:
+        """Print a fault."""
+        self._count += 1
+        if self._count <= self._SHOWN:
+            complain(printable(str(fault)))
+
+    def show_rest(self) -> None:
+        """Say how many were not printed."""
+        if self._count > self._SHOWN:
+            complain(f"... and {counted(self._count - self._SHOWN, 'more fault')}")
+
+
 class Cautions:
     """Collects cautions and shows them in groups, so that a thousand similar ones take a few lines."""
 

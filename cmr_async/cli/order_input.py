@@ -19,7 +19,7 @@ from ..preflight.file_check import FileOrder
 from ..preflight.limits import uncertain_limit
 from ..preflight.plan import Plan, check_orders, make_plan
 from ..preflight.prices import Budget
-from .display import Cautions, complain, counted, show_plan
+from .display import Cautions, Faults, complain, counted, show_plan
 from .exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -89,15 +89,16 @@ class OrderInput:
 
     def plan(self, *, keep_users: bool = False) -> Plan:
         """Check the file and show everything that was found; exit when the file cannot be sent."""
-        cautions = Cautions()
+        faults, cautions = Faults(), Cautions()
         plan = make_plan(
             self.orders(),
             budget=self.budget(),
             known=self.known,
             keep_users=keep_users,
-            on_fault=lambda fault: complain(printable(str(fault))),
+            on_fault=faults.add,
             on_caution=cautions.add,
         )
+        faults.show_rest()
         cautions.show()
         refusal = self._refusal(plan)
         if refusal:

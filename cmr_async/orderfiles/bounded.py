@@ -16,6 +16,8 @@ _MOST_TIMES = 250
 #: What may be unpacked in any case.
 _ALWAYS = 1 << 20
 _CHUNK = 1 << 20
+#: Blank rows or lines after each other; nobody leaves so many, but a small packed file can hold a thousand million.
+_MOST_BLANK = 250_000
 
 
 class BrokenFileError(Exception):
@@ -114,12 +116,16 @@ def bounded_rows(rows: Iterable[list[str]], bound: BoundedReader | None, limits:
     Raises:
         BrokenFileError: A limit was passed, or the rows cannot be read on.
     """
-    number = 0
+    number = filled = 0
     most_rows, columns, cell = limits.max_rows, limits.max_columns, limits.max_cell
     try:
         for number, row in enumerate(rows, start=1):
             if bound is not None:
                 bound.since = 0
+            if row:
+                filled = number
+            elif number - filled > _MOST_BLANK:
+                _refuse_blank(number)
             # One cell can only be too long when all of them are
             if number > most_rows or len(row) > columns or len("".join(row)) > cell:
                 _check_row(number, row, limits)
@@ -133,6 +139,10 @@ def bounded_rows(rows: Iterable[list[str]], bound: BoundedReader | None, limits:
 
 def _refuse_more(number: int, what: str) -> NoReturn:
     raise BrokenFileError(f"the file has more than {number - 1:,} {what}; --max-rows sets another limit", row=number)
+
+
+def _refuse_blank(number: int) -> NoReturn:
+    raise BrokenFileError(f"{_MOST_BLANK:,} blank rows stand before this one", row=number)
 
 
 def _check_row(number: int, row: list[str], limits: FileLimits) -> None:
@@ -151,12 +161,16 @@ def bounded_lines(lines: Iterable[str], bound: BoundedReader, limits: FileLimits
     Raises:
         BrokenFileError: There are too many, one is too long, or the text is not UTF-8.
     """
-    number = 0
+    number = filled = 0
     try:
         for number, line in enumerate(lines, start=1):
             bound.since = 0
             if number > limits.max_rows:
                 _refuse_more(number, "lines")
+            if not line.isspace():
+                filled = number
+            elif number - filled > _MOST_BLANK:
+                _refuse_blank(number)
             yield line
     except BrokenFileError as error:
         error.row = error.row or number + 1

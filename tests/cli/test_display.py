@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from cmr_async.cli.display import Cautions, complain, counted, result_line, say, show_plan, show_results
+from cmr_async.cli.display import Cautions, Faults, complain, counted, result_line, say, show_plan, show_results
 from cmr_async.orderfiles.located import InputFault
 from cmr_async.preflight.plan import Plan
 from cmr_async.report.rows import ResultRow
@@ -86,3 +86,13 @@ def test_a_state_that_a_journal_made_up_does_not_control_the_terminal(capsys: py
     plan = Plan(orders=2, settled={"acce\x1b[2Jpted\n": 1})
     show_plan(plan, file="orders.csv", confirm=False, journal="run.db")
     assert "dealt with before: 1 acce\\x1b[2Jpted\\n\n" in capsys.readouterr().out
+
+
+def test_of_very_many_faults_a_thousand_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    faults = Faults()
+    for row in range(1_001):
+        faults.add(InputFault(source="a.csv", row=row + 1, message="is wrong"))
+    faults.show_rest()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[999] == str(InputFault(source="a.csv", row=1_000, message="is wrong"))
+    assert lines[1_000:] == ["... and 1 more fault"]
