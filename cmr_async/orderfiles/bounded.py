@@ -56,7 +56,7 @@ class BoundedReader(io.BufferedIOBase):
         """
         super().__init__()
         #: Bytes read since the last record.
-        self.since = 0
+        self.since: int = 0
         self._file = file
         self._max_size = max_size
         self._max_record = max_size if max_record is None else max_record
