@@ -182,11 +182,16 @@ def leave_wal(connection: sa.Connection) -> bool:
     driver: Any = connection.connection.driver_connection
     was_wal = driver.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     try:
+        if was_wal:  # SQLite would lower its lock halfway, and another that opens would leave files of WAL behind
+            driver.execute("PRAGMA locking_mode = EXCLUSIVE").fetchone()
         driver.execute("PRAGMA journal_mode = TRUNCATE").fetchone()
     except sqlite3.OperationalError as error:
         if was_wal and is_busy(error):
             return False
         raise
+    if was_wal:
+        driver.execute("PRAGMA locking_mode = NORMAL").fetchone()
+        driver.execute("SELECT count(*) FROM sqlite_master").fetchone()  # lets the lock go
     return True
 
 
