@@ -96,6 +96,32 @@ async def test_a_slot_that_comes_up_during_a_pause_is_not_used(journal: Journal,
     assert waits == [8.0, 100.0]
 
 
+@pytest.mark.parametrize(
+    "state",
+    [
+        "",
+        "[]",
+        "null",
+        '{"next": "soon"}',
+        '{"next": true}',
+        '{"next": 1e300}',
+        '{"next": NaN}',
+        '{"used": 1}',
+        '{"used": ["x"]}',
+        '{"used": [null]}',
+        '{"another": 1}',
+        '{"era": []}',
+    ],
+)
+async def test_a_row_that_no_version_wrote_is_refused(tmp_path: Path, state: str) -> None:
+    async with Journal(tmp_path / "run.db") as journal:
+        await take(journal)
+        with closing(sqlite3.connect(tmp_path / "run.db")) as other, other:
+            other.execute("UPDATE cmr_slots SET state = ?", (state,))
+        with pytest.raises(JournalError, match="holds a state that no version of cmr-async wrote"):
+            await take(journal)
+
+
 # A pace without a journal
 
 
