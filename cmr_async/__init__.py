@@ -7,6 +7,7 @@ from ._version import __version__
 from .bulk import BulkRun, BulkSummary, OrderOutcome, OrderRequest, OrderState
 from .client import AsyncClient
 from .core.account import Account
+from .core.pacing import Pace
 from .core.processing import ProcessEndpoint
 from .core.retry import RetryPolicy
 from .errors import (
@@ -103,6 +104,7 @@ __all__ = [
     "OrderState",
     "OrderWarning",
     "OutcomeUnknownError",
+    "Pace",
     "PermissionDeniedError",
     "ProcessEndpoint",
     "RateLimitError",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl as ssl_module
 from collections.abc import Callable, Mapping, Sequence
-from os import environ
+from os import PathLike, environ
 from random import Random
 from time import monotonic
 from types import TracebackType
@@ -15,7 +15,7 @@ from .bulk import Bulk
 from .bulk.single import create_once
 from .core.account import Account, ApiKey, SecretText
 from .core.endpoints import DEFAULT_BASE_URL, resolve
-from .core.pacing import DEFAULT_GAP, Pacer, pace_name, shared_pacer
+from .core.pacing import DEFAULT_GAP, Pace, Pacer, pace_name, shared_pacer
 from .core.processing import ProcessEndpoint
 from .core.retry import RetryPolicy
 from .pipeline import Pipeline
@@ -37,11 +37,14 @@ from .settings import (
     check_ssl,
     without_frames,
 )
+from .slots import Slots
 from .transport import DEFAULT_MAX_ANSWER, Timeouts, Transport
 
 if TYPE_CHECKING:
     import aiohttp
     from aiohttp.abc import AbstractResolver
+
+    from .journal.pace import StoredPace
 
 __all__ = ["AsyncClient"]
 
@@ -77,6 +80,8 @@ class AsyncClient:
         *,
         key_header: str | None = None,
         gap: float = DEFAULT_GAP,
+        leave_room: float = 0.0,
+        pace: str | PathLike[str] | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         endpoints: Mapping[str, str | ProcessEndpoint] | None = None,
@@ -108,6 +113,10 @@ class AsyncClient:
                 takes `cmr-x-sandbox-api-key`; its base URL is not documented.
             gap: Seconds between two requests of this key, default 0.203 (98.5 % of 5 a second); 0 turns pacing
                 off. All clients of a process with this key wait for one another.
+            leave_room: Requests a second to leave to other programs that use the key, default 0.
+            pace: Where all clients of this key keep one pace: a path, such as `pace.db`, for those of one machine; a
+                URL of PostgreSQL for those of many; else `CMR_PACE`. Needs the extra `journal` or `postgres`. Default:
+                clients of this process share one, and so do the runs on one journal.
             timeouts: Limits of each attempt.
             retry: How long repeatable attempts are repeated.
             endpoints: Paths of endpoints that are not documented, for example
@@ -175,13 +184,13 @@ class AsyncClient:
             )
             origin = str(base.origin())
             name = pace_name(origin, key.text)
+            stored_pace = open_pace(pace or environ.get("CMR_PACE") or None, name)
             pipeline = Pipeline(
                 transport=transport,
                 endpoints=resolve(
                     {} if endpoints is None else check_kind("endpoints", endpoints, Mapping, "a mapping")
                 ),
-                pacer=_pacer or shared_pacer(name),
-                gap=check_gap(gap),
+                slots=Slots(_pacer or shared_pacer(name), check_gap(gap, leave_room), clock=_clock, shared=stored_pace),
                 retry=retry,
                 timeouts=timeouts,
                 clock=_clock,
@@ -192,9 +201,10 @@ class AsyncClient:
         except Exception as error:  # noqa: BLE001 - the frames of any error hold what the client was given
             raise without_frames(error) from None
         finally:  # tracebacks can show what the frames hold
-            del api_key, base_url, key_header, headers, proxy, proxy_headers
+            del api_key, base_url, key_header, headers, proxy, proxy_headers, pace
         self._base_url = str(base)
         self._transport = transport
+        self._stored_pace = stored_pace
         self._pipeline = pipeline
         self.orders = Orders(pipeline, create_once)
         self.users = Users(pipeline)
@@ -219,6 +229,11 @@ class AsyncClient:
         """Close the client."""
         await self.close()
 
+    @property
+    def pace(self) -> Pace:
+        """How fast requests may leave now: the gap, the limit that was measured, the pause, and how many wait."""
+        return self._pipeline.slots.pace()
+
     async def close(self) -> None:
         """Close the connections that the client owns; calls after it raise `ClientStateError`.
 
@@ -229,3 +244,14 @@ class AsyncClient:
             await self._pipeline.background.finish(within=self._pipeline.timeouts.drain)
         finally:
             await self._transport.close()
+            if self._stored_pace is not None:
+                await self._stored_pace.close()
+
+
+def open_pace(location: str | PathLike[str] | None, name: str) -> StoredPace | None:
+    """Return the pace in a database; `None` without one."""
+    if location is None:
+        return None
+    from .journal.pace import StoredPace  # noqa: PLC0415 - an extra, and heavy
+
+    return StoredPace(location, name)

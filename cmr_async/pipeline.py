@@ -7,7 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from random import Random
 from time import monotonic
-from typing import Protocol
 
 import attrs
 
@@ -15,32 +14,17 @@ from .core.account import Account
 from .core.endpoints import Endpoint, UserIdIn, require_path
 from .core.exchange import Exchange, Request
 from .core.judge import Judgement, Outcome, judge
-from .core.pacing import Pacer, renew_locks
+from .core.pacing import Slot
 from .core.retry import RetryPolicy, is_duration, may_repeat
 from .drain import Background, Guard
 from .errors import APIError, CMRError, ConfigurationError, NotSentError, RateLimitError
-from .forks import in_forked_child
 from .models import Envelope
+from .slots import Slots
 from .transport import Timeouts, Transport
 
-__all__ = ["Guard", "Pipeline", "SharedPace", "check_duration"]
+__all__ = ["Guard", "Pipeline", "check_duration"]
 
 logger: logging.Logger = logging.getLogger("cmr_async")
-
-in_forked_child(renew_locks)
-
-#: Seconds to hold all requests back after a 429 without a readable `Retry-After`.
-_DEFAULT_PAUSE = 1.0
-
-
-class SharedPace(Protocol):
-    """A pace that several processes share."""
-
-    async def wait(self) -> None:
-        """Wait for a slot."""
-
-    async def pause(self, seconds: float) -> None:
-        """Hold all processes back for some seconds, after a 429."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -49,8 +33,7 @@ class Pipeline:
 
     transport: Transport
     endpoints: Mapping[str, Endpoint]
-    pacer: Pacer
-    gap: float
+    slots: Slots
     retry: RetryPolicy
     timeouts: Timeouts = attrs.field(factory=Timeouts)
     clock: Callable[[], float] = monotonic
@@ -60,8 +43,6 @@ class Pipeline:
     pace_name: str = ""
     #: Whose orders these are; a journal serves one account. `None`: it is not known.
     account: Account | None = None
-    #: Waited for after the pace of this process, where several processes share one.
-    shared: SharedPace | None = None
     #: Calls that may outlive their callers.
     background: Background = attrs.field(factory=Background, repr=False)
 
@@ -142,7 +123,8 @@ class Pipeline:
         guard = departure.guard
         waits: Iterator[float] | None = None
         attempts = 0
-        await self._wait_for_slot()
+        reads = request.endpoint.repeatable
+        slot = await self.slots.wait(reads=reads)
         started = self.clock()
         while True:
             await guard.claim()
@@ -164,38 +146,25 @@ class Pipeline:
                 raise error
             departure.start_again()
             waits = waits or self.retry.waits(self.rng)
-            wait = await self._wait_before_repeat(judgement.outcome, error, next(waits))
+            wait = await self._wait_before_repeat(slot, judgement.outcome, error, next(waits))
             if not self.retry.allows(self.clock() - started, wait):
                 raise error
             await guard.give_back(error)
-            if judgement.outcome is not Outcome.THROTTLED:  # the shared pause holds a throttled call back
+            if judgement.outcome is not Outcome.THROTTLED:  # the pause of the pace holds a throttled call back
                 await self.sleep(wait)
-            if not await self._wait_for_slot(started + self.retry.time_budget):
+            # Only a journal's claim comes between the slot and the send
+            next_slot = await self.slots.wait_again(reads=reads, latest=started + self.retry.time_budget)
+            if next_slot is None:
                 raise error
+            slot = next_slot
 
-    async def _wait_for_slot(self, latest: float = float("inf")) -> bool:
-        """Reserve a slot and wait for it; `False` if it lies after `latest`. Only a journal's claim follows."""
-        wait = self.pacer.reserve(self.clock(), self.gap)
-        while wait > 0:
-            if self.clock() + wait > latest:
-                return False
-            await self.sleep(wait)
-            if not self.pacer.paused_for(self.clock()):
-                break
-            wait = self.pacer.reserve(self.clock(), self.gap)
-        if self.shared is not None:
-            await self.shared.wait()
-        return self.clock() <= latest
-
-    async def _wait_before_repeat(self, outcome: Outcome, error: CMRError, jittered: float) -> float:
+    async def _wait_before_repeat(self, slot: Slot, outcome: Outcome, error: CMRError, jittered: float) -> float:
         if outcome is not Outcome.THROTTLED:
             return jittered
         asked = error.retry_after if isinstance(error, RateLimitError) else None
-        pause = (_DEFAULT_PAUSE if asked is None else asked) + min(jittered, 0.1)
-        self.pacer.pause(self.clock(), min(pause, self.retry.time_budget))
-        if self.shared is not None:
-            await self.shared.pause(min(pause, self.retry.time_budget))
-        return pause
+        # Others are held back no longer than this call would wait
+        paused = await self.slots.refused(slot, None if asked is None else min(asked, self.retry.time_budget))
+        return paused if asked is None else asked
 
     def _log(self, request: Request, exchange: Exchange, judgement: Judgement, attempt: int) -> None:
         """Log one attempt by an allow-list: no header, no body, no query."""

@@ -192,11 +192,21 @@ def check_ssl(ssl: ssl_module.SSLContext | bool, base: URL) -> ssl_module.SSLCon
 _warned = False
 
 
-def check_gap(gap: float) -> float:
-    """Return the seconds between two requests."""
+def check_gap(gap: float, leave_room: float) -> float:
+    """Return the seconds between two requests that leave room for so many others a second."""
     if not is_duration(gap, zero=True):
         raise ConfigurationError(f"gap must be 0 or more seconds: got {gap!r:.40}.")
-    return gap
+    if not is_duration(leave_room, zero=True):
+        raise ConfigurationError(f"leave_room must be 0 or more requests a second: got {leave_room!r:.40}.")
+    if not leave_room:
+        return gap
+    if gap == 0:
+        raise ConfigurationError("leave_room needs a gap: gap=0 turns pacing off.")
+    if gap * leave_room >= 1:
+        raise ConfigurationError(
+            f"leave_room={leave_room:g} requests a second leaves nothing of the {1 / gap:.3g} that gap={gap:g} allows."
+        )
+    return 1 / (1 / gap - leave_room)
 
 
 def check_size(name: str, size: int) -> int:

@@ -13,8 +13,9 @@ from cmr_async import DomainRegistration, Mailbox, Order, OrderRequest, RetryPol
 from cmr_async.bulk import Bulk
 from cmr_async.core.endpoints import ENDPOINTS
 from cmr_async.core.exchange import Exchange, Phase, Request
-from cmr_async.core.pacing import Pacer
-from cmr_async.pipeline import Pipeline, SharedPace
+from cmr_async.core.pacing import Pacer, Slot
+from cmr_async.pipeline import Pipeline
+from cmr_async.slots import SharedPace, Slots
 from cmr_async.transport import Transport
 
 __all__ = [
@@ -199,15 +200,20 @@ def make_pipeline(
     return Pipeline(
         transport=cast("Transport", transport),
         endpoints=ENDPOINTS,
-        pacer=pacer or Pacer(),
-        gap=gap,
+        slots=Slots(pacer or Pacer(), gap, clock=transport.clock, sleep=transport.clock.sleep, shared=shared),
         retry=RetryPolicy(time_budget=budget),
         clock=transport.clock,
         sleep=transport.clock.sleep,
         rng=rng or Highest(),
-        shared=shared,
         timeouts=timeouts or Timeouts(),
     )
+
+
+async def wait_for_slot(
+    pace: SharedPace, sleep: Callable[[float], Awaitable[None]], *, gap: float = 8.0, reads: bool = False
+) -> Slot:
+    """Wait for a slot of a shared pace, in a process that has sent nothing yet."""
+    return await Slots(Pacer(), gap, clock=lambda: 0.0, sleep=sleep, shared=pace).wait(reads=reads)
 
 
 def make_bulk(transport: FakeTransport, **settings: Any) -> Bulk:

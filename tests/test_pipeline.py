@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cmr_async.core.exchange import Exchange, Request
-from cmr_async.core.pacing import Pacer
+from cmr_async.core.pacing import Pace, Pacer, Slot
 from cmr_async.drain import Guard
 from cmr_async.errors import (
     AuthenticationError,
@@ -70,14 +70,14 @@ async def test_a_refusal_by_the_limit_is_repeated_after_the_shared_pause() -> No
     world = World(THROTTLED, THROTTLED, OK)
     envelope = await world.order()
     assert envelope.attempts == 3
-    assert world.times == pytest.approx([0.0, 2.1, 4.2])
-    assert world.pacer.paused_for(4.0) > 0
+    assert world.times == pytest.approx([0.0, 2.0, 4.0])
+    assert world.pacer.paused_for(3.0) == 1.0
 
 
 async def test_a_refusal_by_the_limit_without_a_wait_pauses_a_second() -> None:
     world = World(answered(429), OK)
     await world.order()
-    assert world.times == pytest.approx([0.0, 1.1])
+    assert world.times == pytest.approx([0.0, 1.0])
 
 
 async def test_a_request_that_never_left_is_repeated_with_growing_waits() -> None:
@@ -170,11 +170,20 @@ async def test_the_slot_is_the_last_wait_before_the_send() -> None:
     events: list[str] = []
 
     class Shared:
-        async def wait(self) -> None:
-            events.append("shared slot")
+        async def reserve(self, gap: float, *, reads: bool) -> Slot:
+            events.append(f"shared slot, {reads=}")
+            return Slot(wait=0.0, at=1.0, gap=gap, era=0)
 
-        async def pause(self, seconds: float) -> None:
-            events.append(f"shared pause of {seconds:g}")
+        async def holds(self, slot: Slot) -> bool:
+            raise AssertionError(slot)
+
+        async def refused(self, slot: Slot, asked: float | None) -> float:
+            events.append(f"shared pause of {asked}")
+            assert slot.at == 1.0
+            return 2.5
+
+        def pace(self, gap: float) -> Pace:
+            return Pace(gap=gap, limit=None, paused_for=0.0)
 
     class RecordedClock(Clock):
         async def sleep(self, seconds: float) -> None:
@@ -190,14 +199,14 @@ async def test_the_slot_is_the_last_wait_before_the_send() -> None:
     world.clock = RecordedClock(0.0)
     await world.pipeline(shared=Shared()).call("orders.create", subject=lambda: "The order")
     assert events == [
-        "shared slot",
+        "shared slot, reads=False",
         "send",
         "sleep 0.5",
-        "shared slot",
+        "shared slot, reads=False",
         "send",
-        "shared pause of 2.1",
-        "sleep 2.1",
-        "shared slot",
+        "shared pause of 2.0",
+        "sleep 2.5",
+        "shared slot, reads=False",
         "send",
     ]
 
@@ -281,7 +290,7 @@ async def test_a_call_without_a_path_takes_no_slot() -> None:
     world = World(OK)
     with pytest.raises(EndpointNotConfiguredError):
         await world.pipeline().call("orders.process", subject=lambda: "The processing")
-    assert world.pacer.reserve(0.0) == 0.0
+    assert world.pacer.reserve(0.0).wait == 0.0
 
 
 async def test_the_log_is_an_allow_list(caplog: pytest.LogCaptureFixture) -> None:

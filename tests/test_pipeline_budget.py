@@ -40,17 +40,16 @@ async def test_no_attempt_of_an_order_starts_after_the_budget(exchange: Exchange
     assert budget or len(server.times) == 1
 
 
-@pytest.mark.parametrize("exchange", [UNSENT, refused("0")])
-async def test_a_long_queue_for_slots_does_not_carry_an_attempt_beyond_the_budget(exchange: Exchange) -> None:
+async def test_a_long_queue_for_slots_does_not_carry_an_attempt_beyond_the_budget() -> None:
     pacer, clock = Pacer(), Clock()
 
     def replies() -> Iterable[Reply]:
         for _ in range(500):  # meanwhile others have taken the slots of the next 100 seconds
             pacer.reserve(clock.now, 0.203)
-        yield exchange
+        yield UNSENT
 
     began, server = clock.now, FakeTransport(replies(), clock=clock)
-    with pytest.raises((NotSentError, RateLimitError)):
+    with pytest.raises(NotSentError):
         await create(caller(server, pacer=pacer, budget=20))
     assert server.times == [began]
     assert clock.now <= began + 20

@@ -41,7 +41,7 @@ _WIDTH = 120
 LEFT_OUT = ("session", "connector")
 
 #: Settings of the constructor that may hold secrets.
-SECRETS = ("api_key", "base_url", "key_header", "headers", "proxy", "proxy_headers")
+SECRETS = ("api_key", "base_url", "key_header", "headers", "proxy", "proxy_headers", "pace")
 
 #: Phrases of async docstrings and their blocking forms, applied in this order.
 _PHRASES = (

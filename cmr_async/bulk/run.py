@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, Union
 
 import attrs
 
+from ..core.pacing import Pace
 from ..errors import ConfigurationError, JournalError
 from ..models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
 from ..pipeline import Pipeline
@@ -123,9 +124,14 @@ class BulkRun:
         return BulkSummary(**counts, stopped=self._rules.stopped, held_users=self._rules.held_users)
 
     @property
+    def pace(self) -> Pace:
+        """How fast orders may leave now: the gap, the limit that was measured, the pause, and how many wait."""
+        return self._pipeline.slots.pace()
+
+    @property
     def paused_for(self) -> float:
-        """Seconds that the pause after a 429 still lasts in this process; 0 without one."""
-        return self._pipeline.pacer.paused_for(self._pipeline.clock())
+        """Seconds that the pause after a 429 still lasts; 0 without one."""
+        return self.pace.paused_for
 
     async def _run(self) -> AsyncGenerator[OrderOutcome, None]:
         stack = AsyncExitStack()
@@ -133,11 +139,8 @@ class BulkRun:
         journal: Journal | None = None
         try:
             journal = await stack.enter_async_context(opened(self._journal, pipeline=self._pipeline))
-            sender = OrderSender(
-                pipeline=with_shared_pace(self._pipeline, journal),
-                journal=journal,
-                retry_rejected=self._retry_rejected,
-            )
+            self._pipeline = with_shared_pace(self._pipeline, journal)
+            sender = OrderSender(pipeline=self._pipeline, journal=journal, retry_rejected=self._retry_rejected)
             feed = self._feed(journal)
             async with aclosing(self._send_all(feed, sender)) as outcomes:
                 async for outcome in outcomes:
@@ -281,6 +284,7 @@ async def opened(journal: JournalLike, *, pipeline: Pipeline | None = None) -> A
 
 def with_shared_pace(pipeline: Pipeline, journal: Journal | None) -> Pipeline:
     """Return a pipeline that keeps the pace together with every process on the journal."""
-    if journal is None or pipeline.gap == 0:
+    slots = pipeline.slots
+    if journal is None or slots.gap == 0 or slots.shared is not None:
         return pipeline
-    return attrs.evolve(pipeline, shared=journal.shared_pace(pipeline.pace_name, pipeline.gap))
+    return attrs.evolve(pipeline, slots=slots.shared_with(journal.shared_pace(pipeline.pace_name)))

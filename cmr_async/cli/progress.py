@@ -86,24 +86,32 @@ class Progress:
         if self._lines:
             self._print(result_line(row))
 
-    def tick(self, paused: float = 0.0) -> None:
-        """Show how far the run is; `paused`: seconds left of the pause after a 429."""
+    def tick(self, paused: float = 0.0, limit: float | None = None) -> None:
+        """Show how far the run is.
+
+        Args:
+            paused: Seconds left of the pause after a 429.
+            limit: Requests a second that the API was found to take; `None`: all that the client is set to.
+        """
         done, now = self._summary.total, self._clock()
         if self._bar is not None:
-            self._bar.update(self._task, completed=done, note=self._pace(now, paused))
+            self._bar.update(self._task, completed=done, note=self._pace(now, paused, limit))
         elif now - self._said >= self.EVERY:
             self._said = now
-            complain(f"{done:,} of {counted(self._total, 'order')}, {self._pace(now, paused)}")
+            complain(f"{done:,} of {counted(self._total, 'order')}, {self._pace(now, paused, limit)}")
 
-    def _pace(self, now: float, paused: float) -> str:
-        """Return rate, time left, counts and pause; skipped orders take no time, so they do not count for the rate."""
+    def _pace(self, now: float, paused: float, limit: float | None) -> str:
+        """Return rate, time left, counts, pause and limit; skipped orders take no time, so they do not count."""
         passed = now - self._started
         rate = self._sent / passed if passed > 0 else 0.0
         waiting = max(0, min(self._total - self._summary.total, self._to_send - self._sent))
         left = f"{_duration(waiting / rate)} left" if rate else "time left not known yet"
         counts = ", ".join(f"{count:,} {state}" for state, count in _counts(self._summary) if count)
         pause = f"; paused {paused:.1f} s after a 429" if paused else ""
-        return f"{rate:.1f} a second, {left}: {counts or 'none has ended yet'}{pause}"
+        low = (
+            f"; the API takes {limit:.3g} a second: other programs use this key, or its limit is lower" if limit else ""
+        )
+        return f"{rate:.1f} a second, {left}: {counts or 'none has ended yet'}{pause}{low}"
 
     def say(self, text: str) -> None:
         """Print a line of results without breaking the bar."""

@@ -140,7 +140,8 @@ class CommandRun(ABC):
 
     async def _tick(self, run: BulkRun) -> None:
         while True:
-            self._progress.tick(run.paused_for)
+            pace = run.pace
+            self._progress.tick(pace.paused_for, pace.limit)
             await asyncio.sleep(_TICK)
 
     def _stop(self, reason: str) -> None:

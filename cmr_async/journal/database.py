@@ -189,15 +189,19 @@ class Database:
         if engine is not None:
             engine.dispose()
 
-    async def write(self, work: Callable[[Transaction], _T]) -> _T:
+    def elapsed(self) -> float:
+        """Return the time within this process, in seconds; it only goes forward."""
+        return self._clock.elapsed()
+
+    async def write(self, work: Callable[[Transaction], _T], *, check: bool = True) -> _T:
         """Run work in one transaction and return what it returns, after the commit.
 
-        The transaction runs to its end even if the caller is cancelled.
+        The transaction runs to its end even if the caller is cancelled. `check`: refuse a file that was not recognised.
 
         Raises:
             JournalError: The database is not open, or could not be written.
         """
-        return await self._thread.run(lambda: self._transact(work))
+        return await self._thread.run(lambda: self._transact(work, check=check))
 
     def write_unheard(self, work: Callable[[Transaction], object]) -> None:
         """Run work in one transaction that nobody waits for, after all that were asked for before."""

@@ -440,11 +440,6 @@ class Journal:
         rows = await self._database.rows(query)
         return [JournalEvent(**{name: getattr(row, name) for name in names} | {"step": Step(row.step)}) for row in rows]
 
-    def shared_pace(self, name: str, gap: float) -> JournalPace:
-        """Return the pace that every process on this journal shares.
-
-        Args:
-            name: Which pace: a fingerprint of the API key, never the key itself.
-            gap: Seconds between two slots.
-        """
-        return JournalPace(database=self._database, name=name, gap=gap)
+    def shared_pace(self, name: str) -> JournalPace:
+        """Return the pace that every process on this journal shares; `name`: a fingerprint of the key, not the key."""
+        return JournalPace(self._database, name)

@@ -1,92 +1,237 @@
-"""The pace that processes share: one row per API key, whose slots are reserved in the journal and waited for here.
+"""The pace that processes share: one row per API key, whose slots are reserved in a database and waited for elsewhere.
 
-The arithmetic is that of `core.pacing.Pacer`, but all processes use the same row, so together they keep to the limit
+The arithmetic is that of `core.pacing.Schedule`, but all processes use the same row, so together they keep to the limit
 of the key; and the clock is the journal's, so that the clocks of the hosts do not matter.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
+import time
 from collections.abc import Awaitable, Callable
-from functools import partial
-from typing import Any
+from contextlib import suppress
+from typing import TypeVar
 
 import attrs
+import orjson
 
+from ..core.pacing import Pace, Pacer, Schedule, Slot
+from ..core.printable import printable
+from ..errors import JournalError
+from ..forks import leave_to_parent
+from .clock import JournalClock
 from .database import Database
+from .engine import safe_name
+from .liveness import this_process
 from .schema import insert_missing, sa, slots
 from .statements import Transaction
 
-__all__ = ["JournalPace", "hold_slots", "paused_for", "take_slot"]
+__all__ = ["JournalPace", "StoredPace"]
 
-#: A 429 widens the gap by this factor ...
-_WIDER = 1.25
-#: ... for so many seconds after the pause: someone else spends from the same limit.
-_WIDER_FOR = 30.0
+_T = TypeVar("_T")
+
+#: Seconds to wait for the database of a pace, and after a failure until it is tried again.
+_PATIENCE, _TRY_AFTER = 2.0, 10.0
+
+logger: logging.Logger = logging.getLogger("cmr_async")
+
+
+class JournalPace:
+    """Slots that all processes on one database share; see `slots.SharedPace`."""
+
+    def __init__(self, database: Database, name: str, *, check: bool = True) -> None:
+        """Take the open database, and the name of the pace: a fingerprint of the key.
+
+        `check`: use no file that is a copy of the journal, as its orders ask for.
+        """
+        self._database = database
+        self._name = name
+        self._check = check
+        #: The schedule as it was read last, when by its clock, and when by the clock of this process.
+        self._seen = (Schedule(), 0.0, 0.0)
+
+    async def reserve(self, gap: float, *, reads: bool) -> Slot:
+        """Take the next free slot.
+
+        Raises:
+            JournalError: The database could not be written; nothing was sent.
+        """
+        return await self._change(lambda schedule, now: schedule.reserve(now, gap, reads=reads))
+
+    async def holds(self, slot: Slot) -> bool:
+        """Tell whether a slot may be used: no process was refused since it was handed out.
+
+        Raises:
+            JournalError: The database could not be read.
+        """
+        schedule = await self.look()
+        return schedule is not None and schedule.era == slot.era
+
+    async def look(self) -> Schedule | None:
+        """Return the schedule; `None` before the first slot.
+
+        Raises:
+            JournalError: The database could not be read.
+        """
+        return await self._database.read(self._read)
+
+    async def refused(self, slot: Slot, asked: float | None) -> float:
+        """Learn from a 429, and hold all processes back; return for how many seconds.
+
+        Raises:
+            JournalError: The database could not be written.
+        """
+        return await self._change(lambda schedule, now: schedule.refused(now, slot, asked))
+
+    def pace(self, gap: float) -> Pace:
+        """Return what was last heard of the pace."""
+        schedule, then, read_at = self._seen
+        return schedule.pace(then + self._database.elapsed() - read_at, gap)
+
+    async def _change(self, change: Callable[[Schedule, float], _T]) -> _T:
+        """Change the row in one transaction."""
+
+        def work(transaction: Transaction) -> _T:
+            schedule = self._read(transaction, lock=True)
+            if schedule is None:
+                new = insert_missing(slots, transaction.connection.dialect.name).values(name=self._name, state="{}")
+                transaction.connection.execute(new)
+                schedule = self._read(transaction, lock=True) or Schedule()
+            done = change(schedule, transaction.now)
+            state = orjson.dumps(attrs.asdict(schedule)).decode()
+            transaction.connection.execute(sa.update(slots).where(slots.c.name == self._name).values(state=state))
+            self._seen = (schedule, transaction.now, self._database.elapsed())
+            return done
+
+        return await self._database.write(work, check=self._check)
+
+    def _read(self, transaction: Transaction, *, lock: bool = False) -> Schedule | None:
+        query = sa.select(slots.c.state).where(slots.c.name == self._name)
+        state = transaction.connection.scalar(query.with_for_update() if lock else query)
+        if state is None:
+            return None
+        schedule = Schedule(**orjson.loads(state))
+        self._seen = (schedule, transaction.now, self._database.elapsed())
+        return schedule
 
 
 @attrs.frozen(kw_only=True)
-class JournalPace:
-    """Waits for slots that all processes on one journal share."""
+class _OwnSlot(Slot):
+    """A slot that this process gave to itself."""
 
-    #: The open database of the journal.
-    database: Database
-    #: Fingerprint of the API key.
-    name: str
-    #: Seconds between two slots.
-    gap: float
-    #: Waits for so many seconds.
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-    async def wait(self) -> None:
-        """Wait for a slot; one that comes up during a pause is not used, and another is reserved.
+class StoredPace:
+    """A pace in a database that may hold nothing else: a file for one machine, PostgreSQL for many.
 
-        Raises:
-            JournalError: The journal could not be written; nothing was sent.
-        """
-        take = partial(take_slot, name=self.name, gap=self.gap)
-        wait = await self.database.write(take)
-        while wait > 0:
-            await self.sleep(wait)
-            if await self.database.read(partial(paused_for, name=self.name)) <= 0:
-                return
-            wait = await self.database.write(take)
+    While the database cannot be used, this process keeps a pace of its own, and says so in the log.
+    """
 
-    async def pause(self, seconds: float) -> None:
-        """Delay the slots of every process by some seconds after a 429; the gap is wider for a while after that.
+    def __init__(
+        self, location: str | os.PathLike[str], name: str, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Take where the database is, as for a journal, and the fingerprint of the key; it is opened at its first use.
 
         Raises:
-            JournalError: The journal could not be written.
+            ConfigurationError: The location is neither a path nor a URL of SQLite or PostgreSQL.
         """
-        await self.database.write(partial(hold_slots, name=self.name, seconds=seconds))
+        self._location = location
+        self._shown = safe_name(location)
+        self._name = name
+        self._clock = clock
+        self._own = Pacer()
+        self._start_over()
 
+    def _start_over(self) -> None:
+        self._pid = os.getpid()
+        self._database: Database | None = None
+        self._opening: asyncio.Task[JournalPace] | None = None
+        self._open: JournalPace | None = None
+        self._failed_at: float | None = None
+        self._trial: asyncio.Task[None] | None = None
 
-def take_slot(transaction: Transaction, name: str, gap: float) -> float:
-    """Take the next free slot of a row; return the seconds to wait for it."""
-    row = _locked(transaction, name)
-    slot = max(row.next, row.paused_until, transaction.now)
-    _change(transaction, name, next=slot + (gap * _WIDER if slot < row.wider_until else gap))
-    return float(slot - transaction.now)
+    async def reserve(self, gap: float, *, reads: bool) -> Slot:
+        """Take the next free slot."""
 
+        def give_own() -> Slot:
+            slot = self._own.reserve(self._clock(), gap, reads=reads)
+            return _OwnSlot(wait=slot.wait, at=slot.at, gap=slot.gap, era=slot.era)
 
-def hold_slots(transaction: Transaction, name: str, seconds: float) -> None:
-    """Delay every slot of a row by some seconds."""
-    row = _locked(transaction, name)
-    until = max(row.paused_until, transaction.now + seconds)
-    _change(transaction, name, paused_until=until, wider_until=max(row.wider_until, until + _WIDER_FOR))
+        return await self._ask(lambda pace: pace.reserve(gap, reads=reads), give_own)
 
+    async def holds(self, slot: Slot) -> bool:
+        """Tell whether a slot may be used."""
+        if isinstance(slot, _OwnSlot):
+            return self._own.holds(slot)
+        return await self._ask(lambda pace: pace.holds(slot), lambda: True)
 
-def paused_for(transaction: Transaction, name: str) -> float:
-    """Return the seconds that the pause of a row still lasts; 0 or less without one."""
-    until = transaction.connection.scalar(sa.select(slots.c.paused_until).where(slots.c.name == name))
-    return 0.0 if until is None else float(until - transaction.now)
+    async def refused(self, slot: Slot, asked: float | None) -> float:
+        """Learn from a 429, and hold everybody back; return for how many seconds."""
+        if isinstance(slot, _OwnSlot):
+            return self._own.refused(self._clock(), slot, asked)
 
+        def pause_own() -> float:
+            pause = 1.0 if asked is None else asked
+            self._own.pause(self._clock(), pause, slot.gap)
+            return pause
 
-def _locked(transaction: Transaction, name: str) -> Any:
-    insert = insert_missing(slots, transaction.connection.dialect.name)
-    transaction.connection.execute(insert.values(name=name, next=0.0, paused_until=0.0, wider_until=0.0))
-    return transaction.connection.execute(sa.select(slots).where(slots.c.name == name).with_for_update()).one()
+        return await self._ask(lambda pace: pace.refused(slot, asked), pause_own)
 
+    def pace(self, gap: float) -> Pace:
+        """Return what was last heard of the pace."""
+        if self._open is None or self._failed_at is not None:
+            return self._own.pace(self._clock(), gap)
+        return self._open.pace(gap)
 
-def _change(transaction: Transaction, name: str, **values: float) -> None:
-    transaction.connection.execute(sa.update(slots).where(slots.c.name == name).values(**values))
+    async def close(self) -> None:
+        """Close the database."""
+        database, trial = self._database, self._trial
+        self._start_over()
+        if trial is not None:
+            trial.cancel()
+        if database is not None:
+            with suppress(JournalError):  # nothing in it is of use later
+                await database.end(lambda _: None)
+
+    async def _ask(self, ask: Callable[[JournalPace], Awaitable[_T]], instead: Callable[[], _T]) -> _T:
+        if self._pid != os.getpid():
+            leave_to_parent(self._database, self._opening, self._open, self._trial)
+            self._start_over()
+        if self._failed_at is None:
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    return await ask(await self._opened())
+            except (JournalError, TimeoutError) as error:
+                self._failed_at = self._clock()
+                logger.warning(
+                    "the pace in %s cannot be used (%s); this process keeps a pace of its own until it can",
+                    printable(self._shown),
+                    str(error) or f"no answer within {_PATIENCE:g} s",
+                )
+        elif self._clock() - self._failed_at > _TRY_AFTER and (self._trial is None or self._trial.done()):
+            self._trial = asyncio.get_running_loop().create_task(self._try_again())
+        return instead()
+
+    async def _opened(self) -> JournalPace:
+        """Return the pace of the open database; whoever waits for it may be cancelled."""
+        if self._opening is None or (self._opening.done() and self._open is None):
+            self._opening = asyncio.get_running_loop().create_task(self._connect())
+            self._opening.add_done_callback(lambda task: task.cancelled() or task.exception())  # it may have no waiter
+        return await asyncio.shield(self._opening)
+
+    async def _connect(self) -> JournalPace:
+        database = Database(self._location, run=this_process(), clock=JournalClock(), create=True, look=True)
+        await database.start(lambda _: None)
+        self._database, self._open = database, JournalPace(database, self._name, check=False)
+        return self._open
+
+    async def _try_again(self) -> None:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await (await self._opened()).look()
+        except (JournalError, TimeoutError):
+            self._failed_at = self._clock()
+        else:
+            self._failed_at = None
+            logger.info("the pace in %s works again", printable(self._shown))

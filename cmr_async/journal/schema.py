@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import attrs
 import orjson
 
+from ..core.pacing import Schedule
 from ..core.printable import printable
 from ..errors import ConfigurationError, JournalError, JournalVersionError
 from .identity import content_of_body
@@ -129,6 +131,22 @@ def _is_list_of_names(value: Any) -> bool:
     return isinstance(names, list) and all(isinstance(name, str) for name in names)
 
 
+def _is_schedule(value: Any) -> bool:
+    """Tell whether a value is the JSON of a `Schedule`, as far as its arithmetic needs."""
+    try:
+        state = orjson.loads(value)
+    except (TypeError, ValueError):
+        return False
+    if not isinstance(state, dict) or not state.keys() <= _OF_A_SCHEDULE:
+        return False
+    used = state.pop("used", [])
+    return isinstance(used, list) and all(
+        type(number) in {int, float} and -1 <= number <= LATEST for number in (*used, *state.values())
+    )
+
+
+_OF_A_SCHEDULE = frozenset(field.name for field in attrs.fields(Schedule))
+
 _metadata = sa.MetaData()
 _id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _MOST_32, _MOST_64 = 2**31 - 1, 2**63 - 1
@@ -210,9 +228,7 @@ slots: sa.Table = sa.Table(
     "cmr_slots",
     _metadata,
     _text("name", primary_key=True),
-    _number("next", sa.Double()),
-    _number("paused_until", sa.Double()),
-    _number("wider_until", sa.Double()),
+    _column("state", sa.Text(), _is_schedule),
 )
 
 meta: sa.Table = sa.Table("cmr_meta", _metadata, _text("name", primary_key=True), _text("value"))
@@ -308,7 +324,7 @@ _AT_ONCE = 500
 
 
 def _know_contents(connection: sa.Connection) -> str:
-    """Version 2 did not keep what an order buys apart from its name, nor the lease of a run."""
+    """Version 2 did not keep what an order buys apart from its name, nor the lease of a run, and measured no pace."""
     for column in _NEW_IN_3:
         added = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
         connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ADD COLUMN {added}")
@@ -322,6 +338,8 @@ def _know_contents(connection: sa.Connection) -> str:
         last = rows[-1].key
     for index in orders.indexes:
         index.create(connection)
+    slots.drop(connection)  # slots are of the moment
+    slots.create(connection)
     return "3"
 
 

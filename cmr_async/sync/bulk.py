@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from ..bulk import BulkRun, BulkSummary, OrderOutcome, OrderRequest
 from ..bulk.feeds import Request, Requests
+from ..core.pacing import Pace
 from .call import WAKE_EVERY, Call
 from .iterator import BlockingIterator
 from .lifetime import Lifetime
@@ -64,8 +65,13 @@ class BlockingBulkRun(BlockingIterator[OrderOutcome]):
         return self._run.summary
 
     @property
+    def pace(self) -> Pace:
+        """How fast orders may leave now: the gap, the limit that was measured, the pause, and how many wait."""
+        return self._run.pace
+
+    @property
     def paused_for(self) -> float:
-        """Seconds that the pause after a 429 still lasts in this process; 0 without one."""
+        """Seconds that the pause after a 429 still lasts; 0 without one."""
         return self._run.paused_for
 
     @property

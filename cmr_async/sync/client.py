@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl as ssl_module
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..bulk import Bulk as AsyncBulk
@@ -15,7 +16,7 @@ from ..bulk.feeds import Requests
 from ..bulk.run import JournalLike
 from ..client import AsyncClient
 from ..core.account import SecretText
-from ..core.pacing import DEFAULT_GAP
+from ..core.pacing import DEFAULT_GAP, Pace
 from ..core.processing import ProcessEndpoint
 from ..core.retry import RetryPolicy
 from ..journal.records import JournalEntry, Step
@@ -235,6 +236,8 @@ class Client(BlockingClient):
         *,
         key_header: str | None = None,
         gap: float = DEFAULT_GAP,
+        leave_room: float = 0.0,
+        pace: str | PathLike[str] | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         endpoints: Mapping[str, str | ProcessEndpoint] | None = None,
@@ -261,6 +264,10 @@ class Client(BlockingClient):
                 takes `cmr-x-sandbox-api-key`; its base URL is not documented.
             gap: Seconds between two requests of this key, default 0.203 (98.5 % of 5 a second); 0 turns pacing
                 off. All clients of a process with this key wait for one another.
+            leave_room: Requests a second to leave to other programs that use the key, default 0.
+            pace: Where all clients of this key keep one pace: a path, such as `pace.db`, for those of one machine; a
+                URL of PostgreSQL for those of many; else `CMR_PACE`. Needs the extra `journal` or `postgres`. Default:
+                clients of this process share one, and so do the runs on one journal.
             timeouts: Limits of each attempt.
             retry: How long repeatable attempts are repeated.
             endpoints: Paths of endpoints that are not documented, for example
@@ -297,6 +304,8 @@ class Client(BlockingClient):
                     base_url,
                     key_header=key_header,
                     gap=gap,
+                    leave_room=leave_room,
+                    pace=pace,
                     timeouts=timeouts,
                     retry=retry,
                     endpoints=endpoints,
@@ -314,9 +323,14 @@ class Client(BlockingClient):
                 )
             )
         finally:  # tracebacks can show what the frames hold
-            del api_key, base_url, key_header, headers, proxy, proxy_headers
+            del api_key, base_url, key_header, headers, proxy, proxy_headers, pace
         self.orders = Orders(self._async.orders, self._lifetime)
         self.users = Users(self._async.users, self._lifetime)
         self.domains = Domains(self._async.domains, self._lifetime)
         self.subscriptions = Subscriptions(self._async.subscriptions, self._lifetime)
         self.bulk = Bulk(self._async.bulk, self._lifetime)
+
+    @property
+    def pace(self) -> Pace:
+        """How fast requests may leave now: the gap, the limit that was measured, the pause, and how many wait."""
+        return self._async.pace

@@ -24,6 +24,7 @@ from tests.fakes import (
     make_pipeline,
     make_request,
     make_requests,
+    wait_for_slot,
 )
 
 PATHS = resolve({"orders.process": "/orders/process"})
@@ -104,7 +105,7 @@ async def test_only_the_named_drafts_are_processed_one_after_the_other(tmp_path:
 async def next_wait(journal: Journal, gap: float) -> float:
     """Return the seconds that the next slot of the journal's pace has to be waited for."""
     waits = Clock()
-    await attrs.evolve(journal.shared_pace("", gap), sleep=waits.sleep).wait()
+    await wait_for_slot(journal.shared_pace(""), waits.sleep, gap=gap)
     return sum(waits.sleeps)
 
 

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import attrs
 import orjson
 import pytest
 
@@ -16,7 +15,7 @@ from cmr_async.errors import JournalConflictError, JournalError
 from cmr_async.journal.journal import Journal, Step, StepState, Verdict
 from cmr_async.simulator import FaultRule, Simulator
 from cmr_async.transport import Timeouts
-from tests.fakes import make_request
+from tests.fakes import make_request, wait_for_slot
 from tests.journal.arrange import stored
 from tests.loopback import ACCEPTED, Loopback, answer_after, stall
 
@@ -261,9 +260,8 @@ async def test_two_processes_on_one_journal_keep_one_pace(path: str) -> None:
         async def sleep(seconds: float) -> None:
             waits.append(seconds)
 
-        paces = [attrs.evolve(journal.shared_pace("key", gap), sleep=sleep) for journal in (first, second)]
         for number in range(6):
-            await paces[number % 2].wait()
+            await wait_for_slot((first, second)[number % 2].shared_pace("key"), sleep, gap=gap)
     assert [round(wait / gap) for wait in waits] == [1, 2, 3, 4, 5]
 
 

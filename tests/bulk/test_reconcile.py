@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +14,6 @@ from cmr_async import AsyncClient, ClientStateError, ConfigurationError, Journal
 from cmr_async.bulk.reconcile import Finding, Reconciler
 from cmr_async.core.exchange import Exchange, Request
 from cmr_async.journal.journal import Journal, JournalEntry, StepState, Verdict
-from cmr_async.journal.pace import take_slot
 from cmr_async.simulator import FaultRule, Simulator
 from tests.fakes import USER, Clock, FakeTransport, Reply, answered, make_bulk, make_pipeline, make_request
 
@@ -144,9 +142,9 @@ async def test_look_ups_take_slots_of_the_pace_that_all_processes_on_the_journal
         await journal.record(claim, StepState.UNKNOWN)
         async for _ in make_bulk(transport, gap=0.001).reconcile(journal):
             pass
-        wait = await journal._database.write(partial(take_slot, name="", gap=0.001))
+        slot = await journal.shared_pace("").reserve(0.001, reads=False)
     assert len(transport.sent) == 3
-    assert wait == pytest.approx(0.003, abs=1e-5)
+    assert slot.wait == pytest.approx(0.003, abs=1e-5)
 
 
 async def test_a_client_that_cannot_be_used_ends_the_reconciliation(tmp_path: Path) -> None:

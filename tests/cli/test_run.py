@@ -21,6 +21,7 @@ from typer.testing import Result
 from cmr_async import AsyncClient, BulkRun, DomainRegistration, Order
 from cmr_async.cli import run as run_module
 from cmr_async.cli.run import CommandRun
+from cmr_async.core.pacing import Pace
 from cmr_async.errors import CMRError, JournalError
 from cmr_async.journal.journal import Journal
 from cmr_async.models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
@@ -254,7 +255,7 @@ class Engine:
         self.unrecorded: list[OrderOutcome] = []
         self.broken: JournalError | None = None
         self.in_flight: dict[int, OrderRequest] = {}
-        self.paused_for = paused_for
+        self.pace = Pace(gap=0.338, limit=3.0, paused_for=paused_for)
         self.calls: list[str] = []
 
     async def __aenter__(self) -> Self:
@@ -377,7 +378,7 @@ def test_on_a_terminal_few_orders_are_kept_for_a_table(monkeypatch: pytest.Monke
     assert not OneRun(Engine(), orders=201).has_table
 
 
-async def test_the_progress_shows_the_pause_of_the_run(
+async def test_the_progress_shows_the_pace_of_the_run(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cmr_async.cli.run.Progress.EVERY", 0.0)
@@ -385,7 +386,9 @@ async def test_the_progress_shows_the_pause_of_the_run(
     ticking = asyncio.ensure_future(OneRun(engine)._tick(cast("BulkRun", engine)))
     await asyncio.sleep(0)
     ticking.cancel()
-    assert capsys.readouterr().err.endswith("; paused 3.0 s after a 429\n")
+    assert capsys.readouterr().err.endswith(
+        "; paused 3.0 s after a 429; the API takes 3 a second: other programs use this key, or its limit is lower\n"
+    )
 
 
 async def test_each_interrupt_leaves_faster_than_the_one_before(

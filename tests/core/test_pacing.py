@@ -13,7 +13,7 @@ from cmr_async.core.pacing import DEFAULT_GAP, Pacer, pace_name, shared_pacer
 
 
 def slots(pacer: Pacer, number: int, now: float = 0.0, gap: float = DEFAULT_GAP) -> list[float]:
-    return [now + pacer.reserve(now, gap) for _ in range(number)]
+    return [now + pacer.reserve(now, gap).wait for _ in range(number)]
 
 
 def busiest_second(times: list[float]) -> int:
@@ -29,7 +29,7 @@ def test_sixty_orders_never_meet_the_limit_and_use_almost_all_of_it() -> None:
 
 
 def test_the_first_slot_is_free_at_once() -> None:
-    assert Pacer().reserve(1000.0) == 0.0
+    assert Pacer().reserve(1000.0).wait == 0.0
 
 
 def test_slots_are_evenly_spaced() -> None:
@@ -65,14 +65,6 @@ def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
     assert pacer.paused_for(1.0) == 9.0
 
 
-def test_the_gap_is_wider_for_a_while_after_a_pause() -> None:
-    pacer = Pacer()
-    pacer.pause(0.0, 1.0)
-    assert slots(pacer, 3, gap=1.0) == [1.0, 2.25, 3.5]
-    assert slots(pacer, 2, now=30.5, gap=1.0) == [30.5, 31.75]
-    assert slots(pacer, 2, now=40.0, gap=1.0) == [40.0, 41.0]
-
-
 def test_threads_that_reserve_at_once_never_share_a_slot() -> None:
     pacer = Pacer()
     taken: list[float] = []
@@ -80,7 +72,7 @@ def test_threads_that_reserve_at_once_never_share_a_slot() -> None:
 
     def reserve() -> None:
         start.wait()
-        taken.extend([pacer.reserve(0.0, 1.0) for _ in range(200)])
+        taken.extend([pacer.reserve(0.0, 1.0).wait for _ in range(200)])
 
     threads = [threading.Thread(target=reserve) for _ in range(16)]
     for thread in threads:
@@ -110,7 +102,7 @@ def test_renewed_locks_are_free_whoever_held_the_old_ones() -> None:
         assert not pacer._lock.locked()
         assert not pacing._registry_lock.locked()
         assert shared_pacer("test-renew") is pacer
-        assert pacer.reserve(0.0) == 0.0
+        assert pacer.reserve(0.0).wait == 0.0
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

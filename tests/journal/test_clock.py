@@ -72,7 +72,7 @@ async def test_a_step_of_the_wall_clock_moves_no_process(tmp_path: Path, machine
 
 async def test_after_a_start_of_the_machine_the_wall_clock_counts_anew(tmp_path: Path, machine: Machine) -> None:
     async with Journal(tmp_path / "run.db") as journal:
-        await journal.shared_pace("key", 5.0).wait()
+        await journal.shared_pace("key").reserve(5.0, reads=False)
         assert len(await journal._database.rows(sa.select(slots))) == 1
     machine.start("second")
     machine.up, machine.wall = 3.0, 1_700_000_000.0

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import attrs
 import pytest
 
 from cmr_async.errors import JournalError
 from cmr_async.journal import clock as clocks
 from cmr_async.journal.journal import Journal, StepState, Verdict
-from tests.fakes import Clock
+from tests.fakes import Clock, wait_for_slot
 from tests.journal.arrange import (
     ACCEPTED,
     NOT_SENT,
@@ -227,12 +226,11 @@ async def test_a_clock_that_is_set_back_leaves_no_slot_in_the_future(tmp_path: P
         waits.append(seconds)
 
     async with Journal(tmp_path / "run.db") as journal:
-        pace = attrs.evolve(journal.shared_pace("key", 8.0), sleep=sleep)
-        await pace.wait()
+        await wait_for_slot(journal.shared_pace("key"), sleep)
         wall.wall -= 3600
-        await pace.wait()
+        await wait_for_slot(journal.shared_pace("key"), sleep)
         async with Journal(tmp_path / "run.db") as other:
-            await attrs.evolve(other.shared_pace("key", 8.0), sleep=sleep).wait()
+            await wait_for_slot(other.shared_pace("key"), sleep)
     assert waits == [8.0, 16.0]
 
 

@@ -48,7 +48,7 @@ def test_errors_come_as_they_are(server: Server) -> None:
 
 
 def pacer_of(cmr: AsyncClient) -> Pacer:
-    return cmr.orders._pipeline.pacer
+    return cmr.orders._pipeline.slots.pacer
 
 
 def test_both_kinds_of_client_with_one_key_share_one_pace(server: Server) -> None:

@@ -43,13 +43,11 @@ timed(lambda: cmr.orders.status("o", user_id="a"))
 def test_ctrl_c_while_waiting_for_the_pace_sends_nothing(scripts: Scripts) -> None:
     with scripts.start(TIMED + """
 import asyncio
-import attrs
 async def sleep(seconds):
     print("waiting")
     await asyncio.sleep(seconds)
 cmr = Client("key", SERVER + "ok", gap=60)
-orders = cmr.orders._async
-orders._pipeline = attrs.evolve(orders._pipeline, sleep=sleep)
+cmr.orders._async._pipeline.slots._sleep = sleep
 place(cmr, "a")
 timed(lambda: place(cmr, "b"))
 """) as process:  # fmt: skip

@@ -23,6 +23,7 @@ from cmr_async import (
     OrderPreflight,
     OrderRequest,
     OrderState,
+    Pace,
     ProcessEndpoint,
     RetryPolicy,
     Timeouts,
@@ -86,6 +87,7 @@ async def runs(run: BulkRun) -> None:
     assert_type(run.in_flight, dict[int, OrderRequest])
     assert_type(run.summary, BulkSummary)
     assert_type(run.paused_for, float)
+    assert_type(run.pace, Pace)
     assert_type(run.drained, list[OrderOutcome])
 
 

@@ -15,13 +15,22 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import aiohttp
-import attrs
 
 from cmr_async import AsyncClient
 from cmr_async.errors import JournalError
 from cmr_async.journal.journal import Journal, StepState, Verdict
 from cmr_async.models.requests import OrderRequest
-from tests.fakes import ACCEPTED, Clock, FakeTransport, answered, make_bulk, make_pipeline, make_request, make_requests
+from tests.fakes import (
+    ACCEPTED,
+    Clock,
+    FakeTransport,
+    answered,
+    make_bulk,
+    make_pipeline,
+    make_request,
+    make_requests,
+    wait_for_slot,
+)
 from tests.journal.arrange import from_another_machine, vanish
 from tests.world.shop import Broken, Shop
 
@@ -299,9 +308,8 @@ async def the_pace(path: Path) -> None:
     _compare_pace(transport.times)
     clock, times = Clock(), list[float]()
     async with Journal(path, clock=clock) as journal:
-        paces = [attrs.evolve(journal.shared_pace("key", 0.203), sleep=clock.sleep) for _ in range(2)]
-        for number in range(12):
-            await paces[number % 2].wait()
+        for _ in range(12):
+            await wait_for_slot(journal.shared_pace("key"), clock.sleep, gap=0.203)
             times.append(clock.now)
     _compare_pace(times)
 

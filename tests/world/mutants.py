@@ -129,8 +129,8 @@ MUTANTS: tuple[Mutant, ...] = (
         edits={
             "pipeline:Pipeline._attempts": (
                 (
-                    "        await self._wait_for_slot()\n",
-                    "        await guard.claim()\n        await self._wait_for_slot()\n",
+                    "        slot = await self.slots.wait(reads=reads)\n",
+                    "        await guard.claim()\n        slot = await self.slots.wait(reads=reads)\n",
                 ),
             )
         },
@@ -306,14 +306,14 @@ MUTANTS: tuple[Mutant, ...] = (
         by="too many requests",
         edits={
             "pipeline:Pipeline._attempts": (
-                ("if not await self._wait_for_slot(started + self.retry.time_budget):", "if False:"),
+                ("await self.slots.wait_again(reads=reads, latest=started + self.retry.time_budget)", "slot"),
             )
         },
     ),
     Mutant(
         name="the slots of all processes are too close",
         by="the_pace",
-        edits={"journal.pace:take_slot": (("else gap)", "else gap / 2)"),)},
+        edits={"core.pacing:Schedule.reserve": (("self.next = slot + present", "self.next = slot + present / 2"),)},
     ),
     Mutant(
         name="a run goes on when it has to stop",

@@ -26,7 +26,7 @@ from cmr_async.journal.database import Outside
 from cmr_async.journal.journal import Claim, Journal, Step, StepState, Verdict
 from cmr_async.journal.liveness import Machine, RunRecord
 from cmr_async.journal.schema import steps
-from tests.fakes import Clock, make_request
+from tests.fakes import Clock, make_request, wait_for_slot
 from tests.journal.arrange import vanish
 
 __all__ = ["FILE", "Died", "Known", "Left", "Mark", "Recording", "Said", "Unharmed", "record"]
@@ -210,8 +210,7 @@ class _Script:
     async def _claim(self) -> None:
         if not self._ready:
             return
-        pace = attrs.evolve(self._journal.shared_pace("pace", 0.203), sleep=self._clock.sleep)
-        await pace.wait()
+        self._slot = await wait_for_slot(self._journal.shared_pace("pace"), self._clock.sleep, gap=0.203)
         key, step = self._ready.pop(self._rng.randrange(len(self._ready)))
         claim = await self._journal.claim(key, step=step)
         assert claim is not None, f"{key} should be free"
@@ -236,7 +235,7 @@ class _Script:
                 more |= {"status": 502, "body_excerpt": "<html>" * self._rng.choice((1, 50))}
                 self._doubtful.append((claim, self._rng.random() < 0.5))
             case StepState.NOT_SENT:
-                await self._journal.shared_pace("pace", 0.203).pause(0.5)
+                await self._journal.shared_pace("pace").refused(self._slot, 0.5)
                 self._ready.append((claim.key, claim.step))
             case _:
                 pass

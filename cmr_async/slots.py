@@ -1,0 +1,180 @@
+"""How a call waits for its slot: in the lane of its kind, at the pace of this process, and at one that several share.
+
+Only the first call of each lane asks for a slot. So a refusal is followed at once, and a call that is cancelled while
+it waits in its lane costs no slot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from typing import Protocol
+from weakref import WeakSet
+
+import attrs
+
+from .core.pacing import Pace, Pacer, Slot, renew_locks
+from .forks import in_forked_child
+
+__all__ = ["SharedPace", "Slots"]
+
+logger: logging.Logger = logging.getLogger("cmr_async")
+
+
+class SharedPace(Protocol):
+    """A pace that several processes share. Its slots are on a clock of its own."""
+
+    async def reserve(self, gap: float, *, reads: bool) -> Slot:
+        """Take the next free slot; see `core.pacing.Schedule.reserve`."""
+
+    async def holds(self, slot: Slot) -> bool:
+        """Tell whether a slot may be used."""
+
+    async def refused(self, slot: Slot, asked: float | None) -> float:
+        """Learn from a 429, and hold all processes back; return for how many seconds."""
+
+    def pace(self, gap: float) -> Pace:
+        """Return what was last heard of the pace."""
+
+
+class _TooLateError(Exception):
+    """A slot comes too late."""
+
+
+class _Lane:
+    """Calls of one kind, which wait in turn."""
+
+    def __init__(self) -> None:
+        self.clear()
+        _lanes.add(self)
+
+    def clear(self) -> None:
+        self.turn = asyncio.Lock()
+        self.waiting = 0
+
+
+_lanes: WeakSet[_Lane] = WeakSet()
+
+
+@in_forked_child
+def _after_fork() -> None:
+    """Let nobody wait for calls of the parent."""
+    renew_locks()
+    for lane in _lanes:
+        lane.clear()
+
+
+class Slots:
+    """The slots of one client."""
+
+    def __init__(
+        self,
+        pacer: Pacer,
+        gap: float,
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        shared: SharedPace | None = None,
+    ) -> None:
+        """Wait for slots of a pacer of this process, then for those of a shared pace, if there is one.
+
+        Args:
+            pacer: The pace of this process.
+            gap: Seconds between two requests that the client is set to; 0 turns pacing off.
+            clock: The clock of the pacer.
+            sleep: Waits for so many seconds.
+            shared: A pace that several processes share.
+        """
+        self.pacer: Pacer = pacer
+        self.gap: float = gap
+        self.shared: SharedPace | None = shared if gap else None
+        self._clock = clock
+        self._sleep = sleep
+        self._sending, self._reading = _Lane(), _Lane()
+
+    def shared_with(self, shared: SharedPace) -> Slots:
+        """Return slots of the same client that are shared with other processes; the lanes are the same."""
+        slots = Slots(self.pacer, self.gap, clock=self._clock, sleep=self._sleep, shared=shared)
+        slots._sending, slots._reading = self._sending, self._reading
+        return slots
+
+    async def wait(self, *, reads: bool) -> Slot:
+        """Wait in turn for a slot; `reads`: the call only reads, so it lets others go first.
+
+        Raises:
+            JournalError: The shared pace is that of a journal, which could not be written; nothing was sent.
+        """
+        lane = self._reading if reads else self._sending
+        turn = lane.turn
+        lane.waiting += 1
+        try:
+            async with turn if self.gap else nullcontext():
+                return await self._next(reads, float("inf"))
+        finally:
+            if lane.turn is turn:
+                lane.waiting -= 1
+
+    async def wait_again(self, *, reads: bool, latest: float) -> Slot | None:
+        """Wait for another slot, before the calls that have had none; `None` if it comes after `latest`.
+
+        Raises:
+            JournalError: As for `wait`.
+        """
+        try:
+            return await self._next(reads, latest)
+        except _TooLateError:
+            return None
+
+    async def _next(self, reads: bool, latest: float) -> Slot:
+        while True:
+            slot = self.pacer.reserve(self._clock(), self.gap, reads=reads)
+            await self._until(slot, latest)
+            if slot.at is not None and self.pacer.holds(slot):
+                break
+        while self.shared is not None:
+            slot = await self.shared.reserve(self.gap, reads=reads)
+            await self._until(slot, latest)
+            if slot.at is not None and (slot.wait <= 0 or await self.shared.holds(slot)):
+                break
+        return slot
+
+    async def _until(self, slot: Slot, latest: float) -> None:
+        if self._clock() + slot.wait > latest:
+            raise _TooLateError
+        if slot.wait > 0:
+            await self._sleep(slot.wait)
+
+    async def refused(self, slot: Slot, asked: float | None) -> float:
+        """Learn from a 429, and hold everybody back who shares the pace; return for how many seconds.
+
+        Args:
+            slot: The slot of the request that was refused.
+            asked: Seconds that the answer asked to wait; `None`: it did not say.
+        """
+        before = self.pace().limit
+        if self.shared is None:
+            pause = self.pacer.refused(self._clock(), slot, asked)
+        else:
+            pause = await self.shared.refused(slot, asked)
+            self.pacer.pause(self._clock(), pause, self.gap)
+        now = self.pace().limit
+        if now is not None and now != before:
+            logger.warning(
+                "the API lets %g of %.1f requests a second through: other programs use this key, or its limit is lower",
+                now,
+                1 / self.gap,
+            )
+        return pause
+
+    def pace(self) -> Pace:
+        """Return how fast requests may leave now."""
+        here = self.pacer.pace(self._clock(), self.gap)
+        pace = here if self.shared is None else self.shared.pace(self.gap)
+        return attrs.evolve(
+            pace,
+            paused_for=max(here.paused_for, pace.paused_for),
+            orders_waiting=self._sending.waiting,
+            reads_waiting=self._reading.waiting,
+        )
