@@ -176,6 +176,26 @@ def test_a_path_is_sqlite_and_a_url_says_which(location: str | Path, url: str) -
     assert journal_url(location).render_as_string() == url
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a colon is no part of a name on Windows")
+@pytest.mark.parametrize("options", ["mode=memory&cache=shared", "nolock=1", "vfs=unix-none", "immutable=1"])
+async def test_no_option_of_a_url_makes_a_journal_forget_or_leave_its_file_unlocked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with Journal(f"sqlite:///file:run.db?{options}&uri=true") as journal:
+        await journal.add([a_request("A")])
+        writer = journal._database._connection
+        assert writer is not None
+        writer.exec_driver_sql("SELECT 1")  # in a transaction, which takes the lock
+        other = sqlite3.connect(tmp_path / "file:run.db", timeout=0)
+        with closing(other), pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("SELECT 1 FROM cmr_orders")
+        writer.rollback()
+    assert list(modes_of(tmp_path)) == ["file:run.db"]
+    async with Journal(tmp_path / "file:run.db") as journal:
+        assert (await journal.counts())[PLANNED] == 1
+
+
 def test_a_missing_driver_is_named_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_driver(*_: object, **__: object) -> None:
         raise ModuleNotFoundError("No module named 'psycopg'", name="psycopg")
