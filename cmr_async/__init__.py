@@ -39,7 +39,7 @@ from .errors import (
     UnprocessableError,
     ValidationError,
 )
-from .journal.records import Claim, JournalEntry, JournalEvent, Step, StepState, Verdict
+from .journal.states import Step, StepState
 from .models import (
     BillingCycle,
     DomainRegistration,
@@ -50,11 +50,13 @@ from .models import (
     OrderCreated,
     ServiceProvider,
 )
+from .models.requests import Verdict
 from .transport import Timeouts
 
 if TYPE_CHECKING:
     from .bulk.reconcile import Finding
     from .journal.journal import Journal
+    from .journal.records import Claim, JournalEntry, JournalEvent
     from .models.checks import OrderPreflight, WorkspaceCheck, WorkspaceFinding
     from .simulator import Simulator
     from .sync import BlockingBulkRun, BlockingIterator, Client, use_uvloop
@@ -130,9 +132,12 @@ __all__ = [
 _LAZY = {
     "BlockingBulkRun": ".sync",
     "BlockingIterator": ".sync",
+    "Claim": ".journal.records",
     "Client": ".sync",
     "Finding": ".bulk.reconcile",
     "Journal": ".journal.journal",
+    "JournalEntry": ".journal.records",
+    "JournalEvent": ".journal.records",
     "OrderPreflight": ".models.checks",
     "Simulator": ".simulator",
     "WorkspaceCheck": ".models.checks",

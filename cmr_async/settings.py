@@ -62,7 +62,6 @@ _OWN_HEADERS = frozenset(
         "x-method-override",
     }
 )
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _PORTS = range(65_536)
 _SMALLEST_ANSWER = 1024
 
@@ -136,10 +135,14 @@ def _proxy_of_environment(base: URL) -> str | None:
     return None if proxy_bypass(base.host or "") else getproxies().get(base.scheme)
 
 
+def _names_a_header(name: str) -> bool:
+    return re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}", name) is not None
+
+
 def check_key_header(name: str) -> str:
     """Return the name of the header that carries the key."""
     check_kind("key_header", name, str, "text")
-    if not _HEADER_NAME.fullmatch(name):
+    if not _names_a_header(name):
         raise ConfigurationError("key_header is no name of a header.")
     if name.lower() in _OWN_HEADERS or name.lower() == "user-agent":
         raise ConfigurationError(f"key_header: {name.title()} means something else, and the key would not arrive.")
@@ -163,7 +166,7 @@ def check_proxy_headers(headers: Mapping[str, str] | None) -> dict[str, str] | N
 def _header_texts(setting: str, headers: Mapping[str, str] | None) -> dict[str, str]:
     checked: dict[str, str] = {}
     for name, value in check_kind(setting, {} if headers is None else headers, Mapping, "a mapping").items():
-        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+        if not isinstance(name, str) or not _names_a_header(name):
             raise ConfigurationError(f"{setting}: {name!r} is no name of a header.")
         title = name.title()
         if title in checked:

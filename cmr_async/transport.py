@@ -425,14 +425,11 @@ def _describe(error: Exception) -> str:
     return type(error).__name__
 
 
-_QUERY = re.compile(r"\?[^\s'\")]+")
-
-
 def _scrubbed(error: Exception, redactor: Redactor) -> HTTPLayerError:
     """Return what may be kept of an exception: no key, no password of a proxy, no query of a URL, no frames."""
 
     def scrub(text: str) -> str:
-        return _QUERY.sub("?***", redactor.text(text))
+        return re.sub(r"\?[^\s'\")]+", "?***", redactor.text(text))
 
     cause = HTTPLayerError(scrub("".join(traceback.format_exception_only(error)).strip()))
     if not isinstance(error, aiohttp.ClientError | OSError):  # nothing of the network: a fault of some code

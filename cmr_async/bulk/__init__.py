@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..core.endpoints import require_path
 from ..core.retry import is_duration
 from ..errors import ConfigurationError
-from ..journal.records import JournalEntry, Step
+from ..journal.states import Step
 from ..models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
 from ..pipeline import Pipeline
 from .feeds import DraftFeed, Feed, RequestFeed, Requests
@@ -17,6 +17,7 @@ from .run import BulkRun, JournalLike, opened, with_shared_pace
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
+    from ..journal.records import JournalEntry
     from .reconcile import Finding
 
 __all__ = ["Bulk", "BulkRun", "BulkSummary", "OrderOutcome", "OrderRequest", "OrderState"]

@@ -13,7 +13,8 @@ from typing import Any
 import attrs
 
 from ..core.validation import normalise_domain
-from ..journal.records import JournalEntry, Step
+from ..journal.records import JournalEntry
+from ..journal.states import Step
 from ..models.requests import Verdict
 from .answers import DomainList, event_addresses, event_data, event_domains, event_name, time_of
 

@@ -9,12 +9,13 @@ import attrs
 
 from ..core.checked import CheckedOrder
 from ..errors import ConfigurationError, Fault, ValidationError
-from ..journal.records import JournalEntry, Step, StepState
+from ..journal.states import Step, StepState
 from ..models.requests import OrderRequest
 from .sending import Item, check
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
+    from ..journal.records import JournalEntry
 
 __all__ = ["DraftFeed", "Feed", "RequestFeed", "Requests"]
 

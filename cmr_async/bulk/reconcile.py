@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from ..errors import ClientStateError, CMRError, ConfigurationError, JournalError, NotFoundError
-from ..journal.records import JournalEntry, Step, StepState, StillOwnedError
+from ..journal.records import JournalEntry, StillOwnedError
+from ..journal.states import Step, StepState
 from ..models import Envelope
 from ..models.requests import Verdict
 from ..pipeline import Pipeline

@@ -33,7 +33,7 @@ from ..errors import (
     UnprocessableError,
     ValidationError,
 )
-from ..journal.records import CLAIMABLE, Claim, JournalEntry, Step, StepState
+from ..journal.states import CLAIMABLE, Step, StepState
 from ..models import Envelope, OrderCreated
 from ..models.requests import OrderOutcome, OrderRequest, OrderState, Verdict
 from ..pipeline import Pipeline
@@ -42,6 +42,7 @@ from .settled import settled_outcome
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
+    from ..journal.records import Claim, JournalEntry
 
 __all__ = ["Ended", "Item", "OrderGuard", "OrderSender", "check", "unavailable_names"]
 

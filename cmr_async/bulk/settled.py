@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from ..core.checked import CheckedOrder
 from ..errors import CMRError, NotSentError, OutcomeUnknownError
-from ..journal.records import JournalEntry, Step, StepState
+from ..journal.states import Step, StepState
 from ..models.requests import OrderOutcome, OrderState, Verdict
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
+    from ..journal.records import JournalEntry
 
 __all__ = ["settled_outcome", "still_unknown"]
 

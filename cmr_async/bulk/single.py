@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..core.checked import CheckedOrder
 from ..core.judge import refusal
 from ..errors import NotSentError, OrderPlacedError
-from ..journal.records import CLAIMABLE, JournalEntry, StepState
+from ..journal.states import CLAIMABLE, StepState
 from ..models import OrderCreated
 from ..models.requests import OrderState, Verdict
 from ..pipeline import Pipeline
@@ -20,6 +20,7 @@ from .settled import still_unknown
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
+    from ..journal.records import JournalEntry
 
 __all__ = ["create_once"]
 

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from ..journal.journal import Journal
-from ..journal.records import JournalEntry, Step, StepState
+from ..journal.records import JournalEntry
+from ..journal.states import Step, StepState
 from .journal_choice import JOURNAL_VARIABLE
 
 __all__ = ["JournalReader", "Location", "opened_journal"]

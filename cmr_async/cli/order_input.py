@@ -11,7 +11,7 @@ import attrs
 import typer
 
 from ..core.printable import printable
-from ..journal.records import StepState
+from ..journal.states import StepState
 from ..orderfiles.file import InputFormat, OrderFile
 from ..orderfiles.limits import FileLimits
 from ..orderfiles.located import LocatedOrder, UnreadableOrder

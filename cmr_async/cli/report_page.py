@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..core.printable import printable
 from ..errors import CMRError, ConfigurationError
-from ..journal.records import Step
+from ..journal.states import Step
 from ..models.requests import OrderOutcome
 from ..report.output import OutputFile, expect_writable, unwritable
 from ..report.page import ReportPage, entry_of

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import attrs
 import orjson
 
 from ..errors import ConfigurationError, Fault, ValidationError
 
-__all__ = ["ProcessCall", "ProcessEndpoint", "place_ids"]
+__all__ = ["ProcessEndpoint", "place_ids"]
 
 _ORDER_ID = "{orderId}"
 _USER_ID = "{userId}"
@@ -56,19 +56,13 @@ class ProcessEndpoint:
         )
 
 
-class ProcessCall(NamedTuple):
-    """The parts of a request that hold the ids."""
-
-    #: Path below the base URL.
-    path: str
-    #: Query parameters.
-    query: dict[str, str | None]
-    #: JSON body; `None` when no id goes there.
-    body: bytes | None
-
-
-def place_ids(place: ProcessEndpoint, *, order_id: str, user_id: str) -> ProcessCall:
+def place_ids(
+    place: ProcessEndpoint, *, order_id: str, user_id: str
+) -> tuple[str, dict[str, str | None], bytes | None]:
     """Return the request that processes an order, with its ids where they go.
+
+    Returns:
+        The path below the base URL, the query parameters, and the JSON body; `None` when no id goes there.
 
     Raises:
         ValidationError: An id that goes into the path would change it.
@@ -82,4 +76,4 @@ def place_ids(place: ProcessEndpoint, *, order_id: str, user_id: str) -> Process
             path = path.replace(f"{{{name}}}", value)
     query: dict[str, str | None] = {name: value for name, value, where in places if where == "query"}
     body = {name: value for name, value, where in places if where == "body"}
-    return ProcessCall(path, query, orjson.dumps(body) if body else None)
+    return path, query, orjson.dumps(body) if body else None

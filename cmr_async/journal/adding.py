@@ -15,9 +15,10 @@ import attrs
 from ..core.checked import CheckedOrder
 from ..errors import Fault, JournalConflictError
 from .identity import content_of, differences, fingerprint_of, is_made_up, key_of, normal_reference
-from .records import CLAIMABLE, REPLACEABLE, JournalEntry, Step, StepState, may_be_replaced, storable
+from .records import JournalEntry, storable
 from .schema import events, insert_missing, orders, sa, steps
 from .statements import Transaction, chunks, entries, read_entry, typed
+from .states import CLAIMABLE, REPLACEABLE, Step, StepState, may_be_replaced
 
 __all__ = ["WERE_UNKNOWN", "Sought", "add_orders", "conflict", "find_known", "planned"]
 

@@ -19,15 +19,16 @@ import attrs
 from ..core.account import Account
 from ..core.checked import CheckedOrder, check_request
 from ..errors import Fault, JournalError, ValidationError
-from ..models.requests import OrderRequest
+from ..models.requests import OrderRequest, Verdict
 from . import liveness
 from .adding import add_orders, conflict, planned
 from .clock import JournalClock
 from .database import Database, Outside
 from .pace import JournalPace
-from .records import OUTCOMES, Claim, JournalEntry, JournalEvent, Step, StepState, Verdict, excerpt, storable
+from .records import Claim, JournalEntry, JournalEvent, excerpt, storable
 from .schema import events, sa, steps
 from .statements import CHUNK, Transaction, at, entries, read_entry
+from .states import OUTCOMES, Step, StepState
 
 __all__ = ["Claim", "Journal", "JournalEntry", "JournalEvent", "Step", "StepState", "Verdict"]
 

@@ -15,8 +15,9 @@ import orjson
 from ..core.pacing import Schedule
 from ..core.printable import printable
 from ..errors import ConfigurationError, JournalError, JournalVersionError
+from ..models.requests import Verdict
 from .identity import content_of_body
-from .records import Step, StepState, Verdict
+from .states import Step, StepState
 
 # The journal's other modules import SQLAlchemy from here, so that only one place says how to install it
 try:

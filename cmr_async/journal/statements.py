@@ -15,23 +15,12 @@ import orjson
 from ..core.account import Account
 from ..core.printable import printable
 from ..errors import JournalError
+from ..models.requests import Verdict
 from .clock import JournalClock
 from .liveness import Machine, RunRecord, is_dead
-from .records import (
-    CLAIMABLE,
-    LONGEST_SAID,
-    Claim,
-    JournalEntry,
-    Step,
-    StepState,
-    StillOwnedError,
-    Verdict,
-    may_be_sent,
-    may_follow,
-    storable,
-    verdict_of,
-)
+from .records import LONGEST_SAID, Claim, JournalEntry, StillOwnedError, storable, verdict_of
 from .schema import events, insert_missing, meta, orders, runs, sa, steps
+from .states import CLAIMABLE, Step, StepState, may_be_sent, may_follow
 
 __all__ = ["CHUNK", "Transaction", "at", "chunks", "entries", "read_entry", "typed"]
 

@@ -9,7 +9,8 @@ from itertools import islice
 import attrs
 
 from ..errors import ConfigurationError
-from ..journal.records import CLAIMABLE, JournalEntry, StepState
+from ..journal.records import JournalEntry
+from ..journal.states import CLAIMABLE, StepState
 from ..orderfiles.located import InputFault, LocatedOrder
 from .plan import Plan, check_orders, count_orders
 from .prices import Budget

@@ -23,9 +23,11 @@ from ..errors import Fault, ValidationError
 from ..journal.adding import WERE_UNKNOWN, find_known
 from ..journal.engine import journal_errors, journal_url, reading_engine, safe_name
 from ..journal.identity import content_of, content_of_body, differences, fingerprint_of, key_of
-from ..journal.records import CLAIMABLE, REPLACEABLE, Step, StepState, Verdict, may_be_replaced, verdict_of
+from ..journal.records import verdict_of
 from ..journal.schema import StrangeValueError, has_tables, orders, sa, steps
+from ..journal.states import CLAIMABLE, REPLACEABLE, Step, StepState, may_be_replaced
 from ..journal.trust import JournalFile, check_objects
+from ..models.requests import Verdict
 from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
 from .file_check import FileOrder
 from .name_index import NameIndex

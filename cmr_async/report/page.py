@@ -18,8 +18,9 @@ from string import Template
 from ..core.printable import printable
 from ..core.wire import dump_order
 from ..journal.identity import fingerprint, order_key
-from ..journal.records import JournalEntry, Step, StepState, Verdict, storable
-from ..models.requests import OrderOutcome
+from ..journal.records import JournalEntry, storable
+from ..journal.states import Step, StepState
+from ..models.requests import OrderOutcome, Verdict
 
 __all__ = ["ReportPage", "entry_of"]
 

@@ -216,13 +216,13 @@ async def process_order(
     """
     row = pipeline.endpoints["orders.process"]
     order_id, user_id = checked_ids(order_id=order_id, user_id=user_id)
-    call = place_ids(row.ids or ProcessEndpoint.at(require_path(row)), order_id=order_id, user_id=user_id)
+    path, query, body = place_ids(row.ids or ProcessEndpoint.at(require_path(row)), order_id=order_id, user_id=user_id)
     return await pipeline.call(
         "orders.process",
         subject=f"The processing of order {order_id}".__str__,
-        path=call.path,
-        query=call.query,
-        body=call.body,
+        path=path,
+        query=query,
+        body=body,
         pays=True,
         timeout=timeout,
         send_within=send_within,

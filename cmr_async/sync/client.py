@@ -19,7 +19,7 @@ from ..core.account import SecretText
 from ..core.pacing import DEFAULT_GAP, Pace
 from ..core.processing import ProcessEndpoint
 from ..core.retry import RetryPolicy
-from ..journal.records import JournalEntry, Step
+from ..journal.states import Step
 from ..transport import DEFAULT_MAX_ANSWER, Timeouts
 from .bulk import BlockingBulkRun, pull_in_caller
 from .iterator import BlockingIterator
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from aiohttp.abc import AbstractResolver
 
     from ..bulk.reconcile import Finding
+    from ..journal.records import JournalEntry
 
 __all__ = ["Bulk", "Client"]
 

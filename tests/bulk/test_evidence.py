@@ -14,7 +14,9 @@ from cmr_async.bulk.answers import DomainList, Mention
 from cmr_async.bulk.evidence import Evidence, Finding, Rivals, relevant, weigh
 from cmr_async.core.wire import dump_order
 from cmr_async.journal.identity import fingerprint
-from cmr_async.journal.records import JournalEntry, Step, StepState, Verdict
+from cmr_async.journal.records import JournalEntry
+from cmr_async.journal.states import Step, StepState
+from cmr_async.models.requests import Verdict
 from tests.fakes import ADA, USER, make_request
 
 SENT_AT = 1_800_000_000.0  # 2027-01-15T08:00:00Z

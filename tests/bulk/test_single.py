@@ -22,7 +22,7 @@ from cmr_async.errors import (
     UnprocessableError,
 )
 from cmr_async.journal.journal import Journal, Verdict
-from cmr_async.journal.records import StepState
+from cmr_async.journal.states import StepState
 from cmr_async.simulator import FaultRule, Simulator
 from tests.fakes import USER, Clock, FakeTransport, make_order, make_pipeline, make_request
 

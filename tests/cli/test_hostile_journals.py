@@ -15,7 +15,7 @@ from typer.testing import Result
 
 from cmr_async import AsyncClient
 from cmr_async.journal.journal import Journal
-from cmr_async.journal.records import StepState
+from cmr_async.journal.states import StepState
 from cmr_async.models.requests import OrderRequest
 from cmr_async.orderfiles import LocatedOrder, OrderFile
 from cmr_async.simulator import DEMO_USERS, Simulator

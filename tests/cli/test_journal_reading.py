@@ -11,7 +11,7 @@ from typer.testing import Result
 from cmr_async.cli import journal_reading
 from cmr_async.cli.journal_reading import opened_journal
 from cmr_async.errors import JournalError
-from cmr_async.journal.records import Step, StepState
+from cmr_async.journal.states import Step, StepState
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 
 

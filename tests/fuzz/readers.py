@@ -31,7 +31,7 @@ from cmr_async.core.validation import name_caution, normalise_domain
 from cmr_async.core.wire import read_order_created
 from cmr_async.errors import CMRError, ConfigurationError, OrderFileError
 from cmr_async.journal.journal import Journal
-from cmr_async.journal.records import Step, StepState
+from cmr_async.journal.states import Step, StepState
 from cmr_async.models.requests import OrderRequest
 from cmr_async.orderfiles import InputFault, LocatedOrder, OrderFile
 from cmr_async.preflight.journal_check import JournalCheck

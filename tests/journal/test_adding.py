@@ -9,7 +9,7 @@ import pytest
 
 from cmr_async.errors import JournalConflictError
 from cmr_async.journal.journal import Journal, StepState, Verdict
-from cmr_async.journal.records import may_be_replaced
+from cmr_async.journal.states import may_be_replaced
 from cmr_async.models.requests import OrderRequest
 from tests.journal.arrange import (
     ACCEPTED,

@@ -20,8 +20,8 @@ from cmr_async.journal.clock import JournalClock
 from cmr_async.journal.database import Database
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.liveness import this_process
-from cmr_async.journal.records import StepState
 from cmr_async.journal.statements import Transaction
+from cmr_async.journal.states import StepState
 from tests.fakes import Clock
 from tests.journal.arrange import psycopg_url, some_requests
 

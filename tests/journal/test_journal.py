@@ -18,8 +18,9 @@ from cmr_async.errors import JournalConflictError, JournalError, ValidationError
 from cmr_async.journal import work_thread
 from cmr_async.journal.identity import fingerprint_of, order_key
 from cmr_async.journal.journal import Journal
-from cmr_async.journal.records import Claim, Step, StepState
+from cmr_async.journal.records import Claim
 from cmr_async.journal.statements import Transaction
+from cmr_async.journal.states import Step, StepState
 from cmr_async.models.requests import OrderRequest
 from tests.fakes import Clock
 from tests.journal.arrange import (

@@ -1,4 +1,4 @@
-"""Entries, and the rules of what may follow what."""
+"""Entries: what is read from them, and how they are exported."""
 
 from __future__ import annotations
 
@@ -9,30 +9,10 @@ from cmr_async.core.checked import check_request
 from cmr_async.errors import ValidationError
 from cmr_async.journal.identity import fingerprint
 from cmr_async.journal.journal import Journal
-from cmr_async.journal.records import (
-    JOURNAL_COLUMNS,
-    JournalEntry,
-    Step,
-    StepState,
-    Verdict,
-    may_be_sent,
-    may_follow,
-    storable,
-)
-from tests.journal.arrange import (
-    ACCEPTED,
-    NOT_SENT,
-    PLANNED,
-    REJECTED,
-    SENT,
-    UNKNOWN,
-    a_request,
-    claimed,
-    run_python,
-    stored,
-)
-
-ABSENT, PLACED, CONFLICT = Verdict.ABSENT, Verdict.PLACED, Verdict.CONFLICT
+from cmr_async.journal.records import JOURNAL_COLUMNS, JournalEntry, storable
+from cmr_async.journal.states import Step
+from cmr_async.models.requests import Verdict
+from tests.journal.arrange import ACCEPTED, PLANNED, UNKNOWN, a_request, claimed, run_python, stored
 
 
 def an_entry(body: str = '{"confirm":false}') -> JournalEntry:
@@ -48,66 +28,6 @@ def an_entry(body: str = '{"confirm":false}') -> JournalEntry:
         state=PLANNED,
         planned_at=0.0,
     )
-
-
-@pytest.mark.parametrize(
-    ("outcome", "states"),
-    [
-        (ACCEPTED, {PLANNED, SENT, UNKNOWN, NOT_SENT}),
-        (REJECTED, {SENT, UNKNOWN}),
-        (UNKNOWN, {PLANNED, SENT, NOT_SENT}),
-        (NOT_SENT, {SENT}),
-        (PLANNED, set()),
-        (SENT, set()),
-    ],
-)
-def test_what_the_owner_reports_follows_only_what_it_does_not_contradict(
-    outcome: StepState, states: set[StepState]
-) -> None:
-    found = {state for state in StepState if may_follow(outcome, state=state, recovered=False, verdict=None)}
-    assert found == states
-
-
-@pytest.mark.parametrize(
-    ("changes", "allowed"),
-    [
-        ("", True),
-        ("sent", False),
-        ("sent not_sent", True),
-        ("sent not_sent sent", False),
-        ("sent unknown verdict:absent", False),
-        ("sent unknown verdict:absent planned", True),
-        ("sent rejected planned", True),
-        ("sent rejected", False),
-        ("sent not_sent unknown", False),
-        ("sent not_sent accepted", False),
-        ("sent unknown verdict:absent planned unknown", False),
-        ("sent unknown planned sent late:accepted not_sent", False),
-        ("sent unknown planned sent late:unknown not_sent", False),
-        ("sent unknown planned sent late:rejected not_sent", True),
-        ("sent unknown planned sent late:accepted unknown verdict:absent planned", True),
-    ],
-)
-def test_the_history_of_a_step_allows_a_claim_only_when_nothing_in_it_was_left_open(
-    changes: str, allowed: bool
-) -> None:
-    assert may_be_sent(changes.split()) is allowed
-
-
-@pytest.mark.parametrize(
-    ("outcome", "verdicts"),
-    [
-        (ACCEPTED, {None, ABSENT, PLACED, CONFLICT}),
-        (REJECTED, {None, ABSENT, PLACED, CONFLICT}),
-        (UNKNOWN, {None, ABSENT, PLACED, CONFLICT}),
-        (NOT_SENT, {None, ABSENT}),
-    ],
-)
-def test_an_owner_that_was_taken_for_dead_may_still_speak(outcome: StepState, verdicts: set[Verdict | None]) -> None:
-    found = {
-        verdict for verdict in (None, *Verdict) if may_follow(outcome, state=UNKNOWN, recovered=True, verdict=verdict)
-    }
-    assert found == verdicts
 
 
 def test_an_entry_has_its_order_its_request_and_its_domains() -> None:
@@ -126,7 +46,7 @@ def test_a_field_of_a_body_that_the_sdk_does_not_know_is_kept() -> None:
 
 
 def test_a_row_says_the_verdict_and_leaves_out_what_is_not_known() -> None:
-    row = attrs.evolve(an_entry(), state=UNKNOWN, verdict=PLACED).plain()
+    row = attrs.evolve(an_entry(), state=UNKNOWN, verdict=Verdict.PLACED).plain()
     assert (row["verdict"], row["domains"], row["mailboxes"], row["sent_at"]) == ("placed", "", 0, None)
 
 

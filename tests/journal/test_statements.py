@@ -8,7 +8,8 @@ import pytest
 from cmr_async.core.account import Account
 from cmr_async.errors import JournalError
 from cmr_async.journal.journal import Journal
-from cmr_async.journal.records import Step, StepState, Verdict
+from cmr_async.journal.states import Step, StepState
+from cmr_async.models.requests import Verdict
 from tests.fakes import Clock
 from tests.journal.arrange import (
     ACCEPTED,

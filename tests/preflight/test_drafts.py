@@ -8,7 +8,8 @@ import attrs
 import pytest
 
 from cmr_async.errors import ConfigurationError
-from cmr_async.journal.records import JournalEntry, Step, StepState
+from cmr_async.journal.records import JournalEntry
+from cmr_async.journal.states import Step, StepState
 from cmr_async.models import DomainRegistration, Mailbox, Order
 from cmr_async.models.requests import OrderOutcome, OrderRequest, OrderState
 from cmr_async.orderfiles.located import InputFault

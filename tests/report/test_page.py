@@ -13,7 +13,9 @@ import attrs
 from cmr_async import DomainRegistration, Mailbox, Order, OrderOutcome, OrderRequest, OrderState, UnprocessableError
 from cmr_async.core.checked import check_request
 from cmr_async.journal.adding import planned
-from cmr_async.journal.records import JournalEntry, Step, StepState, Verdict
+from cmr_async.journal.records import JournalEntry
+from cmr_async.journal.states import Step, StepState
+from cmr_async.models.requests import Verdict
 from cmr_async.report.page import ReportPage, entry_of
 
 START = 1_800_000_000.0

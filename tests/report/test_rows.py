@@ -15,7 +15,8 @@ import pytest
 from cmr_async.core.checked import check_request
 from cmr_async.errors import ConfigurationError, UnprocessableError
 from cmr_async.journal.adding import planned
-from cmr_async.journal.records import JOURNAL_COLUMNS, JournalEntry, StepState
+from cmr_async.journal.records import JOURNAL_COLUMNS, JournalEntry
+from cmr_async.journal.states import StepState
 from cmr_async.models import DomainRegistration, Order, OrderCreated
 from cmr_async.models.requests import OrderOutcome, OrderRequest, OrderState, Verdict
 from cmr_async.report.rows import RESULT_COLUMNS, ResultFormat, ResultRow, ResultWriter, spreadsheet_safe, write_entries

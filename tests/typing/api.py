@@ -30,7 +30,8 @@ from cmr_async import (
 )
 from cmr_async.bulk.reconcile import Finding
 from cmr_async.journal.journal import Journal
-from cmr_async.journal.records import JournalEntry, Step
+from cmr_async.journal.records import JournalEntry
+from cmr_async.journal.states import Step
 
 
 async def the_client_itself(session: aiohttp.ClientSession, resolver: AbstractResolver) -> None:

@@ -84,7 +84,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "journal.statements:Transaction.claim": (
                 ("row.state not in CLAIMABLE", "row.state not in (*CLAIMABLE, StepState.UNKNOWN)"),
             ),
-            "journal.records:may_be_sent": (
+            "journal.states:may_be_sent": (
                 ("case StepState.SENT | StepState.ACCEPTED | StepState.UNKNOWN:", "case StepState.ACCEPTED:"),
             ),
             "bulk.sending:OrderSender._send_once": (
@@ -99,7 +99,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "journal.statements:Transaction.claim": (
                 ("row.state not in CLAIMABLE", "row.state not in (*CLAIMABLE, StepState.REJECTED)"),
             ),
-            "journal.records:may_be_sent": (
+            "journal.states:may_be_sent": (
                 ("case StepState.NOT_SENT:", "case StepState.NOT_SENT | StepState.REJECTED:"),
             ),
             "bulk.sending:OrderSender._send_once": (
@@ -139,7 +139,7 @@ MUTANTS: tuple[Mutant, ...] = (
         name="a purchase that is reported late is lost",
         by="a_late_outcome",
         edits={
-            "journal.records:may_follow": (
+            "journal.states:may_follow": (
                 ("return state not in {StepState.ACCEPTED, StepState.REJECTED}", "return state is StepState.SENT"),
             )
         },

@@ -15,7 +15,7 @@ from ...core.endpoints import DEFAULT_BASE_URL
 from ...core.printable import printable
 from ...errors import ConfigurationError
 from ...journal.journal import Journal
-from ...journal.records import Step, StepState
+from ...journal.states import Step, StepState
 from ...report.output import OutputFile, unwritable
 from ...report.rows import ResultFormat, write_entries
 from ...settings import check_base_url

@@ -16,7 +16,7 @@ from ...core.endpoints import resolve
 from ...core.printable import printable
 from ...errors import ConfigurationError, ValidationError
 from ...journal.identity import order_key
-from ...journal.records import Step, StepState
+from ...journal.states import Step, StepState
 from ...models.requests import OrderOutcome, OrderRequest
 from ...preflight.drafts import Drafts, plan_drafts
 from ...preflight.limits import uncertain_limit

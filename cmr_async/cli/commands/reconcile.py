@@ -21,7 +21,8 @@ from ...client import AsyncClient
 from ...core.printable import printable
 from ...errors import ConfigurationError
 from ...journal.journal import Journal
-from ...journal.records import JournalEntry, Step
+from ...journal.records import JournalEntry
+from ...journal.states import Step
 from ...models.requests import Verdict
 from ..display import complain, counted, say
 from ..exit_codes import ExitCode, plain_errors

@@ -16,7 +16,7 @@ from ...bulk.reconcile import resubmit_all
 from ...core.printable import printable
 from ...errors import ConfigurationError, JournalError
 from ...journal.journal import Journal
-from ...journal.records import Step, StepState
+from ...journal.states import Step, StepState
 from ...models.requests import Verdict
 from ..display import complain, counted, say
 from ..exit_codes import ExitCode, plain_errors

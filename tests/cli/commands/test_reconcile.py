@@ -14,7 +14,7 @@ import pytest
 from typer.testing import Result
 
 from cmr_async.journal.journal import Journal
-from cmr_async.journal.records import Verdict
+from cmr_async.models.requests import Verdict
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 from tests.cli.terminal import CTRL_C, on_terminal
 

@@ -11,7 +11,8 @@ import pytest
 from typer.testing import Result
 
 from cmr_async.journal.journal import Journal
-from cmr_async.journal.records import Step, StepState, Verdict
+from cmr_async.journal.states import Step, StepState
+from cmr_async.models.requests import Verdict
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 from tests.fakes import make_request
 
