@@ -27,12 +27,13 @@ from .json import orders_from_json, orders_from_lines
 from .limits import FileLimits
 from .located import InputFault, LocatedOrder, UnreadableOrder
 from .spreadsheet import sheet_rows
-from .table import COLUMNS, orders_from_rows, read_header
+from .table import COLUMNS, column_name, orders_from_rows, read_header
 
 __all__ = ["InputFormat", "OrderFile"]
 
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
+_OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 #: Bytes that tell what a file is.
 _START = 4096
@@ -208,11 +209,15 @@ class OrderFile:
 
     def _guess(self, start: bytes) -> InputFormat:
         suffixes = [suffix.lower() for suffix in Path(self.name).suffixes if suffix.lower() != ".gz"]
+        if start.startswith(_OLD_OFFICE):
+            raise OrderFileError(f"{self.name} is an old .xls, or another file of Office: save it as .xlsx.")
         if start.startswith(_UTF16):
             raise OrderFileError(f"{self.name} is UTF-16; save it as CSV UTF-8 and try again.")
         if start.startswith(_ZIP):
             return InputFormat.XLSX
         if suffixes and suffixes[-1] in _SUFFIXES:
+            if suffixes[-1] == ".xlsx":
+                raise OrderFileError(f"{self.name} is no XLSX spreadsheet. If it is CSV, read it with --format csv.")
             return _SUFFIXES[suffixes[-1]]
         text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
         if text.startswith(b"["):
@@ -222,7 +227,7 @@ class OrderFile:
             first, _, rest = text.partition(b"\n")
             whole = first.rstrip().endswith(b"}") and rest.lstrip().startswith(b"{")
             return InputFormat.JSONL if whole else InputFormat.JSON
-        if any(column.encode() in text.partition(b"\n")[0].lower() for column in COLUMNS):
+        if _delimiter(start):
             return InputFormat.CSV
         formats = ", ".join(InputFormat)
         raise OrderFileError(f"{self.name} is none of {formats}; if it is, name it with --format.")
@@ -245,7 +250,7 @@ class OrderFile:
                 lines = bounded_lines(text, bound, self._limits)
                 yield from orders_from_lines(lines, source=self.name, user_id=user_id, confirm=confirm)
                 return
-            reader = csv.reader(text, delimiter=self._mark, strict=True)
+            reader = csv.reader(text, delimiter=self._mark or ",", strict=True)
             try:
                 rows = bounded_rows(reader, bound, self._limits)
                 yield from self._table(rows, user_id, domains_per_order, confirm=confirm)
@@ -256,7 +261,13 @@ class OrderFile:
     def _table(
         self, rows: Iterator[list[str]], user_id: str | None, domains_per_order: int, *, confirm: bool
     ) -> Iterator[LocatedOrder | UnreadableOrder]:
-        header = read_header(self.name, next(rows, []), user_id=user_id)
+        cells, row = next(rows, []), 1
+        if "".join(cells).lower().startswith("sep="):  # Excel's own line about the separator, which is in it as well
+            cells, row = next(rows, []), 2
+        if not cells:
+            yield self._broken("the file is empty; its first row names the columns")
+            return
+        header = read_header(self.name, cells, user_id=user_id, row=row)
         if isinstance(header, tuple):
             yield UnreadableOrder.of(*header, ends_reading=True)
             return
@@ -291,10 +302,16 @@ def _refuse_device(name: str) -> NoReturn:
 
 
 def _delimiter(start: bytes) -> str:
-    """Return comma, semicolon (common in Europe) or tab: whichever splits the header into the most known columns."""
-    header = start.decode("utf-8-sig", "replace").partition("\n")[0]
-    known = {mark: sum(cell.strip(' "\r\n').lower() in COLUMNS for cell in header.split(mark)) for mark in ",;\t"}
-    return max(known, key=lambda mark: known[mark])
+    """Return comma, semicolon (common in Europe) or tab: whichever splits the header into the most known columns.
+
+    An empty text means that no column is known.
+    """
+    header, _, rest = start.decode("utf-8-sig", "replace").partition("\n")
+    if header.lower().startswith("sep="):
+        header = rest.partition("\n")[0]
+    known = {mark: sum(column_name(cell.strip(' "\r\n')) in COLUMNS for cell in header.split(mark)) for mark in ",;\t"}
+    best = max(known, key=lambda mark: known[mark])
+    return best if known[best] else ""
 
 
 @attrs.frozen

@@ -64,13 +64,14 @@ def sheet_rows(name: str, file: BinaryIO, limits: FileLimits) -> Iterator[list[s
     except ModuleNotFoundError:
         raise OrderFileError(f'{name}: spreadsheets need an extra: pip install "cmr-async[xlsx]"') from None
     try:
-        _check_archive(file, limits)
+        valueless = _check_archive(file, limits)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about looks that no order has
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
         sheet = book.worksheets[0]
         # What a sheet states as its size may be wrong: rows beyond it would be left out
         sheet.reset_dimensions()
+        _refuse_valueless(valueless.get(str(sheet._worksheet_path).lstrip("/")))  # noqa: SLF001 - the only way to it
     except BrokenFileError:
         raise
     except Exception as error:  # noqa: BLE001 - a broken spreadsheet fails in many ways
@@ -80,6 +81,16 @@ def sheet_rows(name: str, file: BinaryIO, limits: FileLimits) -> Iterator[list[s
     finally:
         with suppress(Exception):
             book.close()
+
+
+def _refuse_valueless(found: tuple[int, str] | None) -> None:
+    if found is not None:
+        row, cell = found
+        raise BrokenFileError(
+            f"cell {printable(cell)[:_REASON]} holds a formula without its value; open the file in a spreadsheet "
+            "program, save it, and try again",
+            row=row,
+        )
 
 
 def _texts(rows: Iterator[tuple[Any, ...]]) -> Iterator[list[str]]:
@@ -124,8 +135,11 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def _check_archive(file: BinaryIO, limits: FileLimits) -> None:
+def _check_archive(file: BinaryIO, limits: FileLimits) -> dict[str, tuple[int, str]]:
     """Look through all parts of an archive with bounded memory.
+
+    Returns:
+        For parts in which a formula has no value, row and name of the first such cell.
 
     Raises:
         BrokenFileError: A part passes a limit.
@@ -146,10 +160,15 @@ def _check_archive(file: BinaryIO, limits: FileLimits) -> None:
             raise BrokenFileError(f"unpacks to more than {limits.max_size:,} bytes; --max-size sets another limit")
         if unpacked > max(_ALWAYS, _MOST_TIMES * size):
             raise BrokenFileError(f"unpacks to more than {_MOST_TIMES} times its size, as no spreadsheet does")
+        valueless = {}
         for part in parts:
             packed = min(part.compress_size, size)
+            check = _PartCheck(part.filename, packed, limits)
             with archive.open(part) as opened:
-                _PartCheck(part.filename, packed, limits).run(opened)
+                check.run(opened)
+            if check.valueless is not None:
+                valueless[part.filename] = check.valueless
+        return valueless
 
 
 def _check_directory(file: BinaryIO, size: int) -> None:
@@ -178,6 +197,10 @@ class _PartCheck:
         # The row or shared text that is being read; its elements, its characters, and those of its cell so far
         self._record = ""
         self._record_depth = self._inside = self._characters = self._cell = 0
+        # The name of the cell, and whether it has a formula and a value
+        self._cell_name, self._has_formula, self._has_value = "", False, False
+        #: Row and name of the first cell with a formula that has no value.
+        self.valueless: tuple[int, str] | None = None
 
     def run(self, file: Any) -> None:
         parser = expat.ParserCreate()
@@ -214,6 +237,8 @@ class _PartCheck:
             self._cell = 0
             if self._inside > self._most_in_row:
                 self._refuse(f"has more than {self._limits.max_columns:,} cells in a row")
+            if self._record == "row":
+                self._look_into_cell(name.rpartition(":")[2], attributes)
             return
         local = name.rpartition(":")[2]
         if local == "row":
@@ -230,6 +255,13 @@ class _PartCheck:
         self._record, self._record_depth = local, self._depth
         self._inside = self._characters = self._cell = 0
 
+    def _look_into_cell(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "c":
+            self._cell_name = attributes.get("r", "")
+            self._has_formula, self._has_value = False, attributes.get("t") == "str"  # which may be empty
+        elif name == "f":
+            self._has_formula = True
+
     def _begin_row(self, number: str | None) -> None:
         self._rows += 1
         try:
@@ -243,7 +275,15 @@ class _PartCheck:
             self._refuse("has rows that are not in their sequence")
         self._row = row if number is not None else self._row + 1
 
-    def _end(self, _: str) -> None:
+    def _end(self, name: str) -> None:
+        if self._has_formula and self._record == "row":
+            local = name.rpartition(":")[2]
+            if local == "v" and self._cell:
+                self._has_value = True
+            elif local == "c":
+                if not self._has_value and self.valueless is None:
+                    self.valueless = (self._row, self._cell_name)
+                self._has_formula = False
         if self._record and self._depth == self._record_depth:
             self._record = ""
         self._depth -= 1

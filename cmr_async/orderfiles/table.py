@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -14,7 +15,7 @@ from ..models import BillingCycle, DomainRegistration, GoogleOAuth, Mailbox, Ord
 from ..models.requests import OrderRequest
 from .located import DomainRows, InputFault, LocatedOrder, UnreadableOrder, suggestion
 
-__all__ = ["COLUMNS", "TableHeader", "orders_from_rows", "read_header"]
+__all__ = ["COLUMNS", "TableHeader", "column_name", "orders_from_rows", "read_header"]
 
 _NAMES = ("user_id", "reference", "domain", "years", "forward_to")
 
@@ -37,8 +38,19 @@ _NO_SETTINGS = ("",) * len(_SETTINGS)
 
 #: The columns of a table of orders, in the order in which a template shows them.
 COLUMNS = (*_NAMES, *_MAILBOX, *_SETTINGS)
+#: The columns by their letters alone: `firstname` and `userid` are known as well.
+_SPELLINGS = {name.replace("_", ""): name for name in COLUMNS}
 
-_BOOLEANS = {"": None, "true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+#: What people and spreadsheets write for true and false; German and French ones save `WAHR` and `VRAI`.
+_BOOLEANS: dict[str, bool | None] = {
+    "": None,
+    **dict.fromkeys(("true", "t", "yes", "y", "1", "x", "on", "wahr", "ja", "vrai", "oui"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "0", "off", "falsch", "nein", "faux", "non"), False),
+}
+#: A whole number, as some programs write it too: `1.0`.
+_WHOLE = re.compile(r"([0-9]+)(?:[.,]0+)?")
+#: Where a name of the API, such as `firstName`, has its words.
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 @attrs.frozen(kw_only=True)
@@ -47,6 +59,8 @@ class TableHeader:
 
     #: Name of the file, for messages.
     source: str
+    #: Number of its row.
+    row: int = 1
     #: How many cells a row has.
     width: int
     #: Column name to position.
@@ -58,37 +72,50 @@ class TableHeader:
         return itemgetter(first, second, *more)
 
 
-def read_header(source: str, cells: Sequence[str], *, user_id: str | None) -> TableHeader | tuple[InputFault, ...]:
+def column_name(cell: str) -> str:
+    """Return a column's name as this package writes it: `first_name` for `firstName`, `First Name` and `first-name`."""
+    name = re.sub(r"[\s_-]+", "_", _WORD.sub("_", cell.strip())).lower()
+    return _SPELLINGS.get(name.replace("_", ""), name)
+
+
+def read_header(
+    source: str, cells: Sequence[str], *, user_id: str | None, row: int = 1
+) -> TableHeader | tuple[InputFault, ...]:
     """Check a header row.
 
     Args:
         source: Name of the file, for messages.
         cells: The cells of the first row.
         user_id: The user of rows that name none; with it the column `user_id` may be absent.
+        row: Number of the row.
 
     Returns:
         The header, or every fault of it.
     """
-    names = [cell.strip().lower() for cell in cells]
+    names = [column_name(cell) for cell in cells]
     while names and not names[-1]:
         # Spreadsheets often save empty columns at the right.
         names.pop()
     faults = []
     for position, name in enumerate(names):
         if name not in COLUMNS:
-            label = f'column "{name}"' if name else f"column {position + 1}, which has no name,"
+            shown = cells[position].strip()
+            label = f'column "{shown}"' if name else f"column {position + 1}, which has no name,"
             hint = suggestion(name, COLUMNS)
-            faults.append(InputFault(source=source, row=1, column=name, message=f"{label} is not known{hint}"))
+            faults.append(InputFault(source=source, row=row, column=shown, message=f"{label} is not known{hint}"))
         elif name in names[:position]:
-            faults.append(InputFault(source=source, row=1, column=name, message="this column occurs twice"))
+            faults.append(InputFault(source=source, row=row, column=name, message="this column occurs twice"))
+    if not set(names) & set(COLUMNS):
+        message = f"no column has a known name; the first row names the columns: {', '.join(COLUMNS[:7])}, ..."
+        return (InputFault(source=source, row=row, message=message),)
     if "domain" not in names:
-        faults.append(InputFault(source=source, row=1, column="domain", message="this column is missing"))
+        faults.append(InputFault(source=source, row=row, column="domain", message="this column is missing"))
     if "user_id" not in names and not user_id:
         message = "this column is missing; add it, or name the user of all rows with --user-id"
-        faults.append(InputFault(source=source, row=1, column="user_id", message=message))
+        faults.append(InputFault(source=source, row=row, column="user_id", message=message))
     if faults:
         return tuple(faults)
-    return TableHeader(source=source, width=len(names), positions={name: at for at, name in enumerate(names)})
+    return TableHeader(source=source, row=row, width=len(names), positions={name: at for at, name in enumerate(names)})
 
 
 def orders_from_rows(
@@ -145,7 +172,7 @@ def _read_rows(header: TableHeader, rows: Iterable[list[str]]) -> Iterator[_Row 
     """Yield each row that is not blank; one of another width than the header is a fault."""
     width = header.width
     names, mailbox, settings = map(header.pick, (_NAMES, _MAILBOX, _SETTINGS))
-    for number, row in enumerate(rows, start=2):
+    for number, row in enumerate(rows, start=header.row + 1):
         cells = [*map(str.strip, row), ""]
         if not any(cells):
             continue
@@ -315,7 +342,8 @@ def _parse_boolean(column: str, text: str) -> bool | None:
     try:
         return _BOOLEANS[text.lower()]
     except KeyError:
-        raise _CellError(column, f'"{text}" is neither true nor false') from None
+        known = "write yes or no (also true, t, y, 1, x, on, wahr, ja, vrai, oui, and their opposites)"
+        raise _CellError(column, f'"{text}" is neither true nor false; {known}') from None
 
 
 def _parse_years(text: str) -> int:
@@ -326,8 +354,8 @@ def _parse_years(text: str) -> int:
     """
     if not text:
         return 1
-    if text.isascii() and text.isdigit():
-        return int(text[:9])  # more digits are no number of years either, and Python refuses to read very many
+    if found := _WHOLE.fullmatch(text):
+        return int(found[1][:9])  # more digits are no number of years either, and Python refuses to read very many
     raise _CellError("years", f'"{text}" is not a whole number')
 
 

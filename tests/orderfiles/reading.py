@@ -12,6 +12,8 @@ from cmr_async.orderfiles import LocatedOrder, OrderFile, UnreadableOrder
 from cmr_async.orderfiles.table import COLUMNS
 
 USER = "BVZGM5TE9BMP3PP0VWGW943RGV1B"
+#: What is said of a cell that is neither true nor false.
+BOOLEANS = "write yes or no (also true, t, y, 1, x, on, wahr, ja, vrai, oui, and their opposites)"
 
 
 def write_csv(path: Path, *rows: dict[str, str], columns: Iterable[str] = COLUMNS) -> Path:

@@ -47,6 +47,23 @@ def test_an_open_quotation_mark_does_not_swallow_the_rest_of_the_file(tmp_path: 
     assert fault.endswith("is a quotation mark left open?")
 
 
+def test_an_old_spreadsheet_says_what_to_save_it_as(tmp_path: Path) -> None:
+    for name in ("a.xls", "a.xlsx", "a.csv", "a"):
+        path = tmp_path / name
+        path.write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(512))
+        with pytest.raises(OrderFileError, match=r"is an old \.xls, or another file of Office: save it as \.xlsx"):
+            OrderFile(path)
+
+
+def test_a_table_that_is_named_like_a_spreadsheet_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    path.write_text(f"user_id,domain\n{USER},one.com\n")
+    with pytest.raises(OrderFileError, match=r"is no XLSX spreadsheet\. If it is CSV, read it with --format csv"):
+        OrderFile(path)
+    with OrderFile(path, format="csv") as file:
+        assert [type(order) for order in file.orders()] == [LocatedOrder]
+
+
 def test_a_cut_gzip_file_is_a_fault(tmp_path: Path) -> None:
     path = tmp_path / "a.csv.gz"
     data = f"user_id,domain\n{USER},one.com\n" + "".join(f"{USER},d{n}.com\n" for n in range(5000))

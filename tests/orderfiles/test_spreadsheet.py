@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import struct
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,9 @@ import pytest
 from cmr_async.errors import OrderFileError
 from cmr_async.orderfiles import FileLimits, LocatedOrder, OrderFile, UnreadableOrder
 from tests.orderfiles.hostile import broken_sheets, repeated, row_xml, write_sheet
-from tests.orderfiles.reading import USER, orders
+from tests.orderfiles.reading import USER, faults, orders
 
-pytest.importorskip("openpyxl")
+openpyxl = pytest.importorskip("openpyxl")
 
 MIB = 1 << 20
 HEADER = row_xml(1, "user_id", "domain")
@@ -137,3 +139,29 @@ def test_a_broken_spreadsheet_is_one_line_however_it_is_broken(tmp_path: Path) -
             assert all(isinstance(order, LocatedOrder | UnreadableOrder) for order in found)
     assert not [message for message in refused if "\n" in message]
     assert (read > 10, len(refused) > 50) == (True, True)
+
+
+@pytest.mark.parametrize("sheet", [0, 1])
+def test_a_formula_without_a_value_is_a_fault_where_orders_are_read(tmp_path: Path, sheet: int) -> None:
+    book = openpyxl.Workbook()
+    for number, one in enumerate((book.active, book.create_sheet())):
+        one.append(["user_id", "domain", "years"])
+        one.append([USER, "one.com", "=5+0" if number == sheet else 5])
+    path = tmp_path / "a.xlsx"
+    book.save(path)
+    what = "cell C2 holds a formula without its value; open the file in a spreadsheet program, save it, and try again"
+    assert faults(path) == ([f"row 2: {what}"] if sheet == 0 else [])
+
+
+def test_a_formula_with_its_value_is_read(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["user_id", "domain", "years"])
+    book.active.append([USER, "one.com", "=2+1"])
+    book.save(tmp_path / "without.xlsx")
+    path = tmp_path / "a.xlsx"
+    with zipfile.ZipFile(tmp_path / "without.xlsx") as old, zipfile.ZipFile(path, "w") as new:
+        for part in old.infolist():
+            data = re.sub(rb"<f>2\+1</f><v ?/>", b"<f>2+1</f><v>3</v>", old.read(part))
+            new.writestr(part.filename, data)
+    (order,) = orders(path)
+    assert order.domains[0].years == 3

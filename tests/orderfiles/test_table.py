@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cmr_async.models import BillingCycle, DomainRegistration, GoogleOAuth, Mailbox, Order, ServiceProvider
 from cmr_async.orderfiles.located import LocatedOrder, UnreadableOrder
 from cmr_async.orderfiles.table import COLUMNS, TableHeader, orders_from_rows, read_header
-from tests.orderfiles.reading import USER, box, faults, located, orders, read, write_csv
+from tests.orderfiles.reading import BOOLEANS, USER, box, faults, located, orders, read, write_csv
 
 
 def test_a_row_of_every_column_becomes_every_field(tmp_path: Path) -> None:
@@ -143,7 +144,7 @@ def test_each_bad_cell_is_reported_in_one_pass(tmp_path: Path) -> None:
         box("", "bob"),
     )
     assert faults(path) == [
-        'row 2, on_warmup: "maybe" is neither true nor false',
+        f'row 2, on_warmup: "maybe" is neither true nor false; {BOOLEANS}',
         'row 2, years: "many" is not a whole number',
         "row 3, username: is empty, but the row describes a mailbox; a row that only registers a domain has no names",
         "row 4, domain: is empty",
@@ -173,12 +174,77 @@ def test_blank_rows_are_skipped_and_still_counted(tmp_path: Path) -> None:
 
 def test_unknown_and_double_columns_are_faults_with_a_suggestion(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    path.write_text("user_id,domain,first name,domain,shoe_size,\n")
+    path.write_text("user_id,domain,First Nam,Domain,Shoe Size,\n")
     assert faults(path) == [
-        'row 1, first name: column "first name" is not known; did you mean "first_name"?',
+        'row 1, First Nam: column "First Nam" is not known; did you mean "first_name"?',
         "row 1, domain: this column occurs twice",
-        'row 1, shoe_size: column "shoe_size" is not known',
+        'row 1, Shoe Size: column "Shoe Size" is not known',
     ]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "userId,domain,firstName,lastName,username,autoRenew",
+        "User ID,Domain,First Name,Last Name,Username,Auto Renew",
+        "user-id,domain,first-name,last-name,username,auto-renew",
+        "UserID,DOMAIN,FirstName, last  name ,UserName,AUTO_RENEW",
+        "userid,domain,firstname,lastname,username,autorenew",
+    ],
+)
+def test_columns_may_have_the_names_of_the_api_and_of_people(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"{header}\n{USER},one.com,Ann,Lee,ann,yes\n")
+    (order,) = orders(path)
+    assert order.auto_renew is True
+    assert order.mailboxes["one.com"] == (Mailbox(username="ann", first_name="Ann", last_name="Lee"),)
+
+
+def test_a_table_without_a_header_is_one_fault(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"{USER},one.com,1\n{USER},two.com,1\n")
+    (fault,) = faults(path)
+    assert fault == (
+        "row 1: no column has a known name; the first row names the columns: user_id, reference, domain, years, "
+        "forward_to, username, first_name, ..."
+    )
+
+
+def test_an_empty_table_is_one_fault(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("")
+    (fault,) = faults(path)
+    assert fault.endswith("a.csv: the file is empty; its first row names the columns")
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        (["true", "TRUE", "yes", "y", "Y", "1", "x", "on", "WAHR", "ja", "VRAI", "oui"], True),
+        (["false", "FALSE", "no", "n", "0", "off", "FALSCH", "nein", "FAUX", "non"], False),
+        (["", " "], None),
+    ],
+)
+def test_booleans_are_in_the_words_of_people(tmp_path: Path, words: list[str], value: bool | None) -> None:
+    rows = [box(f"d{number}.com", "ann", auto_renew=word) for number, word in enumerate(words)]
+    assert [order.auto_renew for order in orders(write_csv(tmp_path / "a.csv", *rows))] == [value] * len(words)
+
+
+@pytest.mark.parametrize("text", ["2", "2.0", "2,00"])
+def test_years_may_be_a_whole_number_with_a_point(tmp_path: Path, text: str) -> None:
+    (order,) = orders(write_csv(tmp_path / "a.csv", box("one.com", "ann", years=text)))
+    assert order.domains[0].years == 2
+    for other in ("2.5", "2.", ".0", "two", "-1.0"):
+        assert "is not a whole number" in faults(write_csv(tmp_path / "b.csv", box("one.com", "ann", years=other)))[0]
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_a_line_about_the_separator_is_no_header(tmp_path: Path, mark: str) -> None:
+    path = tmp_path / "a.csv"
+    rows = [["user_id", "domain", "years"], [USER, "one.com", "1"], [USER, "two.com", "x"]]
+    path.write_text(f"sep={mark}\r\n" + "".join(mark.join(row) + "\r\n" for row in rows))
+    assert faults(path) == ['row 4, years: "x" is not a whole number']
+    assert [isinstance(order, LocatedOrder) for order in read(path)] == [True, False]
 
 
 def test_a_table_needs_the_column_of_the_domain(tmp_path: Path) -> None:
@@ -218,7 +284,7 @@ def test_a_bad_cell_of_an_order_as_a_whole_is_reported_once() -> None:
     header = table_of("user_id", "domain", "auto_renew")
     (order,) = orders_from_rows(header, [["U", "a.com", "perhaps"], ["U", "a.com", "perhaps"], ["U", "a.com", ""]])
     assert [str(fault) for fault in unreadable(order).faults] == [
-        'f.csv, row 2, auto_renew: "perhaps" is neither true nor false'
+        f'f.csv, row 2, auto_renew: "perhaps" is neither true nor false; {BOOLEANS}'
     ]
 
 

@@ -15,6 +15,7 @@ from typer.testing import Result
 
 from cmr_async.cli.display import show_plan
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
+from tests.orderfiles.reading import BOOLEANS
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 USER = DEMO_USERS[0]
@@ -79,7 +80,7 @@ def test_one_fault_anywhere_means_that_nothing_is_sent(cmr: Cmr, start_simulator
     result = cmr("orders", "submit", orders)
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [
-        f'{orders}, row 5, on_warmup: "perhaps" is neither true nor false',
+        f'{orders}, row 5, on_warmup: "perhaps" is neither true nor false; {BOOLEANS}',
         f"{orders}, row 6, domain: is no domain name: 'nonsense'",
         f"cmr: 2 faults in {orders}; nothing was sent.",
     ]
