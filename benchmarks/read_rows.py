@@ -75,7 +75,7 @@ def with_cmr_async(path: Path) -> int:
 
 def pydantic_reader() -> Callable[[Path], int]:  # noqa: C901 - the contender does all its checks here
     """The same checks as pydantic models: rows by DictReader, grouped by reference, one model per order."""
-    from pydantic import AfterValidator, BaseModel, Field, StringConstraints  # noqa: PLC0415 - only this contender needs it
+    from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
     url = StringConstraints(pattern=r"^https?://[^\s/?#]+\S*$")
     name = r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$"

@@ -20,6 +20,9 @@ from .forks import in_forked_child
 
 __all__ = ["SharedPace", "Slots"]
 
+#: Seconds before its slot at which a call asks for the last time whether it may use it.
+_ASK_BEFORE = 0.03
+
 logger: logging.Logger = logging.getLogger("cmr_async")
 
 
@@ -130,21 +133,33 @@ class Slots:
     async def _next(self, reads: bool, latest: float) -> Slot:
         while True:
             slot = self.pacer.reserve(self._clock(), self.gap, reads=reads)
-            await self._until(slot, latest)
+            await self._until(self._clock() + slot.wait, latest)
             if slot.at is not None and self.pacer.holds(slot):
                 break
         while self.shared is not None:
             slot = await self.shared.reserve(self.gap, reads=reads)
-            await self._until(slot, latest)
-            if slot.at is not None and (slot.wait <= 0 or await self.shared.holds(slot)):
+            if await self._shared_until(self.shared, slot, latest):
                 break
         return slot
 
-    async def _until(self, slot: Slot, latest: float) -> None:
-        if self._clock() + slot.wait > latest:
+    async def _shared_until(self, shared: SharedPace, slot: Slot, latest: float) -> bool:
+        """Wait for a slot of a shared pace, and tell whether it may be used."""
+        comes = self._clock() + slot.wait
+        if slot.at is None or slot.wait <= 0:
+            await self._until(comes, latest)
+            return slot.at is not None
+        # Asked a moment before, since a database may take its time, and requests would come closer together
+        await self._until(comes, latest, before=_ASK_BEFORE)
+        holds = await shared.holds(slot)
+        if holds:
+            await self._until(comes, latest)
+        return holds
+
+    async def _until(self, moment: float, latest: float, *, before: float = 0.0) -> None:
+        if moment > latest:
             raise _TooLateError
-        if slot.wait > 0:
-            await self._sleep(slot.wait)
+        if (wait := moment - before - self._clock()) > 0:
+            await self._sleep(wait)
 
     async def refused(self, slot: Slot, asked: float | None) -> float:
         """Learn from a 429, and hold everybody back who shares the pace; return for how many seconds.

@@ -210,10 +210,19 @@ def make_pipeline(
 
 
 async def wait_for_slot(
-    pace: SharedPace, sleep: Callable[[float], Awaitable[None]], *, gap: float = 8.0, reads: bool = False
-) -> Slot:
-    """Wait for a slot of a shared pace, in a process that has sent nothing yet."""
-    return await Slots(Pacer(), gap, clock=lambda: 0.0, sleep=sleep, shared=pace).wait(reads=reads)
+    pace: SharedPace, sleep: Callable[[float], Awaitable[None]] | None = None, *, gap: float = 8.0
+) -> tuple[Slot, float]:
+    """Wait for a slot of a shared pace, in a process that has sent nothing yet; return it and for how long."""
+    waited = 0.0
+
+    async def count(seconds: float) -> None:
+        nonlocal waited
+        waited += seconds
+        if sleep is not None:
+            await sleep(seconds)
+
+    slot = await Slots(Pacer(), gap, clock=lambda: waited, sleep=count, shared=pace).wait(reads=False)
+    return slot, waited
 
 
 def make_bulk(transport: FakeTransport, **settings: Any) -> Bulk:

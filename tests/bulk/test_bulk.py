@@ -17,7 +17,6 @@ from cmr_async.journal.journal import Journal, Step, StepState
 from tests.fakes import (
     ACCEPTED,
     UNSENT,
-    Clock,
     FakeTransport,
     answered,
     make_bulk,
@@ -104,9 +103,8 @@ async def test_only_the_named_drafts_are_processed_one_after_the_other(tmp_path:
 
 async def next_wait(journal: Journal, gap: float) -> float:
     """Return the seconds that the next slot of the journal's pace has to be waited for."""
-    waits = Clock()
-    await wait_for_slot(journal.shared_pace(""), waits.sleep, gap=gap)
-    return sum(waits.sleeps)
+    _, waited = await wait_for_slot(journal.shared_pace(""), gap=gap)
+    return waited
 
 
 async def test_a_run_with_a_journal_takes_its_slots_from_the_pace_of_the_journal(tmp_path: Path) -> None:

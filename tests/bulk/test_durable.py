@@ -255,14 +255,8 @@ async def test_giving_up_ends_a_run_at_once_and_writes_down_what_is_in_flight(pa
 async def test_two_processes_on_one_journal_keep_one_pace(path: str) -> None:
     gap = 1000.0  # longer than this test can take, which counts as waited on the database's clock
     async with Journal(path) as first, Journal(path) as second:
-        waits: list[float] = []
-
-        async def sleep(seconds: float) -> None:
-            waits.append(seconds)
-
-        for number in range(6):
-            await wait_for_slot((first, second)[number % 2].shared_pace("key"), sleep, gap=gap)
-    assert [round(wait / gap) for wait in waits] == [1, 2, 3, 4, 5]
+        waits = [(await wait_for_slot(journal.shared_pace("key"), gap=gap))[1] for journal in (first, second) * 3]
+    assert [round(wait / gap) for wait in waits] == [0, 1, 2, 3, 4, 5]
 
 
 # Drafts

@@ -210,7 +210,7 @@ class _Script:
     async def _claim(self) -> None:
         if not self._ready:
             return
-        self._slot = await wait_for_slot(self._journal.shared_pace("pace"), self._clock.sleep, gap=0.203)
+        self._slot, _ = await wait_for_slot(self._journal.shared_pace("pace"), self._clock.sleep, gap=0.203)
         key, step = self._ready.pop(self._rng.randrange(len(self._ready)))
         claim = await self._journal.claim(key, step=step)
         assert claim is not None, f"{key} should be free"
