@@ -19,13 +19,13 @@ import attrs
 
 from ..core.printable import printable
 from ..errors import JournalError
+from ..work_thread import WorkThread
 from .clock import Clocks, JournalClock, elapsed
 from .engine import READS, is_busy, journal_errors, journal_url, leave_wal, make_engine, safe_name
 from .liveness import Machine, RunRecord
 from .schema import prepare, sa
 from .statements import Transaction
 from .trust import JournalFile, check_integrity, check_objects, newest_event
-from .work_thread import WorkThread
 
 __all__ = ["Database", "Outside"]
 

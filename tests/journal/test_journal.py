@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 
 import pytest
 
+from cmr_async import work_thread
 from cmr_async.core.checked import check_request
 from cmr_async.errors import JournalConflictError, JournalError, ValidationError
-from cmr_async.journal import work_thread
 from cmr_async.journal.identity import fingerprint_of, order_key
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.records import Claim

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from cmr_async.journal import engine as journal_engine
 from cmr_async.journal.schema import prepare, sa
-from cmr_async.journal.work_thread import WorkThread
+from cmr_async.work_thread import WorkThread
 
 if TYPE_CHECKING:
     from tests.world.process import Process

@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
-from ..errors import JournalError
+from .errors import JournalError
 
 __all__ = ["WorkThread"]
 

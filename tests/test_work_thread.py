@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cmr_async.journal.work_thread import WorkThread
+from cmr_async.work_thread import WorkThread
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ async def test_work_is_done_where_it_is_asked_for_when_no_thread_can_start(
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
-    monkeypatch.setattr("cmr_async.journal.work_thread.Thread.start", refuse)
+    monkeypatch.setattr("cmr_async.work_thread.Thread.start", refuse)
     assert await thread.run(threading.current_thread) is threading.current_thread()
 
 
@@ -92,7 +92,7 @@ async def test_work_is_done_where_it_is_asked_for_when_no_thread_can_start(
 def test_work_is_still_done_while_the_interpreter_exits(before: str) -> None:
     code = f"""
 import asyncio, atexit
-from cmr_async.journal.work_thread import WorkThread
+from cmr_async.work_thread import WorkThread
 thread = WorkThread("test")
 {before}
 atexit.register(lambda: print(asyncio.run(thread.run(lambda: "written"))))
