@@ -58,7 +58,9 @@ class JournalPace:
         Raises:
             JournalError: The database could not be written; nothing was sent.
         """
-        return await self._change(lambda schedule, now: schedule.reserve(now, gap, reads=reads))
+        slot, then = await self._change(lambda schedule, now: schedule.reserve(now, gap, reads=reads))
+        # The commit took its time
+        return attrs.evolve(slot, wait=max(0.0, slot.wait - (self._database.elapsed() - then)))
 
     async def holds(self, slot: Slot) -> bool:
         """Tell whether a slot may be used: no process was refused since it was handed out.
@@ -83,27 +85,29 @@ class JournalPace:
         Raises:
             JournalError: The database could not be written.
         """
-        return await self._change(lambda schedule, now: schedule.refused(now, slot, asked))
+        pause, _ = await self._change(lambda schedule, now: schedule.refused(now, slot, asked))
+        return pause
 
     def pace(self, gap: float) -> Pace:
         """Return what was last heard of the pace."""
         schedule, then, read_at = self._seen
         return schedule.pace(then + self._database.elapsed() - read_at, gap)
 
-    async def _change(self, change: Callable[[Schedule, float], _T]) -> _T:
-        """Change the row in one transaction."""
+    async def _change(self, change: Callable[[Schedule, float], _T]) -> tuple[_T, float]:
+        """Change the row in one transaction; return what the change returns, and when it was, by `elapsed`."""
 
-        def work(transaction: Transaction) -> _T:
+        def work(transaction: Transaction) -> tuple[_T, float]:
             schedule = self._read(transaction, lock=True)
             if schedule is None:
                 new = insert_missing(slots, transaction.connection.dialect.name).values(name=self._name, state="{}")
                 transaction.connection.execute(new)
                 schedule = self._read(transaction, lock=True) or Schedule()
-            done = change(schedule, transaction.now)
+            now, then = transaction.now, self._database.elapsed()
+            done = change(schedule, now)
             state = orjson.dumps(attrs.asdict(schedule)).decode()
             transaction.connection.execute(sa.update(slots).where(slots.c.name == self._name).values(state=state))
-            self._seen = (schedule, transaction.now, self._database.elapsed())
-            return done
+            self._seen = (schedule, now, then)
+            return done, then
 
         return await self._database.write(work, check=self._check)
 
