@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
 from typing import Protocol
 from weakref import WeakSet
 
@@ -109,11 +108,13 @@ class Slots:
         Raises:
             JournalError: The shared pace is that of a journal, which could not be written; nothing was sent.
         """
+        if not self.gap:
+            return await self._next(reads, float("inf"))
         lane = self._reading if reads else self._sending
         turn = lane.turn
         lane.waiting += 1
         try:
-            async with turn if self.gap else nullcontext():
+            async with turn:
                 return await self._next(reads, float("inf"))
         finally:
             if lane.turn is turn:

@@ -128,6 +128,10 @@ class Schedule:
             gap: Seconds that the client is set to; 0 turns pacing off (pauses still hold).
             reads: The call only reads: it lets others go first, but for one slot of 25.
         """
+        if gap < _SMALLEST:
+            slot = max(self.next, self.paused_until, now)
+            self.next = slot + gap
+            return Slot(wait=slot - now, at=slot, gap=gap, era=self.era)
         self._try_more(now, gap)
         present = self.gap(gap)
         turn = (_READS_GET_ONE_OF - 0.5) * present
@@ -139,8 +143,7 @@ class Schedule:
             self.read_at = slot
         else:
             self.busy_until = self.next
-        if gap >= _SMALLEST:
-            self.used = [*(used for used in self.used[-_MOST:] if used > slot - _KNOWN_FOR), slot]
+        self.used = [*(used for used in self.used[-_MOST:] if used > slot - _KNOWN_FOR), slot]
         return Slot(wait=slot - now, at=slot, gap=gap, era=self.era)
 
     def pause(self, now: float, seconds: float, gap: float, *, last: float = 0.0) -> None:
