@@ -19,6 +19,12 @@ from cmr_async.journal.pace import StoredPace
 from tests.fakes import Clock, wait_for_slot
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give databases on a slow machine their time."""
+    monkeypatch.setattr(paces, "_PATIENCE", 60.0)
+
+
 async def take(journal: Journal, name: str = "key", gap: float = 8.0) -> Slot:
     return await journal.shared_pace(name).reserve(gap, reads=False)
 
