@@ -155,6 +155,12 @@ class StoredPace:
         self._failed_at: float | None = None
         self._trial: asyncio.Task[None] | None = None
 
+    def _leave_to_parent(self) -> None:
+        """In a forked child: keep away from the parent's database, thread and loop."""
+        if self._pid != os.getpid():
+            leave_to_parent(self._database, self._opening, self._open, self._trial)
+            self._start_over()
+
     async def reserve(self, gap: float, *, reads: bool) -> Slot:
         """Take the next free slot."""
 
@@ -190,18 +196,18 @@ class StoredPace:
 
     async def close(self) -> None:
         """Close the database."""
-        database, trial = self._database, self._trial
+        self._leave_to_parent()
+        database, tasks = self._database, (self._trial, self._opening)
         self._start_over()
-        if trial is not None:
-            trial.cancel()
+        for task in tasks:
+            if task is not None:
+                task.cancel()  # a database that is being opened closes itself then
         if database is not None:
             with suppress(JournalError):  # nothing in it is of use later
                 await database.end(lambda _: None)
 
     async def _ask(self, ask: Callable[[JournalPace], Awaitable[_T]], instead: Callable[[], _T]) -> _T:
-        if self._pid != os.getpid():
-            leave_to_parent(self._database, self._opening, self._open, self._trial)
-            self._start_over()
+        self._leave_to_parent()
         if self._failed_at is None:
             try:
                 async with asyncio.timeout(_PATIENCE):

@@ -141,9 +141,12 @@ def _is_schedule(value: Any) -> bool:
     if not isinstance(state, dict) or not state.keys() <= _OF_A_SCHEDULE:
         return False
     used = state.pop("used", [])
-    return isinstance(used, list) and all(
+    if not isinstance(used, list) or not all(
         type(number) in {int, float} and -1 <= number <= LATEST for number in (*used, *state.values())
-    )
+    ):
+        return False
+    limit = state.get("limit", 0)
+    return bool(state.get("spread", 1) >= 1 and (limit == 0 or limit >= 1))
 
 
 _OF_A_SCHEDULE = frozenset(field.name for field in attrs.fields(Schedule))

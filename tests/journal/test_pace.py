@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from cmr_async.core.pacing import Slot
 from cmr_async.errors import ConfigurationError, JournalError
 from cmr_async.journal import pace as paces
+from cmr_async.journal.database import Database
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.pace import StoredPace
 from tests.fakes import Clock, wait_for_slot
@@ -111,6 +114,10 @@ async def test_a_slot_that_comes_up_during_a_pause_is_not_used(journal: Journal,
         '{"used": [null]}',
         '{"another": 1}',
         '{"era": []}',
+        '{"spread": 0}',
+        '{"limit": -1}',
+        '{"limit": "5"}',
+        '{"limit": 1e-300}',
     ],
 )
 async def test_a_row_that_no_version_wrote_is_refused(tmp_path: Path, state: str) -> None:
@@ -239,3 +246,36 @@ async def test_a_forked_child_opens_the_database_anew(tmp_path: Path, monkeypatc
     assert (await pace.reserve(1000.0, reads=False)).wait > 900
     assert pace._open is not opened
     await pace.close()
+
+
+async def test_a_forked_child_closes_nothing_of_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pace = StoredPace(tmp_path / "pace.db", "key")
+    await pace.reserve(1000.0, reads=False)
+    database = pace._database
+    assert database is not None
+    with monkeypatch.context() as child:
+        child.setattr(os, "getpid", lambda: -1)
+        await pace.close()
+    assert database.is_open
+    await database.end(lambda _: None)
+
+
+async def test_a_pace_that_is_closed_while_it_opens_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = threading.Event()
+
+    class Noted(Database):
+        def _disconnect(self) -> None:
+            super()._disconnect()
+            assert not self.is_open
+            closed.set()
+
+    monkeypatch.setattr(paces, "Database", Noted)
+    pace = StoredPace(tmp_path / "pace.db", "key")
+    waiting = asyncio.ensure_future(pace.reserve(1000.0, reads=False))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await pace.close()
+    assert await asyncio.to_thread(closed.wait, 60)
