@@ -4,62 +4,63 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
-from .bulk import BulkRun, BulkSummary, OrderOutcome, OrderRequest, OrderState
-from .client import AsyncClient
-from .core.account import Account
-from .core.pacing import Pace
-from .core.processing import ProcessEndpoint
-from .core.retry import RetryPolicy
-from .errors import (
-    APIError,
-    AuthenticationError,
-    BadRequestError,
-    ClientStateError,
-    CMRError,
-    ConfigurationError,
-    ConflictError,
-    EndpointNotConfiguredError,
-    Fault,
-    InsufficientBalanceError,
-    InvalidResponseError,
-    JournalConflictError,
-    JournalError,
-    JournalVersionError,
-    NotFoundError,
-    NotSentError,
-    OrderFileChangedError,
-    OrderFileError,
-    OrderPlacedError,
-    OrderWarning,
-    OutcomeUnknownError,
-    PermissionDeniedError,
-    RateLimitError,
-    ServerError,
-    TransportError,
-    UnprocessableError,
-    ValidationError,
-)
-from .journal.states import Step, StepState
-from .models import (
-    BillingCycle,
-    DomainRegistration,
-    Envelope,
-    GoogleOAuth,
-    Mailbox,
-    Order,
-    OrderCreated,
-    ServiceProvider,
-)
-from .models.requests import Verdict
-from .transport import Timeouts
 
 if TYPE_CHECKING:
+    from . import errors as errors
+    from .bulk import BulkRun, BulkSummary, OrderOutcome, OrderRequest, OrderState
     from .bulk.reconcile import Finding
+    from .client import AsyncClient
+    from .core.account import Account
+    from .core.pacing import Pace
+    from .core.processing import ProcessEndpoint
+    from .core.retry import RetryPolicy
+    from .errors import (
+        APIError,
+        AuthenticationError,
+        BadRequestError,
+        ClientStateError,
+        CMRError,
+        ConfigurationError,
+        ConflictError,
+        EndpointNotConfiguredError,
+        Fault,
+        InsufficientBalanceError,
+        InvalidResponseError,
+        JournalConflictError,
+        JournalError,
+        JournalVersionError,
+        NotFoundError,
+        NotSentError,
+        OrderFileChangedError,
+        OrderFileError,
+        OrderPlacedError,
+        OrderWarning,
+        OutcomeUnknownError,
+        PermissionDeniedError,
+        RateLimitError,
+        ServerError,
+        TransportError,
+        UnprocessableError,
+        ValidationError,
+    )
     from .journal.journal import Journal
     from .journal.records import Claim, JournalEntry, JournalEvent
+    from .journal.states import Step, StepState
+    from .models import (
+        BillingCycle,
+        DomainRegistration,
+        Envelope,
+        GoogleOAuth,
+        Mailbox,
+        Order,
+        OrderCreated,
+        ServiceProvider,
+    )
     from .models.checks import OrderPreflight, WorkspaceCheck, WorkspaceFinding
+    from .models.requests import Verdict
     from .simulator import Simulator
     from .sync import BlockingBulkRun, BlockingIterator, Client, use_uvloop
+    from .transport import Timeouts
 
 __all__ = [
     "APIError",
@@ -127,27 +128,77 @@ __all__ = [
     "use_uvloop",
 ]
 
-
-#: Loaded when they are first asked for: what async services do not need, what is heavy, and what needs an extra.
-_LAZY = {
-    "BlockingBulkRun": ".sync",
-    "BlockingIterator": ".sync",
-    "Claim": ".journal.records",
-    "Client": ".sync",
-    "Finding": ".bulk.reconcile",
-    "Journal": ".journal.journal",
-    "JournalEntry": ".journal.records",
-    "JournalEvent": ".journal.records",
-    "OrderPreflight": ".models.checks",
-    "Simulator": ".simulator",
-    "WorkspaceCheck": ".models.checks",
-    "WorkspaceFinding": ".models.checks",
-    "use_uvloop": ".sync",
+#: Module to its names here. Each is loaded when it is first asked for: `cmr --help` does not wait for aiohttp, nor an
+#: async service for the blocking twin.
+_HOMES = {
+    ".bulk": ("BulkRun", "BulkSummary", "OrderOutcome", "OrderRequest", "OrderState"),
+    ".bulk.reconcile": ("Finding",),
+    ".client": ("AsyncClient",),
+    ".core.account": ("Account",),
+    ".core.pacing": ("Pace",),
+    ".core.processing": ("ProcessEndpoint",),
+    ".core.retry": ("RetryPolicy",),
+    ".errors": (
+        "APIError",
+        "AuthenticationError",
+        "BadRequestError",
+        "CMRError",
+        "ClientStateError",
+        "ConfigurationError",
+        "ConflictError",
+        "EndpointNotConfiguredError",
+        "Fault",
+        "InsufficientBalanceError",
+        "InvalidResponseError",
+        "JournalConflictError",
+        "JournalError",
+        "JournalVersionError",
+        "NotFoundError",
+        "NotSentError",
+        "OrderFileChangedError",
+        "OrderFileError",
+        "OrderPlacedError",
+        "OrderWarning",
+        "OutcomeUnknownError",
+        "PermissionDeniedError",
+        "RateLimitError",
+        "ServerError",
+        "TransportError",
+        "UnprocessableError",
+        "ValidationError",
+    ),
+    ".journal.journal": ("Journal",),
+    ".journal.records": ("Claim", "JournalEntry", "JournalEvent"),
+    ".journal.states": ("Step", "StepState"),
+    ".models": (
+        "BillingCycle",
+        "DomainRegistration",
+        "Envelope",
+        "GoogleOAuth",
+        "Mailbox",
+        "Order",
+        "OrderCreated",
+        "ServiceProvider",
+    ),
+    ".models.checks": ("OrderPreflight", "WorkspaceCheck", "WorkspaceFinding"),
+    ".models.requests": ("Verdict",),
+    ".simulator": ("Simulator",),
+    ".sync": ("BlockingBulkRun", "BlockingIterator", "Client", "use_uvloop"),
+    ".transport": ("Timeouts",),
 }
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    """Return a name of `_LAZY`."""
-    if name not in _LAZY:
+    """Return a public name, from the module where it lives."""
+    if name == "errors":
+        return import_module(".errors", __name__)
+    if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LAZY[name], __name__), name)
+    found = globals()[name] = getattr(import_module(_HOME[name], __name__), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return [*__all__, "errors"]

@@ -15,7 +15,6 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from .._version import __version__
-from .exit_codes import plain_errors
 
 __all__ = ["COMMANDS", "LazyGroup", "app"]
 
@@ -54,6 +53,8 @@ class LazyGroup(TyperGroup):
         """Return the command that is called, from its module."""
         name, command, rest = super().resolve_command(ctx, args)
         if name is not None and name in self._table:
+            from .exit_codes import plain_errors  # noqa: PLC0415 - the help of a group needs no errors
+
             with plain_errors():
                 module = import_module(f".commands.{self._table[name][0]}", __package__)
             command = get_group(module.app).commands[name]
