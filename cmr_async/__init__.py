@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     )
     from .models.checks import OrderPreflight, WorkspaceCheck, WorkspaceFinding
     from .models.requests import Verdict
+    from .pipeline import Stall
     from .simulator import Simulator
     from .sync import BlockingBulkRun, BlockingIterator, Client, use_uvloop
     from .transport import Timeouts
@@ -115,6 +116,7 @@ __all__ = [
     "ServerError",
     "ServiceProvider",
     "Simulator",
+    "Stall",
     "Step",
     "StepState",
     "Timeouts",
@@ -182,6 +184,7 @@ _HOMES = {
     ),
     ".models.checks": ("OrderPreflight", "WorkspaceCheck", "WorkspaceFinding"),
     ".models.requests": ("Verdict",),
+    ".pipeline": ("Stall",),
     ".simulator": ("Simulator",),
     ".sync": ("BlockingBulkRun", "BlockingIterator", "Client", "use_uvloop"),
     ".transport": ("Timeouts",),

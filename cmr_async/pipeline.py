@@ -22,9 +22,22 @@ from .models import Envelope
 from .slots import Slots
 from .transport import Timeouts, Transport
 
-__all__ = ["Guard", "Pipeline", "check_duration"]
+__all__ = ["Guard", "Pipeline", "Stall", "check_duration"]
 
 logger: logging.Logger = logging.getLogger("cmr_async")
+
+#: Seconds without a connection, or without an answer, after which a call counts as stalled.
+_PATIENCE = 2.0
+
+
+@attrs.frozen(kw_only=True)
+class Stall:
+    """Why calls that are under way get nowhere."""
+
+    #: What holds them up and what is done about it: `cannot connect to 127.0.0.1:8025 (Connection refused); retrying`.
+    message: str
+    #: Seconds for which that goes on at most.
+    left: float
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -45,6 +58,8 @@ class Pipeline:
     account: Account | None = None
     #: Calls that may outlive their callers.
     background: Background = attrs.field(factory=Background, repr=False)
+    #: Calls that have no outcome yet.
+    under_way: set[_Departure] = attrs.field(factory=set, repr=False)
 
     async def call(
         self,
@@ -110,14 +125,37 @@ class Pipeline:
 
     async def _within(self, seconds: float | None, request: Request, guard: Guard) -> Envelope:
         """Make the attempts; end them if no request has left in time."""
-        if seconds is None:
-            return await self._attempts(request, _Departure(request, guard))
+        departure = _Departure(request, guard, self.clock)
+        self.under_way.add(departure)
         try:
+            if seconds is None:
+                return await self._attempts(request, departure)
             async with asyncio.timeout(seconds) as limit:
-                return await self._attempts(request, _Departure(request, guard, limit))
+                departure.limit(limit)
+                return await self._attempts(request, departure)
         except TimeoutError:
             late = NotSentError(f"{request.subject()} was not sent: it could not leave within {seconds:g} s.")
             raise late from None
+        finally:
+            self.under_way.discard(departure)
+
+    def stall(self) -> Stall | None:
+        """Return why calls that are under way get nowhere; `None`: nothing shows that they do not."""
+        now, calls = self.clock(), list(self.under_way)  # a copy: another thread may ask
+        failed = [call for call in calls if call.failure]
+        if failed:
+            first = min(failed, key=lambda call: call.tried_until)
+            return Stall(message=f"{first.failure}; retrying", left=max(0.0, first.tried_until - now))
+        late = [call for call in calls if call.began is not None and now - call.began >= _PATIENCE]
+        connecting = [call.tried_until for call in late if call.left is None]
+        if connecting:
+            message = f"no connection to {self.transport.host} yet; trying"
+            return Stall(message=message, left=max(0.0, min(connecting) - now))
+        waiting = [call.left + (call.timeout or self.timeouts.read) for call in late if call.left is not None]
+        if waiting:
+            requests = "1 request" if len(waiting) == 1 else f"{len(waiting):,} requests"
+            return Stall(message=f"no answer to {requests} yet; waiting", left=max(0.0, min(waiting) - now))
+        return None
 
     async def _attempts(self, request: Request, departure: _Departure) -> Envelope:
         guard = departure.guard
@@ -126,8 +164,10 @@ class Pipeline:
         reads = request.endpoint.repeatable
         slot = await self.slots.wait(reads=reads)
         started = self.clock()
+        departure.tried_until = started + self.retry.time_budget
         while True:
             await guard.claim()
+            departure.begin()
             try:
                 exchange = await self.transport.send(request, leaving=departure.allow)
             except NotSentError as held:
@@ -144,7 +184,7 @@ class Pipeline:
             may_go_on = not (guard.abandoned or exchange.cancelled or judgement.final)
             if not may_go_on or not may_repeat(judgement.outcome, request.endpoint):
                 raise error
-            departure.start_again()
+            departure.start_again("" if judgement.outcome is Outcome.THROTTLED else _words(exchange))
             waits = waits or self.retry.waits(self.rng)
             wait = await self._wait_before_repeat(slot, judgement.outcome, error, next(waits))
             if not self.retry.allows(self.clock() - started, wait):
@@ -189,14 +229,35 @@ class Pipeline:
 class _Departure:
     """Decides as the head of a request is about to go out whether it may, and ends a call that leaves too late."""
 
-    __slots__ = ("_latest", "_limit", "_request", "guard")
+    __slots__ = ("_clock", "_latest", "_limit", "_request", "began", "failure", "guard", "left", "tried_until")
 
-    def __init__(self, request: Request, guard: Guard, limit: asyncio.Timeout | None = None) -> None:
-        """Prepare a call; `limit` ends it unless a request leaves before."""
+    def __init__(self, request: Request, guard: Guard, clock: Callable[[], float]) -> None:
+        """Prepare a call."""
         self.guard = guard
         self._request = request
-        self._limit = limit
-        self._latest = None if limit is None else limit.when()
+        self._clock = clock
+        self._limit: asyncio.Timeout | None = None
+        self._latest: float | None = None
+        #: Until when attempts are started.
+        self.tried_until = clock()
+        #: When the attempt under way began, and when its head went out; `None`: it has not.
+        self.began: float | None = None
+        self.left: float | None = None
+        #: Why the attempt before it did nothing; empty: there was none, or the pace holds the call back.
+        self.failure = ""
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds to wait for the answer; `None`: the client's setting."""
+        return self._request.timeout
+
+    def limit(self, limit: asyncio.Timeout) -> None:
+        """Let `limit` end the call unless a request leaves before."""
+        self._limit, self._latest = limit, limit.when()
+
+    def begin(self) -> None:
+        """Note that an attempt begins."""
+        self.began, self.left = self._clock(), None
 
     def allow(self) -> None:
         """Let the head go out.
@@ -211,11 +272,19 @@ class _Departure:
                 raise NotSentError(f"{self._request.subject()} was not sent: its time was over.")
             self._limit.reschedule(None)
         self.guard.leaves()
+        self.left, self.failure = self._clock(), ""
 
-    def start_again(self) -> None:
-        """Apply the limit again after an attempt that will be repeated."""
+    def start_again(self, failure: str) -> None:
+        """Note why an attempt did nothing, and apply the limit to the next one."""
+        self.began, self.failure = None, failure
         if self._limit is not None:
             self._limit.reschedule(self._latest)
+
+
+def _words(exchange: Exchange) -> str:
+    """Return how an attempt failed, without the class of an exception."""
+    failure = exchange.failure or f"HTTP {exchange.status}"
+    return failure.partition("Error: ")[2] or failure
 
 
 def check_duration(name: str, seconds: float | None) -> None:

@@ -102,7 +102,8 @@ def check_base_url(text: str, *, allow_plain_http: bool) -> URL:
         raise ConfigurationError("The base URL must be like https://host/prefix, without user, password and query.")
     if url.scheme == "http" and url.host not in _LOOPBACK and not allow_plain_http:
         raise ConfigurationError(
-            f"http://{url.host} would show the key to everyone on the way: use https, or allow_plain_http=True."
+            f"http://{url.host} would show the key to everyone on the way: use https, or allow_plain_http=True "
+            "(of `cmr`: --plain-http)."
         )
     return url
 

@@ -281,6 +281,11 @@ class Transport:
         self._headers = {**self._headers, self._key_header: key.text}  # a new one: others may be under way
         self._redactor = key.redactor
 
+    @property
+    def host(self) -> str:
+        """Host and port that requests go to."""
+        return f"{self._base.host}:{self._base.port}"
+
     def refuse_more(self) -> None:
         """Take no further requests; those under way go on until `close`."""
         self._closed = True

@@ -19,7 +19,7 @@ import attrs
 from ..core.pacing import Pace
 from ..errors import ConfigurationError, JournalError
 from ..models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
-from ..pipeline import Pipeline
+from ..pipeline import Pipeline, Stall
 from .feeds import Feed
 from .sending import Ended, Item, OrderGuard, OrderSender
 from .stopping import StopRules
@@ -127,6 +127,11 @@ class BulkRun:
     def pace(self) -> Pace:
         """How fast orders may leave now: the gap, the limit that was measured, the pause, and how many wait."""
         return self._pipeline.slots.pace()
+
+    @property
+    def stall(self) -> Stall | None:
+        """Why the orders under way get nowhere (no connection, no answer) and for how long; `None`: no sign of that."""
+        return self._pipeline.stall()
 
     @property
     def paused_for(self) -> float:

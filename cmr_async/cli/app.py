@@ -15,6 +15,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from .._version import __version__
+from .common_options import common_options
+from .streams import voice
 
 __all__ = ["COMMANDS", "LazyGroup", "app"]
 
@@ -22,12 +24,15 @@ __all__ = ["COMMANDS", "LazyGroup", "app"]
 #: Group to its commands; each with the module that it is in, and the line that the group's help has for it.
 COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "cmr": {
-        "simulator": ("simulator", "Run a local simulator of the API: no account, no money."),
+        "doctor": ("doctor", "Check that everything is set up; spend nothing."),
+        "simulator": ("simulator", "Run a local simulator of the API."),
+        "docs": ("docs", "Print a page of the documentation."),
     },
     "orders": {
         "submit": ("orders", "Create the orders of FILE, after checking all of it."),
         "plan": ("orders", "Check FILE and show what it would order and cost; send nothing."),
         "template": ("orders", "Print a small order file to start from."),
+        "status": ("status", "Show what the API says of an order now."),
         "process": ("process", "Process the accepted drafts of JOURNAL, which spends money."),
         "reconcile": ("reconcile", "Find out what became of the unknown orders of JOURNAL."),
         "resubmit": ("resubmit", "Plan orders again that certainly bought nothing."),
@@ -38,7 +43,35 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "report": ("journal", "Write JOURNAL as one HTML page."),
         "adopt": ("journal", "Take over JOURNAL, a copy, a backup, or one of another account."),
     },
+    "users": {
+        "get": ("users", "Show what the API says of a user."),
+    },
+    "domains": {
+        "list": ("domains", "List the domains of a user."),
+        "has-workspace": ("domains", "Ask whether a workspace exists for a domain, which would make an order fail."),
+    },
+    "subscriptions": {
+        "list": ("subscriptions", "List the subscriptions of all users, one page at a time."),
+    },
 }
+_GROUPS = {
+    "orders": "Create orders, look at them, pay for them.",
+    "journal": "Look into the journal of a run.",
+    "users": "Look at users.",
+    "domains": "Look at domains.",
+    "subscriptions": "Look at subscriptions.",
+}
+#: Commands that print no data.
+_WITHOUT_JSON = frozenset({"simulator", "docs", "template", "export", "report", "adopt"})
+#: Columns that help takes at most.
+_WIDEST = 120
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": _WIDEST}
+_EXAMPLES = """\b
+A first order, without an account and without money:
+  cmr orders template > orders.csv
+  cmr orders submit orders.csv --simulator --confirm
+
+`cmr help COMMAND` is the same as `cmr COMMAND --help`; `cmr docs` has the documentation."""
 
 
 class LazyGroup(TyperGroup):
@@ -48,6 +81,16 @@ class LazyGroup(TyperGroup):
         self._table = COMMANDS[name]
         listed = {command: TyperCommand(command, help=line) for command, (_, line) in self._table.items()}
         super().__init__(name=name, commands={**commands, **listed}, **settings)
+        if name == "cmr":
+            self.params = [*self.params, *common_options(json=False)]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments of the group; those of `cmr` begin a command, which may be `help`."""
+        if self.name == "cmr":
+            voice.reset()
+            if args and args[0] == "help":
+                args = [*args[1:], "--help"]
+        return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Return the command that is called, from its module."""
@@ -58,6 +101,9 @@ class LazyGroup(TyperGroup):
             with plain_errors():
                 module = import_module(f".commands.{self._table[name][0]}", __package__)
             command = get_group(module.app).commands[name]
+            if not command.context_settings.get("ignore_unknown_options"):  # it parses all of its options itself
+                command.params = [*command.params, *common_options(json=name not in _WITHOUT_JSON)]
+            command.context_settings = {**_SETTINGS, **command.context_settings}
         return name, command, rest
 
 
@@ -66,16 +112,17 @@ app: typer.Typer = typer.Typer(
     name="cmr",
     cls=LazyGroup,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_SETTINGS,
+    epilog=_EXAMPLES,
 )
-for _group, _line in {
-    "orders": "Create orders, pay for drafts, and resolve unknown outcomes.",
-    "journal": "Look into the journal of a run.",
-}.items():
-    app.add_typer(typer.Typer(cls=LazyGroup, no_args_is_help=True), name=_group, help=_line)
+for _group, _line in _GROUPS.items():
+    app.add_typer(
+        typer.Typer(cls=LazyGroup, no_args_is_help=True, context_settings=_SETTINGS, rich_markup_mode=None),
+        name=_group,
+        help=_line,
+    )
 
 
 def _version(wanted: bool) -> None:
@@ -87,7 +134,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Place orders with the Cold Mail Reseller API, one or many, and never buy twice."""

@@ -1,21 +1,21 @@
-"""What commands print: plans, results and complaints; a table on a terminal, plain lines in a pipe.
+"""What commands show: faults, cautions, plans and results; a table on a terminal, plain lines in a pipe.
 
-Results go to standard output; faults, cautions and progress to standard error. Text from files and answers is
-escaped first, so that it cannot control the terminal.
+Text from files and answers is escaped first, so that it cannot control the terminal.
 """
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from ..core.printable import printable
 from ..models.requests import OrderState
 from ..orderfiles.located import InputFault
 from ..preflight.plan import Plan
 from ..report.rows import ResultRow
+from .streams import complain, counted, emit, note, say, voice
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,13 +23,10 @@ if TYPE_CHECKING:
 __all__ = [
     "LARGEST_TABLE",
     "Cautions",
-    "complain",
     "console",
-    "counted",
-    "is_terminal",
     "result_line",
-    "say",
     "show_plan",
+    "show_result",
     "show_results",
 ]
 
@@ -45,45 +42,15 @@ _STYLES = {
 }
 
 
-def say(text: str) -> None:
-    """Print a line to standard output."""
-    _print(text, sys.stdout)
-
-
-def complain(text: str) -> None:
-    """Print a line about a problem to standard error."""
-    _print(text, sys.stderr)
-
-
-def _print(text: str, stream: TextIO) -> None:
-    """Print a line; a reader that went away (`| head`) must not end a run of paid orders."""
-    try:
-        stream.write(text + "\n")
-        stream.flush()
-    except BrokenPipeError:
-        # The interpreter flushes once more when it exits: that must not fail either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def is_terminal() -> bool:
-    """Return whether the output goes to a terminal."""
-    return sys.stdout.isatty()
-
-
-def counted(count: int, noun: str, plural: str | None = None) -> str:
-    """Return a number with its noun: `1 order`, `2 orders`, `1,000 mailboxes`."""
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
-
-
-def console() -> Console:
-    """Return a console of the terminal."""
+def console(*, stderr: bool = False, width: int | None = None) -> Console:
+    """Return a console of the terminal, for results or for what goes on."""
     from rich.console import Console  # noqa: PLC0415 - slow to import, needed on a terminal only
 
-    return Console(highlight=False)
+    return Console(highlight=False, stderr=stderr, width=width)
 
 
 class Faults:
-    """Shows the faults of a file one by one, up to as many as somebody may read."""
+    """Shows the faults of a file one by one, up to as many as somebody may read; all of them as JSON."""
 
     _SHOWN = 1_000
 
@@ -94,12 +61,14 @@ class Faults:
     def add(self, fault: InputFault) -> None:
         """Print a fault."""
         self._count += 1
-        if self._count <= self._SHOWN:
+        if voice.json:
+            emit("fault", attrs.asdict(fault))
+        elif self._count <= self._SHOWN:
             complain(printable(str(fault)))
 
     def show_rest(self) -> None:
         """Say how many were not printed."""
-        if self._count > self._SHOWN:
+        if self._count > self._SHOWN and not voice.json:
             complain(f"... and {counted(self._count - self._SHOWN, 'more fault')}")
 
 
@@ -116,6 +85,9 @@ class Cautions:
 
     def add(self, caution: InputFault) -> None:
         """Add a caution."""
+        if voice.json:
+            emit("caution", attrs.asdict(caution))
+            return
         column = caution.column.rpartition(".")[2].partition("[")[0]
         words = (word for word in caution.message.split() if "." not in word.rstrip(".,;:") and not word.isdigit())
         kind = f"{column}: {' '.join(words)}"
@@ -136,37 +108,76 @@ class Cautions:
                 complain(f"caution: ... and {more:,} more like it")
 
 
-def show_plan(plan: Plan, *, file: str, confirm: bool, journal: str | None = None, noun: str = "order") -> None:
-    """Print what a file would order, or what drafts would buy; `journal` is the name of the run's journal."""
+def show_plan(
+    plan: Plan, *, file: str, confirm: bool, journal: str | None = None, noun: str = "order", result: bool = True
+) -> None:
+    """Show what a file would order, or what drafts would buy.
+
+    Args:
+        plan: The plan.
+        file: Name of the file; empty: there is none.
+        confirm: The orders are to be paid at once.
+        journal: Name of the run's journal; `None`: there is none.
+        noun: What the run sends.
+        result: The plan is what the command was called for; else it is a note.
+    """
+    if voice.json:
+        emit("plan", _plan_values(plan, file=file, confirm=confirm, journal=journal))
+        return
+    show: Callable[[str], None] = say if result else note
+    for line in _plan_lines(plan, file=file, confirm=confirm, journal=journal, noun=noun):
+        show(line)
+
+
+def _plan_values(plan: Plan, *, file: str, confirm: bool, journal: str | None) -> dict[str, Any]:
+    counts = ("orders", "to_send", "drafts", "domains", "mailboxes", "warmups", "users", "invalid", "faults")
+    return {
+        "file": file or None,
+        "journal": journal,
+        "confirm": confirm,
+        **{name: getattr(plan, name) for name in counts},
+        "cautions": plan.cautions,
+        "assumed_years": plan.assumed_years,
+        "settled": dict(plan.settled),
+        "cost": str(plan.cost),
+        "cost_is_complete": plan.cost_is_complete,
+        "affordable": plan.affordable,
+        "affordable_cost": str(plan.affordable_cost),
+    }
+
+
+def _plan_lines(plan: Plan, *, file: str, confirm: bool, journal: str | None, noun: str) -> list[str]:
     kind = "paid at once" if confirm else "drafts (cost nothing; processed later)"
     missing = "" if plan.cost_is_complete else ", without warmup, whose price is not published"
+    orders = f"{plan.orders:,}, {kind}"
+    known = recorded = ""
+    if plan.settled:
+        known = ", ".join(f"{count:,} {printable(_BEFORE.get(state, state))}" for state, count in plan.settled.items())
+        orders, known = f"{plan.orders:,}, {plan.to_send:,} of them to send, {kind}", f"; dealt with before: {known}"
+    if journal is not None:
+        recorded = f"{journal}: {counted(plan.to_send, noun)} to send{known}"
     rows = [
         ("file", printable(file)),
-        (f"{noun}s", f"{plan.orders:,}, {kind}"),
+        (f"{noun}s", orders),
+        ("journal", recorded),
         ("domains", f"{plan.domains:,} to register"),
         ("mailboxes", f"{plan.mailboxes:,}" + (f", {plan.warmups:,} with warmup" if plan.warmups else "")),
         ("users", f"{plan.users:,}"),
         ("years", _assumed_years(plan)),
         ("cost", f"about ${plan.cost:,.2f} when paid{missing} ({plan.prices.source})"),
     ]
-    say("Plan")
-    for name, value in rows:
-        if value:
-            say(f"  {name:<10} {value}")
+    lines = ["Plan", *(f"  {name:<10} {value}" for name, value in rows if value)]
     if plan.drafts:
         new = counted(plan.to_send - plan.drafts, f"new {noun}")
-        say(f"  drafts     {counted(plan.drafts, 'draft')} will be paid, {new}")
+        lines.append(f"  drafts     {counted(plan.drafts, 'draft')} will be paid, {new}")
     if plan.invalid:
-        say(f"  left out   {counted(plan.invalid, 'order')} with faults (--skip-invalid)")
-    if journal is not None:
-        before = ", ".join(f"{count:,} {printable(_BEFORE.get(state, state))}" for state, count in plan.settled.items())
-        known = f"; dealt with before: {before}" if before else ""
-        say(f"  journal    {journal}: {counted(plan.to_send, noun)} to send{known}")
+        lines.append(f"  left out   {counted(plan.invalid, 'order')} with faults (--skip-invalid)")
     if plan.affordable < plan.to_send:
-        say(f"  limit      stops after {counted(plan.affordable, noun)}, about ${plan.affordable_cost:,.2f}")
+        lines.append(f"  limit      stops after {counted(plan.affordable, noun)}, about ${plan.affordable_cost:,.2f}")
     if plan.asking_confirm and not confirm:
         asking = counted(plan.asking_confirm, "order")
-        say(f"  note       the file says confirm: true of {asking}; made as drafts: only --confirm pays")
+        lines.append(f"  note       the file says confirm: true of {asking}; made as drafts: only --confirm pays")
+    return lines
 
 
 def _assumed_years(plan: Plan) -> str:
@@ -184,30 +195,68 @@ _BEFORE = {
 }
 
 
-def show_results(rows: Iterable[ResultRow]) -> None:
-    """Print the results as a table."""
+def show_results(rows: Iterable[ResultRow], *, width: int | None = None) -> None:
+    """Print results for people: a table, or a few lines each on a narrow terminal; no order id is ever broken.
+
+    Args:
+        rows: The results.
+        width: Columns of the terminal; `None`: it is asked.
+    """
     from rich.table import Table  # noqa: PLC0415 - slow to import, needed on a terminal only
     from rich.text import Text  # noqa: PLC0415
 
+    rows = list(rows)
+    screen = console(width=width)
+    widest = max([len("order id"), *(len(printable(row.order_id)) for row in rows)])
+    if screen.width < widest + _BESIDE_ID:
+        for row in rows:
+            _show_block(row, screen)
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name, options in _TABLE_COLUMNS.items():
-        table.add_column(name, **options)
+        table.add_column(name, **options, min_width=widest if name == "order id" else None)
     for row in rows:
         cells = (str(row.row), row.state, row.order_id, row.domains, str(row.mailboxes), row.note)
         table.add_row(
             *(Text(printable(cell), style=_STYLES[row.state] if at == 1 else "") for at, cell in enumerate(cells))
         )
-    console().print(table)
+    screen.print(table)
 
+
+def _show_block(row: ResultRow, screen: Console) -> None:
+    """Print one result below the others: what identifies it, then the rest of it, folded and indented."""
+    from rich.padding import Padding  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415
+
+    head = Text.assemble(f"row {row.row}  ", (row.state, _STYLES[row.state]))
+    screen.print(head, soft_wrap=True)
+    if row.order_id:
+        screen.print(Text(f"  {printable(row.order_id)}"), soft_wrap=True)
+    boxes = counted(row.mailboxes, "mailbox", "mailboxes")
+    for text in (f"{row.domains}, {boxes}", row.note):
+        if text:
+            screen.print(Padding(Text(printable(text)), (0, 0, 0, 2)))
+
+
+#: Columns of a table that row, state, domains, mailboxes and note need beside the order id.
+_BESIDE_ID = 68
 
 _TABLE_COLUMNS: dict[str, dict[str, Any]] = {
     "row": {"justify": "right"},
     "state": {"no_wrap": True},
-    "order id": {"overflow": "fold"},
+    "order id": {"no_wrap": True},
     "domains": {"overflow": "fold"},
-    "mailboxes": {"justify": "right"},
+    "mailboxes": {"justify": "right", "no_wrap": True},
     "note": {"overflow": "fold"},
 }
+
+
+def show_result(row: ResultRow) -> None:
+    """Print one order as soon as it has ended: a line of cells with tabs between them, or JSON."""
+    if voice.json:
+        emit("order", attrs.asdict(row))
+    else:
+        say(result_line(row))
 
 
 def result_line(row: ResultRow) -> str:

@@ -13,6 +13,7 @@ import typer
 
 from ..core.printable import printable_lines
 from ..errors import CMRError
+from .streams import complain
 
 if TYPE_CHECKING:
     from ..report.run_report import RunReport
@@ -25,13 +26,14 @@ class ExitCode(IntEnum):
 
     #: Every order was accepted (or the file is good, when nothing was to be sent).
     ACCEPTED = 0
-    #: Some orders were refused, not sent, or taken without some of their domains; none is in doubt.
+    #: Some orders were refused, not sent, or taken without some of their domains, and none is in doubt; the API refused
+    #: what was asked; or the user did not want to spend the money.
     REJECTED = 1
     #: The command line or the input is wrong; nothing was sent.
     USAGE = 2
     #: Some orders may or may not have been placed; or an error that nobody foresaw ended the command.
     UNKNOWN = 3
-    #: Ctrl-C or SIGTERM.
+    #: Ctrl-C or SIGTERM, and no order is in doubt.
     INTERRUPTED = 130
 
 
@@ -39,10 +41,11 @@ class ExitCode(IntEnum):
 EXIT_CODES = """\b
 Exit codes:
   0    every order was accepted, or the file is good and nothing was to be sent
-  1    some orders were refused, not sent, or taken without some of their domains; none is in doubt
+  1    some orders were refused, not sent, or taken without some of their domains, none is in doubt;
+       or you did not want to spend the money
   2    the command line or the input is wrong; nothing was sent
   3    some orders may or may not have been placed, or could not be written down: do not send them again
-  130  interrupted by Ctrl-C or SIGTERM"""
+  130  interrupted by Ctrl-C or SIGTERM; no order is in doubt"""
 
 
 def exit_code(report: RunReport, *, planned: int) -> ExitCode:
@@ -53,27 +56,36 @@ def exit_code(report: RunReport, *, planned: int) -> ExitCode:
         planned: Orders of the file.
     """
     summary = report.summary
-    if report.interrupted:
-        return ExitCode.INTERRUPTED
     if summary.unknown or report.unrecorded:
         return ExitCode.UNKNOWN
+    if report.interrupted:
+        return ExitCode.INTERRUPTED
     if summary.rejected or summary.not_sent or report.left_alone or report.incomplete or summary.total < planned:
         return ExitCode.REJECTED
     return ExitCode.ACCEPTED
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
-    """Turn an error of the SDK, or Ctrl-C before anything was sent, into one line and the right exit code."""
+def plain_errors(
+    *, otherwise: ExitCode = ExitCode.USAGE, usage: tuple[type[CMRError], ...] = (CMRError,)
+) -> Iterator[None]:
+    """Turn an error of the SDK, or Ctrl-C before anything was sent, into a few words and the right exit code.
+
+    Args:
+        otherwise: The exit code of errors that are no fault of the command line or the input.
+        usage: Errors that are.
+    """
     try:
         with _sigterm_as_ctrl_c():
             yield
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("cmr: interrupted.", err=True)
+        complain("cmr: interrupted.")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     except CMRError as error:
-        typer.echo(f"cmr: {printable_lines(error.message)}", err=True)
-        raise typer.Exit(ExitCode.USAGE) from None
+        from .pages import page_of  # noqa: PLC0415 - few commands need it
+
+        complain(f"cmr: {printable_lines(error.message)}\nMore: `cmr docs {page_of(error)}`")
+        raise typer.Exit(ExitCode.USAGE if isinstance(error, usage) else otherwise) from None
 
 
 @contextmanager

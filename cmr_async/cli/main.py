@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
 from traceback import walk_tb
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..core.redact import Redactor
 
 __all__ = ["run"]
 
@@ -28,7 +33,10 @@ def run() -> None:
         if sys.flags.dev_mode:
             raise
         from .exit_codes import ExitCode  # noqa: PLC0415 - imports typer
+        from .streams import voice  # noqa: PLC0415 - a command starts quickly
 
+        if voice.verbose:
+            sys.stderr.write(_redactor().text(traceback.format_exc()))
         sys.stderr.write(f"cmr: {_unforeseen(error)}\n")
         raise SystemExit(ExitCode.UNKNOWN) from None
 
@@ -36,17 +44,22 @@ def run() -> None:
 def _unforeseen(error: Exception) -> str:
     """Return one line about an error that no command turned into a message: what, and where it was raised."""
     from ..core.printable import printable  # noqa: PLC0415 - not needed otherwise, and a command starts quickly
-    from ..core.redact import Redactor  # noqa: PLC0415
 
     place = error.__traceback__
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
         place = error.__traceback__ or place
-    redactor = Redactor(os.environ.get("CMR_API_KEY", ""))
-    said = printable(redactor.excerpt(str(error).encode("utf-8", "replace"), _LONGEST))
+    said = printable(_redactor().excerpt(str(error).encode("utf-8", "replace"), _LONGEST))
     places = [f" ({Path(frame.f_code.co_filename).name}:{line})" for frame, line in walk_tb(place)]
     return (
         f"an error that nobody foresaw: {type(error).__name__}{', ' if said else ''}{said}{''.join(places[-1:])}. "
         "If this was a run, some orders may have been placed: see its journal. "
-        "For a report of the error: python -X dev -m cmr_async shows where it comes from."
+        "For a report of the error: -v shows where it comes from."
     )
+
+
+def _redactor() -> Redactor:
+    """Return what masks the key and other secrets."""
+    from ..core.redact import Redactor  # noqa: PLC0415 - as above
+
+    return Redactor(os.environ.get("CMR_API_KEY", ""))

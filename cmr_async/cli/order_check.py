@@ -14,10 +14,10 @@ from ..core.printable import printable
 from ..models.checks import OrderPreflight
 from ..models.requests import OrderRequest
 from ..preflight.plan import Plan
-from .display import complain, counted, say
 from .exit_codes import ExitCode
 from .order_input import OrderInput
 from .run import Connect
+from .streams import complain, counted, note
 
 __all__ = ["check_orders"]
 
@@ -44,7 +44,7 @@ def check_orders(orders: OrderInput, plan: Plan, connect: Connect) -> None:
             "was sent. Take these orders out of the file, or run without --check."
         )
         raise typer.Exit(ExitCode.USAGE)
-    say(f"Checked: no workspace at {counted(asked, 'domain')}. Availability was not asked: no source says how.")
+    note(f"Checked: no workspace at {counted(asked, 'domain')}. Availability was not asked: no source says how.")
 
 
 async def _ask(orders: OrderInput, plan: Plan, connect: Connect) -> tuple[int, int]:

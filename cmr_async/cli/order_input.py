@@ -19,8 +19,9 @@ from ..preflight.file_check import FileOrder
 from ..preflight.limits import uncertain_limit
 from ..preflight.plan import Plan, check_orders, make_plan
 from ..preflight.prices import Budget
-from .display import Cautions, Faults, complain, counted, show_plan
+from .display import Cautions, Faults, show_plan
 from .exit_codes import ExitCode
+from .streams import complain, counted
 
 if TYPE_CHECKING:
     from ..preflight.journal_check import JournalCheck
@@ -87,8 +88,13 @@ class OrderInput:
         """Return limits and prices to use up."""
         return attrs.evolve(self.limits)
 
-    def plan(self, *, keep_users: bool = False) -> Plan:
-        """Check the file and show everything that was found; exit when the file cannot be sent."""
+    def plan(self, *, keep_users: bool = False, result: bool = True) -> Plan:
+        """Check the file and show everything that was found; exit when the file cannot be sent.
+
+        Args:
+            keep_users: The plan knows the ids of all users.
+            result: The plan is what the command was called for; else it is a note.
+        """
         faults, cautions = Faults(), Cautions()
         plan = make_plan(
             self.orders(),
@@ -106,7 +112,7 @@ class OrderInput:
             if plan.changed:
                 complain(self._about_changed(plan))
             raise typer.Exit(ExitCode.USAGE)
-        show_plan(plan, file=self.source.name, confirm=self.confirm, journal=self.journal)
+        show_plan(plan, file=self.source.name, confirm=self.confirm, journal=self.journal, result=result)
         return plan
 
     def _about_changed(self, plan: Plan) -> str:
@@ -129,7 +135,7 @@ class OrderInput:
 def open_order_input(
     file: str,
     *,
-    format: str | None,  # noqa: A002 - the option's name
+    format: InputFormat | None,  # noqa: A002 - the option's name
     file_limits: FileLimits | None = None,
     user_id: str | None,
     limits: Budget,
@@ -145,10 +151,7 @@ def open_order_input(
 
     Raises:
         CMRError: The file cannot be read.
-        typer.BadParameter: There is no such format.
     """
-    if format is not None and format not in set(InputFormat):
-        raise typer.BadParameter(f"{format!r} is none of {', '.join(InputFormat)}", param_hint="--format")
     return OrderInput(
         user_id=user_id,
         confirm=confirm,

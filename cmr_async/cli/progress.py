@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, a line every few seconds in a pipe."""
+"""How far a run is: a bar on a terminal, a line every few seconds in a pipe; and why it gets nowhere, if it does."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ..models.requests import BulkSummary
+from ..pipeline import Stall
 from ..report.rows import ResultRow
-from .display import complain, console, counted, is_terminal, result_line, say
+from .display import console, result_line, show_result
+from .streams import complain, counted, is_terminal, note, voice
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,6 +28,8 @@ class Progress:
 
     #: Seconds between two lines in a pipe.
     EVERY = 5.0
+    #: Seconds without an outcome after which it is said what holds the run up.
+    PATIENCE = 2.0
 
     def __init__(
         self,
@@ -49,7 +53,8 @@ class Progress:
         self._to_send = total if to_send is None else to_send
         self._lines = lines
         self._clock = clock
-        self._started = self._said = clock()
+        self._started = self._said = self._ended = clock()
+        self._stalled = False
         self._sent = 0
         self._summary = BulkSummary()
         self._screen = screen
@@ -58,15 +63,15 @@ class Progress:
 
     def __enter__(self) -> Self:
         """Show the bar."""
-        self._started = self._said = self._clock()
-        if self._screen is not None or (sys.stderr.isatty() and is_terminal()):
+        self._started = self._said = self._ended = self._clock()
+        if self._screen is not None or (sys.stderr.isatty() and is_terminal() and not voice.quiet):
             from rich import progress  # noqa: PLC0415 - slow to import, needed on a terminal only
 
             self._bar = progress.Progress(
                 progress.BarColumn(bar_width=30),
                 progress.MofNCompleteColumn(),
                 progress.TextColumn("{task.fields[note]}", markup=False),
-                console=self._screen or console(),
+                console=self._screen or console(stderr=True),
             )
             self._task = self._bar.add_task("orders", total=self._total, note="")
             self._bar.start()
@@ -82,23 +87,35 @@ class Progress:
     def ended(self, row: ResultRow, summary: BulkSummary) -> None:
         """Count an order that ended."""
         self._summary = summary
+        self._ended, self._stalled = self._clock(), False
         self._sent += row.attempts > 0
-        if self._lines:
-            self._print(result_line(row))
+        if not self._lines:
+            return
+        if self._bar is None:
+            show_result(row)
+        else:
+            self._bar.console.print(result_line(row), markup=False, soft_wrap=True)
 
-    def tick(self, paused: float = 0.0, limit: float | None = None) -> None:
+    def tick(self, paused: float = 0.0, limit: float | None = None, stall: Stall | None = None) -> None:
         """Show how far the run is.
 
         Args:
             paused: Seconds left of the pause after a 429.
             limit: Requests a second that the API was found to take; `None`: all that the client is set to.
+            stall: Why the orders under way get nowhere; `None`: no sign of that.
         """
         done, now = self._summary.total, self._clock()
+        stuck = "" if stall is None or now - self._ended < self.PATIENCE else f"{stall.message} until {_at(stall.left)}"
+        first, self._stalled = bool(stuck) and not self._stalled, bool(stuck)
         if self._bar is not None:
-            self._bar.update(self._task, completed=done, note=self._pace(now, paused, limit))
-        elif now - self._said >= self.EVERY:
+            self._bar.update(self._task, completed=done, note=stuck or self._pace(now, paused, limit))
+        elif first or now - self._said >= self.EVERY:
             self._said = now
-            complain(f"{done:,} of {counted(self._total, 'order')}, {self._pace(now, paused, limit)}")
+            far = f"{done:,} of {counted(self._total, 'order')}, "
+            if stuck:
+                complain(far + stuck)
+            else:
+                note(far + self._pace(now, paused, limit))
 
     def _pace(self, now: float, paused: float, limit: float | None) -> str:
         """Return rate, time left, counts, pause and limit; skipped orders take no time, so they do not count."""
@@ -113,22 +130,17 @@ class Progress:
         )
         return f"{rate:.1f} a second, {left}: {counts or 'none has ended yet'}{pause}{low}"
 
-    def say(self, text: str) -> None:
-        """Print a line of results without breaking the bar."""
-        self._print(text)
-
-    def note(self, text: str) -> None:
-        """Print a line without breaking the bar."""
-        if self._bar is not None:
-            self._print(text)
-        else:
-            complain(text)
-
-    def _print(self, text: str) -> None:
+    def complain(self, text: str) -> None:
+        """Print a line about a problem without breaking the bar."""
         if self._bar is not None:
             self._bar.console.print(text, markup=False, soft_wrap=True)
         else:
-            say(text)
+            complain(text)
+
+
+def _at(seconds: float) -> str:
+    """Return the time of day in so many seconds."""
+    return time.strftime("%H:%M:%S", time.localtime(time.time() + seconds))
 
 
 def _duration(seconds: float) -> str:

@@ -13,7 +13,7 @@ from ..journal.states import Step
 from ..models.requests import OrderOutcome
 from ..report.output import OutputFile, expect_writable, unwritable
 from ..report.page import ReportPage, entry_of
-from .display import complain
+from .streams import complain
 
 __all__ = ["RunPage", "check_page", "read_page", "write_page"]
 

@@ -22,10 +22,11 @@ from ..preflight.plan import Plan
 from ..report.rows import ResultRow, ResultWriter
 from ..report.run_report import RunReport
 from ..transport import Timeouts
-from .display import LARGEST_TABLE, complain, counted, is_terminal, result_line
+from .display import LARGEST_TABLE, result_line
 from .exit_codes import ExitCode
 from .order_input import OrderInput
 from .progress import Progress
+from .streams import complain, counted, is_terminal
 
 __all__ = ["CommandRun", "Connect", "Submission"]
 
@@ -121,7 +122,7 @@ class CommandRun(ABC):
         row = self.row_of(outcome)
         if any(outcome is lost for lost in run.unrecorded):
             self._report.unrecorded += 1
-            self._progress.say(f"not written down\t{result_line(row)}")
+            self._progress.complain(f"not written down\t{result_line(row)}")
         self._write(row)
         self._report.take(outcome, row, keep_all=self.has_table)
         self._progress.ended(row, run.summary)
@@ -134,14 +135,14 @@ class CommandRun(ABC):
                 self._writer.write(row)
             except OSError as error:
                 self._writer = None
-                self._progress.note(f"cmr: the results cannot be written any more: {error.strerror}")
-                self._progress.note(result_line(row))
+                self._progress.complain(f"cmr: the results cannot be written any more: {error.strerror}")
+                self._progress.complain(result_line(row))
                 self._stop("the results cannot be written")
 
     async def _tick(self, run: BulkRun) -> None:
         while True:
             pace = run.pace
-            self._progress.tick(pace.paused_for, pace.limit)
+            self._progress.tick(pace.paused_for, pace.limit, run.stall)
             await asyncio.sleep(_TICK)
 
     def _stop(self, reason: str) -> None:
@@ -157,12 +158,18 @@ class CommandRun(ABC):
         match self._interrupts:
             case 1:
                 self._report.interrupted = True
-                on_their_way = f"up to {_DRAIN:.0f} s for the answers to {counted(len(run.in_flight), 'order')}"
-                self._progress.note(f"Stopping: waiting {on_their_way}. Ctrl-C again leaves at once.")
                 run.stop("interrupted")
+                if not run.in_flight:
+                    self._progress.complain("Stopping: no order is on its way.")
+                    run.give_up()
+                    return
+                sent = counted(len(run.in_flight), "order that was sent", "orders that were sent")
+                self._progress.complain(
+                    f"Stopping: waiting up to {_DRAIN:.0f} s for the answers to {sent}. Ctrl-C again leaves at once."
+                )
                 asyncio.get_running_loop().call_later(_DRAIN, run.give_up)
             case 2:
-                self._progress.note("Leaving: what is on its way has no known outcome.")
+                self._progress.complain("Leaving: what is on its way has no known outcome.")
                 run.give_up()
             case _:
                 self._leave(run)
@@ -175,9 +182,10 @@ class CommandRun(ABC):
             self._write(row)
             self._progress.ended(row, BulkSummary())
         self._progress.__exit__(None, None, None)
-        complain(f"Left at once; {counted(len(run.in_flight), 'order')} may or may not have been placed.")
+        left = len(run.in_flight)
+        complain(f"Left at once; {counted(left, 'order')} may or may not have been placed.")
         sys.stdout.flush()
-        os._exit(ExitCode.INTERRUPTED)
+        os._exit(ExitCode.UNKNOWN if left else ExitCode.INTERRUPTED)
 
 
 class Submission(CommandRun):

@@ -1,8 +1,7 @@
-"""What the commands that spend money share: their limits, the key they need, and the question before they begin."""
+"""What the commands that spend money share: their limits, and the question before they begin."""
 
 from __future__ import annotations
 
-import os
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import Annotated
 import typer
 
 from ..core.prices import PriceList
-from ..errors import ConfigurationError
 from ..preflight.plan import Plan
 from ..preflight.prices import Budget, read_prices
-from .display import complain, counted, say
 from .exit_codes import ExitCode
+from .streams import complain, counted
 
-__all__ = ["Concurrency", "MaxOrders", "MaxSpend", "Output", "Prices", "Yes", "ask", "read_budget", "require_key"]
+__all__ = ["Concurrency", "MaxOrders", "MaxSpend", "Output", "Prices", "Yes", "ask", "read_budget"]
 
 Concurrency = Annotated[int, typer.Option("--concurrency", min=1, max=256, help="Orders under way at once.")]
 MaxOrders = Annotated[
@@ -62,16 +60,6 @@ def _dollars(text: str | None) -> Decimal | None:
     return amount
 
 
-def require_key(advice: str) -> None:
-    """Check that there is an API key.
-
-    Raises:
-        ConfigurationError: There is none; its message ends in `advice`.
-    """
-    if not os.environ.get("CMR_API_KEY"):
-        raise ConfigurationError(f"no API key: set CMR_API_KEY (Partner Dashboard, Settings, Integrations){advice}")
-
-
 def _before_money(noun: str) -> list[str]:
     """Return what to know before money is spent."""
     lines = [
@@ -96,9 +84,9 @@ def ask(plan: Plan, *, can_answer: bool, noun: str = "order", asked_by: str = "-
         complain(f"cmr: {asked_by} spends money on {what}, and nobody can be asked here: add --yes. Nothing was sent.")
         raise typer.Exit(ExitCode.USAGE)
     for line in _before_money(noun):
-        say(line)
+        complain(line)
     if plan.affordable < plan.to_send:
         what += f", at most the first {counted(plan.affordable, noun)}"
-    if not typer.confirm(f"Spend money on {what}, about ${plan.affordable_cost:,.2f}?"):
-        say("Nothing was sent.")
-        raise typer.Exit(ExitCode.USAGE)
+    if not typer.confirm(f"Spend money on {what}, about ${plan.affordable_cost:,.2f}?", err=True):
+        complain("Nothing was sent.")
+        raise typer.Exit(ExitCode.REJECTED)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Any
 
 from ..core.printable import printable
 from ..errors import AuthenticationError, InsufficientBalanceError, PermissionDeniedError
 from ..preflight.plan import Plan
 from ..report.run_report import DOMAINS_NAMED, RunReport
-from .display import counted, say
+from .exit_codes import ExitCode
+from .streams import complain, counted, emit, note, voice
 
 __all__ = ["show_summary"]
 
 _REASONS_SHOWN = 5
 _USERS_NAMED = 10
+_SKIPPED = "what the journal {} has settled is skipped"
 _RETRY = "correct their rows, or send them as they are with --retry-rejected"
 
 
@@ -29,8 +32,22 @@ def show_summary(
     page: Path | None = None,
     journal: str | None = None,
     processed: bool = False,
+    code: ExitCode,
 ) -> None:
-    """Print the last lines of a run; `journal` is the name of its journal, `processed`: it processed drafts."""
+    """Print the last lines of a run, as notes if all went well.
+
+    Args:
+        report: What the run left.
+        plan: What was shown before it.
+        source: Name of the file or journal that the orders came from.
+        confirm: The orders were to be paid.
+        simulator: They went to a simulator inside this command.
+        output: Where the results are; `None`: nowhere.
+        page: Where the report is; `None`: nowhere.
+        journal: Name of the run's journal; `None`: it had none.
+        processed: The run processed drafts.
+        code: The exit code of the command.
+    """
     summary = report.summary
     lines = _counts(report, plan, confirm=confirm, processed=processed)
     lines += _incomplete(report)
@@ -44,15 +61,33 @@ def show_summary(
     if page is not None:
         lines.append(f"Report: {page}")
     if journal is not None and (report.left_alone or summary.accepted + summary.skipped < plan.orders + plan.invalid):
-        lines.append(f"To go on, run the same command again: what the journal {journal} knows as accepted is skipped.")
+        lines.append(f"To go on, run the same command again: {_SKIPPED.format(journal)}.")
         lines += _first_left(report, plan)
     elif not processed:
         lines += _next(report, plan, source=source, confirm=confirm, simulator=simulator, output=output)
         if confirm and not simulator and journal is None and summary.accepted == plan.orders:
             lines.append("Do not send the file again.")
-    say("")
-    for line in lines:
-        say(line)
+    if voice.json:
+        emit("summary", _values(report, plan, journal=journal, code=code))
+    show = note if code is ExitCode.ACCEPTED else complain
+    for line in ["", *lines]:
+        show(line)
+
+
+def _values(report: RunReport, plan: Plan, *, journal: str | None, code: ExitCode) -> dict[str, Any]:
+    summary = report.summary
+    counts = ("accepted", "rejected", "unknown", "not_sent", "skipped")
+    return {
+        "orders": plan.orders,
+        **{name: getattr(summary, name) for name in counts},
+        "not_started": plan.orders - summary.total,
+        "left_out": plan.invalid,
+        "stopped": report.stopped,
+        "interrupted": report.interrupted,
+        "causes": dict(report.reasons.most_common()),
+        "journal": journal,
+        "exit_code": int(code),
+    }
 
 
 def _counts(report: RunReport, plan: Plan, *, confirm: bool, processed: bool) -> list[str]:

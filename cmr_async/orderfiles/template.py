@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from enum import StrEnum
 
 import orjson
 
 from .table import COLUMNS
 
-__all__ = ["template_text"]
+__all__ = ["TemplateFormat", "template_text"]
 
 _USER = "USER-ID-FROM-THE-API"
 _ROWS: tuple[dict[str, str], ...] = (
@@ -32,27 +33,26 @@ _ROWS: tuple[dict[str, str], ...] = (
 )  # fmt: skip
 
 
-def template_text(format: str) -> str:  # noqa: A002 - the option's name
-    """The template as text.
+class TemplateFormat(StrEnum):
+    """What a template is written in."""
 
-    Args:
-        format: `csv`, `json` or `jsonl`.
+    CSV = "csv"
+    JSON = "json"
+    JSONL = "jsonl"
 
-    Raises:
-        ValueError: There is no template of that format.
-    """
-    if format == "csv":
+
+def template_text(format: TemplateFormat) -> str:  # noqa: A002 - the option's name
+    """Return the template as text."""
+    if format is TemplateFormat.CSV:
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(_ROWS)
         return text.getvalue()
     document = {"user_id": _USER, "reference": "order-1", "order": _BODY}
-    if format == "jsonl":
+    if format is TemplateFormat.JSONL:
         return orjson.dumps(document).decode() + "\n"
-    if format == "json":
-        return orjson.dumps([document], option=orjson.OPT_INDENT_2).decode() + "\n"
-    raise ValueError(f"{format!r} is none of csv, json, jsonl")
+    return orjson.dumps([document], option=orjson.OPT_INDENT_2).decode() + "\n"
 
 
 _BODY = {

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from ..bulk import BulkRun, BulkSummary, OrderOutcome, OrderRequest
 from ..bulk.feeds import Request, Requests
 from ..core.pacing import Pace
+from ..pipeline import Stall
 from .call import WAKE_EVERY, Call
 from .iterator import BlockingIterator
 from .lifetime import Lifetime
@@ -68,6 +69,11 @@ class BlockingBulkRun(BlockingIterator[OrderOutcome]):
     def pace(self) -> Pace:
         """How fast orders may leave now: the gap, the limit that was measured, the pause, and how many wait."""
         return self._run.pace
+
+    @property
+    def stall(self) -> Stall | None:
+        """Why the orders under way get nowhere (no connection, no answer) and for how long; `None`: no sign of that."""
+        return self._run.stall
 
     @property
     def paused_for(self) -> float:

@@ -54,7 +54,7 @@ def test_a_typo_is_answered_with_a_command_that_is_like_it(cmr: Cmr) -> None:
 def test_a_completion_lists_commands_with_their_lines() -> None:
     root: Any = get_command(app)
     (item,) = root.shell_complete(typer.Context(root), "sim")
-    assert (item.value, item.help) == ("simulator", "Run a local simulator of the API: no...")
+    assert (item.value, item.help) == ("simulator", "Run a local simulator of the API.")
 
 
 def imported(*arguments: str) -> set[str]:
@@ -101,4 +101,4 @@ def test_a_command_that_lacks_its_extra_says_what_to_install(cmr: Cmr, monkeypat
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
     result = cmr("journal", "show", "run.db")
     assert result.exit_code == 2
-    assert result.stderr == 'cmr: A journal needs SQLAlchemy: pip install "cmr-async[journal]"\n'
+    assert result.stderr.startswith('cmr: A journal needs SQLAlchemy: pip install "cmr-async[journal]"\n')

@@ -9,7 +9,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from cmr_async.cli.display import Cautions, Faults, complain, counted, result_line, say, show_plan, show_results
+from cmr_async.cli.display import Cautions, Faults, result_line, show_plan, show_results
+from cmr_async.cli.streams import complain, counted, say
 from cmr_async.orderfiles.located import InputFault
 from cmr_async.preflight.plan import Plan
 from cmr_async.report.rows import ResultRow

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from cmr_async.cli.exit_codes import ExitCode, exit_code, plain_errors
-from cmr_async.errors import ConfigurationError
+from cmr_async.errors import ConfigurationError, JournalError
 from cmr_async.models.requests import BulkSummary
 from cmr_async.report.run_report import RunReport
 
@@ -28,7 +28,8 @@ from cmr_async.report.run_report import RunReport
         (BulkSummary(accepted=2), {}, ExitCode.REJECTED),
         (BulkSummary(rejected=2, unknown=1), {}, ExitCode.UNKNOWN),
         (BulkSummary(accepted=3), {"unrecorded": 1}, ExitCode.UNKNOWN),
-        (BulkSummary(rejected=2, unknown=1), {"interrupted": True}, ExitCode.INTERRUPTED),
+        (BulkSummary(rejected=2, unknown=1), {"interrupted": True}, ExitCode.UNKNOWN),
+        (BulkSummary(rejected=2), {"interrupted": True}, ExitCode.INTERRUPTED),
     ],
 )
 def test_the_most_severe_outcome_wins(summary: BulkSummary, more: dict[str, Any], expected: ExitCode) -> None:
@@ -38,8 +39,12 @@ def test_the_most_severe_outcome_wins(summary: BulkSummary, more: dict[str, Any]
 @pytest.mark.parametrize(
     ("raised", "code", "line"),
     [
-        (ConfigurationError("no key"), ExitCode.USAGE, "cmr: no key\n"),
-        (ConfigurationError("no\ncmr: all is \x1b[2Jwell"), ExitCode.USAGE, "cmr: no\n  cmr: all is \\x1b[2Jwell\n"),
+        (ConfigurationError("no key"), ExitCode.USAGE, "cmr: no key\nMore: `cmr docs command-line`\n"),
+        (
+            JournalError("bad\nand \x1b[2Jso"),
+            ExitCode.USAGE,
+            "cmr: bad\n  and \\x1b[2Jso\nMore: `cmr docs journal`\n",
+        ),
         (KeyboardInterrupt(), ExitCode.INTERRUPTED, "cmr: interrupted.\n"),
         (typer.Abort(), ExitCode.INTERRUPTED, "cmr: interrupted.\n"),
     ],

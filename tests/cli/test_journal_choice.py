@@ -45,23 +45,23 @@ def test_a_paid_run_goes_on_when_the_same_command_is_given_again(
     paid = ("orders", "submit", orders, "--confirm", "--yes", "--concurrency", "1")
     cut = cmr(*paid, "--max-orders", "2")
     assert cut.exit_code == 1
-    assert f"Written down in {beside(orders)}: the same command goes on there" in cut.stdout
-    assert f"run the same command again: what the journal {beside(orders)} knows" in cut.stdout
+    assert f"Written down in {beside(orders)}: the same command goes on there" in cut.output
+    assert f"run the same command again: what the journal {beside(orders)} has settled" in cut.output
     assert len(simulator.state.ledger) == 1
 
     planned = cmr("orders", "plan", orders)
-    assert f"{beside(orders)}: 1 order to send; dealt with before: 1 accepted, 1 rejected" in planned.stdout
+    assert f"{beside(orders)}: 1 order to send; dealt with before: 1 accepted, 1 rejected" in planned.output
     assert "journal " not in cmr("orders", "plan", orders, "--no-journal").stdout
 
     again = cmr(*paid)
     assert again.exit_code == 1
-    assert "1 skipped: accepted in an earlier run." in again.stdout
-    assert "correct their rows, or send them as they are with --retry-rejected" in again.stdout
+    assert "1 skipped: accepted in an earlier run." in again.output
+    assert "correct their rows, or send them as they are with --retry-rejected" in again.output
     assert len(simulator.state.ledger) == 2
 
     whole = cmr(*paid, "--retry-rejected")
     assert whole.exit_code == 0
-    assert f"{beside(orders)}: 1 order to send; dealt with before: 2 accepted" in whole.stdout
+    assert f"{beside(orders)}: 1 order to send; dealt with before: 2 accepted" in whole.output
     assert len(simulator.state.ledger) == 3
     assert made(orders) == ["orders.csv.journal.db"]
 
@@ -83,7 +83,7 @@ def test_orders_from_a_pipe_go_on_in_the_journal_that_was_named(cmr: Cmr, start_
     paid = ("orders", "submit", "-", "--confirm", "--yes", "--journal", "cmr-orders.journal.db")
     first, again = (cmr(*paid, text=orders.read_text()) for _ in range(2))
     assert (first.exit_code, again.exit_code) == (0, 0)
-    assert "3 skipped: accepted in an earlier run." in again.stdout
+    assert "3 skipped: accepted in an earlier run." in again.output
     assert len(simulator.state.ledger) == 3
 
 
@@ -104,7 +104,7 @@ def test_a_link_to_the_file_has_the_journal_of_the_file(cmr: Cmr, start_simulato
     link.symlink_to(orders)
     assert cmr("orders", "submit", link, "--confirm", "--yes").exit_code == 0
     again = cmr("orders", "submit", orders, "--confirm", "--yes")
-    assert "3 skipped: accepted in an earlier run." in again.stdout
+    assert "3 skipped: accepted in an earlier run." in again.output
     assert len(simulator.state.ledger) == 3
     link.unlink()
     assert made(orders) == ["orders.csv.journal.db"]
@@ -120,8 +120,8 @@ def test_drafts_have_a_journal_too(cmr: Cmr, start_simulator: Start, orders: Pat
     simulator = start_simulator(rate_limit=None)
     first, again = (cmr("orders", "submit", orders) for _ in range(2))
     assert (first.exit_code, again.exit_code) == (0, 0)
-    assert f"Written down in {beside(orders)}" in first.stdout
-    assert "3 skipped: accepted in an earlier run." in again.stdout
+    assert f"Written down in {beside(orders)}" in first.output
+    assert "3 skipped: accepted in an earlier run." in again.output
     assert len(simulator.state.orders) == 3
 
 
@@ -145,7 +145,7 @@ def test_a_simulators_run_has_the_journal_that_was_named_only(
     start_simulator(rate_limit=None)
     assert cmr("orders", "submit", orders, "--confirm", "--yes").exit_code == 0
     simulated = cmr("orders", "submit", orders, "--simulator", "--confirm")
-    assert "3 paid orders accepted of 3 orders." in simulated.stdout
+    assert "3 paid orders accepted of 3 orders." in simulated.output
     named = ("--journal", tmp_path / "tried.db")
     assert cmr("orders", "submit", orders, "--simulator", *named).exit_code == 0
     assert "3 accepted" in cmr("orders", "submit", orders, "--simulator", *named, "--dry-run").stdout
@@ -156,7 +156,7 @@ def test_paying_without_a_journal_says_what_that_means(cmr: Cmr, start_simulator
     result = cmr("orders", "submit", orders, "--confirm", "--yes", "--no-journal")
     assert "--no-journal: nothing is written down" in result.stderr
     assert "sending the file again buys them again" in result.stderr
-    assert result.stdout.splitlines()[-1] == "Do not send the file again."
+    assert result.stderr.splitlines()[-1] == "Do not send the file again."
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_nothing_is_made_before_the_question_is_answered(cmr: Cmr, start_simulat
     start_simulator()
     refused = cmr("orders", "submit", orders, "--confirm")
     assert refused.exit_code == 2
-    assert "Written down" not in refused.stdout
+    assert "Written down" not in refused.output
     assert made(orders) == []
 
 
@@ -205,7 +205,7 @@ def test_a_journal_that_was_named_takes_the_place_of_the_default(
     start_simulator(rate_limit=None)
     result = cmr("orders", "submit", orders, "--confirm", "--yes", "--journal", tmp_path / "run.db")
     assert (tmp_path / "run.db").exists()
-    assert "Written down in" not in result.stdout
+    assert "Written down in" not in result.output
     assert made(orders) == []
 
 

@@ -38,7 +38,7 @@ def state_of(journal: Path, key: str) -> StepState:
 
 
 def journal_line(result: Result) -> str:
-    (line,) = (line for line in result.stdout.splitlines() if line.startswith("  journal "))
+    (line,) = (line for line in result.output.splitlines() if line.startswith("  journal "))
     return line.split(None, 1)[1]
 
 
@@ -58,19 +58,19 @@ def test_a_plan_shows_what_was_dealt_with_before(
     result = cmr("orders", "plan", orders, "--journal", journal)
     assert result.exit_code == 0
     assert journal_line(result) == (f"{journal}: 1 order to send; dealt with before: 1 accepted, 1 unknown, 1 rejected")
-    assert "domains    1 to register" in result.stdout
-    assert "cost       about $15.88 when paid" in result.stdout
+    assert "domains    1 to register" in result.output
+    assert "cost       about $15.88 when paid" in result.output
 
 
 def test_limits_count_only_what_would_be_sent(cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path) -> None:
     simulator = start_simulator(rate_limit=None)
     journal = ("--journal", tmp_path / "run.db")
     limited = ("orders", "submit", orders, "--confirm", "--yes", *journal, "--max-orders", "2")
-    assert "limit      stops after 2 orders" in cmr(*limited).stdout
+    assert "limit      stops after 2 orders" in cmr(*limited).output
     again = cmr(*limited)
     assert again.exit_code == 0
-    assert "limit " not in again.stdout
-    assert "1 paid order accepted of 3 orders." in again.stdout
+    assert "limit " not in again.output
+    assert "1 paid order accepted of 3 orders." in again.output
     assert len(simulator.state.ledger) == 3
 
 
@@ -83,7 +83,7 @@ def test_nobody_is_asked_when_nothing_is_left_to_send(
     assert cmr(*submit, "--yes").exit_code == 0
     again = cmr(*submit)
     assert again.exit_code == 0
-    assert "3 skipped" in again.stdout
+    assert "3 skipped" in again.output
     assert len(simulator.state.ledger) == 3
 
 
@@ -112,8 +112,8 @@ def test_changed_orders_are_all_shown_before_anything_is_sent(
 
     rest = cmr(*submit, "--skip-invalid")
     assert rest.exit_code == 1
-    assert "1 paid order accepted of 2 orders." in rest.stdout
-    assert "2 left out because of faults." in rest.stdout
+    assert "1 paid order accepted of 2 orders." in rest.output
+    assert "2 left out because of faults." in rest.output
     assert len(simulator.state.ledger) == 4
     assert simulator.state.purchases("other-3.com") == 0
     assert state_of(journal, "ref-4") is StepState.ACCEPTED
@@ -149,19 +149,19 @@ def test_drafts_are_paid_instead_of_being_ordered_a_second_time(
     drafts_and_one_more(cmr, orders, tmp_path / "run.db")
     pay = ("orders", "submit", orders, "--journal", tmp_path / "run.db", "--confirm", "--process-path", PATH)
     refused = cmr(*pay)
-    assert "  drafts     3 drafts will be paid, 1 new order" in refused.stdout
+    assert "  drafts     3 drafts will be paid, 1 new order" in refused.output
     assert "money on 4 orders, 4 domains, 0 mailboxes, and nobody can be asked here: add --yes." in refused.stderr
     assert not simulator.state.ledger
 
     paid = cmr(*pay, "--yes")
     assert paid.exit_code == 0
-    assert "4 paid orders accepted of 4 orders." in paid.stdout
+    assert "4 paid orders accepted of 4 orders." in paid.output
     assert len(simulator.state.orders) == 4
     assert [simulator.state.purchases(f"domain-{n}.com") for n in (1, 2, 3, 4)] == [1, 1, 1, 1]
 
     again = cmr(*pay)
     assert again.exit_code == 0
-    assert "4 skipped: accepted in an earlier run." in again.stdout
+    assert "4 skipped: accepted in an earlier run." in again.output
     draft = cmr("orders", "submit", orders, "--journal", tmp_path / "run.db")
     assert (draft.exit_code, len(simulator.state.orders)) == (0, 4)
 
@@ -226,7 +226,7 @@ def test_more_is_never_sent_than_the_plan_showed(
 
     between_plan_and_run(monkeypatch, plan_again)
     result = cmr(*submit)
-    assert "more orders are to be sent than the plan showed" in result.stdout
+    assert "more orders are to be sent than the plan showed" in result.output
     assert result.exit_code == 1
     assert len(simulator.state.ledger) == 2
 
@@ -250,5 +250,5 @@ def test_an_order_that_contradicts_the_journal_only_now_ends_the_run_and_says_wh
     between_plan_and_run(monkeypatch, plan_another)
     result = cmr(*submit)
     assert result.exit_code == 1
-    assert f"this had no fault when the file was checked: {orders}, row 4, forward_to: the journal has" in result.stdout
+    assert f"this had no fault when the file was checked: {orders}, row 4, forward_to: the journal has" in result.output
     assert len(simulator.state.ledger) == 2

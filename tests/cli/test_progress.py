@@ -106,15 +106,15 @@ def test_on_a_terminal_lines_do_not_break_the_bar(clock: Clock) -> None:
     console = Console(file=drawn, force_terminal=True, width=200, highlight=False)
     with Progress(10, lines=True, clock=clock, screen=console) as progress:
         ended(progress, 1, BulkSummary(accepted=1))
-        progress.note("Stopping: [bold]waiting[/bold].")
+        progress.complain("Stopping: [bold]waiting[/bold].")
     assert re.search(r"accepted +O +U +a\.com +0 +-", drawn.getvalue())
     assert "Stopping: [bold]waiting[/bold]." in drawn.getvalue()
 
 
-def test_in_a_pipe_orders_are_lines_of_the_output_and_notes_are_not(
+def test_in_a_pipe_orders_are_lines_of_the_output_and_problems_are_not(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Progress(10, lines=True, clock=clock) as progress:
         ended(progress, 1, BulkSummary(accepted=1))
-        progress.note("Stopping.")
+        progress.complain("Stopping.")
     assert capsys.readouterr() == ("accepted\tO\tU\ta.com\t0\t-\n", "Stopping.\n")

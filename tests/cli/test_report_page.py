@@ -43,7 +43,7 @@ def test_a_page_is_written_with_a_journal_and_without(
     page = tmp_path / "run.html"
     result = cmr("orders", "submit", orders, *journal, "--report", page, "--concurrency", "1")
     assert result.exit_code == 3
-    assert f"Report: {page}" in result.stdout.splitlines()
+    assert f"Report: {page}" in result.output.splitlines()
     assert states(page) == ["unknown", "rejected", "accepted"]
     text = page.read_text("utf-8")
     assert all(order_id in text for order_id in list(simulator.state.orders)[:1])
@@ -116,8 +116,8 @@ def test_a_page_that_fails_at_the_end_does_not_change_what_the_run_says(
     result = cmr("orders", "submit", orders, "--report", page)
     assert result.exit_code == 0
     assert "the report was not written" in result.stderr
-    assert "3 drafts accepted of 3 orders." in result.stdout
-    assert "Report:" not in result.stdout
+    assert "3 drafts accepted of 3 orders." in result.output
+    assert "Report:" not in result.output
 
 
 def test_a_run_that_breaks_leaves_a_page(

@@ -1,4 +1,4 @@
-"""What commands that spend money share: limits, the key, the question."""
+"""What commands that spend money share: limits, and the question."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import pytest
 import typer
 
 from cmr_async.cli.exit_codes import ExitCode
-from cmr_async.cli.spending import ask, read_budget, require_key
-from cmr_async.errors import ConfigurationError
+from cmr_async.cli.spending import ask, read_budget
 from cmr_async.preflight.plan import Plan
 
 PLAN = Plan(orders=3, domains=3, mailboxes=1, cost=Decimal(30), affordable=2, affordable_cost=Decimal(20))
@@ -31,13 +30,6 @@ def test_what_is_no_amount_is_no_limit_either(text: str) -> None:
         read_budget(None, text, None)
 
 
-def test_a_key_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigurationError, match=r"^no API key: set CMR_API_KEY \(.*\)\. Nothing was sent\.$"):
-        require_key(". Nothing was sent.")
-    monkeypatch.setenv("CMR_API_KEY", "key")
-    require_key(". Nothing was sent.")
-
-
 class Keyboard(io.StringIO):
     """Standard input with somebody in front of it."""
 
@@ -48,7 +40,7 @@ class Keyboard(io.StringIO):
 def test_a_yes_lets_the_run_begin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.stdin", Keyboard("y\n"))
     ask(PLAN, can_answer=True)
-    *notes, question = capsys.readouterr().out.splitlines()
+    *notes, question = capsys.readouterr().err.splitlines()
     assert "Spend money on 3 orders, 3 domains, 1 mailbox, at most the first 2 orders, about $20.00?" in question
     assert notes == [
         "The wallet must hold enough for all of it: the API's page asks for that before an order is paid.",
@@ -61,7 +53,7 @@ def test_the_life_of_a_draft_is_not_promised(
 ) -> None:
     monkeypatch.setattr("sys.stdin", Keyboard("y\n"))
     ask(PLAN, can_answer=True, noun="draft")
-    assert "How long a draft lives is not documented: one may be refused by now.\n" in capsys.readouterr().out
+    assert "How long a draft lives is not documented: one may be refused by now.\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n"])
@@ -71,8 +63,8 @@ def test_anything_else_ends_the_command(
     monkeypatch.setattr("sys.stdin", Keyboard(answer))
     with pytest.raises(typer.Exit) as ended:
         ask(PLAN, can_answer=True)
-    assert ended.value.exit_code is ExitCode.USAGE
-    assert capsys.readouterr().out.endswith("Nothing was sent.\n")
+    assert ended.value.exit_code is ExitCode.REJECTED
+    assert capsys.readouterr().err.endswith("Nothing was sent.\n")
 
 
 @pytest.mark.parametrize(("can_answer", "keyboard"), [(False, Keyboard("y\n")), (True, io.StringIO("y\n"))])

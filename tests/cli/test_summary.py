@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cmr_async.cli.exit_codes import ExitCode
 from cmr_async.cli.summary import show_summary
 from cmr_async.errors import AuthenticationError, CMRError, InsufficientBalanceError, PermissionDeniedError
 from cmr_async.models.requests import BulkSummary
@@ -20,9 +21,15 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Any:
     def show(
         summary: BulkSummary, *, plan: Plan | None = None, report: dict[str, Any] | None = None, **more: Any
     ) -> Any:
-        settings: dict[str, Any] = {"source": "orders.csv", "confirm": True, "simulator": False, "output": None}
+        settings: dict[str, Any] = {
+            "source": "orders.csv",
+            "confirm": True,
+            "simulator": False,
+            "output": None,
+            "code": ExitCode.ACCEPTED,
+        }
         show_summary(RunReport(summary=summary, **(report or {})), plan or Plan(orders=3), **{**settings, **more})
-        return capsys.readouterr().out.splitlines()[1:]
+        return capsys.readouterr().err.splitlines()[1:]
 
     return show
 
@@ -78,7 +85,7 @@ def test_with_a_journal_the_same_command_goes_on(lines: Any) -> None:
             "Orders that were refused are left as they are: correct their rows, or send them as they are with "
             "--retry-rejected."
         ),
-        "To go on, run the same command again: what the journal run.db knows as accepted is skipped.",
+        "To go on, run the same command again: what the journal run.db has settled is skipped.",
     ]
 
 
@@ -110,7 +117,7 @@ def test_settled_unknowns_are_counted_as_what_they_are(lines: Any) -> None:
             "What was found absent can be sent: `cmr orders resubmit 'my run.db' --all-absent`, then the same command "
             "again."
         ),
-        "To go on, run the same command again: what the journal my run.db knows as accepted is skipped.",
+        "To go on, run the same command again: what the journal my run.db has settled is skipped.",
     ]
 
 
@@ -130,7 +137,7 @@ def test_the_user_whose_orders_were_held_back_is_named(lines: Any) -> None:
     assert found[2:] == [
         "403: not for this user, or not in this state. The user id must be one that the API returned.",
         "Further orders were held back of U1, U2; those of other users were not.",
-        "To go on, run the same command again: what the journal run.db knows as accepted is skipped.",
+        "To go on, run the same command again: what the journal run.db has settled is skipped.",
     ]
     many = BulkSummary(accepted=1, not_sent=2, held_users=tuple(f"U{n}" for n in range(11)))
     assert "Further orders were held back of U0, U1, U2, U3, U4, U5, U6, U7, U8, U9, ...; those" in "".join(lines(many))

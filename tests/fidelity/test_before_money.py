@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from cmr_async.cli.exit_codes import ExitCode
 from cmr_async.cli.spending import ask
 from cmr_async.cli.summary import show_summary
 from cmr_async.models.requests import BulkSummary
@@ -31,7 +32,7 @@ def somebody(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("somebody")
 def test_the_question_tells_of_the_balance_and_of_what_can_still_fail(capsys: pytest.CaptureFixture[str]) -> None:
     ask(PLAN, can_answer=True)
-    shown = capsys.readouterr().out
+    shown = capsys.readouterr().err
     assert "The wallet must hold enough for all of it" in shown
     assert "charge and provisioning can still fail afterwards" in shown
     assert "draft" not in shown
@@ -40,7 +41,7 @@ def test_the_question_tells_of_the_balance_and_of_what_can_still_fail(capsys: py
 @pytest.mark.usefixtures("somebody")
 def test_the_question_about_drafts_tells_that_their_life_is_not_documented(capsys: pytest.CaptureFixture[str]) -> None:
     ask(PLAN, can_answer=True, noun="draft", asked_by="processing")
-    assert "How long a draft lives is not documented" in capsys.readouterr().out
+    assert "How long a draft lives is not documented" in capsys.readouterr().err
 
 
 def last_line(capsys: pytest.CaptureFixture[str], *, confirm: bool) -> str:
@@ -53,8 +54,9 @@ def last_line(capsys: pytest.CaptureFixture[str], *, confirm: bool) -> str:
         simulator=False,
         output=None,
         journal="run.db" if confirm else None,
+        code=ExitCode.ACCEPTED,
     )
-    return capsys.readouterr().out
+    return capsys.readouterr().err
 
 
 def test_accepted_drafts_are_not_said_to_wait_for_ever(capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,5 +73,5 @@ def test_accepted_orders_are_said_to_take_what_the_help_centre_says_and_that_the
 
 def test_that_nothing_was_bought_is_called_a_reading(capsys: pytest.CaptureFixture[str]) -> None:
     report = RunReport(summary=BulkSummary(rejected=1))
-    show_summary(report, PLAN, source="a.csv", confirm=True, simulator=False, output=None)
-    assert "1 refused: by our reading nothing was bought." in capsys.readouterr().out
+    show_summary(report, PLAN, source="a.csv", confirm=True, simulator=False, output=None, code=ExitCode.REJECTED)
+    assert "1 refused: by our reading nothing was bought." in capsys.readouterr().err

@@ -77,7 +77,7 @@ def test_the_same_command_twice_buys_everything_once_with_what_plain_pip_install
     assert "sqlalchemy" in brought
     first, second = cmr(*PAY), cmr(*PAY)
     assert (first.exit_code, second.exit_code) == (0, 0)
-    assert "3 skipped: accepted in an earlier run." in second.stdout
+    assert "3 skipped: accepted in an earlier run." in second.output
     assert api.bought == ONCE
     assert api.posts["/orders/json"] == 3
 
@@ -95,7 +95,7 @@ def test_drafts_and_then_confirm_buys_everything_once_where_the_path_is_set(cmr:
     assert (len(api.drafts), api.bought) == (3, {})
     paid = cmr(*PAY, "--process-path", PROCESS)
     assert paid.exit_code == 0
-    assert "3 drafts will be paid, 0 new orders" in paid.stdout
+    assert "3 drafts will be paid, 0 new orders" in paid.output
     assert cmr(*PAY, "--process-path", PROCESS).exit_code == 0
     assert (api.drafts, api.bought) == ({}, ONCE)
     assert api.posts == {"/orders/json": 3, PROCESS: 3}
@@ -120,7 +120,7 @@ def test_paid_orders_and_then_drafts_of_them_make_nothing_more(cmr: Cmr, api: Le
     assert cmr(*PAY).exit_code == 0
     drafts = cmr("orders", "submit", "orders.csv")
     assert drafts.exit_code == 0
-    assert "3 skipped: accepted in an earlier run." in drafts.stdout
+    assert "3 skipped: accepted in an earlier run." in drafts.output
     assert (api.drafts, api.bought) == ({}, ONCE)
 
 
@@ -156,9 +156,9 @@ def test_a_wrong_key_burns_nothing(cmr: Cmr, api: Ledger, monkeypatch: pytest.Mo
     monkeypatch.setenv("CMR_API_KEY", "a-wrong-key")
     stopped = cmr(*PAY)
     assert stopped.exit_code == 1
-    assert "CMR_API_KEY" in stopped.stdout
-    assert "resubmit" not in stopped.stdout
-    assert "run the same command again" in stopped.stdout
+    assert "CMR_API_KEY" in stopped.output
+    assert "resubmit" not in stopped.output
+    assert "run the same command again" in stopped.output
     monkeypatch.setenv("CMR_API_KEY", KEY)
     assert cmr(*PAY).exit_code == 0
     assert api.bought == ONCE
@@ -173,7 +173,7 @@ def test_the_journal_of_a_simulator_is_refused_for_real_orders_and_nothing_is_ca
     assert refused.exit_code == 2
     assert "run.db belongs to another account" in refused.stderr
     assert "use another journal" in refused.stderr
-    assert "skipped" not in refused.stdout
+    assert "skipped" not in refused.output
     assert api.posts == Counter()
     assert cmr(*PAY).exit_code == 0
     assert api.bought == ONCE
@@ -183,12 +183,12 @@ def test_an_empty_wallet_burns_nothing(cmr: Cmr, api: Ledger) -> None:
     api.wallet = 1
     stopped = cmr(*PAY, "--concurrency", "1")
     assert stopped.exit_code == 1
-    assert "wallet" in stopped.stdout
-    assert "resubmit" not in stopped.stdout
+    assert "wallet" in stopped.output
+    assert "resubmit" not in stopped.output
     api.wallet = 9
     whole = cmr(*PAY)
     assert whole.exit_code == 0
-    assert "2 paid orders accepted of 3 orders." in whole.stdout
+    assert "2 paid orders accepted of 3 orders." in whole.output
     assert api.bought == ONCE
 
 
@@ -200,13 +200,13 @@ def test_a_wrong_base_path_burns_nothing_and_is_noticed_after_the_first_orders(
     monkeypatch.setenv("CMR_BASE_URL", api.base_url.replace("/v1", "/v2"))
     stopped = cmr(*PAY)
     assert stopped.exit_code == 1
-    assert "CMR_BASE_URL" in stopped.stdout
-    assert "resubmit" not in stopped.stdout
+    assert "CMR_BASE_URL" in stopped.output
+    assert "resubmit" not in stopped.output
     assert api.posts.total() < 15
     assert api.bought == {}
     monkeypatch.setenv("CMR_BASE_URL", api.base_url)
     planned = cmr("orders", "plan", "orders.csv")
-    assert "journal    orders.csv.journal.db: 40 orders to send\n" in planned.stdout
+    assert "journal    orders.csv.journal.db: 40 orders to send\n" in planned.output
     assert cmr(*PAY, "--max-orders", "3").exit_code == 1
     assert api.bought == Counter(names[:3])
 
@@ -218,7 +218,7 @@ def test_a_base_url_that_leads_to_something_else_is_named_and_stops_the_run(
     monkeypatch.setenv("CMR_BASE_URL", api.base_url.replace("/api/v1/integration", "/elsewhere"))
     stopped = cmr(*PAY, "--concurrency", "1")
     assert stopped.exit_code == 3
-    assert "3 answers did not look like the API's own: check CMR_BASE_URL" in stopped.stdout
+    assert "3 answers did not look like the API's own: check CMR_BASE_URL" in stopped.output
     assert api.posts == {"elsewhere": 3}
 
 
@@ -228,7 +228,7 @@ def test_a_user_of_somebody_else_holds_back_only_that_user(cmr: Cmr, api: Ledger
         file.write(f"{USER},mine.com,ada,Ada,Lovelace\n")
     held = cmr(*PAY, "--concurrency", "1")
     assert held.exit_code == 1
-    assert "Further orders were held back of ANOTHER; those of other users were not." in held.stdout
+    assert "Further orders were held back of ANOTHER; those of other users were not." in held.output
     assert api.bought == Counter(["mine.com"])
     assert api.posts["/orders/json"] == 4
     api.users.add("ANOTHER")
@@ -242,7 +242,7 @@ def test_a_domain_that_could_not_be_had_is_named_everywhere_and_is_no_success(
     api.unavailable.add("two.com")
     result = cmr(*PAY, "--output", "results.csv", "--report", "run.html")
     assert result.exit_code == 1
-    assert "1 order accepted without some of its domains: two.com. The API calls them unavailable." in result.stdout
+    assert "1 order accepted without some of its domains: two.com. The API calls them unavailable." in result.output
     with (tmp_path / "results.csv").open(newline="") as file:
         rows = {row["domains"]: row["unavailable_domains"] for row in csv.DictReader(file)}
     assert rows == {"one.com": "", "two.com": "two.com", "three.com": ""}
@@ -252,7 +252,7 @@ def test_a_domain_that_could_not_be_had_is_named_everywhere_and_is_no_success(
 
     again = cmr(*PAY, "--output", "again.jsonl")
     assert again.exit_code == 1
-    assert "1 order accepted without some of its domains: two.com." in again.stdout
+    assert "1 order accepted without some of its domains: two.com." in again.output
     lines = map(json.loads, (tmp_path / "again.jsonl").read_text().splitlines())
     assert {line["domains"]: line["unavailable_domains"] for line in lines} == rows
     assert api.bought == Counter(["one.com", "three.com"])
@@ -266,12 +266,12 @@ def test_a_refused_row_is_sent_again_when_it_was_corrected_or_on_request(cmr: Cm
     assert cmr(*PAY, "--concurrency", "1").exit_code == 1
     left = cmr(*PAY)
     assert left.exit_code == 1
-    assert "2 skipped: refused in an earlier run" in left.stdout
+    assert "2 skipped: refused in an earlier run" in left.output
     assert api.posts["/orders/json"] == 3
 
     orders.write_text(orders.read_text().replace("one.com", "better.com"))
     corrected = cmr(*PAY)
-    assert "1 order to send; dealt with before: 1 rejected, 1 accepted" in corrected.stdout
+    assert "1 order to send; dealt with before: 1 rejected, 1 accepted" in corrected.output
     assert api.bought == Counter(["better.com", "three.com"])
 
     api.refused = set()
@@ -287,7 +287,7 @@ def test_the_same_orders_as_csv_and_as_json_lines_are_bought_once(cmr: Cmr, api:
     journal = ("--journal", "orders.csv.journal.db")
     more = cmr("orders", "submit", other, "--confirm", "--yes", *journal)
     assert more.exit_code == 0
-    assert "1 order to send; dealt with before: 3 accepted" in more.stdout
+    assert "1 order to send; dealt with before: 3 accepted" in more.output
     write(orders, *NAMES, "four.com")
     assert cmr(*PAY).exit_code == 0
     assert api.bought == Counter([*NAMES, "four.com"])
@@ -309,8 +309,8 @@ def test_a_journal_that_an_older_version_made_from_a_csv_goes_on_without_buying_
     api.users.add("U1")
     result = cmr(*PAY)
     assert result.exit_code == 0
-    assert "1 order to send; dealt with before: 1 accepted" in result.stdout
-    assert "1 skipped: accepted in an earlier run." in result.stdout
+    assert "1 order to send; dealt with before: 1 accepted" in result.output
+    assert "1 skipped: accepted in an earlier run." in result.output
     assert api.bought == Counter(["four.com"])
     assert api.posts["/orders/json"] == 1
 
@@ -325,15 +325,15 @@ def test_an_order_id_that_cannot_be_written_down_is_printed_and_logged(
         full.setattr(Journal, "record", fail)
         broken = cmr(*PAY, "--concurrency", "1")
     assert broken.exit_code == 3
-    (lost,) = (line.split("\t") for line in broken.stdout.splitlines() if line.startswith("not written down\t"))
+    (lost,) = (line.split("\t") for line in broken.output.splitlines() if line.startswith("not written down\t"))
     assert lost[1:3] == ["accepted", "ORDER1"]
     assert "ORDER1" in caplog.text
-    assert "1 order could not be written into the journal, which will show them as unknown" in broken.stdout
-    assert "no space left on device" in broken.stdout
+    assert "1 order could not be written into the journal, which will show them as unknown" in broken.output
+    assert "no space left on device" in broken.output
 
     again = cmr(*PAY)
     assert again.exit_code == 3
-    assert "1 UNKNOWN: may or may not have been placed." in again.stdout
+    assert "1 UNKNOWN: may or may not have been placed." in again.output
     assert api.bought == ONCE
 
 

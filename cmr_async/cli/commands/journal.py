@@ -13,16 +13,16 @@ import typer
 from ...core.account import Account, ApiKey
 from ...core.endpoints import DEFAULT_BASE_URL
 from ...core.printable import printable
-from ...errors import ConfigurationError
 from ...journal.journal import Journal
 from ...journal.states import Step, StepState
 from ...report.output import OutputFile, unwritable
 from ...report.rows import ResultFormat, write_entries
 from ...settings import check_base_url
-from ..display import complain, counted, say
 from ..exit_codes import ExitCode, plain_errors
 from ..journal_reading import Location, opened_journal
+from ..profiles import load_key
 from ..report_page import check_page, read_page, write_page
+from ..streams import complain, counted, emit, note, say, voice
 
 __all__ = ["app"]
 
@@ -34,11 +34,9 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the --outp
 @app.command()
 def show(
     journal: Location,
-    state: Annotated[
-        str | None, typer.Option("--state", help="Only orders in this state: unknown, accepted, rejected, ...")
-    ] = None,
+    state: Annotated[StepState | None, typer.Option("--state", help="Only orders in this state.")] = None,
     step: Annotated[
-        str | None,
+        Step | None,
         typer.Option("--step", help="Only this step: create (orders and drafts) or process (drafts that are paid)."),
     ] = None,
 ) -> None:
@@ -47,17 +45,18 @@ def show(
     A draft that is processed has a second line for that step, with a state of its own.
     """
     with plain_errors():
-        if state is not None and state not in set(StepState):
-            raise ConfigurationError(f"{state!r} is no state; the states are {', '.join(StepState)}.")
-        if step is not None and step not in set(Step):
-            raise ConfigurationError(f"{step!r} is no step; the steps are {', '.join(Step)}.")
-        steps = list(Step) if step is None else [Step(step)]
+        steps = list(Step) if step is None else [step]
         with opened_journal(journal) as opened:
             for kind in steps:
                 counts = opened.counts(kind)
-                if any(counts.values()):
-                    say(f"{kind}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items() if count))
-            for entry in opened.entries(*steps, state=None if state is None else StepState(state)):
+                if voice.json:
+                    emit("counts", {"step": kind, "states": counts})
+                elif any(counts.values()):
+                    note(f"{kind}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items() if count))
+            for entry in opened.entries(*steps, state=state):
+                if voice.json:
+                    emit("step", entry.plain())
+                    continue
                 verdict = f" ({entry.verdict})" if entry.verdict else ""
                 cells = (
                     f"{entry.state}{verdict}",
@@ -122,29 +121,29 @@ def adopt(
         try:
             doubts = runner.run(opened.doubts(account))
             if not doubts:
-                say(printable(f"{opened.name} is in order: there is nothing to take over."))
+                note(printable(f"{opened.name} is in order: there is nothing to take over."))
                 return
             for doubt in doubts:
-                say(printable(doubt))
+                complain(printable(doubt))
             for step in Step:
                 counts = runner.run(opened.counts(step=step))
                 shown = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "none"
-                say(f"  {step}: {shown}")
-            say(
+                complain(f"  {step}: {shown}")
+            complain(
                 "What was sent after a copy or a backup was made, or with another journal, is not in it, and the next\n"
                 "run would send it again. Compare it with the Partner Dashboard first."
             )
-            if not yes and not (sys.stdin.isatty() and typer.confirm("Take it over as it is?")):
+            if not yes and not (sys.stdin.isatty() and typer.confirm("Take it over as it is?", err=True)):
                 complain("cmr: it was not taken over. Where nobody can be asked, add --yes.")
                 raise typer.Exit(ExitCode.USAGE)
             runner.run(opened.adopt(account))
-            say(printable(f"{opened.name} is taken over. No order in it became one that is sent again."))
+            note(printable(f"{opened.name} is taken over. No order in it became one that is sent again."))
         finally:
             runner.run(opened.close())
 
 
 def _account() -> Account | None:
-    key = environ.get("CMR_API_KEY")
+    key = load_key()
     if not key:
         return None
     base = check_base_url(environ.get("CMR_BASE_URL") or DEFAULT_BASE_URL, allow_plain_http=True)
@@ -152,4 +151,4 @@ def _account() -> Account | None:
 
 
 def _done(steps: int, output: Path) -> None:
-    say(f"{counted(steps, 'step')} written to {printable(str(output))}.")
+    note(f"{counted(steps, 'step')} written to {printable(str(output))}.")

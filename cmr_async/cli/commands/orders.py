@@ -14,18 +14,21 @@ from ...client import AsyncClient
 from ...core.endpoints import resolve
 from ...core.printable import printable
 from ...errors import ConfigurationError, JournalError
+from ...orderfiles.file import InputFormat
 from ...orderfiles.limits import FileLimits
-from ...orderfiles.template import template_text
+from ...orderfiles.template import TemplateFormat, template_text
 from ...preflight.plan import Plan
 from ...report.rows import ResultWriter
-from ..display import complain, say, show_results
+from ..api import api_client, require_key
+from ..display import show_results
 from ..exit_codes import EXIT_CODES, ExitCode, exit_code, plain_errors
 from ..journal_choice import PIPE_JOURNAL, choose_journal, find_journal, other_journal
 from ..order_check import check_orders
 from ..order_input import OrderInput, open_order_input
 from ..report_page import RunPage
 from ..run import Connect, Submission
-from ..spending import Concurrency, MaxOrders, MaxSpend, Output, Prices, Yes, ask, read_budget, require_key
+from ..spending import Concurrency, MaxOrders, MaxSpend, Output, Prices, Yes, ask, read_budget
+from ..streams import complain, note
 from ..summary import show_summary
 
 __all__ = ["app"]
@@ -33,8 +36,8 @@ __all__ = ["app"]
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
 _KEY_NOTE = (
-    "The API key is read from the environment variable CMR_API_KEY only: on a command line it would end up "
-    "in the shell's history and in every list of processes."
+    "The API key is read from the environment variable CMR_API_KEY, or from where a profile says: on a command line it "
+    "would end up in the shell's history and in every list of processes."
 )
 _NO_JOURNAL = (
     "note: --no-journal: nothing is written down. If the run is cut short, nobody can tell from here which orders were "
@@ -50,11 +53,11 @@ _LIMITS = FileLimits()
 File = Annotated[str, typer.Argument(metavar="FILE", help="CSV, JSON, JSONL or XLSX, plain or gzipped; - is stdin.")]
 UserId = Annotated[
     str | None,
-    typer.Option("--user-id", help="Id of the user for orders that name none, as the API returned it."),
+    typer.Option(
+        "--user-id", envvar="CMR_USER_ID", help="Id of the user for orders that name none, as the API returned it."
+    ),
 ]
-Format = Annotated[
-    str | None, typer.Option("--format", help="csv, json, jsonl or xlsx, if the file's name does not say.")
-]
+Format = Annotated[InputFormat | None, typer.Option("--format", help="What FILE holds, if its name does not say.")]
 DomainsPerOrder = Annotated[
     int,
     typer.Option(
@@ -208,18 +211,18 @@ def submit(  # noqa: PLR0917 - typer calls it by name
             retry_rejected=retry_rejected,
         )
         stack.enter_context(orders)
-        plan = orders.plan(keep_users=simulator)
+        plan = orders.plan(keep_users=simulator, result=dry_run)
         if plan.drafts and not process_path:
             raise ConfigurationError(_drafts_without_path(plan, orders.journal))
         connect = _connect(plan, simulator=simulator, process_path=process_path)
         if check:
             check_orders(orders, plan, connect)
         if dry_run:
-            say("Dry run: nothing was sent.")
+            note("Dry run: nothing was sent.")
             return
         _before_sending(orders, plan, file, location, pays=pays, without=simulator or no_journal, yes=yes)
         if location is not None and journal is None:
-            say(f"Written down in {orders.journal}: the same command goes on there (--no-journal: without).")
+            note(f"Written down in {orders.journal}: the same command goes on there (--no-journal: without).")
         writer = stack.enter_context(ResultWriter(output, overwrite=overwrite)) if output else None
         code = _send(
             orders,
@@ -275,13 +278,12 @@ def plan(  # noqa: PLR0917 - typer calls it by name
 
 @app.command()
 def template(
-    format: Annotated[str, typer.Option("--format", help="csv, jsonl or json.")] = "csv",  # noqa: A002 - the option's name
+    format: Annotated[  # noqa: A002 - the option's name
+        TemplateFormat, typer.Option("--format", help="What the file holds.")
+    ] = TemplateFormat.CSV,
 ) -> None:
     """Print a small order file to start from."""
-    try:
-        sys.stdout.write(template_text(format))
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--format") from None
+    sys.stdout.write(template_text(format))
 
 
 def _file_limits(**given: int | None) -> FileLimits:
@@ -363,7 +365,7 @@ def _connect(plan: Plan, *, simulator: bool = False, process_path: str | None = 
 
     async def connect(opened: AsyncExitStack) -> AsyncClient:
         if not simulator:
-            return await opened.enter_async_context(AsyncClient(endpoints=endpoints))
+            return await opened.enter_async_context(api_client(endpoints=endpoints))
         from .simulator import embedded  # noqa: PLC0415 - the server of aiohttp is needed here only
 
         place = await opened.enter_async_context(embedded(plan.user_ids))
@@ -402,6 +404,7 @@ def _send(
         written = page is not None and page.write(journal=journal)
     if submission.has_table:
         show_results(report.rows)
+    code = exit_code(report, planned=plan.orders + plan.invalid)
     show_summary(
         report,
         plan,
@@ -411,5 +414,6 @@ def _send(
         output=output,
         page=page.path if page is not None and written else None,
         journal=orders.journal,
+        code=code,
     )
-    return exit_code(report, planned=plan.orders + plan.invalid)
+    return code

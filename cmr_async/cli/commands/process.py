@@ -24,12 +24,14 @@ from ...preflight.plan import Plan
 from ...preflight.prices import Budget
 from ...report.rows import ResultRow, ResultWriter
 from ...report.run_report import RunReport
-from ..display import complain, counted, say, show_plan, show_results
+from ..api import api_client, require_key
+from ..display import show_plan, show_results
 from ..exit_codes import EXIT_CODES, ExitCode, exit_code, plain_errors
 from ..journal_choice import JOURNAL_VARIABLE
 from ..journal_reading import opened_journal
 from ..run import CommandRun, Connect
-from ..spending import Concurrency, MaxOrders, MaxSpend, Output, Prices, Yes, ask, read_budget, require_key
+from ..spending import Concurrency, MaxOrders, MaxSpend, Output, Prices, Yes, ask, read_budget
+from ..streams import complain, counted, note
 from ..summary import show_summary
 
 __all__ = ["app"]
@@ -133,9 +135,9 @@ def process(  # noqa: PLR0917 - typer calls it by name
                 budget=budget,
                 on_fault=lambda fault: complain(printable(str(fault))),
             )
-        _show(drafts, name, budget)
+        _show(drafts, name, budget, result=dry_run)
         if dry_run:
-            say("Dry run: nothing was sent.")
+            note("Dry run: nothing was sent.")
             return
         if not drafts.numbers:
             raise ConfigurationError(f"{name} holds no accepted draft. Nothing was sent.")
@@ -157,8 +159,8 @@ def _check(path: str | None, *, dry_run: bool) -> None:
         require_key(". Nothing was sent.")
 
 
-def _show(drafts: Drafts, name: str, budget: Budget) -> None:
-    """Show what was found, and refuse what cannot be sent."""
+def _show(drafts: Drafts, name: str, budget: Budget, *, result: bool) -> None:
+    """Show what was found, as a result or as a note, and refuse what cannot be sent."""
     if drafts.plan.faults:
         raise ConfigurationError(
             f"{counted(drafts.plan.faults, 'fault')} in {printable(name)}; nothing was sent. Name the drafts that are "
@@ -166,7 +168,7 @@ def _show(drafts: Drafts, name: str, budget: Budget) -> None:
         )
     if uncertain := uncertain_limit(drafts.plan, budget.max_spend):
         raise ConfigurationError(f"{uncertain}. Nothing was sent.")
-    show_plan(drafts.plan, file="", confirm=True, journal=printable(name), noun="draft")
+    show_plan(drafts.plan, file="", confirm=True, journal=printable(name), noun="draft", result=result)
 
 
 def _send(
@@ -180,7 +182,7 @@ def _send(
     output: Path | None,
 ) -> ExitCode:
     async def connect(opened: AsyncExitStack) -> AsyncClient:
-        return await opened.enter_async_context(AsyncClient(endpoints={"orders.process": path}))
+        return await opened.enter_async_context(api_client(endpoints={"orders.process": path}))
 
     plan = drafts.plan
     processing = Processing(
@@ -195,6 +197,7 @@ def _send(
     report = _with_processed(processing.run(), drafts)
     if processing.has_table:
         show_results(report.rows)
+    code = exit_code(report, planned=plan.orders)
     show_summary(
         report,
         plan,
@@ -204,8 +207,9 @@ def _send(
         output=output,
         journal=printable(name),
         processed=True,
+        code=code,
     )
-    return exit_code(report, planned=plan.orders)
+    return code
 
 
 def _with_processed(report: RunReport, drafts: Drafts) -> RunReport:

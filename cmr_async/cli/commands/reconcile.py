@@ -24,9 +24,10 @@ from ...journal.journal import Journal
 from ...journal.records import JournalEntry
 from ...journal.states import Step
 from ...models.requests import Verdict
-from ..display import complain, counted, say
+from ..api import api_client
 from ..exit_codes import ExitCode, plain_errors
 from ..journal_reading import Location
+from ..streams import complain, counted, emit, note, say, voice
 
 __all__ = ["app"]
 
@@ -82,7 +83,7 @@ class _Reconciliation:
 
     async def run(self, location: str) -> int:
         """Show every finding, and what to do next; return how many orders are still in doubt."""
-        async with AsyncClient() as client, Journal(location, create=False) as journal:
+        async with api_client() as client, Journal(location, create=False) as journal:
             settling = await self._look(client, journal, None)
             while settling:
                 await _until_settled(journal, settling)
@@ -102,11 +103,12 @@ class _Reconciliation:
                 self._show(finding)
         for finding in waited_for or ():
             if (finding.entry.key, finding.entry.step) not in seen:
-                _print("changed", finding.entry, CHANGED)
+                _print("changed", finding.entry, CHANGED, None)
         return settling
 
     def _show(self, finding: Finding) -> None:
-        _print(finding.verdict.value if finding.verdict else "undecided", finding.entry, finding.evidence)
+        verdict = finding.verdict.value if finding.verdict else "undecided"
+        _print(verdict, finding.entry, finding.evidence, finding.settles_at)
         if finding.settles_at is not None:
             self.settles_at = max(finding.settles_at, self.settles_at or 0.0)
         if finding.verdict is Verdict.ABSENT:
@@ -120,19 +122,21 @@ class _Reconciliation:
         resubmit = f"cmr orders resubmit {printable(journal)}"
         for step, count in self.absent.items():
             option = "" if step is Step.CREATE else f" --step {step.value}"
-            say(f"{count:,} absent: `{resubmit} --all-absent{option}` plans them again, --reference KEY one of them.")
+            note(f"{count:,} absent: `{resubmit} --all-absent{option}` plans them again, --reference KEY one of them.")
         if self.drafts:
-            say(
+            note(
                 f"{counted(self.drafts, 'draft')} in doubt: no look-up shows drafts. A second draft costs nothing: "
                 f"`{resubmit} --all-drafts` plans them again."
             )
         if self.settles_at is not None:
             command = f"`cmr orders reconcile {printable(journal)} --wait`"
-            say(f"Some have to settle until {_time(self.settles_at)}: {command} stays until then.")
+            note(f"Some have to settle until {_time(self.settles_at)}: {command} stays until then.")
         if self.undecided:
-            say(f"{self.undecided:,} undecided: look again later, or in the Partner Dashboard. Do not send them again.")
+            complain(
+                f"{self.undecided:,} undecided: look again later, or in the Partner Dashboard. Do not send them again."
+            )
         if not (self.absent or self.drafts or self.undecided):
-            say("No order is in doubt.")
+            note("No order is in doubt.")
 
 
 async def _until_settled(journal: Journal, settling: list[Finding]) -> None:
@@ -145,7 +149,11 @@ async def _until_settled(journal: Journal, settling: list[Finding]) -> None:
         left = until - await journal.now()
 
 
-def _print(verdict: str, entry: JournalEntry, evidence: str) -> None:
+def _print(verdict: str, entry: JournalEntry, evidence: str, settles_at: float | None) -> None:
+    if voice.json:
+        values = {"verdict": verdict, "step": entry.step.value, "key": entry.key, "order_id": entry.order_id}
+        emit("finding", {**values, "evidence": evidence, "settles_at": settles_at})
+        return
     say("\t".join(map(printable, (verdict, entry.step.value, entry.key, evidence))))
 
 

@@ -18,9 +18,9 @@ from ...errors import ConfigurationError, JournalError
 from ...journal.journal import Journal
 from ...journal.states import Step, StepState
 from ...models.requests import Verdict
-from ..display import complain, counted, say
 from ..exit_codes import ExitCode, plain_errors
 from ..journal_reading import Location
+from ..streams import complain, counted, emit, note, say, voice
 
 __all__ = ["app"]
 
@@ -54,8 +54,8 @@ def resubmit(  # noqa: PLR0917 - typer calls it by name
         bool, typer.Option("--second-draft", help="With --reference: a draft in doubt is planned again as well.")
     ] = False,
     step: Annotated[
-        str, typer.Option("--step", help="create: the order or draft; process: the processing of a draft.")
-    ] = "create",
+        Step, typer.Option("--step", help="create: the order or draft; process: the processing of a draft.")
+    ] = Step.CREATE,
     reason: Annotated[str | None, typer.Option("--reason", help="Why, in words, for the history.")] = None,
 ) -> None:
     """Plan orders again that certainly bought nothing.
@@ -63,8 +63,6 @@ def resubmit(  # noqa: PLR0917 - typer calls it by name
     This sends nothing itself: the next run on JOURNAL does.
     """
     with plain_errors():
-        if step not in set(Step):
-            raise ConfigurationError(f"{step!r} is no step; the steps are {', '.join(Step)}.")
         given = (bool(reference), all_absent, all_rejected, all_drafts)
         named = [option for option, is_given in zip(("--reference", *_KINDS), given, strict=True) if is_given]
         if len(named) > 1:
@@ -74,7 +72,7 @@ def resubmit(  # noqa: PLR0917 - typer calls it by name
         command = _Resubmission(
             references=tuple(dict.fromkeys(reference or ())),
             kind=_KINDS[named[0]] if named and not reference else None,
-            step=Step(step),
+            step=step,
             reason=reason or f"asked for with {' '.join(named)}",
             second_draft=second_draft,
             file=_file_of(journal),
@@ -107,10 +105,15 @@ class _Resubmission:
                 planned = [key for key in self.references if await self._plan(journal, key)]
             else:
                 raise ConfigurationError(await _choices(journal))
+            for key in planned:
+                if voice.json:
+                    emit("resubmitted", {"step": self.step.value, "key": key})
+                else:
+                    say(printable(key))
             if planned or self.kind:
-                say(f"{counted(len(planned), 'order')} planned again; nothing was sent.")
+                note(f"{counted(len(planned), 'order')} planned again; nothing was sent.")
             if planned:
-                say(f"To send {_it(planned)}: {await self._next_command(journal, planned)}")
+                note(f"To send {_it(planned)}: {await self._next_command(journal, planned)}")
             return len(self.references) - len(planned) if self.references else 0
 
     async def _plan(self, journal: Journal, key: str) -> bool:

@@ -28,5 +28,5 @@ def embedded(user_ids: Iterable[str]) -> Simulator:
 # The simulator parses its own options, --help included, so that they are those of `python -m cmr_async.simulator`.
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def simulator(context: typer.Context) -> None:
-    """Run a local simulator of the API: no account, no money."""
+    """Run a local simulator of the API."""
     raise typer.Exit(main(context.args, prog="cmr simulator"))

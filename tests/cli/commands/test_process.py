@@ -95,7 +95,7 @@ def test_the_accepted_drafts_are_paid_once_each(
 ) -> None:
     result = process("--yes", "--output", tmp_path / "results.csv")
     assert result.exit_code == 0
-    assert "The processing of 3 drafts accepted of 3 drafts." in result.stdout
+    assert "The processing of 3 drafts accepted of 3 drafts." in result.output
     assert paid(simulator) == ["e", "a", "b", "c"]
     assert states(cmr, journal) == dict.fromkeys("abc", "accepted")
     with (tmp_path / "results.csv").open(newline="") as file:
@@ -109,8 +109,8 @@ def test_the_accepted_drafts_are_paid_once_each(
 
     again = process()  # there is nothing left to ask about
     assert again.exit_code == 0
-    assert "journal    " + str(journal) + ": 0 drafts to send; dealt with before: 3 accepted" in again.stdout
-    assert "3 skipped: accepted in an earlier run." in again.stdout
+    assert "journal    " + str(journal) + ": 0 drafts to send; dealt with before: 3 accepted" in again.output
+    assert "3 skipped: accepted in an earlier run." in again.output
     assert len(simulator.state.ledger) == 4
 
 
@@ -149,7 +149,7 @@ def test_on_a_terminal_it_asks_first(journal: Path, simulator: Simulator) -> Non
     with on_terminal(*arguments) as terminal:
         terminal.read_until("Spend money on 3 drafts, 3 domains, 3 mailboxes, about $56.64? [y/N]")
         terminal.type("n\n")
-        assert terminal.end() == 2
+        assert terminal.end() == 1
     assert paid(simulator) == ["e"]
     with on_terminal(*arguments) as terminal:
         terminal.read_until("[y/N]")
@@ -164,14 +164,14 @@ def test_a_dry_run_needs_neither_key_nor_path(
     monkeypatch.delenv("CMR_API_KEY")
     result = cmr("orders", "process", journal, "--dry-run")
     assert result.exit_code == 0
-    assert result.stdout.splitlines() == [
+    assert result.output.splitlines() == [
         "Plan",
         "  drafts     3, paid at once",
+        f"  journal    {journal}: 3 drafts to send",
         "  domains    3 to register",
         "  mailboxes  3",
         "  users      1",
         f"  cost       about $56.64 when paid ({PriceList().source})",
-        f"  journal    {journal}: 3 drafts to send",
         "Dry run: nothing was sent.",
     ]
     assert states(cmr, journal) == {}
@@ -184,9 +184,9 @@ def test_a_limit_holds_the_rest_back_until_the_next_time(
 ) -> None:
     first = process("--yes", *limit)
     assert first.exit_code == 1
-    assert "limit      stops after 2 drafts, about $37.76" in first.stdout
-    assert "1 not started." in first.stdout
-    assert "The run stopped early: the next draft would pass a limit." in first.stdout
+    assert "limit      stops after 2 drafts, about $37.76" in first.output
+    assert "1 not started." in first.output
+    assert "The run stopped early: the next draft would pass a limit." in first.output
     assert paid(simulator) == ["e", "a", "b"]
     assert process("--yes", *limit).exit_code == 0
     assert paid(simulator) == ["e", "a", "b", "c"]
@@ -209,13 +209,13 @@ def test_a_draft_whose_processing_got_no_answer_is_shown_and_left_alone(
     simulator.faults.add(FaultRule(kind="status", status=422, path=PATH, skip=1))
     first = process("--yes")
     assert first.exit_code == 3
-    assert f"The unknown orders are left alone: run `cmr orders reconcile {journal}`." in first.stdout
+    assert f"The unknown orders are left alone: run `cmr orders reconcile {journal}`." in first.output
     assert states(cmr, journal) == {"a": "unknown", "b": "rejected", "c": "accepted"}
     assert paid(simulator) == ["e", "a", "c"]
     again = process()
     assert again.exit_code == 3
-    assert "1 UNKNOWN: may or may not have been placed." in again.stdout
-    assert f"`cmr orders resubmit {journal} --all-rejected --step process`" in again.stdout
+    assert "1 UNKNOWN: may or may not have been placed." in again.output
+    assert f"`cmr orders resubmit {journal} --all-rejected --step process`" in again.output
     assert paid(simulator) == ["e", "a", "c"]
 
     assert cmr("orders", "resubmit", journal, "--reference", "a", "--step", "process").exit_code == 2
@@ -251,7 +251,8 @@ def test_a_journal_of_paid_orders_only_has_nothing_to_process(cmr: Cmr, tmp_path
     journal = tmp_path / "paid.db"
     asyncio.run(submit(simulator, journal, a_request("e", confirm=True)))
     result = cmr("orders", "process", journal, "--path", PATH, "--yes")
-    assert (result.exit_code, result.stderr) == (2, f"cmr: {journal} holds no accepted draft. Nothing was sent.\n")
+    assert result.exit_code == 2
+    assert f"cmr: {journal} holds no accepted draft. Nothing was sent.\n" in result.stderr
 
 
 def test_a_spending_limit_needs_every_price(cmr: Cmr, tmp_path: Path, simulator: Simulator) -> None:
@@ -268,9 +269,11 @@ def test_a_spending_limit_needs_every_price(cmr: Cmr, tmp_path: Path, simulator:
 
 def test_a_journal_is_shown_step_by_step(cmr: Cmr, process: Cmr, journal: Path) -> None:
     process("--yes")
-    whole = cmr("journal", "show", journal).stdout.splitlines()
-    assert whole[:2] == ["create: 4 accepted, 1 rejected", "process: 3 accepted"]
+    shown = cmr("journal", "show", journal)
+    assert shown.stderr.splitlines() == ["create: 4 accepted, 1 rejected", "process: 3 accepted"]
+    whole = shown.stdout.splitlines()
     created = cmr("journal", "show", journal, "--step", "create").stdout.splitlines()
-    assert (len(whole), len(created)) == (2 + 5 + 3, 1 + 5)
+    assert (len(whole), len(created)) == (5 + 3, 5)
     wrong = cmr("journal", "show", journal, "--step", "paid")
-    assert (wrong.exit_code, wrong.stderr) == (2, "cmr: 'paid' is no step; the steps are create, process.\n")
+    assert wrong.exit_code == 2
+    assert "'paid' is not one of 'create', 'process'" in wrong.stderr

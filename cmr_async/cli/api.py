@@ -1,0 +1,39 @@
+"""The client of a command: the key of environment or profile, and the address that the options name."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ..client import AsyncClient
+from ..errors import ConfigurationError
+from .profiles import load_key
+
+__all__ = ["api_client", "plain_http_allowed", "require_key"]
+
+
+def require_key(advice: str = ".") -> None:
+    """Make sure that there is a key.
+
+    Raises:
+        ConfigurationError: There is none; its message ends in `advice`.
+    """
+    if load_key() is None:
+        raise ConfigurationError(
+            f"no API key: set CMR_API_KEY (Partner Dashboard, Settings, Integrations) or name a --profile{advice}"
+        )
+
+
+def api_client(**settings: Any) -> AsyncClient:
+    """Return a client with these settings of `AsyncClient`, and those of the command.
+
+    Raises:
+        ConfigurationError: A setting is missing or wrong.
+    """
+    load_key()
+    return AsyncClient(allow_plain_http=plain_http_allowed(), **settings)
+
+
+def plain_http_allowed() -> bool:
+    """Return whether the user allowed http:// to other hosts than this one."""
+    return bool(os.environ.get("CMR_PLAIN_HTTP"))

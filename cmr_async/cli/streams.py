@@ -1,0 +1,109 @@
+"""The two streams of a command: results on standard output, everything else on standard error.
+
+So `cmr ... | cut -f2` gets results and nothing else. With `--json` a result is an object on a line of its own, as
+`docs/command-line.schema.json` describes it; with `-q` notes are left out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+import attrs
+
+__all__ = ["Voice", "complain", "counted", "emit", "is_terminal", "note", "say", "voice"]
+
+#: Columns below which text is not folded any further.
+_NARROWEST = 20
+#: A command or a name in backticks, which is copied and must stay in one piece.
+_IN_ONE_PIECE = re.compile("`[^`]*`")
+_FIXED_SPACE = "\N{NO-BREAK SPACE}"
+
+
+@attrs.define
+class Voice:
+    """How a command talks; set by its options."""
+
+    #: Say nothing but results and problems.
+    quiet: bool = False
+    #: Show each request that did not succeed, and the traceback of an error that nobody foresaw.
+    verbose: bool = False
+    #: Results are JSON.
+    json: bool = False
+
+    def reset(self) -> None:
+        """Talk as a command without options does."""
+        self.quiet = self.verbose = self.json = False
+
+
+#: How the command of this process talks.
+voice: Voice = Voice()
+
+
+def say(text: str) -> None:
+    """Print a line of results to standard output."""
+    _print(text, sys.stdout)
+
+
+def emit(kind: str, values: Mapping[str, Any]) -> None:
+    """Print a result as an object on a line of its own; `kind` is its `type`."""
+    import orjson  # noqa: PLC0415 - for JSON only
+
+    say(orjson.dumps({"type": kind, **values}, default=str).decode())
+
+
+def note(text: str) -> None:
+    """Print a line about what goes on to standard error, unless the user wants it quiet."""
+    if not voice.quiet:
+        _print(text, sys.stderr)
+
+
+def complain(text: str) -> None:
+    """Print a line about a problem to standard error."""
+    _print(text, sys.stderr)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    """Print a text; a reader that went away (`| head`) or a full disk must not end a run of paid orders."""
+    if stream is sys.stderr and stream.isatty():
+        text = _folded(text, shutil.get_terminal_size().columns)
+    try:
+        stream.write(text + "\n")
+        stream.flush()
+    except OSError as error:
+        # The interpreter flushes once more when it exits: that must not fail either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if not isinstance(error, BrokenPipeError) and stream is not sys.stderr:
+            complain(f"cmr: standard output cannot be written any more: {error.strerror}.")
+
+
+def _folded(text: str, width: int) -> str:
+    """Fold long lines between words; what is in backticks stays in one piece, as do names and ids."""
+    folded = []
+    for line in text.splitlines():
+        indent = " " * (len(line) - len(line.lstrip()))
+        fixed = _IN_ONE_PIECE.sub(lambda found: found[0].replace(" ", _FIXED_SPACE), line.lstrip())
+        folded += textwrap.wrap(
+            fixed,
+            max(width, _NARROWEST),
+            initial_indent=indent,
+            subsequent_indent=f"{indent}  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        ) or [""]
+    return "\n".join(folded).replace(_FIXED_SPACE, " ")
+
+
+def is_terminal() -> bool:
+    """Return whether results go to a terminal, as a table for people."""
+    return sys.stdout.isatty() and not voice.json
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """Return a number with its noun: `1 order`, `2 orders`, `1,000 mailboxes`."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
