@@ -118,8 +118,10 @@ def world(session: nox.Session) -> None:
 def demo(session: nox.Session) -> None:
     """Run the main job on the embedded simulator: no key, no account, no money."""
     session.install(".[cli]")
+    # The environment of the session ends with it; the command in it stays
+    program = os.path.relpath(Path(session.bin) / "cmr")
     for command in DEMO:
-        session.run(*command.split())
+        session.run(*command.split(), env={"CMR_PROGRAM": program})
 
 
 @nox.session

@@ -27,8 +27,12 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 # The key and the settings of whoever runs the tests stay out of them
-for setting in ("CMR_API_KEY", "CMR_BASE_URL", "CMR_KEY_HEADER", "CMR_PROCESS_PATH", "CMR_UVLOOP"):
-    os.environ.pop(setting, None)
+for setting in [name for name in os.environ if name.startswith("CMR_") and name.isupper()]:
+    if not setting.startswith(("CMR_KILL", "CMR_JOURNAL_EXAMPLES", "CMR_FUZZ")):  # settings of the tests themselves
+        del os.environ[setting]
+# However the tests are started, commands call themselves `cmr`, and find no profiles
+os.environ["CMR_PROGRAM"] = "cmr"
+os.environ["CMR_CONFIG"] = os.devnull
 
 # Who starts the tests in the background of a shell ignores Ctrl-C, and so would every process that they start
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

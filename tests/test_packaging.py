@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import cmr_async
+from cmr_async.cli.pages import PAGES
 
 HERE = Path(__file__).parents[1]
 
@@ -43,11 +44,12 @@ def built(package: set[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(package: set[str], built: Path) -> None:
+def test_the_wheel_holds_the_package_and_its_pages_and_nothing_else(package: set[str], built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    assert {name for name in names if ".dist-info/" not in name} == package
+    pages = {f"cmr_async/docs/{page}.md" for page in PAGES}
+    assert {name for name in names if ".dist-info/" not in name} == package | pages
     assert "cmr_async/py.typed" in package
 
 

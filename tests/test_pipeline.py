@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cmr_async.core.exchange import Exchange, Request
+from cmr_async.core.exchange import Exchange, Phase, Request
 from cmr_async.core.pacing import Pace, Pacer, Slot
 from cmr_async.drain import Guard
 from cmr_async.errors import (
@@ -23,7 +23,7 @@ from cmr_async.errors import (
     TransportError,
 )
 from cmr_async.models import Envelope
-from cmr_async.pipeline import Pipeline
+from cmr_async.pipeline import Pipeline, Stall
 from tests.fakes import LOST, UNSENT, Clock, FakeTransport, Reply, answered, make_pipeline
 
 GAP = 0.25
@@ -300,3 +300,56 @@ async def test_the_log_is_an_allow_list(caplog: pytest.LogCaptureFixture) -> Non
         "orders.create attempt=1 phase=not_sent status=None outcome=not_sent failure=cannot connect",
         "orders.create attempt=2 phase=complete status=200 outcome=accepted failure=None",
     ]
+
+
+class Hanging(World):
+    """A transport in which an attempt takes five seconds, with its head out or not, and looks at the pipeline then."""
+
+    host = "api.example:443"
+
+    def __init__(self, *script: Reply, head_goes_out: bool) -> None:
+        super().__init__(*script)
+        self.whole = self.pipeline()
+        self.head_goes_out = head_goes_out
+        self.seen: list[Stall | None] = []
+
+    async def send(self, request: Request, *, leaving: Callable[[], None] | None = None) -> Exchange:
+        self.seen.append(self.whole.stall())
+        if self.head_goes_out and leaving is not None:
+            leaving()
+        self.clock.now += 5
+        self.seen.append(self.whole.stall())
+        return await super().send(request)
+
+    async def run(self) -> None:
+        await self.whole.call("orders.create", subject=lambda: "The order", body=BODY)
+
+
+BODY = b'{"domains":[{"domain":"1.com"}]}'
+REFUSED = Exchange(phase=Phase.NOT_SENT, failure="ClientConnectorError: cannot connect to h:1 (Connection refused)")
+
+
+async def test_a_call_that_gets_no_connection_says_so_and_then_why() -> None:
+    world = Hanging(REFUSED, OK, head_goes_out=False)
+    await world.run()
+    assert world.seen == [
+        None,
+        Stall(message="no connection to api.example:443 yet; trying", left=55.0),
+        Stall(message="cannot connect to h:1 (Connection refused); retrying", left=54.5),
+        Stall(message="cannot connect to h:1 (Connection refused); retrying", left=49.5),
+    ]
+    assert world.whole.stall() is None
+    assert world.whole.under_way == set()
+
+
+async def test_a_call_without_an_answer_says_so_and_nothing_of_earlier_attempts() -> None:
+    world = Hanging(UNSENT, OK, head_goes_out=True)
+    await world.run()
+    waiting = Stall(message="no answer to 1 request yet; waiting", left=115.0)
+    assert world.seen == [None, waiting, Stall(message="cannot connect; retrying", left=54.5), waiting]
+
+
+async def test_a_call_that_the_pace_holds_back_is_not_held_up_by_anything_else() -> None:
+    world = Hanging(THROTTLED, OK, head_goes_out=True)
+    await world.run()
+    assert world.seen[2] is None

@@ -101,9 +101,9 @@ def use_profile(name: str | None) -> tuple[str, ...]:
     name = name or config.get("default_profile")
     if name is None or name in _used:
         return ()
-    profiles = config.get("profiles", {})
-    if name not in profiles:
-        known = ", ".join(sorted(profiles)) or "none"
+    profiles = config.get("profiles")
+    if not isinstance(profiles, dict) or name not in profiles:
+        known = ", ".join(sorted(profiles)) if isinstance(profiles, dict) else "none"
         raise ConfigurationError(f"there is no profile {name!r} in {path}; the profiles are: {known}.")
     profile = profiles[name]
     _check(profile, name, path)

@@ -15,7 +15,11 @@ from ..report.output import OutputFile, expect_writable, unwritable
 from ..report.page import ReportPage, entry_of
 from .streams import complain
 
-__all__ = ["RunPage", "check_page", "read_page", "write_page"]
+__all__ = ["RunPage", "check_page", "is_report", "read_page", "write_page"]
+
+#: What every report has at its beginning, and how far that is to be looked for.
+_MARK = b'<meta name="generator" content="cmr_async">'
+_BEGINNING = 1024
 
 
 class RunPage:
@@ -72,6 +76,15 @@ def check_page(output: Path) -> None:
     """
     if output.suffix.lower() not in {".html", ".htm"}:
         raise ConfigurationError(f"{output}: a report is an HTML page; give the file a name that ends in .html.")
+
+
+def is_report(path: Path) -> bool:
+    """Return whether a file is a report that `cmr` has written."""
+    try:
+        with path.open("rb") as file:
+            return _MARK in file.read(_BEGINNING)
+    except OSError:
+        return False
 
 
 def read_page(location: str) -> ReportPage:

@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 import attrs
 
-__all__ = ["Voice", "complain", "counted", "emit", "is_terminal", "note", "say", "voice"]
+__all__ = ["Voice", "complain", "counted", "emit", "is_terminal", "note", "program", "say", "voice"]
 
 #: Columns below which text is not folded any further.
 _NARROWEST = 20
@@ -54,7 +54,7 @@ def emit(kind: str, values: Mapping[str, Any]) -> None:
     """Print a result as an object on a line of its own; `kind` is its `type`."""
     import orjson  # noqa: PLC0415 - for JSON only
 
-    say(orjson.dumps({"type": kind, **values}, default=str).decode())
+    say(orjson.dumps({"type": kind, **values}, option=orjson.OPT_NON_STR_KEYS).decode())
 
 
 def note(text: str) -> None:
@@ -107,3 +107,15 @@ def is_terminal() -> bool:
 def counted(count: int, noun: str, plural: str | None = None) -> str:
     """Return a number with its noun: `1 order`, `2 orders`, `1,000 mailboxes`."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def program() -> str:
+    """Return how `cmr` is called where the user stands, for commands that are to be copied.
+
+    `CMR_PROGRAM` says it where it cannot be found out, as in an environment that ends with this command.
+    """
+    if named := os.environ.get("CMR_PROGRAM"):
+        return named
+    if "UV_RUN_RECURSION_DEPTH" in os.environ:
+        return "uv run cmr"
+    return "cmr" if shutil.which("cmr") else f"{sys.executable} -m cmr_async"

@@ -11,7 +11,7 @@ from ..errors import AuthenticationError, InsufficientBalanceError, PermissionDe
 from ..preflight.plan import Plan
 from ..report.run_report import DOMAINS_NAMED, RunReport
 from .exit_codes import ExitCode
-from .streams import complain, counted, emit, note, voice
+from .streams import complain, counted, emit, note, program, voice
 
 __all__ = ["show_summary"]
 
@@ -152,15 +152,15 @@ def _advice(report: RunReport, journal: str | None, *, processed: bool) -> list[
     place = None if journal is None else shlex.quote(journal)
     step = " --step process" if processed else ""
     if report.left_alone and place is not None:
-        again = f"`cmr orders resubmit {place} --all-rejected{step}` plans them again" if processed else _RETRY
+        again = f"`{program()} orders resubmit {place} --all-rejected{step}` plans them again" if processed else _RETRY
         lines.append(f"Orders that were refused are left as they are: {again}.")
     if report.absent and place is not None:
         lines.append(
-            f"What was found absent can be sent: `cmr orders resubmit {place} --all-absent{step}`, then the same "
-            "command again."
+            f"What was found absent can be sent: `{program()} orders resubmit {place} --all-absent{step}`, then the "
+            "same command again."
         )
     if report.summary.unknown and place is not None:
-        lines.append(f"The unknown orders are left alone: run `cmr orders reconcile {place}`.")
+        lines.append(f"The unknown orders are left alone: run `{program()} orders reconcile {place}`.")
     elif report.summary.unknown:
         lines.append("Do not send the unknown orders again: look them up in the Partner Dashboard first.")
     return lines
@@ -191,10 +191,11 @@ def _next(
     if simulator:
         return [
             "This was the simulator: no account, no money. What to try next:",
-            "  cmr orders template > my.csv             a file to start from",
-            "  cmr orders submit my.csv --dry-run       check it, send nothing",
-            "  cmr orders submit my.csv                 drafts (set CMR_API_KEY): they cost nothing",
-            "  cmr orders submit my.csv --confirm       paid orders; asks first",
+            f"  {program()} orders template > my.csv             a file to start from",
+            f"  {program()} orders submit my.csv --simulator     try it, with the users of the simulator or your own",
+            f"  {program()} orders submit my.csv --dry-run       check it, send nothing",
+            f"  {program()} orders submit my.csv                 drafts (set CMR_API_KEY): they cost nothing",
+            f"  {program()} orders submit my.csv --confirm       paid orders; asks first",
         ]
     if not confirm:
         return ["Drafts are not charged until they are processed. How long they live is not documented."]

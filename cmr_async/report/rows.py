@@ -18,7 +18,15 @@ from ..journal.records import JOURNAL_COLUMNS, JournalEntry
 from ..models.requests import OrderOutcome, OrderState
 from .output import OutputFile, unwritable
 
-__all__ = ["RESULT_COLUMNS", "ResultFormat", "ResultRow", "ResultWriter", "spreadsheet_safe", "write_entries"]
+__all__ = [
+    "RESULT_COLUMNS",
+    "ResultFormat",
+    "ResultRow",
+    "ResultWriter",
+    "is_results",
+    "spreadsheet_safe",
+    "write_entries",
+]
 
 #: What makes a spreadsheet treat a cell as a formula, with the forms that some take for it.
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212")
@@ -120,6 +128,8 @@ class ResultRow:
         return "; ".join(parts)
 
 
+#: Characters of a line that are looked at.
+_LONGEST_LINE = 1 << 20
 #: Columns of a result file.
 RESULT_COLUMNS = tuple(field.name for field in attrs.fields(ResultRow))
 
@@ -149,6 +159,21 @@ def write_entries(entries: Iterable[JournalEntry], file: _Writable, *, file_form
         write(entry.plain())
         count += 1
     return count
+
+
+def is_results(path: Path) -> bool:
+    """Return whether a file holds results that `ResultWriter` has written."""
+    try:
+        with path.open("rb") as file:
+            line = file.readline(_LONGEST_LINE)
+    except OSError:
+        return False
+    if path.suffix.lower() == ".csv":
+        return line.decode("utf-8", "replace").strip() == ",".join(f'"{name}"' for name in RESULT_COLUMNS)
+    try:
+        return list(orjson.loads(line)) == list(RESULT_COLUMNS)
+    except (orjson.JSONDecodeError, TypeError):
+        return False
 
 
 class ResultWriter:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from pathlib import Path
-
 import attrs
 import pytest
 
 from cmr_async.cli.display import Cautions, Faults, result_line, show_plan, show_results
-from cmr_async.cli.streams import complain, counted, say
 from cmr_async.orderfiles.located import InputFault
 from cmr_async.preflight.plan import Plan
 from cmr_async.report.rows import ResultRow
@@ -20,28 +15,6 @@ ROW = ResultRow(
     order_id="ORDER", action_id="", message="queued", attempts=1,
 )  # fmt: skip
 REJECTED = attrs.evolve(ROW, row=3, state="rejected", order_id="", reference="", message="not\x1b[2J available")
-
-
-def test_numbers_have_their_nouns() -> None:
-    assert (counted(1, "order"), counted(2, "order"), counted(1000, "mailbox", "mailboxes")) == (
-        "1 order",
-        "2 orders",
-        "1,000 mailboxes",
-    )
-
-
-@pytest.mark.parametrize(("write", "name"), [(say, "stdout"), (complain, "stderr")])
-def test_a_line_that_nobody_reads_any_more_goes_nowhere(
-    write: object, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert callable(write)
-    reading, writing = os.pipe()
-    os.close(reading)
-    with open(writing, "w") as stream:  # noqa: PTH123 - a descriptor has no path
-        monkeypatch.setattr(sys, name, stream)
-        write("lost")
-        write("lost, too")
-        assert os.path.samestat(os.fstat(writing), Path(os.devnull).stat())
 
 
 def test_cautions_of_one_kind_are_three_lines_and_a_number(capsys: pytest.CaptureFixture[str]) -> None:
@@ -74,13 +47,23 @@ def test_a_result_in_a_pipe_is_cells_with_tabs_between_them() -> None:
     assert result_line(REJECTED) == "rejected\t-\tU\ta.com b.com\t3\t-\tnot\\x1b[2J available"
 
 
-def test_results_on_a_terminal_are_a_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "120")
-    show_results([ROW, REJECTED])
+def test_results_on_a_terminal_are_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    show_results([ROW, REJECTED], width=120)
     heading, accepted, rejected = (line.split() for line in capsys.readouterr().out.splitlines())
     assert heading == ["row", "state", "order", "id", "domains", "mailboxes", "note"]
     assert accepted == ["2", "accepted", "ORDER", "a.com", "b.com", "3"]
     assert rejected == ["3", "rejected", "a.com", "b.com", "3", "not\\x1b[2J", "available"]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
+def test_no_order_id_is_broken_and_no_line_is_too_long(width: int, capsys: pytest.CaptureFixture[str]) -> None:
+    order_id = "OD8F7G6H5J4K3L2M1N0P9Q8R7S6T"
+    many = attrs.evolve(ROW, order_id=order_id, domains=" ".join(f"domain-{n}.com" for n in range(9)))
+    show_results([many, attrs.evolve(REJECTED, message="a reason in many words " * 9)], width=width)
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(order_id in line for line in lines) == 1
+    assert max(map(len, lines)) <= width
+    assert " ".join(" ".join(lines).split()).count("a reason in many words") >= 1
 
 
 def test_a_state_that_a_journal_made_up_does_not_control_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

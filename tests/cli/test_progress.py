@@ -12,6 +12,7 @@ from rich.console import Console
 
 from cmr_async.cli.progress import Progress
 from cmr_async.models.requests import BulkSummary
+from cmr_async.pipeline import Stall
 from cmr_async.report.rows import ResultRow
 from tests.fakes import Clock
 
@@ -118,3 +119,41 @@ def test_in_a_pipe_orders_are_lines_of_the_output_and_problems_are_not(
         ended(progress, 1, BulkSummary(accepted=1))
         progress.complain("Stopping.")
     assert capsys.readouterr() == ("accepted\tO\tU\ta.com\t0\t-\n", "Stopping.\n")
+
+
+STALL = Stall(message="cannot connect to h:1 (Connection refused); retrying", left=40.0)
+
+
+def test_a_run_that_gets_nowhere_says_why_after_two_seconds_and_again_every_few(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Progress(3, lines=False, clock=clock) as progress:
+        for _ in range(40):
+            clock.now += 0.2
+            progress.tick(stall=STALL)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        assert re.fullmatch(
+            r"0 of 3 orders, cannot connect to h:1 \(Connection refused\); retrying until \d\d:\d\d:\d\d", line
+        )
+
+
+def test_an_order_that_ends_meanwhile_shows_that_the_run_gets_on(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Progress(3, lines=False, clock=clock) as progress:
+        for _ in range(4):
+            clock.now += 1.0
+            ended(progress, 1, BulkSummary(accepted=1))
+            progress.tick(stall=STALL)
+    assert "retrying" not in capsys.readouterr().err
+
+
+def test_the_bar_says_why_it_stands_still(clock: Clock) -> None:
+    drawn = io.StringIO()
+    console = Console(file=drawn, force_terminal=True, width=200)
+    with Progress(10, lines=False, clock=clock, screen=console) as progress:
+        clock.now += 2
+        progress.tick(stall=STALL)
+    assert "cannot connect to h:1 (Connection refused); retrying until " in drawn.getvalue()

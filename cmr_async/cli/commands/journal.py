@@ -28,10 +28,28 @@ __all__ = ["app"]
 
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
+_SHOW = """\b
+Examples:
+  cmr journal show orders.csv.journal.db --state unknown
+  cmr journal show orders.csv.journal.db | cut -f4"""
+
+_EXPORT = """\b
+Examples:
+  cmr journal export orders.csv.journal.db --output run.csv
+  cmr journal export orders.csv.journal.db --output run.jsonl"""
+
+_REPORT = """\b
+Example:
+  cmr journal report orders.csv.journal.db --output run.html"""
+
+_ADOPT = """\b
+Example:
+  cmr journal adopt backup/orders.csv.journal.db"""
+
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the --output file if it exists.")]
 
 
-@app.command()
+@app.command(epilog=_SHOW)
 def show(
     journal: Location,
     state: Annotated[StepState | None, typer.Option("--state", help="Only orders in this state.")] = None,
@@ -70,7 +88,7 @@ def show(
                 say("\t".join(map(printable, cells)))
 
 
-@app.command()
+@app.command(epilog=_EXPORT)
 def export(
     journal: Location,
     output: Annotated[Path, typer.Option("--output", "-o", help="A .csv or .jsonl file.")],
@@ -88,7 +106,7 @@ def export(
         _done(count, output)
 
 
-@app.command()
+@app.command(epilog=_REPORT)
 def report(
     journal: Location,
     output: Annotated[Path, typer.Option("--output", "-o", help="The .html file to write.")],
@@ -105,7 +123,7 @@ def report(
         _done(page.steps, output)
 
 
-@app.command()
+@app.command(epilog=_ADOPT)
 def adopt(
     journal: Location,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before taking it over.")] = False,

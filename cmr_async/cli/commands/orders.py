@@ -18,14 +18,14 @@ from ...orderfiles.file import InputFormat
 from ...orderfiles.limits import FileLimits
 from ...orderfiles.template import TemplateFormat, template_text
 from ...preflight.plan import Plan
-from ...report.rows import ResultWriter
+from ...report.rows import ResultWriter, is_results
 from ..api import api_client, require_key
 from ..display import show_results
 from ..exit_codes import EXIT_CODES, ExitCode, exit_code, plain_errors
 from ..journal_choice import PIPE_JOURNAL, choose_journal, find_journal, other_journal
 from ..order_check import check_orders
 from ..order_input import OrderInput, open_order_input
-from ..report_page import RunPage
+from ..report_page import RunPage, is_report
 from ..run import Connect, Submission
 from ..spending import Concurrency, MaxOrders, MaxSpend, Output, Prices, Yes, ask, read_budget
 from ..streams import complain, note
@@ -34,6 +34,22 @@ from ..summary import show_summary
 __all__ = ["app"]
 
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
+
+_SUBMIT = """\b
+Examples:
+  cmr orders submit orders.csv --simulator --confirm
+  cmr orders submit orders.csv
+  cmr orders submit orders.csv --confirm --max-spend 500 --report run.html"""
+
+_PLAN = """\b
+Examples:
+  cmr orders plan orders.csv
+  cmr orders plan orders.csv --check --user-id USER-ID"""
+
+_TEMPLATE = """\b
+Examples:
+  cmr orders template > orders.csv
+  cmr orders template --format json > orders.json"""
 
 _KEY_NOTE = (
     "The API key is read from the environment variable CMR_API_KEY, or from where a profile says: on a command line it "
@@ -147,7 +163,7 @@ MaxOrderSize = Annotated[
 ]
 
 
-@app.command(epilog=f"{_KEY_NOTE}\n\n{EXIT_CODES}")
+@app.command(epilog=f"{_SUBMIT}\n\n{_KEY_NOTE}\n\n{EXIT_CODES}")
 def submit(  # noqa: PLR0917 - typer calls it by name
     file: File,
     user_id: UserId = None,
@@ -166,7 +182,12 @@ def submit(  # noqa: PLR0917 - typer calls it by name
         Path | None, typer.Option("--report", help="Write a page about the run to this .html file when it ends.")
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the --output and --report files if they exist.")
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace the --output and --report files, whatever they are. Those of an earlier run on a journal are "
+            "replaced anyway.",
+        ),
     ] = False,
     journal: JournalOption = None,
     no_journal: NoJournal = False,
@@ -195,9 +216,13 @@ def submit(  # noqa: PLR0917 - typer calls it by name
             require_key(" or try --simulator.")
         if process_path:
             resolve({"orders.process": process_path})
-        page = RunPage(report, source=file, overwrite=overwrite) if report else None
         pays = confirm and not simulator
         location = _journal_of(file, journal, without=no_journal, pays=pays, looks_only=dry_run, named_only=simulator)
+        # What a run on the journal writes has all that an earlier one wrote, so the same command may replace it
+        page = None
+        if report:
+            again = location is not None and is_report(report)
+            page = RunPage(report, source=file, overwrite=overwrite or again)
         orders = open_order_input(
             file,
             format=format,
@@ -223,7 +248,10 @@ def submit(  # noqa: PLR0917 - typer calls it by name
         _before_sending(orders, plan, file, location, pays=pays, without=simulator or no_journal, yes=yes)
         if location is not None and journal is None:
             note(f"Written down in {orders.journal}: the same command goes on there (--no-journal: without).")
-        writer = stack.enter_context(ResultWriter(output, overwrite=overwrite)) if output else None
+        writer = None
+        if output:
+            again = location is not None and is_results(output)
+            writer = stack.enter_context(ResultWriter(output, overwrite=overwrite or again))
         code = _send(
             orders,
             plan,
@@ -239,7 +267,7 @@ def submit(  # noqa: PLR0917 - typer calls it by name
         raise typer.Exit(code)
 
 
-@app.command(epilog=EXIT_CODES)
+@app.command(epilog=f"{_PLAN}\n\n{EXIT_CODES}")
 def plan(  # noqa: PLR0917 - typer calls it by name
     file: File,
     user_id: UserId = None,
@@ -276,7 +304,7 @@ def plan(  # noqa: PLR0917 - typer calls it by name
                 check_orders(orders, plan, _connect(plan))
 
 
-@app.command()
+@app.command(epilog=_TEMPLATE)
 def template(
     format: Annotated[  # noqa: A002 - the option's name
         TemplateFormat, typer.Option("--format", help="What the file holds.")

@@ -38,6 +38,11 @@ __all__ = ["app"]
 
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
+_EXAMPLES = """\b
+Examples:
+  cmr orders process orders.csv.journal.db --dry-run
+  cmr orders process orders.csv.journal.db --path /the/path --max-spend 500"""
+
 _NO_PATH = (
     'the path of the API\'s "Process the Order" is not documented. When you know it, say --path /the/path or set '
     "CMR_PROCESS_PATH. Whether the Partner Dashboard can process drafts is not documented either. Nothing was sent."
@@ -89,7 +94,7 @@ class Processing(CommandRun):
         return self._rows.get(key, self._rows.get(request.reference or "", 0))
 
 
-@app.command(epilog=EXIT_CODES)
+@app.command(epilog=f"{_EXAMPLES}\n\n{EXIT_CODES}")
 def process(  # noqa: PLR0917 - typer calls it by name
     journal: Annotated[
         str,

@@ -27,11 +27,16 @@ from ...models.requests import Verdict
 from ..api import api_client
 from ..exit_codes import ExitCode, plain_errors
 from ..journal_reading import Location
-from ..streams import complain, counted, emit, note, say, voice
+from ..streams import complain, counted, emit, note, program, say, voice
 
 __all__ = ["app"]
 
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
+
+_EXAMPLES = """\b
+Examples:
+  cmr orders reconcile orders.csv.journal.db --wait
+  cmr orders reconcile orders.csv.journal.db --events hooks.jsonl"""
 
 #: Seconds between two looks at the clock while orders settle; a computer that was suspended goes on soon.
 _TICK = 30.0
@@ -39,7 +44,7 @@ _TICK = 30.0
 _LONGEST_EVENT = 1 << 20
 
 
-@app.command()
+@app.command(epilog=_EXAMPLES)
 def reconcile(
     journal: Location,
     events: Annotated[
@@ -119,7 +124,7 @@ class _Reconciliation:
             self.undecided += 1
 
     def _say_what_next(self, journal: str) -> None:
-        resubmit = f"cmr orders resubmit {printable(journal)}"
+        resubmit = f"{program()} orders resubmit {printable(journal)}"
         for step, count in self.absent.items():
             option = "" if step is Step.CREATE else f" --step {step.value}"
             note(f"{count:,} absent: `{resubmit} --all-absent{option}` plans them again, --reference KEY one of them.")
@@ -129,7 +134,7 @@ class _Reconciliation:
                 f"`{resubmit} --all-drafts` plans them again."
             )
         if self.settles_at is not None:
-            command = f"`cmr orders reconcile {printable(journal)} --wait`"
+            command = f"`{program()} orders reconcile {printable(journal)} --wait`"
             note(f"Some have to settle until {_time(self.settles_at)}: {command} stays until then.")
         if self.undecided:
             complain(

@@ -20,11 +20,17 @@ from ...journal.states import Step, StepState
 from ...models.requests import Verdict
 from ..exit_codes import ExitCode, plain_errors
 from ..journal_reading import Location
-from ..streams import complain, counted, emit, note, say, voice
+from ..streams import complain, counted, emit, note, program, say, voice
 
 __all__ = ["app"]
 
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
+
+_EXAMPLES = """\b
+Examples:
+  cmr orders resubmit orders.csv.journal.db
+  cmr orders resubmit orders.csv.journal.db --all-absent
+  cmr orders resubmit orders.csv.journal.db --reference acme-7"""
 
 #: Ending of the journal that a run has by default, beside its file.
 _BESIDE = ".journal.db"
@@ -38,7 +44,7 @@ _KINDS: Mapping[str, Literal["absent", "rejected", "drafts"]] = {
 _LOOKED_AT = 50
 
 
-@app.command()
+@app.command(epilog=_EXAMPLES)
 def resubmit(  # noqa: PLR0917 - typer calls it by name
     journal: Location,
     reference: Annotated[
@@ -126,12 +132,12 @@ class _Resubmission:
 
     async def _next_command(self, journal: Journal, planned: list[str]) -> str:
         if self.step is Step.PROCESS:
-            return f"cmr orders process {_typed(journal.name)}"
+            return f"{program()} orders process {_typed(journal.name)}"
         entries = [await journal.get(key) for key in planned[:_LOOKED_AT]]
         confirm = " --confirm" if any(entry is not None and entry.confirm for entry in entries) else ""
         if self.file:
-            return f"cmr orders submit {_typed(self.file)}{confirm}"
-        command = f"cmr orders submit FILE{confirm} --journal {_typed(journal.name)}"
+            return f"{program()} orders submit {_typed(self.file)}{confirm}"
+        command = f"{program()} orders submit FILE{confirm} --journal {_typed(journal.name)}"
         return f"{command}\nFILE is the file that has {_it(planned)}."
 
 
@@ -152,9 +158,11 @@ async def _choices(journal: Journal) -> str:
             (drafts, "drafts in doubt", "--all-drafts"),
         ):
             if count:
-                lines.append(f"  {count:,} {what}: cmr orders resubmit {_typed(journal.name)} {kind}{option}")
+                lines.append(f"  {count:,} {what}: {program()} orders resubmit {_typed(journal.name)} {kind}{option}")
         if in_doubt:
-            lines.append(f"  {in_doubt:,} in doubt, to be looked up first: cmr orders reconcile {_typed(journal.name)}")
+            lines.append(
+                f"  {in_doubt:,} in doubt, to be looked up first: {program()} orders reconcile {_typed(journal.name)}"
+            )
     if not lines:
         return f"The journal {printable(journal.name)} has no order that may be planned again."
     head = (

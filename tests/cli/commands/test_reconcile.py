@@ -67,7 +67,7 @@ def test_the_same_command_goes_on_and_buys_nothing_twice(
         assert result.exit_code == (0 if key == absent else 2)
     cmr(*submit)
     assert {domain: simulator.state.purchases(domain) for domain in DOMAINS} == dict.fromkeys(DOMAINS, 1)
-    assert cmr("orders", "reconcile", journal).stdout.splitlines()[-1] == "No order is in doubt."
+    assert cmr("orders", "reconcile", journal).stderr.splitlines()[-1] == "No order is in doubt."
 
 
 @pytest.fixture
