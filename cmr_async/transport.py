@@ -30,7 +30,7 @@ from .core.retry import is_duration
 from .errors import ClientStateError, ConfigurationError, NotSentError
 from .forks import in_forked_child, leave_to_parent
 
-__all__ = ["DEFAULT_MAX_ANSWER", "Timeouts", "Transport"]
+__all__ = ["DEFAULT_MAX_ANSWER", "Timeouts", "Transport", "watch_answers"]
 
 #: Bytes of an answer that are read at most: a whole list of domains takes a tenth of it.
 DEFAULT_MAX_ANSWER = 1024 * 1024
@@ -153,6 +153,17 @@ def _watch() -> aiohttp.TraceConfig:
     trace = aiohttp.TraceConfig()
     trace.on_request_start.append(_on_request_start)
     trace.on_request_headers_sent.append(_on_request_headers_sent)
+    return trace
+
+
+def watch_answers(seen: Callable[[Mapping[str, str]], None]) -> aiohttp.TraceConfig:
+    """Return a trace, for `trace_configs`, that shows the headers of each answer."""
+    trace = aiohttp.TraceConfig()
+
+    async def on_request_end(_: aiohttp.ClientSession, __: object, end: aiohttp.TraceRequestEndParams) -> None:
+        seen(end.response.headers)
+
+    trace.on_request_end.append(on_request_end)
     return trace
 
 

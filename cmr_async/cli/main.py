@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import traceback
@@ -27,6 +28,8 @@ def run() -> None:
             raise
         sys.stderr.write('cmr needs its extra: pip install "cmr-async[cli]"\n')
         raise SystemExit(2) from None
+    # Without -v nothing is logged: what has to be known is said by the commands
+    logging.getLogger("cmr_async").addHandler(logging.NullHandler())
     try:
         app()
     except Exception as error:

@@ -18,6 +18,8 @@ DOMAINS_NAMED = 10
 #: Causes, and rows of orders that were not accepted, that are kept.
 _MOST_KEPT = 200
 _HASHED_KEY = re.compile("sha256:[0-9a-f]{64}")
+#: What is left of the names of an order with several domains.
+_SEVERAL = re.compile(r"\.\.\.(?:, \.\.\.)*(?: and \d+ more)?")
 _SERVER_ERRORS = 500
 
 
@@ -91,4 +93,4 @@ def cause_of(outcome: OrderOutcome) -> str:
     request = outcome.request
     for name in sorted({*request.order.domain_names, request.reference or ""} - {""}, key=len, reverse=True):
         text = text.replace(name, "...")
-    return _HASHED_KEY.sub("...", text)
+    return _SEVERAL.sub("...", _HASHED_KEY.sub("...", text))

@@ -11,6 +11,7 @@ from cmr_async.errors import CMRError, NotSentError, OutcomeUnknownError, Unproc
 from cmr_async.models.requests import OrderOutcome, OrderRequest, OrderState, Verdict
 from cmr_async.report.rows import ResultRow
 from cmr_async.report.run_report import RunReport, cause_of
+from cmr_async.resources.orders import describe
 
 
 def an_outcome(state: OrderState, error: CMRError | None = None, *, name: str = "a", **more: Any) -> OrderOutcome:
@@ -82,3 +83,13 @@ def test_where_there_is_room_for_a_table_all_rows_are_kept() -> None:
     accepted = an_outcome(OrderState.ACCEPTED)
     assert len(report_of(accepted, keep_all=True).rows) == 1
     assert report_of(accepted).rows == []
+
+
+def test_orders_with_several_domains_have_one_cause() -> None:
+    causes = set()
+    for count in (1, 2, 3, 5, 9):
+        order = Order(domains=[DomainRegistration(domain=f"d{n}.com") for n in range(count)])
+        error = NotSentError(f"{describe(order)} was not sent: no connection.")
+        request = OrderRequest(user_id="U", order=order)
+        causes.add(cause_of(OrderOutcome(index=0, request=request, state=OrderState.NOT_SENT, error=error)))
+    assert causes == {"The order for ... was not sent: no connection."}

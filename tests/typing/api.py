@@ -26,6 +26,7 @@ from cmr_async import (
     Pace,
     ProcessEndpoint,
     RetryPolicy,
+    Stall,
     Timeouts,
 )
 from cmr_async.bulk.reconcile import Finding
@@ -89,6 +90,7 @@ async def runs(run: BulkRun) -> None:
     assert_type(run.summary, BulkSummary)
     assert_type(run.paused_for, float)
     assert_type(run.pace, Pace)
+    assert_type(run.stall, Stall | None)
     assert_type(run.drained, list[OrderOutcome])
 
 

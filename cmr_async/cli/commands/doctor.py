@@ -6,12 +6,12 @@ import asyncio
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from importlib.util import find_spec
-from typing import Annotated, Any
+from typing import Annotated
 
 import attrs
 import typer
@@ -24,7 +24,7 @@ from ...core.printable import printable
 from ...core.retry import RetryPolicy
 from ...errors import APIError, AuthenticationError, CMRError, InvalidResponseError
 from ...settings import check_base_url
-from ...transport import Timeouts
+from ...transport import Timeouts, watch_answers
 from ..api import api_client, plain_http_allowed
 from ..exit_codes import ExitCode, plain_errors
 from ..journal_choice import JOURNAL_VARIABLE
@@ -151,13 +151,18 @@ def _address() -> Check:
     return Check("base URL", State.OK, named or f"{DEFAULT_BASE_URL}, the default")
 
 
-async def _api(user_id: str | None) -> Any:
+async def _api(user_id: str | None) -> AsyncIterator[Check]:
     """Ask the API for something that everybody with a key may read, and for the user."""
     dates: list[tuple[float, str]] = []
+
+    def note_date(headers: Mapping[str, str]) -> None:
+        if "Date" in headers:
+            dates.append((time.time(), headers["Date"]))
+
     async with AsyncExitStack() as stack:
         try:
             client = await stack.enter_async_context(
-                api_client(retry=RetryPolicy(time_budget=0), timeouts=_LIMITS, trace_configs=[_watch_dates(dates)])
+                api_client(retry=RetryPolicy(time_budget=0), timeouts=_LIMITS, trace_configs=[watch_answers(note_date)])
             )
         except CMRError as error:
             yield Check("settings", State.PROBLEM, error.message)
@@ -167,19 +172,6 @@ async def _api(user_id: str | None) -> Any:
             yield _clock(*dates[0])
         if user_id is not None:
             yield await _user(client, user_id)
-
-
-def _watch_dates(dates: list[tuple[float, str]]) -> Any:
-    import aiohttp  # noqa: PLC0415 - for its trace only
-
-    trace = aiohttp.TraceConfig()
-
-    async def note_date(_: object, __: object, done: aiohttp.TraceRequestEndParams) -> None:
-        if "Date" in done.response.headers:
-            dates.append((time.time(), done.response.headers["Date"]))
-
-    trace.on_request_end.append(note_date)
-    return trace
 
 
 async def _answers(client: AsyncClient) -> Check:
