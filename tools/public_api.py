@@ -19,11 +19,29 @@ if __name__ == "__main__":
 __all__ = ["PUBLIC_MODULES", "describe"]
 
 #: Everything else may change without notice.
-PUBLIC_MODULES = ("cmr_async", "cmr_async.errors", "cmr_async.orderfiles", "cmr_async.simulator")
+PUBLIC_MODULES = (
+    "cmr_async",
+    "cmr_async.errors",
+    "cmr_async.orderfiles",
+    "cmr_async.preflight",
+    "cmr_async.report",
+    "cmr_async.simulator",
+)
 
 #: Nobody else makes these, so their constructors are not public: the runs and iterators, and the groups of calls.
 _MADE_BY_CALLS = frozenset(
-    {"BlockingBulkRun", "BlockingIterator", "BulkRun", "Bulk", "Domains", "Orders", "Subscriptions", "Users"}
+    {
+        "BlockingBulkRun",
+        "BlockingIterator",
+        "BulkRun",
+        "Bulk",
+        "Domains",
+        "FilePlan",
+        "Orders",
+        "OrdersToSend",
+        "Subscriptions",
+        "Users",
+    }
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -14,9 +14,7 @@ from ..core.printable import printable
 from ..journal.states import StepState
 from ..orderfiles.file import InputFormat, OrderFile
 from ..orderfiles.limits import FileLimits
-from ..orderfiles.located import LocatedOrder, UnreadableOrder
-from ..preflight.file_check import FileOrder
-from ..preflight.limits import uncertain_limit
+from ..preflight.checked_file import CheckedFile
 from ..preflight.plan import Plan, check_orders, make_plan
 from ..preflight.prices import Budget
 from .display import Cautions, Faults, show_plan
@@ -30,23 +28,8 @@ __all__ = ["OrderInput", "open_order_input"]
 
 
 @attrs.frozen(kw_only=True)
-class OrderInput:
-    """An open file of orders, and how they are to be made; a context manager that closes the file."""
-
-    #: The file.
-    source: OrderFile
-    #: The user of rows that name none.
-    user_id: str | None
-    #: Pay for the orders at once.
-    confirm: bool
-    #: Domains that one order without reference may hold.
-    domains_per_order: int
-    #: Send the orders without faults of a file with faults.
-    skip_invalid: bool
-    #: Limits and prices, unused.
-    limits: Budget
-    #: What the run's journal holds; `None`: there is no journal.
-    known: JournalCheck | None = None
+class OrderInput(CheckedFile):
+    """The file of a command; a context manager that closes it."""
 
     def __enter__(self) -> Self:
         return self
@@ -63,14 +46,6 @@ class OrderInput:
         """Name of the run's journal, without a password."""
         return None if self.known is None else printable(self.known.name)
 
-    def orders(self) -> Iterator[LocatedOrder | UnreadableOrder]:
-        """Return the file's orders, from its beginning."""
-        return self.source.orders(user_id=self.user_id, confirm=self.confirm, domains_per_order=self.domains_per_order)
-
-    def checked(self) -> Iterator[FileOrder]:
-        """Return the file's orders after every check, from its beginning."""
-        return check_orders(self.orders(), known=self.known)
-
     def known_to(self, journal: str) -> Mapping[str, int]:
         """Return how many of the orders another journal has settled, by the state that it has them in.
 
@@ -83,10 +58,6 @@ class OrderInput:
                 for found in check_orders(self.orders(), known=known)
             )
             return Counter(filter(None, states))
-
-    def budget(self) -> Budget:
-        """Return limits and prices to use up."""
-        return attrs.evolve(self.limits)
 
     def plan(self, *, keep_users: bool = False, result: bool = True) -> Plan:
         """Check the file and show everything that was found; exit when the file cannot be sent.
@@ -106,7 +77,7 @@ class OrderInput:
         )
         faults.show_rest()
         cautions.show()
-        refusal = self._refusal(plan)
+        refusal = self.refusal(plan)
         if refusal:
             complain(f"cmr: {printable(refusal)}; nothing was sent.")
             if plan.changed:
@@ -120,16 +91,6 @@ class OrderInput:
             f"{counted(plan.changed, 'order')} changed since the journal {self.journal} was written. Put back what was "
             "there, or leave such orders out with --skip-invalid. A new reference makes a changed order a new purchase."
         )
-
-    def _refusal(self, plan: Plan) -> str | None:
-        name = self.source.name
-        if not plan.whole:
-            return f"{name} cannot be read to its end, so no order of it is certain to be whole"
-        if plan.faults and not self.skip_invalid:
-            return f"{counted(plan.faults, 'fault')} in {name}"
-        if not plan.orders:
-            return f"{name} holds no orders"
-        return uncertain_limit(plan, self.limits.max_spend)
 
 
 def open_order_input(

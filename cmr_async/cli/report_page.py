@@ -12,7 +12,7 @@ from ..errors import CMRError, ConfigurationError
 from ..journal.states import Step
 from ..models.requests import OrderOutcome
 from ..report.output import OutputFile, expect_writable, unwritable
-from ..report.page import ReportPage, entry_of
+from ..report.page import ReportPage
 from .streams import complain
 
 __all__ = ["RunPage", "check_page", "is_report", "read_page", "write_page"]
@@ -52,7 +52,7 @@ class RunPage:
 
     def add(self, outcome: OrderOutcome) -> None:
         """Add an outcome of a run without a journal."""
-        self._page.add(entry_of(outcome, at=self._clock()))
+        self._page.add_outcome(outcome, at=self._clock())
 
     def write(self, *, journal: str | None) -> bool:
         """Write the page and return whether that worked; if it did not, say why.

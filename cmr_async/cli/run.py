@@ -17,7 +17,7 @@ from ..client import AsyncClient
 from ..core.checked import CheckedOrder
 from ..errors import JournalError, OrderFileChangedError
 from ..models.requests import BulkSummary, OrderOutcome, OrderState
-from ..preflight.limits import passed_limit
+from ..preflight.checked_file import OrdersToSend
 from ..preflight.plan import Plan
 from ..report.rows import ResultRow, ResultWriter
 from ..report.run_report import RunReport
@@ -216,16 +216,10 @@ class Submission(CommandRun):
             watch: Called with every outcome.
         """
         super().__init__(plan, connect=connect, writer=writer, watch=watch)
-        self._source = orders.source
-        self._skip_invalid = orders.skip_invalid
-        self._budget = orders.budget()
-        # The plan kept no order, so the file is read and checked again
-        self._checked = orders.checked()
+        self._to_send = OrdersToSend(orders, plan)
         self._concurrency = concurrency
         self._journal = journal
         self._retry_rejected = retry_rejected
-        # Row of each order that the engine has taken and that has no outcome yet
-        self._taken: dict[int, int] = {}
 
     def begin(self, client: AsyncClient) -> BulkRun:
         """Return the engine's run over the file."""
@@ -238,47 +232,19 @@ class Submission(CommandRun):
 
     def row_of(self, outcome: OrderOutcome) -> ResultRow:
         """Return the outcome's row of the results."""
-        return ResultRow.of(outcome, row=self._taken.pop(outcome.index))
+        return ResultRow.of(outcome, row=self._to_send.row_of(outcome))
 
     def run(self) -> RunReport:
         """Send the orders and return what happened."""
         report = super().run()
-        following = next(self._checked, None)
-        if following and not report.next_row:
-            report.next_row = following.row
-        # An order that was taken and has no outcome was waiting when the run stopped; it comes first
-        report.next_row = min([*self._taken.values(), *filter(None, [report.next_row])], default=None)
+        report.next_row = self._to_send.next_row
         return report
 
     def _orders(self) -> Iterator[CheckedOrder]:
-        """Yield the orders to send; each was checked right before, and the engine does not check it again."""
-        index = 0
-        for found in self._checked:
-            try:
-                self._source.raise_if_changed()
-            except OrderFileChangedError as error:
-                self._end(found.row, error.message)
-                return
-            if found.checked is None:
-                if self._skip_invalid:
-                    continue
-                fault = next(iter(map(str, found.faults)), f"{self._source.name}, row {found.row}")
-                self._end(found.row, f"this had no fault when the file was checked: {fault}")
-                return
-            # What the journal has settled is not sent, so it costs nothing
-            if found.settled is None and (
-                limit := passed_limit(found.checked.order, plan=self._plan, budget=self._budget)
-            ):
-                self._end(found.row, limit)
-                return
-            self._taken[index] = found.row
-            yield found.checked
-            index += 1
-
-    def _end(self, row: int, reason: str) -> None:
-        """Yield no further order; those that were taken are still sent, which they would not be after `stop`."""
-        self._report.next_row = row
-        self._report.stopped = reason
+        """Yield the orders to send; where they end early, those that were taken are still sent."""
+        with suppress(OrderFileChangedError):  # `stopped` says it
+            yield from self._to_send
+        self._report.stopped = self._to_send.stopped
 
 
 class _signals:  # noqa: N801 - reads as a statement

@@ -1,7 +1,7 @@
 """Open a file of orders, find out its format, and read its orders as a stream, as often as needed.
 
-A run reads its file twice: once to check all of it, then to send. So standard input is kept in a temporary
-file, and a file that changes in between is noticed.
+A run reads its file twice: once to check all of it, then to send. So standard input and open files are kept in a
+temporary file, and a file on disk that changes in between is noticed.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO, NoReturn, Self, cast
 
-import attrs
-
 from ..errors import OrderFileChangedError, OrderFileError
 from .bounded import BoundedReader, BrokenFileError, bounded_lines, bounded_rows, spool
 from .json import orders_from_json, orders_from_lines
 from .limits import FileLimits
 from .located import InputFault, LocatedOrder, UnreadableOrder
+from .source import BytesSource, CopySource, PathSource, Readable, Source, as_binary, name_of
 from .spreadsheet import sheet_rows
 from .table import COLUMNS, column_name, orders_from_rows, read_header
 
@@ -64,48 +63,43 @@ _SUFFIXES = {
 
 
 class OrderFile:
-    """A file of orders that can be read several times; `-` is standard input.
+    """A file of orders that can be read several times: on disk, in memory, or an upload.
 
-    Use it as a context manager: it may hold a temporary copy.
+    Use it as a context manager: it may hold a temporary copy. Faults of its content are values (`UnreadableOrder`),
+    never exceptions.
     """
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        source: str | os.PathLike[str] | bytes | Readable,
         *,
+        name: str | None = None,
         format: InputFormat | str | None = None,  # noqa: A002 - the option's name
         limits: FileLimits | None = None,
     ) -> None:
         """Open the file and find out its format.
 
         Args:
-            path: The file; `-` for standard input.
+            source: A path (`-` for standard input), the file's bytes, or an open binary file, which is copied from its
+                current position to a temporary file and stays open.
+            name: What messages call the file, and what its format is guessed by, such as the file name of an upload;
+                `None`: the path, or the open file's own name.
             format: What it holds; `None`: by its name, else by its first bytes.
             limits: How large it and its parts may be; `None`: the defaults of `FileLimits`.
 
         Raises:
             OrderFileError: It cannot be opened, is too large, a device, or no known format.
+            ConfigurationError: The source is none of these: a text file, or one that is read with `await`.
         """
-        self._temporary: BinaryIO | None = None
+        self._source: Source | None = None
         self._limits = limits or FileLimits()
         #: The file's name for messages.
-        self.name: str = "<stdin>" if os.fspath(path) == "-" else os.fspath(path)
-        self._path: str | int = self.name
+        self.name: str = name or name_of(source)
         try:
-            if os.fspath(path) == "-":
-                self._keep(_standard_input(), format)
-            else:
-                mode = Path(self.name).stat().st_mode
-                if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
-                    _refuse_device(self.name)
-                if stat.S_ISFIFO(mode):
-                    with self._open() as pipe:
-                        self._keep(pipe, format)
+            self._source = self._source_of(source, format)
+            BoundedReader(io.BytesIO(), max_size=self._limits.max_size).refuse(self._source.size)
             with self._open() as file:
                 start = file.read(_START)
-                found = os.fstat(file.fileno())
-                self._stamp = _stamp(found)
-                BoundedReader(file, max_size=self._limits.max_size).refuse(found.st_size)
             self._zipped = start.startswith(_GZIP)
             if self._zipped:
                 with self._open() as file, gzip.GzipFile(fileobj=file) as inner:
@@ -159,22 +153,16 @@ class OrderFile:
         Raises:
             OrderFileChangedError: It was edited or replaced.
         """
-        if isinstance(self._path, int):
-            return
-        try:
-            unchanged = _stamp(Path(self._path).stat()) == self._stamp
-        except OSError:
-            unchanged = False
-        if not unchanged:
+        if self._source is not None and not self._source.is_unchanged():
             raise OrderFileChangedError(
                 f"{self.name} changed while its orders were being sent; no more are sent from it."
             )
 
     def close(self) -> None:
-        """Delete the temporary copy, if there is one."""
-        if self._temporary is not None:
-            self._temporary.close()
-            self._temporary = None
+        """Delete the temporary copy, if there is one; the orders cannot be read after that."""
+        if self._source is not None:
+            self._source.close()
+            self._source = None
 
     def __enter__(self) -> Self:
         return self
@@ -183,20 +171,34 @@ class OrderFile:
         self.close()
 
     def _open(self) -> BinaryIO:
-        if isinstance(self._path, int):
-            os.lseek(self._path, 0, os.SEEK_SET)
-            return cast("BinaryIO", open(self._path, "rb", closefd=False))
-        return cast("BinaryIO", Path(self._path).open("rb"))
+        if self._source is None:
+            raise OrderFileError(f"{self.name} is closed: read its orders before.")
+        return self._source.open()
 
-    def _keep(self, stream: BinaryIO, format: str | None) -> None:  # noqa: A002 - the option's name
+    def _source_of(self, given: str | os.PathLike[str] | bytes | Readable, format: str | None) -> Source:  # noqa: A002 - the option's name
+        if isinstance(given, bytes):
+            return BytesSource(given)
+        if not isinstance(given, str | os.PathLike):
+            return self._copy_of(as_binary(given, name=self.name), format)
+        path = Path(given)
+        if os.fspath(given) == "-":
+            return self._copy_of(_standard_input(), format)
+        mode = path.stat().st_mode
+        if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+            _refuse_device(self.name)
+        if stat.S_ISFIFO(mode):
+            with path.open("rb") as pipe:
+                return self._copy_of(cast("BinaryIO", pipe), format)
+        return PathSource(path)
+
+    def _copy_of(self, stream: BinaryIO, format: str | None) -> CopySource:  # noqa: A002 - the option's name
         """Keep a stream in a temporary file, unless its first bytes tell that there is no order in it."""
         start = stream.read(_START)
         if not start.startswith((_GZIP, _ZIP)):
             if not format:
                 self._guess(start)
             self._refuse_binary(start)
-        self._temporary = spool(stream, max_size=self._limits.max_size, start=start)
-        self._path = self._temporary.fileno()
+        return CopySource(spool(stream, max_size=self._limits.max_size, start=start))
 
     def _refuse_binary(self, start: bytes) -> None:
         """Make sure that the file is text, if it is no archive."""
@@ -312,14 +314,3 @@ def _delimiter(start: bytes) -> str:
     known = {mark: sum(column_name(cell.strip(' "\r\n')) in COLUMNS for cell in header.split(mark)) for mark in ",;\t"}
     best = max(known, key=lambda mark: known[mark])
     return best if known[best] else ""
-
-
-@attrs.frozen
-class _Stamp:
-    size: int
-    modified: int
-    inode: int
-
-
-def _stamp(found: os.stat_result) -> _Stamp:
-    return _Stamp(found.st_size, found.st_mtime_ns, found.st_ino)

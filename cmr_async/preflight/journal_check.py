@@ -152,10 +152,9 @@ class JournalCheck:
         self.close()
 
     def close(self) -> None:
-        """Close the connection; comparing again would open another."""
-        engine, self._engine, self._opened = self._engine, None, False
-        if engine is not None:
-            engine.dispose()
+        """Close the connection; comparing again opens another."""
+        if self._engine is not None:
+            self._engine.dispose()
 
     def compare(self, checked: Iterable[FileOrder]) -> Iterator[FileOrder]:
         """Find which orders the journal has settled, and which contradict it.

@@ -15,7 +15,7 @@ def uncertain_limit(plan: Plan, max_spend: Decimal | None) -> str | None:
     """Return why a spending limit cannot be kept; `None`: it can, or there is none."""
     if max_spend is None or plan.cost_is_complete:
         return None
-    return "--max-spend needs the price of warmup, which is not published: give it with --prices"
+    return "a limit of dollars needs the price of warmup, which is not published: give it with your prices"
 
 
 def passed_limit(order: Order, *, plan: Plan, budget: Budget) -> str | None:

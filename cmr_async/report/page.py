@@ -84,6 +84,10 @@ class ReportPage:
         if len(self._rows) >= 2 * self._most_rows:
             self._keep_first_rows()
 
+    def add_outcome(self, outcome: OrderOutcome, *, at: float) -> None:
+        """Add an order of a run without a journal; `at` is the time it ended, in seconds since the epoch."""
+        self.add(entry_of(outcome, at=at))
+
     def html(self, *, now: float) -> str:
         """Return the page; `now` is the time it is made, in seconds since the epoch."""
         self._keep_first_rows()

@@ -361,6 +361,18 @@ async def test_orders_are_found_by_their_keys_however_many_the_journal_has(tmp_p
     assert [step for step in by_content if "(content=?)" not in step] == []
 
 
+async def test_a_check_that_was_closed_goes_on_with_what_it_knows(tmp_path: Path) -> None:
+    location = str(tmp_path / "run.db")
+    await write(location, request("one"), state=StepState.ACCEPTED)
+    known = JournalCheck(location)
+    for _ in range(2):
+        same, other = known.compare(check_file(located(request("one"), request("two"))))
+        assert (same.settled, other.settled) == ("accepted", None)
+        (twice,) = known.compare(check_file(located(request("one", reference="again"))))
+        assert "one.com is ordered by one (accepted) in the journal" in str(twice.faults[0])
+        known.close()
+
+
 async def test_a_name_met_by_chance_never_lets_an_order_through(location: str, monkeypatch: pytest.MonkeyPatch) -> None:
     await write(location, request("one"))
     monkeypatch.setattr("cmr_async.preflight.name_index.hash", lambda _: 7, raising=False)

@@ -17,7 +17,7 @@ WARM = Plan(orders=1, warmups=1)
 
 
 def test_a_spending_limit_cannot_be_kept_while_a_price_is_missing() -> None:
-    assert str(uncertain_limit(WARM, Decimal(100))).startswith("--max-spend needs the price of warmup")
+    assert str(uncertain_limit(WARM, Decimal(100))).startswith("a limit of dollars needs the price of warmup")
 
 
 @pytest.mark.parametrize(

@@ -143,3 +143,13 @@ def test_an_outcome_without_a_journal_is_shown_like_an_entry_of_one() -> None:
     assert found.key.startswith("sha256:")
     assert (found.position, found.user_id, found.state, found.confirm) == (3, "U1", StepState.REJECTED, True)
     assert (found.message, found.attempts, found.planned_at, found.ended_at) == ("not available", 1, START, START)
+
+
+def test_a_page_takes_outcomes_as_well_as_entries() -> None:
+    order = Order(domains=[DomainRegistration(domain="a.com")])
+    outcome = OrderOutcome(index=0, request=OrderRequest(user_id="U1", order=order), state=OrderState.UNKNOWN)
+    by_outcome, by_entry = ReportPage(title="orders.csv"), ReportPage(title="orders.csv")
+    by_outcome.add_outcome(outcome, at=START)
+    by_entry.add(entry_of(outcome, at=START))
+    assert by_outcome.steps == 1
+    assert by_outcome.html(now=START) == by_entry.html(now=START)

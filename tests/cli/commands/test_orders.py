@@ -334,7 +334,7 @@ def test_a_spending_limit_needs_every_price(cmr: Cmr, tmp_path: Path) -> None:
     path.write_text(f"user_id,domain,username,first_name,last_name,on_warmup\n{USER},one.com,a,A,B,true\n")
     refused = cmr("orders", "plan", path, "--max-spend", "100")
     assert refused.exit_code == 2
-    assert "--max-spend needs the price of warmup" in refused.stderr
+    assert "a limit of dollars needs the price of warmup" in refused.stderr
     prices = tmp_path / "prices.json"
     prices.write_text('{"warmup": 5}')
     assert cmr("orders", "plan", path, "--max-spend", "100", "--prices", prices).exit_code == 0

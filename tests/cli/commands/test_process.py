@@ -263,7 +263,7 @@ def test_a_spending_limit_needs_every_price(cmr: Cmr, tmp_path: Path, simulator:
     limited = ("orders", "process", journal, "--path", PATH, "--yes", "--max-spend", "100")
     refused = cmr(*limited)
     assert refused.exit_code == 2
-    assert "--max-spend needs the price of warmup, which is not published: give it with --prices." in refused.stderr
+    assert "needs the price of warmup, which is not published: give it with your prices." in refused.stderr
     assert paid(simulator) == []
 
 

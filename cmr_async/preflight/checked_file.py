@@ -1,0 +1,151 @@
+"""An order file with the way its orders are to be made: the same orders for the plan, and then to send."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..core.checked import CheckedOrder
+from ..errors import ConfigurationError, OrderFileChangedError
+from ..models.requests import OrderOutcome
+from ..orderfiles.file import OrderFile
+from ..orderfiles.located import LocatedOrder, UnreadableOrder
+from .file_check import FileOrder
+from .limits import passed_limit, uncertain_limit
+from .plan import Plan, check_orders
+from .prices import Budget
+
+if TYPE_CHECKING:
+    from .journal_check import JournalCheck
+
+__all__ = ["CheckedFile", "OrdersToSend"]
+
+
+@attrs.frozen(kw_only=True)
+class CheckedFile:
+    """An open file of orders, and how they are to be made."""
+
+    #: The file.
+    source: OrderFile
+    #: The user of rows that name none.
+    user_id: str | None
+    #: Pay for the orders at once.
+    confirm: bool
+    #: Domains that one order without reference may hold.
+    domains_per_order: int
+    #: Send the orders without faults of a file with faults.
+    skip_invalid: bool
+    #: Limits and prices, unused.
+    limits: Budget
+    #: What the run's journal holds; `None`: there is no journal.
+    known: JournalCheck | None = None
+
+    def orders(self) -> Iterator[LocatedOrder | UnreadableOrder]:
+        """Return the file's orders, from its beginning."""
+        return self.source.orders(user_id=self.user_id, confirm=self.confirm, domains_per_order=self.domains_per_order)
+
+    def checked(self) -> Iterator[FileOrder]:
+        """Return the file's orders after every check, from its beginning."""
+        return check_orders(self.orders(), known=self.known)
+
+    def budget(self) -> Budget:
+        """Return limits and prices to use up."""
+        return attrs.evolve(self.limits)
+
+    def refusal(self, plan: Plan) -> str | None:
+        """Return why nothing of the file should be sent; `None`: it may be."""
+        name = self.source.name
+        if not plan.whole:
+            return f"{name} cannot be read to its end, so no order of it is certain to be whole"
+        if plan.faults and not self.skip_invalid:
+            return f"{plan.faults:,} {'fault' if plan.faults == 1 else 'faults'} in {name}"
+        if not plan.orders:
+            return f"{name} holds no orders"
+        return uncertain_limit(plan, self.limits.max_spend)
+
+
+class OrdersToSend:
+    """The orders of a file that was planned, for one run: give it to `bulk.submit`.
+
+    The plan kept no order, so the file is read and checked again; each order is sent as it was checked.
+    """
+
+    def __init__(self, file: CheckedFile, plan: Plan) -> None:
+        """Prepare to read; nothing is read yet."""
+        self._file = file
+        self._plan = plan
+        self._checked = file.checked()
+        # Row of each order that the engine has taken and that has no outcome yet
+        self._taken: dict[int, int] = {}
+        self._begun = False
+        self._ended_at: int | None = None
+        #: Why there are no further orders although the file holds some; `None`: there are none.
+        self.stopped: str | None = None
+
+    def __iter__(self) -> Generator[CheckedOrder, None, None]:
+        """Yield each order right after its check, up to a limit of the plan.
+
+        Raises:
+            OrderFileChangedError: The file was edited or replaced after it was planned.
+            ConfigurationError: They were given to a run before.
+        """
+        if self._begun:
+            raise ConfigurationError("These orders are for one run: ask the plan for them again.")
+        self._begun = True
+        budget = self._file.budget()
+        try:
+            for index, (row, order) in enumerate(self._within(budget)):
+                self._taken[index] = row
+                yield order
+        finally:
+            self._close()
+
+    def row_of(self, outcome: OrderOutcome) -> int:
+        """Return the row or line where the order of an outcome begins.
+
+        Args:
+            outcome: An outcome of the run; ask once for each.
+        """
+        return self._taken.pop(outcome.index)
+
+    @property
+    def next_row(self) -> int | None:
+        """Row of the first order without an outcome, once the run has ended and `row_of` was asked for each.
+
+        `None`: every order has one.
+        """
+        if self._ended_at is None:
+            following = next(self._checked, None)
+            self._close()
+            self._ended_at = None if following is None else following.row
+        # An order that was taken and has no outcome was waiting when the run stopped; it comes first
+        return min([*self._taken.values(), *filter(None, [self._ended_at])], default=None)
+
+    def _within(self, budget: Budget) -> Iterator[tuple[int, CheckedOrder]]:
+        for found in self._checked:
+            try:
+                self._file.source.raise_if_changed()
+            except OrderFileChangedError as error:
+                self._end(found.row, error.message)
+                raise
+            if found.checked is None:
+                if self._file.skip_invalid:
+                    continue
+                fault = next(iter(map(str, found.faults)), f"{self._file.source.name}, row {found.row}")
+                self._end(found.row, f"this had no fault when the file was checked: {fault}")
+                raise OrderFileChangedError(str(self.stopped))
+            # What the journal has settled is not sent, so it costs nothing
+            if found.settled is None and (limit := passed_limit(found.checked.order, plan=self._plan, budget=budget)):
+                self._end(found.row, limit)
+                return
+            yield found.row, found.checked
+
+    def _close(self) -> None:
+        if self._file.known is not None:
+            self._file.known.close()
+
+    def _end(self, row: int, reason: str) -> None:
+        self._ended_at = row
+        self.stopped = reason
