@@ -28,6 +28,7 @@ PAGES: Mapping[str, str] = {
     "connections": "time limits, proxies, certificates, your own sessions",
     "bulk": "many orders from Python",
     "blocking": "the client without asyncio",
+    "uploads": "order files in a web service",
     "simulator": "trying everything without an account",
 }
 _PAGES_OF_ERRORS: tuple[tuple[type[CMRError], str], ...] = (

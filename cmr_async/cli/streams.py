@@ -22,6 +22,8 @@ __all__ = ["Voice", "complain", "counted", "emit", "is_terminal", "note", "progr
 _NARROWEST = 20
 #: A command or a name in backticks, which is copied and must stay in one piece.
 _IN_ONE_PIECE = re.compile("`[^`]*`")
+#: The first of two columns, with the space between them.
+_FIRST_COLUMN = re.compile(r" *\S+(?: \S+)*  +(?=\S)")
 _FIXED_SPACE = "\N{NO-BREAK SPACE}"
 
 
@@ -54,7 +56,7 @@ def emit(kind: str, values: Mapping[str, Any]) -> None:
     """Print a result as an object on a line of its own; `kind` is its `type`."""
     import orjson  # noqa: PLC0415 - for JSON only
 
-    say(orjson.dumps({"type": kind, **values}, option=orjson.OPT_NON_STR_KEYS).decode())
+    _print(orjson.dumps({"type": kind, **values}, option=orjson.OPT_NON_STR_KEYS).decode(), sys.stdout, folded=False)
 
 
 def note(text: str) -> None:
@@ -68,9 +70,9 @@ def complain(text: str) -> None:
     _print(text, sys.stderr)
 
 
-def _print(text: str, stream: TextIO) -> None:
+def _print(text: str, stream: TextIO, *, folded: bool = True) -> None:
     """Print a text; a reader that went away (`| head`) or a full disk must not end a run of paid orders."""
-    if stream is sys.stderr and stream.isatty():
+    if folded and "\t" not in text and stream.isatty():
         text = _folded(text, shutil.get_terminal_size().columns)
     try:
         stream.write(text + "\n")
@@ -87,12 +89,13 @@ def _folded(text: str, width: int) -> str:
     folded = []
     for line in text.splitlines():
         indent = " " * (len(line) - len(line.lstrip()))
+        in_columns = _FIRST_COLUMN.match(line)
         fixed = _IN_ONE_PIECE.sub(lambda found: found[0].replace(" ", _FIXED_SPACE), line.lstrip())
         folded += textwrap.wrap(
             fixed,
             max(width, _NARROWEST),
             initial_indent=indent,
-            subsequent_indent=f"{indent}  ",
+            subsequent_indent=" " * (in_columns.end() if in_columns else len(indent) + 2),
             break_long_words=False,
             break_on_hyphens=False,
         ) or [""]

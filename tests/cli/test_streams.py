@@ -105,10 +105,13 @@ def test_on_a_terminal_lines_are_folded_between_words_and_commands_stay_in_one_p
     monkeypatch.setenv("COLUMNS", "40")
     complain("  The unknown orders are left alone: run `cmr orders reconcile a/path/that/is/long.journal.db --wait`.")
     note("ORDERIDORDERIDORDERIDORDERIDORDERIDORDERIDORDERID")
+    note("  cost       about $40.76 when it is paid at once")
     assert screen.text.splitlines() == [
         "  The unknown orders are left alone: run",
         "    `cmr orders reconcile a/path/that/is/long.journal.db --wait`.",
         "ORDERIDORDERIDORDERIDORDERIDORDERIDORDERIDORDERID",
+        "  cost       about $40.76 when it is",
+        "             paid at once",
     ]
 
 
