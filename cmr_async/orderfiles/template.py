@@ -1,16 +1,18 @@
-"""A small order file to start from, in each format that people write by hand."""
+"""A small order file to start from, in each format."""
 
 from __future__ import annotations
 
 import csv
 import io
 from enum import StrEnum
+from importlib import import_module
 
 import orjson
 
+from ..errors import OrderFileError
 from .table import COLUMNS
 
-__all__ = ["TemplateFormat", "template_text"]
+__all__ = ["TemplateFormat", "template"]
 
 _USER = "USER-ID-FROM-THE-API"
 _ROWS: tuple[dict[str, str], ...] = (
@@ -39,10 +41,32 @@ class TemplateFormat(StrEnum):
     CSV = "csv"
     JSON = "json"
     JSONL = "jsonl"
+    XLSX = "xlsx"
 
 
-def template_text(format: TemplateFormat) -> str:  # noqa: A002 - the option's name
-    """Return the template as text."""
+def template(format: TemplateFormat) -> bytes:  # noqa: A002 - the option's name
+    """Return the template as a file.
+
+    Raises:
+        OrderFileError: A spreadsheet needs the extra `xlsx`.
+    """
+    return _spreadsheet() if format is TemplateFormat.XLSX else _text(format).encode()
+
+
+def _spreadsheet() -> bytes:
+    try:
+        openpyxl = import_module("openpyxl")  # an extra, and slow to import
+    except ModuleNotFoundError:
+        raise OrderFileError('Spreadsheets need an extra: pip install "cmr-async[xlsx]"') from None
+    book = openpyxl.Workbook()
+    for row in (COLUMNS, *([row.get(name) for name in COLUMNS] for row in _ROWS)):
+        book.active.append(row)
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def _text(format: TemplateFormat) -> str:  # noqa: A002 - as above
     if format is TemplateFormat.CSV:
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")

@@ -43,6 +43,12 @@ def test_on_a_terminal_money_is_spent_only_after_a_yes(start_simulator: Start, t
     assert "1 paid order accepted of 1 order." in terminal.text
 
 
+def test_a_spreadsheet_is_no_text_for_a_terminal() -> None:
+    with on_terminal("orders", "template", "--format", "xlsx") as terminal:
+        assert terminal.end() == 2
+    assert "a spreadsheet is no text" in terminal.text
+
+
 def test_a_reader_that_goes_away_does_not_end_a_run(start_simulator: Start, tmp_path: Path) -> None:
     simulator = start_simulator()
     path = tmp_path / "orders.csv"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import orjson
 from hypothesis import strategies as st
 
-from cmr_async.orderfiles.template import TemplateFormat, template_text
+from cmr_async.orderfiles.template import TemplateFormat, template
 
 __all__ = ["compressed", "csv_files", "edited", "json_files", "json_lines", "json_values", "xlsx_files"]
 
@@ -48,20 +48,20 @@ def _edit(sample: bytes, edits: list[tuple[int, int, bytes, int]]) -> bytes:
     return sample
 
 
-_TABLE = template_text(TemplateFormat.CSV).encode()
+_TABLE = template(TemplateFormat.CSV)
 _SMALL_TABLES = (
     b"user_id,domain\nU1,a.com\nU1,b.com\n",
     b"user_id;reference;domain;years\r\nU1;A;a.com;1\r\nU1;A;b.com;2\r\n",
     b'domain\tuser_id\tusername\tfirst_name\tlast_name\n"a.com"\tU1\tann\tAnn\t"Lee\nLee"\n',
 )
-_BODY = template_text(TemplateFormat.JSON).encode()
+_BODY = template(TemplateFormat.JSON)
 _ORDER = orjson.dumps(orjson.loads(_BODY)[0]["order"])
 _SMALL_ORDER = b'{"domains":[{"domain":"a.com","years":1}],"confirm":true}'
 
 csv_files = edited((_TABLE, *_SMALL_TABLES), (*_ANYWHERE, *_IN_TABLES))
 json_files = edited((_BODY, _ORDER, _SMALL_ORDER, b"[" + _SMALL_ORDER + b"]"), (*_ANYWHERE, *_IN_JSON))
 json_lines = edited(
-    (template_text(TemplateFormat.JSONL).encode(), b"\n".join([_SMALL_ORDER] * 3), _SMALL_ORDER),
+    (template(TemplateFormat.JSONL), b"\n".join([_SMALL_ORDER] * 3), _SMALL_ORDER),
     (*_ANYWHERE, *_IN_JSON),
 )
 

@@ -16,7 +16,8 @@ from ...core.printable import printable
 from ...errors import ConfigurationError, JournalError
 from ...orderfiles.file import InputFormat
 from ...orderfiles.limits import FileLimits
-from ...orderfiles.template import TemplateFormat, template_text
+from ...orderfiles.template import TemplateFormat
+from ...orderfiles.template import template as make_template
 from ...preflight.plan import Plan
 from ...report.rows import ResultWriter, is_results
 from ..api import api_client, require_key
@@ -49,7 +50,7 @@ Examples:
 _TEMPLATE = """\b
 Examples:
   cmr orders template > orders.csv
-  cmr orders template --format json > orders.json"""
+  cmr orders template --format xlsx > orders.xlsx"""
 
 _KEY_NOTE = (
     "The API key is read from the environment variable CMR_API_KEY, or from where a profile says: on a command line it "
@@ -311,7 +312,16 @@ def template(
     ] = TemplateFormat.CSV,
 ) -> None:
     """Print a small order file to start from."""
-    sys.stdout.write(template_text(format))
+    with plain_errors():
+        file = make_template(format)
+    if format is not TemplateFormat.XLSX:
+        sys.stdout.write(file.decode())
+    elif sys.stdout.isatty():
+        raise typer.BadParameter(
+            "a spreadsheet is no text: write it to a file, with > orders.xlsx", param_hint="--format"
+        )
+    else:
+        sys.stdout.buffer.write(file)
 
 
 def _file_limits(**given: int | None) -> FileLimits:

@@ -259,6 +259,13 @@ def test_a_template_can_be_planned_as_it_is(cmr: Cmr) -> None:
     assert cmr("orders", "template", "--format", "poem").exit_code == 2
 
 
+def test_a_template_can_be_a_spreadsheet(cmr: Cmr, tmp_path: Path) -> None:
+    result = cmr("orders", "template", "--format", "xlsx")
+    path = tmp_path / "orders.xlsx"
+    path.write_bytes(result.stdout_bytes)
+    assert "orders     2" in cmr("orders", "plan", path).stdout
+
+
 def test_the_help_documents_exit_codes_and_where_the_key_comes_from(cmr: Cmr) -> None:
     text = cmr("orders", "submit", "--help").stdout
     for part in ("  0 ", "  1 ", "  2 ", "  3 ", "  130 ", "CMR_API_KEY"):
