@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import sys
 import textwrap
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TextIO
 
 import attrs
@@ -121,4 +123,7 @@ def program() -> str:
         return named
     if "UV_RUN_RECURSION_DEPTH" in os.environ:
         return "uv run cmr"
-    return "cmr" if shutil.which("cmr") else f"{sys.executable} -m cmr_async"
+    typed, found = sys.argv[0], shutil.which("cmr")
+    if found is not None and os.path.realpath(found) == os.path.realpath(typed):
+        return "cmr"
+    return shlex.quote(typed) if Path(typed).stem == "cmr" else f"{shlex.quote(sys.executable)} -m cmr_async"

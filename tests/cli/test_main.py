@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cmr_async.cli import main
+from cmr_async.cli import main, streams
 from cmr_async.cli.exit_codes import ExitCode
 from cmr_async.simulator import DEMO_USERS, Simulator
 from tests.cli.terminal import COMMAND, on_terminal
@@ -151,3 +151,18 @@ def without_the_command_tree(monkeypatch: pytest.MonkeyPatch, missing: str) -> N
 
     monkeypatch.delitem(sys.modules, "cmr_async.cli.app", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+
+
+def test_verbosely_the_traceback_comes_first_and_has_no_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["cmr", "orders", "plan", "a.csv", "-v"])
+    monkeypatch.setenv("CMR_API_KEY", "a-secret-key")
+    failing_with(ValueError("key a-secret-key"), monkeypatch)
+    monkeypatch.setattr(streams.voice, "verbose", True)
+    with pytest.raises(SystemExit):
+        main.run()
+    shown = capsys.readouterr().err
+    assert shown.startswith("Traceback (most recent call last):\n")
+    assert "ValueError: key ***\n" in shown
+    assert "a-secret-key" not in shown

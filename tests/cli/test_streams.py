@@ -116,20 +116,23 @@ def test_on_a_terminal_lines_are_folded_between_words_and_commands_stay_in_one_p
 
 
 @pytest.mark.parametrize(
-    ("settings", "found", "called"),
+    ("settings", "typed", "found", "called"),
     [
-        ({"CMR_PROGRAM": ".nox/demo/bin/cmr"}, "/bin/cmr", ".nox/demo/bin/cmr"),
-        ({"UV_RUN_RECURSION_DEPTH": "1"}, "/bin/cmr", "uv run cmr"),
-        ({}, "/bin/cmr", "cmr"),
-        ({}, None, f"{sys.executable} -m cmr_async"),
+        ({"CMR_PROGRAM": ".nox/demo/bin/cmr"}, "/bin/cmr", "/bin/cmr", ".nox/demo/bin/cmr"),
+        ({"UV_RUN_RECURSION_DEPTH": "1"}, "/bin/cmr", "/bin/cmr", "uv run cmr"),
+        ({}, "/bin/cmr", "/bin/cmr", "cmr"),
+        ({}, "my env/bin/cmr", "/bin/cmr", "'my env/bin/cmr'"),
+        ({}, "my env/bin/cmr", None, "'my env/bin/cmr'"),
+        ({}, "/lib/cmr_async/__main__.py", None, f"{sys.executable} -m cmr_async"),
     ],
 )
 def test_a_command_to_copy_begins_as_this_one_did(
-    settings: dict[str, str], found: str | None, called: str, monkeypatch: pytest.MonkeyPatch
+    settings: dict[str, str], typed: str, found: str | None, called: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("CMR_PROGRAM", "UV_RUN_RECURSION_DEPTH"):
         monkeypatch.delenv(name, raising=False)
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", [typed])
     monkeypatch.setattr("shutil.which", lambda _: found)
     assert program() == called
