@@ -192,7 +192,8 @@ def submit(  # noqa: PLR0917 - typer calls it by name
             require_key(" or try --simulator.")
         if process_path:
             resolve({"orders.process": process_path})
-        page = RunPage(report, source=file, overwrite=overwrite) if report else None
+        limits = read_budget(max_orders, max_spend, prices)
+        page = RunPage(report, source=file, prices=limits.prices, overwrite=overwrite) if report else None
         pays = confirm and not simulator
         location = _journal_of(file, journal, without=no_journal, pays=pays, looks_only=dry_run, named_only=simulator)
         orders = open_order_input(
@@ -200,7 +201,7 @@ def submit(  # noqa: PLR0917 - typer calls it by name
             format=format,
             file_limits=_file_limits(max_size=max_size, max_rows=max_rows, max_order_size=max_order_size),
             user_id=user_id,
-            limits=read_budget(max_orders, max_spend, prices),
+            limits=limits,
             confirm=confirm,
             domains_per_order=domains_per_order,
             skip_invalid=skip_invalid,
