@@ -53,7 +53,6 @@ class ReportRow:
         said = " · ".join(filter(None, (without, "" if is_settled else entry.message, entry.evidence)))
         badge = f'<span class="badge {standing.value}">{standing.words}</span>'
         texts = (
-            " ".join(entry.domains),
             kind.value,
             str(entry.attempts),
             entry.user_id,
@@ -61,15 +60,21 @@ class ReportRow:
             time_text(entry.sent_at).removesuffix(" UTC"),
             said,
         )
+        rest = "".join(f"<td>{escape(printable(text))}</td>" for text in texts)
         return (
             f'<tr data-state="{standing.value}"><td data-sort="{standing.rank}">{badge}</td>{self._price(kind)}'
-            f"{self._reference()}{''.join(f'<td>{escape(printable(text))}</td>' for text in texts)}</tr>"
+            f"{self._reference()}<td>{self._domains()}</td>{rest}</tr>"
         )
 
     def _reference(self) -> str:
         key = escape(printable(self.entry.key))
         # A hash is long, and nobody reads it: where there is little room it is cut, and shown whole on hovering
         return f"<td>{key}</td>" if self.entry.reference else f'<td class="hash" title="{key}">{key}</td>'
+
+    def _domains(self) -> str:
+        names = [escape(printable(name)) for name in self.entry.domains]
+        # Each of several is kept on a line, since most may be broken at a hyphen
+        return names[0] if len(names) == 1 else " ".join(f"<span>{name}</span>" for name in names)
 
     def _price(self, kind: Kind) -> str:
         if self.cost.unreadable:

@@ -140,6 +140,13 @@ def test_a_row_has_a_cell_for_each_heading_and_values_to_sort_by() -> None:
     assert found.sort_values == [["9", "1888", *[None] * 8]]
 
 
+def test_several_domains_are_shown_apart() -> None:
+    body = '{"confirm":true,"domains":[{"domain":"a-b.com","years":1},{"domain":"c-d.com","years":1}]}'
+    text = page(entry(0, StepState.ACCEPTED, body=body))
+    assert "<td><span>a-b.com</span> <span>c-d.com</span></td>" in text
+    assert Page(text).rows[0]["Domains"] == "a-b.com c-d.com"
+
+
 def test_on_a_narrow_screen_the_style_labels_each_value_by_its_heading() -> None:
     text = page(entry(0, StepState.ACCEPTED))
     labels = re.findall(r'td:nth-child\((\d+)\)::before \{ content: "([^"]+)"', text)
