@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ..core.prices import PriceList
 from ..core.printable import printable
 from ..errors import CMRError, ConfigurationError
 from ..journal.states import Step
@@ -25,12 +26,21 @@ _BEGINNING = 1024
 class RunPage:
     """The page about one run."""
 
-    def __init__(self, path: Path, *, source: str, overwrite: bool, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        source: str,
+        prices: PriceList | None = None,
+        overwrite: bool,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         """Prepare the page, and make sure before anything is sent that it can be written.
 
         Args:
             path: The `.html` file.
             source: Name of the file of orders.
+            prices: The prices of its estimates; `None`: the default ones.
             overwrite: Replace a file that exists.
             clock: Seconds since the epoch.
 
@@ -48,7 +58,8 @@ class RunPage:
         self.path: Path = path
         self._overwrite = overwrite
         self._clock = clock
-        self._page = ReportPage(title=source)
+        self._prices = prices
+        self._page = ReportPage(title=source, prices=prices, has_journal=False)
 
     def add(self, outcome: OrderOutcome) -> None:
         """Add an outcome of a run without a journal."""
@@ -61,7 +72,8 @@ class RunPage:
             journal: Where the run's journal is; `None`: the page shows the outcomes that were added.
         """
         try:
-            write_page(self.path, read_page(journal) if journal else self._page, overwrite=self._overwrite)
+            page = read_page(journal, prices=self._prices) if journal else self._page
+            write_page(self.path, page, overwrite=self._overwrite)
         except CMRError as error:
             complain(f"cmr: the report was not written: {printable(error.message)}")
             return False
@@ -87,8 +99,12 @@ def is_report(path: Path) -> bool:
         return False
 
 
-def read_page(location: str) -> ReportPage:
+def read_page(location: str, *, prices: PriceList | None = None) -> ReportPage:
     """Return the page about a journal.
+
+    Args:
+        location: Where the journal is.
+        prices: The prices of its estimates; `None`: the default ones.
 
     Raises:
         JournalError: There is no such journal, or it cannot be read.
@@ -96,7 +112,7 @@ def read_page(location: str) -> ReportPage:
     from .journal_reading import opened_journal  # noqa: PLC0415 - needs the extra `journal`
 
     with opened_journal(location) as journal:
-        page = ReportPage(title=journal.name)
+        page = ReportPage(title=journal.name, prices=prices)
         for entry in journal.entries(*Step):
             page.add(entry)
     return page

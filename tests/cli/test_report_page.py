@@ -141,3 +141,24 @@ def test_a_page_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
     output = tmp_path / "missing" / "run.html"
     with pytest.raises(ConfigurationError, match=r"run\.html cannot be written: No such file or directory$"):
         write_page(output, ReportPage(title="run.db"), overwrite=True)
+
+
+def test_the_page_of_a_run_estimates_with_the_prices_of_the_run(
+    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
+) -> None:
+    start_simulator(rate_limit=None)
+    prices, page = tmp_path / "prices.json", tmp_path / "run.html"
+    prices.write_text('{"domain": 10}')
+    paid = ("orders", "submit", orders, "--confirm", "--yes", "--report", page, "--prices", prices)
+    assert cmr(*paid).exit_code == 0
+    assert "<dd>about $30.00</dd>" in page.read_text("utf-8")
+
+
+def test_the_page_of_a_run_without_a_journal_estimates_with_the_prices_of_the_run(
+    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
+) -> None:
+    start_simulator(rate_limit=None)
+    prices, page = tmp_path / "prices.json", tmp_path / "run.html"
+    prices.write_text('{"domain": 10}')
+    assert cmr("orders", "submit", orders, "--no-journal", "--report", page, "--prices", prices).exit_code == 0
+    assert page.read_text("utf-8").count('<td data-sort="1000">$10.00 when paid</td>') == 3

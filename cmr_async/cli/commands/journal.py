@@ -15,6 +15,7 @@ from ...core.endpoints import DEFAULT_BASE_URL
 from ...core.printable import printable
 from ...journal.journal import Journal
 from ...journal.states import Step, StepState
+from ...preflight.prices import read_prices
 from ...report.output import OutputFile, unwritable
 from ...report.rows import ResultFormat, write_entries
 from ...settings import check_base_url
@@ -22,6 +23,7 @@ from ..exit_codes import ExitCode, plain_errors
 from ..journal_reading import Location, opened_journal
 from ..profiles import load_key
 from ..report_page import check_page, read_page, write_page
+from ..spending import Prices
 from ..streams import complain, counted, emit, note, say, voice
 
 __all__ = ["app"]
@@ -111,14 +113,16 @@ def report(
     journal: Location,
     output: Annotated[Path, typer.Option("--output", "-o", help="The .html file to write.")],
     overwrite: Overwrite = False,
+    prices: Prices = None,
 ) -> None:
     """Write JOURNAL as one HTML page.
 
-    It shows totals, accepted orders over time, and a table with the unknown orders first.
+    It shows totals, what was ordered in dollars by estimate, accepted orders over time, and a table with the unknown
+    orders first.
     """
     with plain_errors():
         check_page(output)
-        page = read_page(journal)
+        page = read_page(journal, prices=read_prices(prices) if prices else None)
         write_page(output, page, overwrite=overwrite)
         _done(page.steps, output)
 

@@ -217,19 +217,20 @@ def submit(  # noqa: PLR0917 - typer calls it by name
             require_key(" or try --simulator.")
         if process_path:
             resolve({"orders.process": process_path})
+        limits = read_budget(max_orders, max_spend, prices)
         pays = confirm and not simulator
         location = _journal_of(file, journal, without=no_journal, pays=pays, looks_only=dry_run, named_only=simulator)
         # What a run on the journal writes has all that an earlier one wrote, so the same command may replace it
         page = None
         if report:
             again = location is not None and is_report(report)
-            page = RunPage(report, source=file, overwrite=overwrite or again)
+            page = RunPage(report, source=file, prices=limits.prices, overwrite=overwrite or again)
         orders = open_order_input(
             file,
             format=format,
             file_limits=_file_limits(max_size=max_size, max_rows=max_rows, max_order_size=max_order_size),
             user_id=user_id,
-            limits=read_budget(max_orders, max_spend, prices),
+            limits=limits,
             confirm=confirm,
             domains_per_order=domains_per_order,
             skip_invalid=skip_invalid,

@@ -52,6 +52,17 @@ def test_a_report_is_one_page(journal: Path, tmp_path: Path, cmr: Run) -> None:
     assert (tmp_path / "run.html").read_text("utf-8").count("<tr data-state=") == 2
 
 
+def test_a_report_estimates_with_prices_of_ones_own(journal: Path, tmp_path: Path, cmr: Run) -> None:
+    prices, page = tmp_path / "prices.json", tmp_path / "run.html"
+    prices.write_text('{"domain": 10, "mailbox": 0}')
+    assert cmr("journal", "report", journal, "--output", page, "--prices", prices).exit_code == 0
+    assert page.read_text("utf-8").count("$10.00 when paid") == 2
+    prices.write_text("[]")
+    result = cmr("journal", "report", journal, "--output", page, "--overwrite", "--prices", prices)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"cmr: {prices} must be an object with mailbox, warmup, domain and endings.\n")
+
+
 @pytest.mark.parametrize(("command", "name"), [("export", "run.csv"), ("report", "run.html")])
 def test_a_file_that_exists_is_kept_unless_told_otherwise(
     command: str, name: str, journal: Path, tmp_path: Path, cmr: Run
