@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -13,6 +13,7 @@ import typer
 from ..core.printable import printable
 from ..journal.states import StepState
 from ..orderfiles.file import InputFormat, OrderFile
+from ..orderfiles.header import split_columns
 from ..orderfiles.limits import FileLimits
 from ..orderfiles.located import LocatedOrder, UnreadableOrder
 from ..preflight.file_check import FileOrder
@@ -25,7 +26,21 @@ from .exit_codes import ExitCode
 if TYPE_CHECKING:
     from ..preflight.journal_check import JournalCheck
 
-__all__ = ["OrderInput", "open_order_input"]
+__all__ = ["OrderInput", "Reading", "open_order_input"]
+
+
+@attrs.frozen(kw_only=True)
+class Reading:
+    """What the options say about how a file is read."""
+
+    #: How its text is written; `None`: that is found out.
+    encoding: str | None = None
+    #: Name or number of the sheet; `None`: the first one.
+    sheet: str | None = None
+    #: Columns that are not read: texts with names between commas.
+    ignore_columns: Sequence[str] = ()
+    #: Take rows that are the same.
+    allow_duplicates: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -98,6 +113,8 @@ class OrderInput:
             on_fault=faults.add,
             on_caution=cautions.add,
         )
+        for caution in self.source.cautions:
+            complain(f"caution: {printable(str(caution))}")
         faults.show_rest()
         cautions.show()
         refusal = self._refusal(plan)
@@ -138,6 +155,7 @@ def open_order_input(
     journal: str | None,
     confirm: bool = False,
     retry_rejected: bool = False,
+    reading: Reading | None = None,
 ) -> OrderInput:
     """Open a file as the options say.
 
@@ -156,7 +174,19 @@ def open_order_input(
         skip_invalid=skip_invalid,
         limits=limits,
         known=None if journal is None else _known(journal, retry_rejected=retry_rejected),
-        source=OrderFile(file, format=format, limits=file_limits),
+        source=_opened(file, format, file_limits, reading or Reading()),
+    )
+
+
+def _opened(file: str, format: str | None, limits: FileLimits | None, reading: Reading) -> OrderFile:  # noqa: A002 - the option's name
+    return OrderFile(
+        file,
+        format=format,
+        limits=limits,
+        encoding=reading.encoding,
+        sheet=reading.sheet,
+        ignore_columns=split_columns(reading.ignore_columns),
+        allow_duplicates=reading.allow_duplicates,
     )
 
 

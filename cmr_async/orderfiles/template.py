@@ -7,7 +7,7 @@ import io
 
 import orjson
 
-from .table import COLUMNS
+from .header import COLUMNS
 
 __all__ = ["template_text"]
 
