@@ -356,11 +356,17 @@ def _inspect_names(box: Mailbox, path: str, faults: list[Fault], cautions: list[
             cautions.append(Fault(place, f"holds {_unseen(unseen[0])}; it is sent as it is"))
 
 
-def _inspect_box(box: Mailbox, path: str, index: int, faults: list[Fault], cautions: list[Fault]) -> None:
-    _inspect_names(box, f"{path}[{index}]", faults, cautions)
+def _inspect_username(box: Mailbox, path: str, cautions: list[Fault]) -> None:
     if isinstance(box.username, str) and not _USERNAME.fullmatch(box.username):
         message = f"looks unlike the part of an address before the @: {box.username!r}; it is sent as it is"
-        cautions.append(Fault(f"{path}[{index}].username", message))
+        cautions.append(Fault(f"{path}.username", message))
+
+
+def _inspect_box(box: Mailbox, path: str, index: int, faults: list[Fault], cautions: list[Fault]) -> None:
+    user, first, last = box.username, box.first_name, box.last_name
+    if not (type(user) is type(first) is type(last) is str and _are_plain(user, first, last)):
+        _inspect_names(box, f"{path}[{index}]", faults, cautions)
+        _inspect_username(box, f"{path}[{index}]", cautions)
     picture = box.profile_picture
     if picture is not None and not _is_text(picture):
         faults.append(Fault(f"{path}[{index}].profile_picture", f"must be text, not {picture!r}"))
@@ -466,7 +472,15 @@ def _is_encodable(text: str) -> bool:
     return True
 
 
-# The same few routes, pictures and destinations stand in order after order.
+# The same few people, routes, pictures and destinations stand in order after order.
+
+
+@lru_cache(maxsize=4096)
+def _are_plain(username: str, first_name: str, last_name: str) -> bool:
+    """Tell whether there is nothing to be said of the names of a mailbox, as of most."""
+    names = (username, first_name, last_name)
+    plain = all(name.isascii() and name.isprintable() and name.strip() for name in names)
+    return plain and _USERNAME.fullmatch(username) is not None
 
 
 @lru_cache(maxsize=4096)

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +85,9 @@ def frame(save: Callable[[Any, io.BytesIO], None]) -> Callable[[], bytes]:
     """What pandas writes."""
 
     def make() -> bytes:
-        import pandas as pd
-
+        pandas = import_module("pandas")  # it has no types of its own
         data = io.BytesIO()
-        save(pd.DataFrame(rows(), columns=list(COLUMNS)).astype({"years": int}), data)
+        save(pandas.DataFrame(rows(), columns=list(COLUMNS)).astype({"years": int}), data)
         return data.getvalue()
 
     return make
