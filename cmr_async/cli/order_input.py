@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -13,6 +13,7 @@ import typer
 from ..core.printable import printable
 from ..journal.states import StepState
 from ..orderfiles.file import InputFormat, OrderFile
+from ..orderfiles.header import split_columns
 from ..orderfiles.limits import FileLimits
 from ..preflight.checked_file import CheckedFile
 from ..preflight.plan import Plan, check_orders, make_plan
@@ -24,7 +25,21 @@ from .streams import complain, counted
 if TYPE_CHECKING:
     from ..preflight.journal_check import JournalCheck
 
-__all__ = ["OrderInput", "open_order_input"]
+__all__ = ["OrderInput", "Reading", "open_order_input"]
+
+
+@attrs.frozen(kw_only=True)
+class Reading:
+    """What the options say about how a file is read."""
+
+    #: How its text is written; `None`: that is found out.
+    encoding: str | None = None
+    #: Name or number of the sheet; `None`: the first one.
+    sheet: str | None = None
+    #: Columns that are not read: texts with names between commas.
+    ignore_columns: Sequence[str] = ()
+    #: Take rows that are the same.
+    allow_duplicates: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -75,6 +90,9 @@ class OrderInput(CheckedFile):
             on_fault=faults.add,
             on_caution=cautions.add,
         )
+        for caution in self.source.cautions:
+            cautions.add(caution)
+        plan = attrs.evolve(plan, cautions=plan.cautions + len(self.source.cautions))
         faults.show_rest()
         cautions.show()
         refusal = self.refusal(plan)
@@ -82,6 +100,7 @@ class OrderInput(CheckedFile):
             complain(f"cmr: {printable(refusal)}; nothing was sent.")
             if plan.changed:
                 complain(self._about_changed(plan))
+            complain("More: `cmr docs order-files`")
             raise typer.Exit(ExitCode.USAGE)
         show_plan(plan, file=self.source.name, confirm=self.confirm, journal=self.journal, result=result)
         return plan
@@ -105,6 +124,7 @@ def open_order_input(
     journal: str | None,
     confirm: bool = False,
     retry_rejected: bool = False,
+    reading: Reading | None = None,
 ) -> OrderInput:
     """Open a file as the options say.
 
@@ -120,7 +140,19 @@ def open_order_input(
         skip_invalid=skip_invalid,
         limits=limits,
         known=None if journal is None else _known(journal, retry_rejected=retry_rejected),
-        source=OrderFile(file, format=format, limits=file_limits),
+        source=_opened(file, format, file_limits, reading or Reading()),
+    )
+
+
+def _opened(file: str, format: str | None, limits: FileLimits | None, reading: Reading) -> OrderFile:  # noqa: A002 - the option's name
+    return OrderFile(
+        file,
+        format=format,
+        limits=limits,
+        encoding=reading.encoding,
+        sheet=reading.sheet,
+        ignore_columns=split_columns(reading.ignore_columns),
+        allow_duplicates=reading.allow_duplicates,
     )
 
 

@@ -20,6 +20,7 @@ __all__ = ["PAGES", "page_of", "page_text"]
 #: Page to what it is about.
 PAGES: Mapping[str, str] = {
     "command-line": "the commands, their options, profiles and exit codes",
+    "order-files": "files as people save them: formats, columns, encodings, what is refused",
     "orders": "the fields of an order, and what is checked before it is sent",
     "money-safety": "how nothing is bought twice, and what cannot be proved",
     "outcomes": "accepted, rejected, unknown, not sent: what they mean",
@@ -32,7 +33,7 @@ PAGES: Mapping[str, str] = {
     "simulator": "trying everything without an account",
 }
 _PAGES_OF_ERRORS: tuple[tuple[type[CMRError], str], ...] = (
-    (OrderFileError, "command-line"),
+    (OrderFileError, "order-files"),
     (JournalError, "journal"),
     (ValidationError, "orders"),
     (EndpointNotConfiguredError, "orders"),

@@ -44,6 +44,8 @@ _DOMAIN = re.compile(r"(?!.{254})(?:(?!-)[a-z0-9-]{1,63}+(?<!-)\.)+(?:[a-z]{2,63
 _LONGEST_NAME = 253
 #: How a label of an international name begins.
 _INTERNATIONAL = "xn--"
+#: Letters that join or part those beside them; some languages write names with them.
+_JOINERS = "\u200c\u200d"
 #: Scripts, by the first word of their characters' names, that names of East Asia use side by side and with Latin.
 _SIDE_BY_SIDE = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO"})
 #: Local part of an address without quoting (RFC 5321 dot-string), at most 64 characters.
@@ -55,6 +57,11 @@ _PROVIDERS = _GOOGLE, _MICROSOFT = tuple(ServiceProvider)
 _USUAL_YEARS = 10
 #: No calendar goes further, and JSON writers refuse numbers of more than 64 bits.
 _MOST_YEARS = 9999
+#: A web or mail address, with the host that may be meant as a domain, and the length up to which one is taken apart.
+_ADDRESS = re.compile(
+    r"(?P<scheme>(?:[a-z]+:)?//)?(?P<user>[^\s/?#@]*@)?(?P<host>[^\s/?#@:]+)(?P<rest>[:/?#].*)?", re.IGNORECASE
+)
+_LONGEST_ADDRESS = 2_000
 #: Whole numbers that JSON writers take.
 _WHOLE_NUMBERS = range(-(2**63), 2**64)
 #: Levels of lists and objects in each other; JSON writers stop soon above.
@@ -137,8 +144,10 @@ def inspect_order(order: Order) -> Findings:
         faults.append(Fault("order", message))
     #: The domains to register: the name that is sent, and the one that was given.
     registered: dict[str, str] = {}
-    domains = _inspect_domains(order, faults, cautions, registered)
-    mailboxes = _inspect_mailboxes(order, faults, cautions, registered)
+    #: Names of no domain, which are told once.
+    refused: set[str] = set()
+    domains = _inspect_domains(order, faults, cautions, registered, refused)
+    mailboxes = _inspect_mailboxes(order, faults, cautions, registered, refused)
     _inspect_scalars(order, faults, cautions)
     _inspect_provider(order, faults, cautions)
     if order.extra is not NO_FIELDS:
@@ -219,7 +228,7 @@ def _called(char: str) -> str:
 
 
 def _inspect_domains(
-    order: Order, faults: list[Fault], cautions: list[Fault], registered: dict[str, str]
+    order: Order, faults: list[Fault], cautions: list[Fault], registered: dict[str, str], refused: set[str]
 ) -> tuple[DomainRegistration, ...]:
     """Return the registrations as they will be sent; one that needs no change is the order's own."""
     result = []
@@ -230,7 +239,8 @@ def _inspect_domains(
         name = entry.domain
         normalised = normalise_domain(name) if isinstance(name, str) else None
         if normalised is None:
-            faults.append(Fault(f"domains[{index}].domain", f"is no domain name: {name!r}"))
+            faults.append(Fault(f"domains[{index}].domain", _no_domain(name)))
+            refused.add(name if isinstance(name, str) else "")
         elif normalised in registered:
             faults.append(Fault(f"domains[{index}].domain", f"{normalised} {_TWICE}"))
         else:
@@ -241,8 +251,23 @@ def _inspect_domains(
     return tuple(result)
 
 
+def _no_domain(name: Any) -> str:
+    """Return what is wrong with the name of a domain, and what to write when it is a web or mail address."""
+    if isinstance(name, str) and len(name) <= _LONGEST_ADDRESS and (found := _ADDRESS.fullmatch(name.strip())):
+        bare = found["host"].lower().removeprefix("www.")
+        kind = "a mail address" if found["user"] and not found["scheme"] else "a web address"
+        if normalise_domain(bare) is not None:
+            return f"{name!r} is {kind}, not the name of a domain: write {bare}"
+    return f"is no domain name: {name!r}"
+
+
 def _point_out(path: str, name: str, normalised: str, cautions: list[Fault]) -> None:
-    """Add a caution about a name, if there is one; a plain name costs a comparison."""
+    """Add a caution about a name, if there is one; a plain name costs two comparisons."""
+    if normalised.startswith("www."):
+        bare = normalised.removeprefix("www.")
+        cautions.append(
+            Fault(path, f"{normalised} is usually the web site of {bare}, not a domain; it is sent as it is")
+        )
     if (name != normalised or _INTERNATIONAL in name) and (message := name_caution(name, normalised)):
         cautions.append(Fault(path, message))
 
@@ -267,7 +292,7 @@ def _inspect_terms(entry: DomainRegistration, path: str, faults: list[Fault], ca
 
 
 def _inspect_mailboxes(
-    order: Order, faults: list[Fault], cautions: list[Fault], registered: dict[str, str]
+    order: Order, faults: list[Fault], cautions: list[Fault], registered: dict[str, str], refused: set[str]
 ) -> dict[str, tuple[Mailbox, ...]]:
     """Return the mailboxes as they will be sent; a domain that needs no change is the order's own."""
     result: dict[str, tuple[Mailbox, ...]] = {}
@@ -279,7 +304,8 @@ def _inspect_mailboxes(
         else:
             name = normalise_domain(domain) if isinstance(domain, str) else None
         if name is None:
-            faults.append(Fault(path, f"is no domain name: {domain!r}"))
+            if domain not in refused:
+                faults.append(Fault(path, _no_domain(domain)))
         elif name in result:
             message = f"{name} is already in this order; this SDK sends the mailboxes of a domain as one list"
             faults.append(Fault(path, message))
@@ -312,11 +338,11 @@ def _inspect_boxes(boxes: Sequence[Mailbox], path: str, faults: list[Fault], cau
             usernames.add(username)
 
 
-def _inspect_box(box: Mailbox, path: str, index: int, faults: list[Fault], cautions: list[Fault]) -> None:
+def _inspect_names(box: Mailbox, path: str, faults: list[Fault], cautions: list[Fault]) -> None:
     for field, name in (("username", box.username), ("first_name", box.first_name), ("last_name", box.last_name)):
-        if isinstance(name, str) and name.isascii() and name.strip():
+        if isinstance(name, str) and name.isascii() and name.isprintable() and name.strip():
             continue
-        place = f"{path}[{index}].{field}"
+        place = f"{path}.{field}"
         if not isinstance(name, str):
             faults.append(Fault(place, f"must be text, not {name!r}"))
         elif not name.strip():
@@ -324,9 +350,23 @@ def _inspect_box(box: Mailbox, path: str, index: int, faults: list[Fault], cauti
             faults.append(Fault(place, message))
         elif not _is_encodable(name):
             faults.append(Fault(place, f"must be text that UTF-8 can carry, not {name!r}"))
+        elif field != "username" and (
+            unseen := [char for char in name if not char.isprintable() and char not in _JOINERS]
+        ):
+            cautions.append(Fault(place, f"holds {_unseen(unseen[0])}; it is sent as it is"))
+
+
+def _inspect_username(box: Mailbox, path: str, cautions: list[Fault]) -> None:
     if isinstance(box.username, str) and not _USERNAME.fullmatch(box.username):
         message = f"looks unlike the part of an address before the @: {box.username!r}; it is sent as it is"
-        cautions.append(Fault(f"{path}[{index}].username", message))
+        cautions.append(Fault(f"{path}.username", message))
+
+
+def _inspect_box(box: Mailbox, path: str, index: int, faults: list[Fault], cautions: list[Fault]) -> None:
+    user, first, last = box.username, box.first_name, box.last_name
+    if not (type(user) is type(first) is type(last) is str and _are_plain(user, first, last)):
+        _inspect_names(box, f"{path}[{index}]", faults, cautions)
+        _inspect_username(box, f"{path}[{index}]", cautions)
     picture = box.profile_picture
     if picture is not None and not _is_text(picture):
         faults.append(Fault(f"{path}[{index}].profile_picture", f"must be text, not {picture!r}"))
@@ -335,6 +375,10 @@ def _inspect_box(box: Mailbox, path: str, index: int, faults: list[Fault], cauti
         cautions.append(Fault(f"{path}[{index}].profile_picture", message))
     if box.on_warmup is not None and not isinstance(box.on_warmup, bool):
         faults.append(Fault(f"{path}[{index}].on_warmup", f"must be true or false, not {box.on_warmup!r}"))
+
+
+def _unseen(char: str) -> str:
+    return "a line break" if char in "\r\n" else f"what cannot be seen ({_called(char)})"
 
 
 def _inspect_scalars(order: Order, faults: list[Fault], cautions: list[Fault]) -> None:
@@ -428,7 +472,15 @@ def _is_encodable(text: str) -> bool:
     return True
 
 
-# The same few routes, pictures and destinations stand in order after order.
+# The same few people, routes, pictures and destinations stand in order after order.
+
+
+@lru_cache(maxsize=4096)
+def _are_plain(username: str, first_name: str, last_name: str) -> bool:
+    """Tell whether there is nothing to be said of the names of a mailbox, as of most."""
+    names = (username, first_name, last_name)
+    plain = all(name.isascii() and name.isprintable() and name.strip() for name in names)
+    return plain and _USERNAME.fullmatch(username) is not None
 
 
 @lru_cache(maxsize=4096)

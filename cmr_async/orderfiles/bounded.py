@@ -7,9 +7,10 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NoReturn, cast
 
+from .encoding import TextEncoding
 from .limits import FileLimits
 
-__all__ = ["BoundedReader", "BrokenFileError", "bounded_lines", "bounded_rows", "spool"]
+__all__ = ["BoundedReader", "BrokenFileError", "bounded_lines", "bounded_rows", "spool", "undecodable"]
 
 #: Tables of orders shrink to a fiftieth; what unpacks to more than this many times its size was made for that.
 _MOST_TIMES = 250
@@ -105,13 +106,16 @@ class BoundedReader(io.BufferedIOBase):
         return b"".join(parts)
 
 
-def bounded_rows(rows: Iterable[list[str]], bound: BoundedReader | None, limits: FileLimits) -> Iterator[list[str]]:
+def bounded_rows(
+    rows: Iterable[list[str]], bound: BoundedReader | None, limits: FileLimits, encoding: TextEncoding | None = None
+) -> Iterator[list[str]]:
     """Yield the rows of a table, the header first, up to the first one that passes a limit.
 
     Args:
         rows: The rows.
         bound: What they are read from, if it is bounded by the row.
         limits: Their limits.
+        encoding: How their text is read; `None`: as UTF-8.
 
     Raises:
         BrokenFileError: A limit was passed, or the rows cannot be read on.
@@ -134,7 +138,7 @@ def bounded_rows(rows: Iterable[list[str]], bound: BoundedReader | None, limits:
         error.row = error.row or number + 1
         raise
     except UnicodeDecodeError as error:
-        raise _not_utf8(error, number) from None
+        raise undecodable(error, number + 1, encoding or TextEncoding()) from None
 
 
 def _refuse_more(number: int, what: str) -> NoReturn:
@@ -155,11 +159,19 @@ def _check_row(number: int, row: list[str], limits: FileLimits) -> None:
         raise BrokenFileError(message, row=number)
 
 
-def bounded_lines(lines: Iterable[str], bound: BoundedReader, limits: FileLimits) -> Iterator[str]:
+def bounded_lines(
+    lines: Iterable[str], bound: BoundedReader, limits: FileLimits, encoding: TextEncoding | None = None
+) -> Iterator[str]:
     """Yield the lines of a text.
 
+    Args:
+        lines: The lines.
+        bound: What they are read from.
+        limits: Their limits.
+        encoding: How the text is read; `None`: as UTF-8.
+
     Raises:
-        BrokenFileError: There are too many, one is too long, or the text is not UTF-8.
+        BrokenFileError: There are too many, one is too long, or the text is in another encoding.
     """
     number = filled = 0
     try:
@@ -176,14 +188,20 @@ def bounded_lines(lines: Iterable[str], bound: BoundedReader, limits: FileLimits
         error.row = error.row or number + 1
         raise
     except UnicodeDecodeError as error:
-        raise _not_utf8(error, number) from None
+        raise undecodable(error, number + 1, encoding or TextEncoding()) from None
 
 
-def _not_utf8(error: UnicodeDecodeError, before: int) -> BrokenFileError:
-    """Say where the text is not UTF-8; `before`: rows that were read, the last of them whole."""
-    row = before + 1 + error.object[: error.start].count(b"\n")
-    hint = "in a spreadsheet, save it as CSV UTF-8"
-    return BrokenFileError(f"is not UTF-8 (byte 0x{error.object[error.start]:02x}); {hint}", row=row)
+def undecodable(error: UnicodeDecodeError, row: int, encoding: TextEncoding) -> BrokenFileError:
+    """Return the fault of a text that is not in its encoding.
+
+    Args:
+        error: What the codec says.
+        row: Row or line in which the bytes begin that the codec was given.
+        encoding: How the text is read.
+    """
+    row += error.object[: error.start].decode(encoding.codec, "ignore").count("\n")
+    byte = error.object[error.start]
+    return BrokenFileError(f"is not {encoding.name} (byte 0x{byte:02x}); {encoding.hint}", row=row)
 
 
 def spool(stream: BinaryIO | BoundedReader, *, max_size: int, start: bytes = b"") -> BinaryIO:

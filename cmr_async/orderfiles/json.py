@@ -18,14 +18,18 @@ from ..errors import Fault, ValidationError
 from ..models import Order
 from ..models.requests import OrderRequest
 from .bounded import BoundedReader
+from .encoding import TextEncoding
 from .json_text import JSONFaultError, documents, line_document
 from .limits import FileLimits
 from .located import InputFault, LocatedOrder, UnreadableOrder, suggestion
+from .names import is_address
 
 __all__ = ["order_from_document", "orders_from_json", "orders_from_lines"]
 
 #: Unknown names of one object that are told one by one.
 _NAMES_TOLD = 20
+#: Characters of a value in a message.
+_SHOWN = 100
 _WRAPPER = ("user_id", "reference", "order")
 _BODY = (
     "domains",
@@ -57,11 +61,17 @@ def orders_from_lines(
 
 
 def orders_from_json(
-    file: BoundedReader, *, source: str, limits: FileLimits, user_id: str | None = None, confirm: bool = False
+    file: BoundedReader,
+    *,
+    source: str,
+    limits: FileLimits,
+    encoding: TextEncoding | None = None,
+    user_id: str | None = None,
+    confirm: bool = False,
 ) -> Iterator[LocatedOrder | UnreadableOrder]:
     """Read the order of a JSON file, or the orders of its list; text that is not JSON ends the reading."""
     try:
-        for row, document in documents(file, limits):
+        for row, document in documents(file, limits, encoding):
             yield order_from_document(document, source=source, row=row, user_id=user_id, confirm=confirm)
     except JSONFaultError as error:
         fault = InputFault(source=source, row=error.row, message=error.message)
@@ -98,6 +108,10 @@ def order_from_document(
         return UnreadableOrder.of(
             *(InputFault(source=source, row=row, column=fault.path, message=fault.message) for fault in faults)
         )
+    if addresses := _addresses(order, "order." if wrapped else ""):
+        return UnreadableOrder.of(
+            *(InputFault(source=source, row=row, column=fault.path, message=fault.message) for fault in addresses)
+        )
     reference = unicodedata.normalize("NFC", (document.get("reference") if wrapped else None) or "").strip()
     asks_confirm = order.confirm
     if order.confirm != confirm:
@@ -110,6 +124,19 @@ def order_from_document(
         asks_confirm=asks_confirm,
         assumed_years=sum("years" not in entry for entry in body.get("domains", ())),
     )
+
+
+def _addresses(order: Order, prefix: str) -> list[Fault]:
+    """Return a fault for each mailbox whose user name is a whole mail address, which is a rule of order files."""
+    return [
+        Fault(
+            f'{prefix}mailboxes["{domain}"][{index}].username',
+            f'"{box.username[:_SHOWN]}" is a whole address; write only what is before the @',
+        )
+        for domain, boxes in order.mailboxes.items()
+        for index, box in enumerate(boxes)
+        if is_address(box.username)
+    ]
 
 
 def _wrapper_faults(document: dict[str, Any]) -> list[Fault]:

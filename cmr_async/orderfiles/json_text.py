@@ -12,7 +12,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .bounded import BoundedReader, BrokenFileError
+from .bounded import BoundedReader, undecodable
+from .encoding import TextEncoding
+from .json_faults import explanation, first_constant
 from .limits import FileLimits
 
 __all__ = ["JSONFaultError", "documents", "line_document"]
@@ -37,6 +39,14 @@ class _DuplicateKeyError(ValueError):
     """An object names one key twice."""
 
 
+class _ConstantError(ValueError):
+    """A number that JSON does not have."""
+
+
+def _refuse_constant(name: str) -> None:
+    raise _ConstantError(f"{name} is no number of JSON; write a number, or leave the field out")
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Refuse an object that names a key twice: JSON readers keep the last one and lose the mailboxes of the first."""
     result = dict(pairs)
@@ -49,7 +59,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_unique)
+_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
 
 
 def line_document(text: str, *, row: int) -> Any:
@@ -71,14 +81,16 @@ def line_document(text: str, *, row: int) -> Any:
     return document
 
 
-def documents(file: BoundedReader, limits: FileLimits) -> Iterator[tuple[int, Any]]:
+def documents(
+    file: BoundedReader, limits: FileLimits, encoding: TextEncoding | None = None
+) -> Iterator[tuple[int, Any]]:
     """Yield the only value of a JSON file, or each element of its list, with the line where it begins.
 
     Raises:
         JSONFaultError: The text is not JSON from here on, or a limit was passed.
         BrokenFileError: The file cannot be read on.
     """
-    window = _Window(file, limits.max_order_size)
+    window = _Window(file, limits.max_order_size, encoding or TextEncoding())
     mark = window.skip()
     if not mark:
         return
@@ -114,11 +126,12 @@ def documents(file: BoundedReader, limits: FileLimits) -> Iterator[tuple[int, An
 class _Window:
     """The part of a text that is being read, and where it is in the file."""
 
-    def __init__(self, file: BoundedReader, most: int) -> None:
+    def __init__(self, file: BoundedReader, most: int, encoding: TextEncoding) -> None:
         """Look at the beginning of a file; `most`: characters of one value."""
         self._file = file
         self._most = most
-        self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
+        self._encoding = encoding
+        self._decoder = codecs.getincrementaldecoder(encoding.codec)()
         self._text = ""
         self._ended = False
         #: Position in the text of the window.
@@ -183,9 +196,7 @@ class _Window:
         try:
             more = self._decoder.decode(data, final=not data)
         except UnicodeDecodeError as error:
-            row = self._first_row + self._text.count("\n") + error.object[: error.start].count(b"\n")
-            hint = "save it as UTF-8"
-            raise BrokenFileError(f"is not UTF-8 (byte 0x{error.object[error.start]:02x}); {hint}", row=row) from None
+            raise undecodable(error, self._first_row + self._text.count("\n"), self._encoding) from None
         if not data:
             self._ended = True
             return False
@@ -213,6 +224,8 @@ def _decode(text: str, start: int, row: int) -> tuple[Any, int]:
         return _decoder.raw_decode(text, start)
     except json.JSONDecodeError:
         raise
+    except _ConstantError as error:
+        raise json.JSONDecodeError(str(error), text, first_constant(text, start)) from None
     except RecursionError:
         raise JSONFaultError(row, "is nested too deeply for an order") from None
     except _DuplicateKeyError as error:
@@ -223,4 +236,6 @@ def _decode(text: str, start: int, row: int) -> tuple[Any, int]:
 
 def _not_json(row: int, error: json.JSONDecodeError, column: int, line: int) -> JSONFaultError:
     where = f"character {column} of line {line}"
-    return JSONFaultError(row, f"is not JSON: {error.msg.removesuffix(' at')} at {where}")
+    known = explanation(error.doc, error.pos, error.msg)
+    what = f"{known} ({where})" if known else f"{error.msg.removesuffix(' at')} at {where}"
+    return JSONFaultError(row, f"is not JSON: {what}")

@@ -94,6 +94,8 @@ class LocatedOrder:
     assumed_years: int = 0
     #: The rows of an order of a table, by domain in lower case; `None` for JSON, where a path is position enough.
     rows: Mapping[str, DomainRows] | None = None
+    #: What was made of its cells and deserves a look, such as a domain that is given as a web address.
+    cautions: tuple[InputFault, ...] = ()
 
     def position(self, path: str) -> Position:
         """Return row and column of a path such as `mailboxes["x.com"][1].username`.

@@ -13,12 +13,15 @@ from itertools import islice
 from typing import Any, BinaryIO
 from xml.parsers import expat
 
+import attrs
+
 from ..core.printable import printable
 from ..errors import OrderFileError
 from .bounded import BrokenFileError
 from .limits import FileLimits
+from .sheet_choice import choose_sheet, like_orders
 
-__all__ = ["sheet_rows"]
+__all__ = ["Sheet", "open_sheet"]
 
 _MAGIC = b"PK\x03\x04"
 #: Sheets shrink to a twentieth; an archive that unpacks to more than this many times its size was made for that.
@@ -47,16 +50,29 @@ _FEW_TEXTS = 100_000
 _REASON = 200
 
 
-def sheet_rows(name: str, file: BinaryIO, limits: FileLimits) -> Iterator[list[str]]:
-    """Yield the rows of the first sheet as text, each at least as long as the first.
+@attrs.frozen(kw_only=True)
+class Sheet:
+    """An open sheet of a spreadsheet."""
+
+    #: Its name.
+    title: str
+    #: Its rows as text, each at least as long as the first. They can be read once.
+    rows: Iterator[list[str]]
+    #: Names of the other sheets that look like orders.
+    others: tuple[str, ...]
+
+
+def open_sheet(name: str, file: BinaryIO, limits: FileLimits, *, wanted: str | None = None) -> Sheet:
+    """Open a sheet.
 
     Args:
         name: Name of the file, for messages.
         file: The file, which can seek.
         limits: What its parts may hold.
+        wanted: Name or number of the sheet; `None`: the first one that is shown.
 
     Raises:
-        OrderFileError: It is no spreadsheet, or openpyxl is missing.
+        OrderFileError: It is no spreadsheet, it has no such sheet, or openpyxl is missing.
         BrokenFileError: A part of it is too large or broken.
     """
     try:
@@ -68,14 +84,22 @@ def sheet_rows(name: str, file: BinaryIO, limits: FileLimits) -> Iterator[list[s
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about looks that no order has
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-        sheet = book.worksheets[0]
+            sheet = choose_sheet(name, book.worksheets, wanted)
+            others = like_orders(book.worksheets, sheet)
         # What a sheet states as its size may be wrong: rows beyond it would be left out
         sheet.reset_dimensions()
         _refuse_valueless(valueless.get(str(sheet._worksheet_path).lstrip("/")))  # noqa: SLF001 - the only way to it
-    except BrokenFileError:
+    except BrokenFileError as error:
+        error.row = error.row or 1
+        raise
+    except OrderFileError:
         raise
     except Exception as error:  # noqa: BLE001 - a broken spreadsheet fails in many ways
         raise OrderFileError(f"{name} is no readable spreadsheet: {_reason(error)}") from None
+    return Sheet(title=sheet.title, rows=_closing_texts(book, sheet), others=others)
+
+
+def _closing_texts(book: Any, sheet: Any) -> Iterator[list[str]]:
     try:
         yield from _texts(sheet.iter_rows(values_only=True))
     finally:

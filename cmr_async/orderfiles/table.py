@@ -2,120 +2,27 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
-from operator import itemgetter
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import attrs
 
-from ..models import BillingCycle, DomainRegistration, GoogleOAuth, Mailbox, Order, ServiceProvider
+from ..core.validation import normalise_domain
+from ..models import DomainRegistration, Mailbox, Order
 from ..models.requests import OrderRequest
-from .located import DomainRows, InputFault, LocatedOrder, UnreadableOrder, suggestion
+from .cells import MAILBOX, SETTINGS, CellError, order_settings, parse_boolean, parse_mailbox, parse_years
+from .header import NAMES, TableHeader
+from .located import DomainRows, InputFault, LocatedOrder, UnreadableOrder
+from .names import domain_of_site, is_address, name_in_address
 
-__all__ = ["COLUMNS", "TableHeader", "column_name", "orders_from_rows", "read_header"]
+__all__ = ["orders_from_rows"]
 
-_NAMES = ("user_id", "reference", "domain", "years", "forward_to")
-
-_MAILBOX = ("username", "first_name", "last_name", "profile_picture", "on_warmup")
-
-#: Columns of an order as a whole: an empty cell takes the order's value, another value is a fault.
-_SETTINGS = (
-    "service_provider",
-    "billing_cycle",
-    "auto_renew",
-    "google_oauth_route",
-    "google_client_id",
-    "google_app_name",
-    "microsoft_oauth_route",
-)
-
-_REFERENCE = _NAMES.index("reference")
-_AUTO_RENEW = _SETTINGS.index("auto_renew")
-_NO_SETTINGS = ("",) * len(_SETTINGS)
-
-#: The columns of a table of orders, in the order in which a template shows them.
-COLUMNS = (*_NAMES, *_MAILBOX, *_SETTINGS)
-#: The columns by their letters alone: `firstname` and `userid` are known as well.
-_SPELLINGS = {name.replace("_", ""): name for name in COLUMNS}
-
-#: What people and spreadsheets write for true and false; German and French ones save `WAHR` and `VRAI`.
-_BOOLEANS: dict[str, bool | None] = {
-    "": None,
-    **dict.fromkeys(("true", "t", "yes", "y", "1", "x", "on", "wahr", "ja", "vrai", "oui"), True),
-    **dict.fromkeys(("false", "f", "no", "n", "0", "off", "falsch", "nein", "faux", "non"), False),
-}
-#: A whole number, as some programs write it too: `1.0`.
-_WHOLE = re.compile(r"([0-9]+)(?:[.,]0+)?")
-#: Where a name of the API, such as `firstName`, has its words.
-_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-
-
-@attrs.frozen(kw_only=True)
-class TableHeader:
-    """Where each column of a table is."""
-
-    #: Name of the file, for messages.
-    source: str
-    #: Number of its row.
-    row: int = 1
-    #: How many cells a row has.
-    width: int
-    #: Column name to position.
-    positions: dict[str, int]
-
-    def pick(self, columns: Sequence[str]) -> Callable[[list[str]], tuple[str, ...]]:
-        """Return a getter of columns from a row with an empty cell behind its last, which absent columns read."""
-        first, second, *more = (self.positions.get(name, self.width) for name in columns)
-        return itemgetter(first, second, *more)
-
-
-def column_name(cell: str) -> str:
-    """Return a column's name as this package writes it: `first_name` for `firstName`, `First Name` and `first-name`."""
-    name = re.sub(r"[\s_-]+", "_", _WORD.sub("_", cell.strip())).lower()
-    return _SPELLINGS.get(name.replace("_", ""), name)
-
-
-def read_header(
-    source: str, cells: Sequence[str], *, user_id: str | None, row: int = 1
-) -> TableHeader | tuple[InputFault, ...]:
-    """Check a header row.
-
-    Args:
-        source: Name of the file, for messages.
-        cells: The cells of the first row.
-        user_id: The user of rows that name none; with it the column `user_id` may be absent.
-        row: Number of the row.
-
-    Returns:
-        The header, or every fault of it.
-    """
-    names = [column_name(cell) for cell in cells]
-    while names and not names[-1]:
-        # Spreadsheets often save empty columns at the right.
-        names.pop()
-    faults = []
-    for position, name in enumerate(names):
-        if name not in COLUMNS:
-            shown = cells[position].strip()
-            label = f'column "{shown}"' if name else f"column {position + 1}, which has no name,"
-            hint = suggestion(name, COLUMNS)
-            faults.append(InputFault(source=source, row=row, column=shown, message=f"{label} is not known{hint}"))
-        elif name in names[:position]:
-            faults.append(InputFault(source=source, row=row, column=name, message="this column occurs twice"))
-    if not set(names) & set(COLUMNS):
-        message = f"no column has a known name; the first row names the columns: {', '.join(COLUMNS[:7])}, ..."
-        return (InputFault(source=source, row=row, message=message),)
-    if "domain" not in names:
-        faults.append(InputFault(source=source, row=row, column="domain", message="this column is missing"))
-    if "user_id" not in names and not user_id:
-        message = "this column is missing; add it, or name the user of all rows with --user-id"
-        faults.append(InputFault(source=source, row=row, column="user_id", message=message))
-    if faults:
-        return tuple(faults)
-    return TableHeader(source=source, row=row, width=len(names), positions={name: at for at, name in enumerate(names)})
+_REFERENCE = NAMES.index("reference")
+_DOMAIN = NAMES.index("domain")
+_AUTO_RENEW = SETTINGS.index("auto_renew")
+_NO_SETTINGS = ("",) * len(SETTINGS)
+#: Characters of a cell in a message.
+_SHOWN = 100
 
 
 def orders_from_rows(
@@ -125,6 +32,7 @@ def orders_from_rows(
     user_id: str | None = None,
     confirm: bool = False,
     domains_per_order: int = 1,
+    allow_duplicates: bool = False,
 ) -> Iterator[LocatedOrder | UnreadableOrder]:
     """Read orders from the rows of a table, one at a time, so that memory does not grow with the file.
 
@@ -135,6 +43,7 @@ def orders_from_rows(
         confirm: What each order's `confirm` becomes.
         domains_per_order: How many domains of one user and equal settings one order may hold, when the rows
             have no reference.
+        allow_duplicates: Take rows that are the same as an earlier row of their order; else they are faults.
 
     Yields:
         Each order when its last row was read. A row of another width that belongs to no order comes by itself.
@@ -150,28 +59,29 @@ def orders_from_rows(
             else:
                 order.faults.append(torn)
             continue
-        number, names, mailbox, settings = row
+        number, names, _, settings, _ = row
         if order is None or not order.includes(names, settings, domains_per_order):
             if order is not None:
                 yield order.finish(confirm=confirm)
-            order = _OpenOrder.begin(header.source, number, names, user_id or "")
+            order = _OpenOrder.begin(header.source, number, names, user_id or "", allow_duplicates)
             if torn is not None:
                 order.add_fault(number, "", f"row {torn.row}, which cannot be read, may belong to this order")
         torn = None
-        order.add(number, names, mailbox, settings)
+        order.add(row)
     if order is not None:
         yield order.finish(confirm=confirm)
 
 
-#: A row of a table: its number (the header is row 1), and the stripped cells of `_NAMES`, `_MAILBOX` and `_SETTINGS`. A
-#: plain tuple, because one is made for every row of a file of any size.
-_Row = tuple[int, tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+#: A row of a table: its number (the header is row 1), the stripped cells of `NAMES`, `MAILBOX` and `SETTINGS`, and the
+#: cell of the domain if another text was made of it. A plain tuple, because one is made for every row of a file of any
+#: size.
+_Row = tuple[int, tuple[str, ...], tuple[str, ...], tuple[str, ...], str]
 
 
 def _read_rows(header: TableHeader, rows: Iterable[list[str]]) -> Iterator[_Row | InputFault]:
     """Yield each row that is not blank; one of another width than the header is a fault."""
     width = header.width
-    names, mailbox, settings = map(header.pick, (_NAMES, _MAILBOX, _SETTINGS))
+    names, mailbox, settings = map(header.pick, (NAMES, MAILBOX, SETTINGS))
     for number, row in enumerate(rows, start=header.row + 1):
         cells = [*map(str.strip, row), ""]
         if not any(cells):
@@ -180,11 +90,14 @@ def _read_rows(header: TableHeader, rows: Iterable[list[str]]) -> Iterator[_Row 
             message = f"has {len(row)} cells, the header has {width}; is a comma in a cell without quotes?"
             yield InputFault(source=header.source, row=number, message=message)
             continue
-        named = names(cells)
+        named, given = names(cells), ""
         if not named[_REFERENCE].isascii():  # two forms of the same letters are one reference
             composed = unicodedata.normalize("NFC", named[_REFERENCE])
             named = (*named[:_REFERENCE], composed, *named[_REFERENCE + 1 :])
-        yield number, named, mailbox(cells), settings(cells)
+        if "/" in named[_DOMAIN] and (domain := domain_of_site(named[_DOMAIN])):
+            given = named[_DOMAIN]
+            named = (*named[:_DOMAIN], domain, *named[_DOMAIN + 1 :])
+        yield number, named, mailbox(cells), settings(cells), given
 
 
 @attrs.define
@@ -200,6 +113,27 @@ class _OpenDomain:
     mailboxes: list[Mailbox] = attrs.field(factory=list)
     #: Row of each mailbox.
     rows: list[int] = attrs.field(factory=list)
+    #: The first row with each set of `MAILBOX` cells.
+    seen: dict[tuple[str, ...], _Row] = attrs.field(factory=dict)
+    #: Of each set that came again, all its rows by what else is in them.
+    again: dict[tuple[object, ...], int] | None = None
+
+    def same_as(self, row: _Row) -> int | None:
+        """Remember a row; return the number of an earlier one that is the same, or `None`."""
+        first = self.seen.setdefault(row[2], row)
+        if first is row:
+            return None
+        if self.again is None:
+            self.again = {}
+        self.again.setdefault(_content(first), first[0])
+        earlier = self.again.setdefault(_content(row), row[0])
+        return None if earlier == row[0] else earlier
+
+
+def _content(row: _Row) -> tuple[object, ...]:
+    """Return what is in a row beside the name of its domain, which may be in other letters."""
+    _, names, mailbox, settings, _ = row
+    return (*names[:_DOMAIN], *names[_DOMAIN + 1 :], mailbox, settings)
 
 
 @attrs.define(eq=False)
@@ -215,19 +149,24 @@ class _OpenOrder:
     #: The user of rows that name none; empty: there is none.
     default_user: str
     key: str
-    #: The cells of `_SETTINGS`; of each column the first one that is not empty.
+    #: Rows that are the same are no fault.
+    allow_duplicates: bool
+    #: The cells of `SETTINGS`; of each column the first one that is not empty.
     settings: tuple[str, ...]
     #: By name in lower case.
     domains: dict[str, _OpenDomain] = attrs.field(factory=dict)
     faults: list[InputFault] = attrs.field(factory=list)
+    cautions: list[InputFault] = attrs.field(factory=list)
 
     @classmethod
-    def begin(cls, source: str, number: int, names: tuple[str, ...], default_user: str) -> _OpenOrder:
+    def begin(
+        cls, source: str, number: int, names: tuple[str, ...], default_user: str, allow_duplicates: bool
+    ) -> _OpenOrder:
         """Return the order that a row begins; the row itself is still to be added."""
         # Without a reference, user and domain tell which rows of the file are one order
         user_id, reference, domain, _, _ = names
         key = reference or f"{user_id or default_user}:{domain.lower()}"
-        return cls(source, number, reference, user_id, default_user, key, _NO_SETTINGS)
+        return cls(source, number, reference, user_id, default_user, key, allow_duplicates, _NO_SETTINGS)
 
     def includes(self, names: tuple[str, ...], settings: tuple[str, ...], domains_per_order: int) -> bool:
         """Whether the next row belongs to this order."""
@@ -240,10 +179,9 @@ class _OpenOrder:
             return True
         return len(self.domains) < domains_per_order and settings == self.settings
 
-    def add(
-        self, number: int, names: tuple[str, ...], mailbox_cells: tuple[str, ...], settings: tuple[str, ...]
-    ) -> None:
+    def add(self, row: _Row) -> None:
         """Take the next row of the order, and find its faults."""
+        number, names, mailbox_cells, settings, given = row
         user_id, _, name, years, forward_to = names
         if user_id != self.user_id:
             self.user_id = self._merge(number, "user_id", self.user_id, user_id)
@@ -251,24 +189,56 @@ class _OpenOrder:
             self._add_settings(number, settings)
         domain = self.domains.get(name.lower())
         if domain is None:
-            if not name:
-                self.add_fault(number, "domain", "is empty")
-            domain = self.domains[name.lower()] = _OpenDomain(name, number, years, forward_to)
+            domain = self._begin_domain(number, names, given)
         elif years or forward_to:
             domain.years = self._merge(number, "years", domain.years, years)
             domain.forward_to = self._merge(number, "forward_to", domain.forward_to, forward_to)
         try:
-            mailbox = _parse_mailbox(mailbox_cells)
-        except _CellError as error:
+            if "@" in mailbox_cells[0]:
+                mailbox_cells = (self._name(number, mailbox_cells[0], name), *mailbox_cells[1:])
+                row = (number, names, mailbox_cells, settings, given)
+            mailbox = parse_mailbox(mailbox_cells)
+        except CellError as error:
             self.add_fault(number, error.column, error.message)
         else:
             if mailbox is not None:
                 domain.mailboxes.append(mailbox)
                 domain.rows.append(number)
+        if not self.allow_duplicates and (earlier := domain.same_as(row)) is not None:
+            message = f"is the same as row {earlier}; delete one of them, or say --allow-duplicates"
+            self.add_fault(number, "", message)
 
     def add_fault(self, row: int, column: str, message: str) -> None:
         """Add a fault of a cell, or of a row as a whole."""
         self.faults.append(InputFault(source=self.source, row=row, column=column, message=message))
+
+    def _begin_domain(self, number: int, names: tuple[str, ...], given: str) -> _OpenDomain:
+        _, _, name, years, forward_to = names
+        if not name:
+            self.add_fault(number, "domain", "is empty")
+        if given:
+            self._add_caution(number, "domain", f'"{given[:_SHOWN]}" is a web address; the order is for {name}')
+        domain = self.domains[name.lower()] = _OpenDomain(name, number, years, forward_to)
+        return domain
+
+    def _add_caution(self, row: int, column: str, message: str) -> None:
+        self.cautions.append(InputFault(source=self.source, row=row, column=column, message=message))
+
+    def _name(self, row: int, username: str, domain: str) -> str:
+        """Return the user name of a mailbox that is given as a mail address, with a caution.
+
+        Raises:
+            CellError: The address is on another domain than the mailbox.
+        """
+        if not is_address(username) or normalise_domain(domain) is None:
+            return username  # which is left to the check of the order
+        name = name_in_address(username, domain)
+        shown = username[:_SHOWN]
+        if name is None:
+            message = f'"{shown}" is no address on {domain}; write only what is before the @, or mend the domain'
+            raise CellError("username", message)
+        self._add_caution(row, "username", f'"{shown}" is a whole address; only what is before the @ is sent')
+        return name
 
     def finish(self, *, confirm: bool) -> LocatedOrder | UnreadableOrder:
         """Return the order, complete."""
@@ -285,7 +255,7 @@ class _OpenOrder:
             self.add_fault(self.row, "user_id", "is empty; fill it in, or name the user of such rows with --user-id")
         if self.faults:
             return UnreadableOrder(row=self.row, key=self.key, faults=tuple(self.faults))
-        order = Order(domains=registrations, mailboxes=mailboxes, confirm=confirm, **_order_settings(self.settings))
+        order = Order(domains=registrations, mailboxes=mailboxes, confirm=confirm, **order_settings(self.settings))
         request = OrderRequest(user_id=user_id, order=order, reference=self.reference or None)
         return LocatedOrder(
             source=self.source,
@@ -294,6 +264,7 @@ class _OpenOrder:
             request=request,
             assumed_years=assumed,
             rows=rows,
+            cautions=tuple(self.cautions),
         )
 
     def _merge(self, row: int, column: str, old: str, new: str) -> str:
@@ -306,96 +277,19 @@ class _OpenOrder:
     def _add_settings(self, number: int, settings: tuple[str, ...]) -> None:
         before, self.settings = self.settings, settings
         if before != _NO_SETTINGS:
-            columns = zip(_SETTINGS, before, settings, strict=True)
+            columns = zip(SETTINGS, before, settings, strict=True)
             self.settings = tuple(self._merge(number, *column) for column in columns)
         renew = settings[_AUTO_RENEW]
         if renew != before[_AUTO_RENEW]:
             try:
-                _parse_boolean("auto_renew", renew)
-            except _CellError as error:
+                parse_boolean("auto_renew", renew)
+            except CellError as error:
                 self.add_fault(number, error.column, error.message)
 
     def _registration(self, domain: _OpenDomain) -> DomainRegistration:
         years = 1
         try:
-            years = _parse_years(domain.years)
-        except _CellError as error:
+            years = parse_years(domain.years)
+        except CellError as error:
             self.add_fault(domain.first, error.column, error.message)
         return DomainRegistration(domain=domain.name, years=years, forward_to=domain.forward_to or None)
-
-
-class _CellError(ValueError):
-    """A cell that cannot be read."""
-
-    def __init__(self, column: str, message: str) -> None:
-        super().__init__(column, message)
-        self.column = column
-        self.message = message
-
-
-def _parse_boolean(column: str, text: str) -> bool | None:
-    """Parse a boolean; empty means unset.
-
-    Raises:
-        _CellError: The text is neither true nor false.
-    """
-    try:
-        return _BOOLEANS[text.lower()]
-    except KeyError:
-        known = "write yes or no (also true, t, y, 1, x, on, wahr, ja, vrai, oui, and their opposites)"
-        raise _CellError(column, f'"{text}" is neither true nor false; {known}') from None
-
-
-def _parse_years(text: str) -> int:
-    """Parse the years of a registration; empty means one year.
-
-    Raises:
-        _CellError: The text is no whole number.
-    """
-    if not text:
-        return 1
-    if found := _WHOLE.fullmatch(text):
-        return int(found[1][:9])  # more digits are no number of years either, and Python refuses to read very many
-    raise _CellError("years", f'"{text}" is not a whole number')
-
-
-@lru_cache(maxsize=1024)
-def _parse_mailbox(cells: tuple[str, ...]) -> Mailbox | None:
-    """Parse the cells of `_MAILBOX`; files give the same people mailboxes on domain after domain.
-
-    Returns:
-        The mailbox; `None`: the row describes none.
-
-    Raises:
-        _CellError: A cell cannot be read.
-    """
-    username, first_name, last_name, picture, warmup = cells
-    if username:
-        return Mailbox(
-            username=username,
-            first_name=first_name,
-            last_name=last_name,
-            profile_picture=picture or None,
-            on_warmup=_parse_boolean("on_warmup", warmup),
-        )
-    if any(cells):
-        message = "is empty, but the row describes a mailbox; a row that only registers a domain has no names"
-        raise _CellError("username", message)
-    return None
-
-
-@lru_cache(maxsize=1024)
-def _order_settings(cells: tuple[str, ...]) -> dict[str, Any]:
-    """Return the settings in the cells of `_SETTINGS` as fields of an order; a file repeats a few sets of them."""
-    provider, cycle, renew, route, client_id, app_name, microsoft_route = cells
-    google = None
-    if route or client_id or app_name:
-        google = GoogleOAuth(google_oauth_route=route or None, client_id=client_id or None, app_name=app_name or None)
-    return {
-        # Any case of letters will do; text that is no member stays, for the check to judge.
-        "service_provider": ServiceProvider.__members__.get(provider.upper(), provider) or None,
-        "billing_cycle": BillingCycle.__members__.get(cycle.upper(), cycle) or None,
-        "auto_renew": _parse_boolean("auto_renew", renew),
-        "google": google,
-        "microsoft_oauth_route": microsoft_route or None,
-    }

@@ -10,7 +10,7 @@ from importlib import import_module
 import orjson
 
 from ..errors import OrderFileError
-from .table import COLUMNS
+from .header import COLUMNS
 
 __all__ = ["TemplateFormat", "template"]
 

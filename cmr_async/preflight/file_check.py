@@ -69,14 +69,14 @@ def check_file(orders: Iterable[LocatedOrder | UnreadableOrder]) -> Iterator[Fil
             faults.insert(0, _duplicate_order(located, earlier.row))
         if not checked.faults:
             _check_domains(checked.order, located.row, domains, faults, cautions)
-        if not faults and not cautions:
+        if not faults and not cautions and not located.cautions:
             yield FileOrder(located=located, checked=_as_sent(checked))
             continue
         yield FileOrder(
             located=located,
             checked=None if faults else _as_sent(checked),
             faults=tuple(map(located.at, faults)),
-            cautions=tuple(map(located.at, cautions)),
+            cautions=(*located.cautions, *map(located.at, cautions)),
         )
 
 

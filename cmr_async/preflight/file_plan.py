@@ -126,10 +126,11 @@ def plan_orders(
     finally:
         if checked.known is not None:
             checked.known.close()
+    plan = attrs.evolve(plan, cautions=plan.cautions + len(file.cautions))
     return FilePlan(
         **{field.name: getattr(plan, field.name) for field in attrs.fields(Plan)},
         first_faults=tuple(faults.kept),
-        first_cautions=tuple(cautions.kept),
+        first_cautions=(*file.cautions, *cautions.kept)[:most_faults],
         refusal=checked.refusal(plan),
         file=checked,
     )

@@ -107,6 +107,7 @@ def test_changed_orders_are_all_shown_before_anything_is_sent(
             f"2 orders changed since the journal {journal} was written. Put back what was there, or leave such "
             "orders out with --skip-invalid. A new reference makes a changed order a new purchase."
         ),
+        "More: `cmr docs order-files`",
     ]
     assert len(simulator.state.ledger) == 3
 

@@ -468,3 +468,43 @@ def test_whatever_is_in_the_fields_inspection_returns_and_what_it_lets_through_c
     again = inspect_order(findings.order)
     assert again.order is findings.order
     assert (again.faults, again.cautions) == ((), findings.cautions)
+
+
+def test_the_site_of_a_domain_is_sent_with_a_caution() -> None:
+    findings = inspect_order(Order(domains=[DomainRegistration(domain="www.one.com")]))
+    assert findings.faults == ()
+    message = "www.one.com is usually the web site of one.com, not a domain; it is sent as it is"
+    assert findings.cautions == (Fault("domains[0].domain", message),)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("https://One.com/", "a web address"),
+        ("https://www.one.com/about?q", "a web address"),
+        ("https://ann@one.com:443", "a web address"),
+        ("ann@one.com", "a mail address"),
+        ("one.com/about", "a web address"),
+    ],
+)
+def test_an_address_in_place_of_a_domain_is_one_fault_that_says_what_to_write(name: str, kind: str) -> None:
+    box = Mailbox(username="ann", first_name="Ann", last_name="Lee")
+    findings = inspect_order(Order(domains=[DomainRegistration(domain=name)], mailboxes={name: [box]}))
+    assert [str(fault) for fault in findings.faults] == [
+        f"domains[0].domain: {name!r} is {kind}, not the name of a domain: write one.com"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("Ann\nLee", "a line break"),
+        ("Ann\u00a0Lee", "what cannot be seen (NO-BREAK SPACE, U+00A0)"),
+        ("An\tn", "what cannot be seen (a character without a name, U+0009)"),
+    ],
+)
+def test_what_cannot_be_seen_in_a_name_is_a_caution(name: str, what: str) -> None:
+    box = Mailbox(username="ann", first_name=name, last_name="\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645")
+    findings = inspect_order(Order(domains=[DomainRegistration(domain="one.com")], mailboxes={"one.com": [box]}))
+    assert findings.faults == ()
+    assert findings.cautions == (Fault('mailboxes["one.com"][0].first_name', f"holds {what}; it is sent as it is"),)

@@ -247,7 +247,7 @@ def test_a_domain_that_could_not_be_had_is_named_everywhere_and_is_no_success(
         rows = {row["domains"]: row["unavailable_domains"] for row in csv.DictReader(file)}
     assert rows == {"one.com": "", "two.com": "two.com", "three.com": ""}
     page = (tmp_path / "run.html").read_text()
-    assert "1 accepted without some of their domains" in page
+    assert "1 accepted without some of its domains" in page
     assert "without two.com" in page
 
     again = cmr(*PAY, "--output", "again.jsonl")

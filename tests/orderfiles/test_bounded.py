@@ -114,7 +114,11 @@ def test_a_line_of_json_lines_may_be_as_long_as_an_order(tmp_path: Path) -> None
 def test_bytes_of_a_line_that_are_not_utf8_have_their_row(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"{}\n{}\n\xff\n")
-    assert only_fault(path) == "row 3: is not UTF-8 (byte 0xff); in a spreadsheet, save it as CSV UTF-8"
+    with OrderFile(path, encoding="utf-8") as file:
+        *_, last = file.orders(user_id=USER)
+    assert isinstance(last, UnreadableOrder)
+    hint = "state another encoding with --encoding, or save the file as UTF-8"
+    assert [str(fault) for fault in last.faults] == [f"{path}, row 3: is not UTF-8 (byte 0xff); {hint}"]
 
 
 def test_a_file_that_is_too_large_is_not_opened(tmp_path: Path) -> None:

@@ -34,10 +34,13 @@ def test_tables_of_every_dialect_read_the_same(tmp_path: Path, mark: str, encodi
     assert order.mailboxes["one.com"] == (Mailbox(username="zoe", first_name="Zoë", last_name="Lee, Jr;\tX"),)
 
 
-def test_text_that_is_not_utf8_is_a_fault_that_says_what_to_do(tmp_path: Path) -> None:
+def test_text_that_is_not_utf8_is_a_fault_that_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "charset_normalizer", None)
     path = tmp_path / "a.csv"
     path.write_bytes(f"user_id,domain,forward_to\n{USER},one.com,caf\xe9\n".encode("latin-1"))
-    assert faults(path) == ["row 2: is not UTF-8 (byte 0xe9); in a spreadsheet, save it as CSV UTF-8"]
+    hint = "save it as UTF-8 (in a spreadsheet: CSV UTF-8), or state its encoding with --encoding"
+    guess = '(or have it guessed: pip install "cmr-async[cli]")'
+    assert faults(path) == [f"row 2: is not UTF-8 (byte 0xe9); {hint} {guess}"]
 
 
 def test_an_open_quotation_mark_does_not_swallow_the_rest_of_the_file(tmp_path: Path) -> None:
@@ -119,13 +122,10 @@ def test_a_file_without_a_telling_name_is_known_by_its_first_bytes(
 
 def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
     (tmp_path / "poem").write_text("Shall I compare thee")
-    (tmp_path / "wide.csv").write_bytes("domain".encode("utf-16"))
     with pytest.raises(OrderFileError, match="No such file"):
         OrderFile(tmp_path / "absent.csv")
     with pytest.raises(OrderFileError, match="--format"):
         OrderFile(tmp_path / "poem")
-    with pytest.raises(OrderFileError, match="UTF-16"):
-        OrderFile(tmp_path / "wide.csv")
 
 
 def test_a_file_that_changes_after_it_was_opened_is_noticed(tmp_path: Path) -> None:

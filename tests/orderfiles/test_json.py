@@ -15,6 +15,7 @@ from cmr_async.orderfiles.bounded import BoundedReader
 from cmr_async.orderfiles.json_text import documents
 from tests.orderfiles.reading import USER, faults, located, read
 
+COMMA = "a comma stands before the end of a list or an object; take it away"
 PAGE_BODY = Path(__file__).parents[2] / "examples" / "order.json"
 
 
@@ -51,7 +52,7 @@ def test_json_lines_report_a_broken_line_and_go_on(tmp_path: Path) -> None:
     found = read(path, user_id="U")
     assert [order.row for order in found if isinstance(order, LocatedOrder)] == [1, 4]
     assert faults(path, user_id="U") == [
-        "row 3: is not JSON: Expecting property name enclosed in double quotes at character 2 of line 3"
+        "row 3: is not JSON: the name of a field in double quotes is expected (character 2 of line 3)"
     ]
 
 
@@ -74,7 +75,7 @@ def test_json_lines_report_a_broken_line_and_go_on(tmp_path: Path) -> None:
         ("[\n] 6", "row 2: more text after the list of orders"),
         ('{"order": 7}', "row 1, order: an order is an object, as on the API's page"),
         ("[", "row 1: is not JSON: Expecting value at character 2 of line 1"),
-        ("\n [{}, ]", "row 2: is not JSON: Expecting value at character 7 of line 2"),
+        ("\n [{}, ]", f"row 2: is not JSON: {COMMA} (character 7 of line 2)"),
         ('[\n {},\n {\n "a"}', "row 3: is not JSON: Expecting ':' delimiter at character 5 of line 4"),
         ('["a', "row 1: is not JSON: Unterminated string starting at character 2 of line 1"),
         ('{"google": ' + "9" * 5000 + "}", "row 1: holds a number of too many digits"),
@@ -177,7 +178,11 @@ def test_a_fault_has_its_place_wherever_the_window_ends(
 def test_bytes_that_are_not_utf8_have_their_line(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(b'[\n{"domains": [\n"caf\xe9"')
-    assert faults(path, user_id="U") == ["row 3: is not UTF-8 (byte 0xe9); save it as UTF-8"]
+    with OrderFile(path, encoding="utf-8") as file:
+        (broken,) = file.orders(user_id="U")
+    assert isinstance(broken, UnreadableOrder)
+    assert broken.faults[0].row == 3
+    assert broken.faults[0].message.startswith("is not UTF-8 (byte 0xe9); state another encoding with --encoding")
 
 
 @pytest.mark.parametrize("text", ['{"order": {}, %s}', "{%s}"])

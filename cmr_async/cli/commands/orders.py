@@ -25,7 +25,7 @@ from ..display import show_results
 from ..exit_codes import EXIT_CODES, ExitCode, exit_code, plain_errors
 from ..journal_choice import PIPE_JOURNAL, choose_journal, find_journal, other_journal
 from ..order_check import check_orders
-from ..order_input import OrderInput, open_order_input
+from ..order_input import OrderInput, Reading, open_order_input
 from ..report_page import RunPage, is_report
 from ..run import Connect, Submission
 from ..spending import Concurrency, MaxOrders, MaxSpend, Output, Prices, Yes, ask, read_budget
@@ -135,6 +135,24 @@ SkipInvalid = Annotated[
     bool, typer.Option("--skip-invalid", help="Leave out orders with faults instead of sending nothing.")
 ]
 
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding", metavar="NAME", help="How the file's text is written if not as UTF-8: windows-1252, ..."
+    ),
+]
+Sheet = Annotated[
+    str | None,
+    typer.Option("--sheet", metavar="NAME", help="The sheet of a spreadsheet, by name or number; else the first one."),
+]
+IgnoreColumns = Annotated[
+    list[str] | None,
+    typer.Option("--ignore-columns", metavar="NAMES", help="Do not read these columns of a table: notes,phone."),
+]
+AllowDuplicates = Annotated[
+    bool,
+    typer.Option("--allow-duplicates", help="Take rows of a table that are the same as an earlier row of their order."),
+]
 MaxSize = Annotated[
     int | None,
     typer.Option(
@@ -199,6 +217,10 @@ def submit(  # noqa: PLR0917 - typer calls it by name
     skip_invalid: SkipInvalid = False,
     domains_per_order: DomainsPerOrder = 1,
     format: Format = None,  # noqa: A002 - the option's name
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    ignore_columns: IgnoreColumns = None,
+    allow_duplicates: AllowDuplicates = False,
     max_size: MaxSize = None,
     max_rows: MaxRows = None,
     max_order_size: MaxOrderSize = None,
@@ -229,6 +251,12 @@ def submit(  # noqa: PLR0917 - typer calls it by name
             file,
             format=format,
             file_limits=_file_limits(max_size=max_size, max_rows=max_rows, max_order_size=max_order_size),
+            reading=Reading(
+                encoding=encoding,
+                sheet=sheet,
+                ignore_columns=ignore_columns or (),
+                allow_duplicates=allow_duplicates,
+            ),
             user_id=user_id,
             limits=limits,
             confirm=confirm,
@@ -281,6 +309,10 @@ def plan(  # noqa: PLR0917 - typer calls it by name
     skip_invalid: SkipInvalid = False,
     domains_per_order: DomainsPerOrder = 1,
     format: Format = None,  # noqa: A002 - the option's name
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    ignore_columns: IgnoreColumns = None,
+    allow_duplicates: AllowDuplicates = False,
     max_size: MaxSize = None,
     max_rows: MaxRows = None,
     max_order_size: MaxOrderSize = None,
@@ -294,6 +326,12 @@ def plan(  # noqa: PLR0917 - typer calls it by name
             file,
             format=format,
             file_limits=_file_limits(max_size=max_size, max_rows=max_rows, max_order_size=max_order_size),
+            reading=Reading(
+                encoding=encoding,
+                sheet=sheet,
+                ignore_columns=ignore_columns or (),
+                allow_duplicates=allow_duplicates,
+            ),
             user_id=user_id,
             limits=read_budget(max_orders, max_spend, prices),
             domains_per_order=domains_per_order,

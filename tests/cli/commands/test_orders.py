@@ -83,6 +83,7 @@ def test_one_fault_anywhere_means_that_nothing_is_sent(cmr: Cmr, start_simulator
         f'{orders}, row 5, on_warmup: "perhaps" is neither true nor false; {BOOLEANS}',
         f"{orders}, row 6, domain: is no domain name: 'nonsense'",
         f"cmr: 2 faults in {orders}; nothing was sent.",
+        "More: `cmr docs order-files`",
     ]
     assert not simulator.state.orders
 
@@ -387,3 +388,34 @@ def test_an_order_of_json_has_a_longest_size(cmr: Cmr, tmp_path: Path) -> None:
     refused = cmr(*arguments, "--max-order-size", 10)
     assert refused.exit_code == 2
     assert "the order is longer than 10 characters; --max-order-size sets another limit" in refused.stderr
+
+
+def test_a_file_as_people_save_it_is_planned_with_its_options_and_cautions(cmr: Cmr, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rows = f"{USER},https://one.com/,jos\xe9@one.com,Jos\xe9,Lee,call\n" * 2
+    path.write_bytes(f"user_id,domain,username,first_name,last_name,notes\n{rows}".encode("cp1252"))
+    refused = cmr("orders", "plan", path)
+    assert refused.exit_code == 2
+    assert "to leave out: --ignore-columns notes" in refused.stderr
+    refused = cmr("orders", "plan", path, "--ignore-columns", "notes")
+    assert refused.exit_code == 2
+    assert "row 3: is the same as row 2; delete one of them, or say --allow-duplicates" in refused.stderr
+    options = ("--ignore-columns", "notes", "--allow-duplicates")
+    planned = cmr("orders", "plan", path, *options)
+    assert planned.exit_code == 0
+    assert f'caution: {path}: is not UTF-8 and was read as windows-1252, a guess: line 2 has "jos\xe9' in planned.stderr
+    assert '"https://one.com/" is a web address; the order is for one.com' in planned.stderr
+    dry = cmr("orders", "submit", path, *options, "--encoding", "cp1252", "--dry-run")
+    assert dry.exit_code == 0
+    assert "a guess" not in dry.stderr
+
+
+def test_a_sheet_is_chosen(cmr: Cmr, tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    sheet = book.create_sheet("Orders")
+    for row in (["user_id", "domain"], [USER, "one.com"]):
+        sheet.append(row)
+    book.save(tmp_path / "a.xlsx")
+    assert "--sheet Orders" in cmr("orders", "plan", tmp_path / "a.xlsx").stderr
+    assert cmr("orders", "submit", tmp_path / "a.xlsx", "--sheet", "Orders", "--dry-run").exit_code == 0
