@@ -82,7 +82,7 @@ class LazyGroup(TyperGroup):
         listed = {command: TyperCommand(command, help=line) for command, (_, line) in self._table.items()}
         super().__init__(name=name, commands={**commands, **listed}, **settings)
         if name == "cmr":
-            self.params = [*self.params, *common_options(json=False)]
+            self.params.extend(common_options(json=False))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments of the group; those of `cmr` begin a command, which may be `help`."""
