@@ -160,8 +160,12 @@ def _check(profile: Any, name: str, path: Path) -> None:
             raise ConfigurationError(f"{path}, profile {name}: {setting} must be text.")
     if len(given := [setting for setting in _KEYS if setting in profile]) > 1:
         raise ConfigurationError(f"{path}, profile {name}: give one of {' and '.join(given)}.")
-    if "key" in profile and os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise ConfigurationError(f"{path} holds a key and others can read it: chmod 600 {shlex.quote(str(path))}")
+    mode = stat.S_IMODE(path.stat().st_mode) if os.name == "posix" else 0
+    mend = f"chmod 600 {shlex.quote(str(path))}"
+    if mode & 0o022:  # whoever writes it decides where the key goes, and what is run for it
+        raise ConfigurationError(f"{path} can be written by others: {mend}")
+    if "key" in profile and mode & 0o077:
+        raise ConfigurationError(f"{path} holds a key and others can read it: {mend}")
 
 
 def _fetch_key(profile: Mapping[str, str], name: str, path: Path) -> str:

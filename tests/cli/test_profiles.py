@@ -96,6 +96,14 @@ def test_a_key_that_others_can_read_is_refused(config: Path) -> None:
     assert "the-key" not in str(refused.value)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="no permissions to look at")
+def test_a_file_that_others_can_write_is_refused(config: Path) -> None:
+    config.write_text('[profiles.live]\nkey_command = "anything"\n')
+    config.chmod(0o664)
+    with pytest.raises(ConfigurationError, match=r"can be written by others: chmod 600 "):
+        use_profile("live")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
