@@ -49,6 +49,7 @@ def test_a_profile_is_used_for_one_command(
     before: bool, simulator: Simulator, cmr: Cmr, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     config = tmp_path / "config.toml"
+    config.touch(0o600)
     config.write_text(
         f'[profiles.test]\nkey_env = "MY_KEY"\nbase_url = "{simulator.base_url}"\nuser_id = "{DEMO_USERS[0]}"\n'
     )
@@ -70,6 +71,7 @@ def test_what_the_environment_says_instead_of_the_profile_is_told(
     simulator: Simulator, cmr: Cmr, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     config = tmp_path / "config.toml"
+    config.touch(0o600)
     config.write_text('[profiles.live]\nbase_url = "http://127.0.0.1:9"\n')
     monkeypatch.setenv("CMR_CONFIG", str(config))
     result = cmr("users", "get", DEMO_USERS[0], "--profile", "live")

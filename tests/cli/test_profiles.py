@@ -19,7 +19,9 @@ def config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A file of profiles, made by the test."""
     path = tmp_path / "config.toml"
     monkeypatch.setenv("CMR_CONFIG", str(path))
+    before = os.umask(0o022)  # on some systems groups may write new files
     yield path
+    os.umask(before)
     forget_profile()
 
 
