@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,8 +11,7 @@ import orjson
 import pytest
 from typer.testing import Result
 
-from cmr_async.cli.app import COMMANDS
-from cmr_async.cli.main import run
+from cmr_async.cli.app import COMMANDS, app
 from cmr_async.simulator import DEMO_USERS, Simulator
 
 Cmr = Callable[..., Result]
@@ -122,9 +120,8 @@ def test_the_help_of_every_command_fits_and_has_an_example(
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     words = [command] if group == "cmr" else [group, command]
-    monkeypatch.setattr(sys, "argv", ["cmr", *words, "--help"])
     with pytest.raises(SystemExit) as ended:
-        run()
+        app([*words, "--help"], prog_name="cmr")
     assert ended.value.code == 0
     shown = capsys.readouterr().out
     assert f"Usage: cmr {' '.join(words)}" in shown
