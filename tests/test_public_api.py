@@ -66,6 +66,14 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         cmr_async.Nothing  # noqa: B018 - reading it is the test
 
 
+def test_the_errors_are_reached_from_the_package_as_well() -> None:
+    assert cmr_async.__getattr__("errors") is import_module("cmr_async.errors")
+
+
+def test_a_listing_shows_what_is_public() -> None:
+    assert set(dir(cmr_async)) == {*cmr_async.__all__, "errors"}
+
+
 def test_the_reference_documents_the_public_api_and_nothing_else() -> None:
     page = (Path(__file__).parents[1] / "docs" / "reference.md").read_text(encoding="utf-8")
     documented = re.findall(r"^\.\. auto(?:class|function|data):: ([\w.]+)(?:\(\))?$", page, re.MULTILINE)

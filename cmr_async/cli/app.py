@@ -30,8 +30,8 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "orders": {
         "submit": ("orders", "Create the orders of FILE, after checking all of it."),
-        "plan": ("orders", "Check FILE and show what it would order and cost; send nothing."),
-        "template": ("orders", "Print a small order file to start from."),
+        "plan": ("plan", "Check FILE and show what it would order and cost; send nothing."),
+        "template": ("plan", "Print a small order file to start from."),
         "status": ("status", "Show what the API says of an order now."),
         "process": ("process", "Process the accepted drafts of JOURNAL, which spends money."),
         "reconcile": ("reconcile", "Find out what became of the unknown orders of JOURNAL."),

@@ -14,6 +14,7 @@ from ..core.printable import printable
 from ..models.checks import OrderPreflight
 from ..models.requests import OrderRequest
 from ..preflight.plan import Plan
+from .api import api_client
 from .exit_codes import ExitCode
 from .order_input import OrderInput
 from .run import Connect
@@ -25,19 +26,19 @@ __all__ = ["check_orders"]
 _AT_ONCE = 8
 
 
-def check_orders(orders: OrderInput, plan: Plan, connect: Connect) -> None:
+def check_orders(orders: OrderInput, plan: Plan, connect: Connect | None = None) -> None:
     """Ask about the workspace of each domain that the run would order for, and exit when an answer looks wrong.
 
     Args:
         orders: The file.
         plan: What was shown; only as many orders are asked about as its limits let through.
-        connect: Returns the client.
+        connect: Returns the client; `None`: one for the API.
 
     Raises:
         CMRError: The API could not be asked.
         typer.Exit: For some domain the API did not say that there is no workspace.
     """
-    asked, wrong = asyncio.run(_ask(orders, plan, connect))
+    asked, wrong = asyncio.run(_ask(orders, plan, connect or _connect))
     if wrong:
         complain(
             f"cmr: for {wrong:,} of {counted(asked, 'domain')} the API did not say that there is no workspace; nothing "
@@ -45,6 +46,10 @@ def check_orders(orders: OrderInput, plan: Plan, connect: Connect) -> None:
         )
         raise typer.Exit(ExitCode.USAGE)
     note(f"Checked: no workspace at {counted(asked, 'domain')}. Availability was not asked: no source says how.")
+
+
+async def _connect(opened: AsyncExitStack) -> AsyncClient:
+    return await opened.enter_async_context(api_client())
 
 
 async def _ask(orders: OrderInput, plan: Plan, connect: Connect) -> tuple[int, int]:

@@ -1,9 +1,8 @@
-"""`cmr orders`: submit a file of orders, plan it without sending, print a template."""
+"""`cmr orders submit`: create the orders of a file, after checking all of it."""
 
 from __future__ import annotations
 
 import shlex
-import sys
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -14,9 +13,6 @@ from ...client import AsyncClient
 from ...core.endpoints import resolve
 from ...core.printable import printable
 from ...errors import ConfigurationError, JournalError
-from ...orderfiles.limits import FileLimits
-from ...orderfiles.template import TemplateFormat
-from ...orderfiles.template import template as make_template
 from ...preflight.plan import Plan
 from ...report.rows import ResultWriter, is_results
 from ..api import api_client, require_key
@@ -38,12 +34,12 @@ from ..order_options import (
     MaxRows,
     MaxSize,
     NoJournal,
-    PlanJournal,
     ProcessPath,
     RetryRejected,
     Sheet,
     SkipInvalid,
     UserId,
+    file_limits,
 )
 from ..report_page import RunPage, is_report
 from ..run import Connect, Submission
@@ -60,16 +56,6 @@ Examples:
   cmr orders submit orders.csv --simulator --confirm
   cmr orders submit orders.csv
   cmr orders submit orders.csv --confirm --max-spend 500 --report run.html"""
-
-_PLAN = """\b
-Examples:
-  cmr orders plan orders.csv
-  cmr orders plan orders.csv --check --user-id USER-ID"""
-
-_TEMPLATE = """\b
-Examples:
-  cmr orders template > orders.csv
-  cmr orders template --format xlsx > orders.xlsx"""
 
 _KEY_NOTE = (
     "The API key is read from the environment variable CMR_API_KEY, or from where a profile says: on a command line it "
@@ -153,7 +139,7 @@ def submit(  # noqa: PLR0917 - typer calls it by name
         orders = open_order_input(
             file,
             format=format,
-            file_limits=_file_limits(max_size=max_size, max_rows=max_rows, max_order_size=max_order_size),
+            file_limits=file_limits(max_size=max_size, max_rows=max_rows, max_order_size=max_order_size),
             reading=Reading(
                 encoding=encoding,
                 sheet=sheet,
@@ -198,76 +184,6 @@ def submit(  # noqa: PLR0917 - typer calls it by name
             retry_rejected=retry_rejected,
         )
         raise typer.Exit(code)
-
-
-@app.command(epilog=f"{_PLAN}\n\n{EXIT_CODES}")
-def plan(  # noqa: PLR0917 - typer calls it by name
-    file: File,
-    user_id: UserId = None,
-    journal: PlanJournal = None,
-    no_journal: NoJournal = False,
-    check: Check = False,
-    max_orders: MaxOrders = None,
-    max_spend: MaxSpend = None,
-    skip_invalid: SkipInvalid = False,
-    domains_per_order: DomainsPerOrder = 1,
-    format: Format = None,  # noqa: A002 - the option's name
-    encoding: Encoding = None,
-    sheet: Sheet = None,
-    ignore_columns: IgnoreColumns = None,
-    allow_duplicates: AllowDuplicates = False,
-    max_size: MaxSize = None,
-    max_rows: MaxRows = None,
-    max_order_size: MaxOrderSize = None,
-    prices: Prices = None,
-) -> None:
-    """Check FILE and show what it would order and cost; send nothing."""
-    with plain_errors():
-        if check:
-            require_key(": --check asks the API.")
-        orders = open_order_input(
-            file,
-            format=format,
-            file_limits=_file_limits(max_size=max_size, max_rows=max_rows, max_order_size=max_order_size),
-            reading=Reading(
-                encoding=encoding,
-                sheet=sheet,
-                ignore_columns=ignore_columns or (),
-                allow_duplicates=allow_duplicates,
-            ),
-            user_id=user_id,
-            limits=read_budget(max_orders, max_spend, prices),
-            domains_per_order=domains_per_order,
-            skip_invalid=skip_invalid,
-            journal=find_journal(file, named=journal, without=no_journal),
-        )
-        with orders:
-            plan = orders.plan()
-            if check:
-                check_orders(orders, plan, _connect(plan))
-
-
-@app.command(epilog=_TEMPLATE)
-def template(
-    format: Annotated[  # noqa: A002 - the option's name
-        TemplateFormat, typer.Option("--format", help="What the file holds.")
-    ] = TemplateFormat.CSV,
-) -> None:
-    """Print a small order file to start from."""
-    with plain_errors():
-        file = make_template(format)
-    if format is not TemplateFormat.XLSX:
-        sys.stdout.write(file.decode())
-    elif sys.stdout.isatty():
-        raise typer.BadParameter(
-            "a spreadsheet is no text: write it to a file, with > orders.xlsx", param_hint="--format"
-        )
-    else:
-        sys.stdout.buffer.write(file)
-
-
-def _file_limits(**given: int | None) -> FileLimits:
-    return FileLimits(**{name: value for name, value in given.items() if value is not None})
 
 
 def _journal_of(
