@@ -138,7 +138,7 @@ def failing_with(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("cmr_async.cli.commands.orders.open_order_input", fail)
+    monkeypatch.setattr("cmr_async.cli.commands.plan.open_order_input", fail)
 
 
 def without_the_command_tree(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
