@@ -99,7 +99,7 @@ def killstorm(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Give every reader made-up input, 100,000 examples in all, about five minutes; `-- SEED` repeats a session."""
+    """Give every reader made-up input, 100,000 examples and as many of webhooks; `-- SEED` repeats a session."""
     session.install("-e", EVERYTHING, *TEST_GROUP)
     seed = session.posargs[0] if session.posargs else str(secrets.randbelow(2**31))
     session.run("pytest", "tests/fuzz", "-s", f"--hypothesis-seed={seed}", env={"CMR_FUZZ_EXAMPLES": "100000"})

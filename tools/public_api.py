@@ -26,6 +26,7 @@ PUBLIC_MODULES = (
     "cmr_async.preflight",
     "cmr_async.report",
     "cmr_async.simulator",
+    "cmr_async.webhooks",
 )
 
 #: Nobody else makes these, so their constructors are not public: the runs and iterators, and the groups of calls.

@@ -30,6 +30,7 @@ PAGES: Mapping[str, str] = {
     "bulk": "many orders from Python",
     "blocking": "the client without asyncio",
     "uploads": "order files in a web service",
+    "webhooks": "verifying what the API sends, and reading it",
     "simulator": "trying everything without an account",
 }
 _PAGES_OF_ERRORS: tuple[tuple[type[CMRError], str], ...] = (

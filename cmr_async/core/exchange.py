@@ -7,18 +7,15 @@ from enum import IntEnum
 from typing import Any
 
 import attrs
-import orjson
 
 from .endpoints import Endpoint
+from .json_object import read_json_object
 from .redact import Redactor
 
 __all__ = ["LONGEST_ID", "Exchange", "HTTPLayerError", "Phase", "Request"]
 
 #: Characters of an id: a longer one proves nothing, and would be kept in journals and messages for ever.
 LONGEST_ID = 256
-#: Values in one answer, and levels of lists and objects in each other.
-_MOST_VALUES = 500_000
-_DEEPEST = 64
 _NO_KEY = Redactor()
 
 
@@ -80,31 +77,13 @@ class Exchange:
     def json_object(self) -> dict[str, Any] | None:
         """Return the body as a JSON object without the key; `None` if it is none, or one that was made to do harm.
 
-        More than 500,000 values take a hundred times the memory of their text, and what is nested more than 64 levels
-        deep ends whatever walks through it.
+        The bounds are those of `read_json_object`.
         """
-        body = self.body
-        if len(body) > _MOST_VALUES and sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        value = read_json_object(self.body)
+        if value is None:
             return None
-        try:
-            value = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            return None
-        if not isinstance(value, dict) or (body.count(b"[") + body.count(b"{") > _DEEPEST and _is_deep(value)):
-            return None
-        found: dict[str, Any] = self.redactor.without_key(value, body)
+        found: dict[str, Any] = self.redactor.without_key(value, self.body)
         return found
-
-
-def _is_deep(value: Any) -> bool:
-    """Tell whether lists and objects are nested too deep, without recursion."""
-    level = [value]
-    for _ in range(_DEEPEST):
-        items = (inner for one in level for inner in (one.values() if isinstance(one, dict) else one))
-        level = [inner for inner in items if isinstance(inner, dict | list)]
-        if not level:
-            return False
-    return True
 
 
 class HTTPLayerError(Exception):

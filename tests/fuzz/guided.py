@@ -28,7 +28,8 @@ def fuzz(runs: str, seed: str, name: str, folder: str) -> None:
     atheris = import_module("atheris")
     with atheris.instrument_imports(include=["cmr_async"]):
         from tests.fuzz.readers import TARGETS, make_journal
-    target = TARGETS[name]
+        from tests.fuzz.webhooks import WEBHOOKS
+    target = {**TARGETS, **WEBHOOKS}[name]
     make_journal(Path(folder))
 
     @settings(database=None, deadline=None, suppress_health_check=list(HealthCheck))
@@ -44,11 +45,12 @@ def fuzz(runs: str, seed: str, name: str, folder: str) -> None:
 def fuzz_all(runs: str, seed: str) -> None:
     """Try every target in a process of its own, because the fuzzer ends its process."""
     from tests.fuzz.readers import TARGETS
+    from tests.fuzz.webhooks import WEBHOOKS
 
     if find_spec("atheris") is None:
         sys.stdout.write("atheris is not installed here: nothing is guided by coverage\n")
         return
-    for name in TARGETS:
+    for name in (*TARGETS, *WEBHOOKS):
         sys.stdout.write(f"\n{name}, guided by coverage\n")
         sys.stdout.flush()
         with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:

@@ -1,7 +1,7 @@
 """No reader of what strangers wrote raises anything foreign, takes long or fills the memory: made-up inputs.
 
-The suite tries a few inputs each, always the same ones. `nox -s fuzz` tries 100,000, others each time, and holds
-bounds on the time and the memory of each.
+The suite tries a few inputs each, always the same ones. `nox -s fuzz` tries 100,000 and as many webhooks, others each
+time, and holds bounds on the time and the memory of each.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.fuzz.readers import TARGETS, Target, make_journal
+from tests.fuzz.webhooks import WEBHOOKS
 
-#: Examples of all targets; a session says how many.
+#: Examples of all readers, and as many of webhooks; a session says how many.
 EXAMPLES = int(os.environ.get("CMR_FUZZ_EXAMPLES", "0"))
 #: Examples of one target in the suite.
 SHORT = 40
@@ -40,9 +41,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.timeout(3600 if EXAMPLES else 150)
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", [*TARGETS, *WEBHOOKS])
 def test_a_reader_ends_in_a_result_or_in_an_error_of_ours(name: str, folder: Path) -> None:
-    target = TARGETS[name]
+    target = {**TARGETS, **WEBHOOKS}[name]
     slowest, most, tried = 0.0, 0.0, 0
 
     @settings(
@@ -70,5 +71,6 @@ def test_a_reader_ends_in_a_result_or_in_an_error_of_ours(name: str, folder: Pat
 
 
 def test_every_example_is_for_some_target() -> None:
-    assert sum(target.share for target in TARGETS.values()) == 100
-    assert all(isinstance(target, Target) for target in TARGETS.values())
+    for targets in (TARGETS, WEBHOOKS):
+        assert sum(target.share for target in targets.values()) == 100
+        assert all(isinstance(target, Target) for target in targets.values())
