@@ -13,14 +13,13 @@ from ..errors import CMRError, ConfigurationError
 from ..journal.states import Step
 from ..models.requests import OrderOutcome
 from ..report.output import OutputFile, expect_writable, unwritable
-from ..report.page import ReportPage
+from ..report.page import ReportPage, mark_of
 from .streams import complain
 
-__all__ = ["RunPage", "check_page", "is_report", "read_page", "write_page"]
+__all__ = ["RunPage", "check_page", "read_page", "shows_journal", "write_page"]
 
-#: What every report has at its beginning, and how far that is to be looked for.
-_MARK = b'<meta name="generator" content="cmr_async">'
-_BEGINNING = 1024
+#: Bytes at the beginning of a page among which its mark is.
+_BEGINNING = 8192
 
 
 class RunPage:
@@ -90,11 +89,13 @@ def check_page(output: Path) -> None:
         raise ConfigurationError(f"{output}: a report is an HTML page; give the file a name that ends in .html.")
 
 
-def is_report(path: Path) -> bool:
-    """Return whether a file is a report that `cmr` has written."""
+def shows_journal(path: Path, location: str) -> bool:
+    """Return whether a file is a page about a journal, from which it can be made again at any time."""
+    from ..journal.engine import safe_name  # noqa: PLC0415 - needs the extra `journal`
+
     try:
         with path.open("rb") as file:
-            return _MARK in file.read(_BEGINNING)
+            return mark_of(safe_name(location)).encode() in file.read(_BEGINNING)
     except OSError:
         return False
 

@@ -27,7 +27,7 @@ from .notices import notices
 from .standing import Kind, Standing
 from .table import COLUMNS, ReportRow
 
-__all__ = ["ReportPage", "entry_of"]
+__all__ = ["ReportPage", "entry_of", "mark_of"]
 
 #: Shown even when there is none of them.
 _ALWAYS_SHOWN = {Standing.UNKNOWN, Standing.REJECTED, Standing.ACCEPTED}
@@ -39,6 +39,12 @@ _FATES = {
     Fate.NOT_ORDERED: ("Not ordered", "not sent, planned, or found absent"),
     Fate.DRAFT: ("Unpaid drafts", "cost nothing until they are processed"),
 }
+
+
+def mark_of(journal: str | None) -> str:
+    """Return the line of a page by which it is known; `journal`: the name of its journal, `None`: it has none."""
+    whole = "" if journal is None else f", of the journal {printable(journal)}"
+    return f'<meta name="generator" content="cmr_async{escape(whole)}">'
 
 
 class ReportPage:
@@ -100,6 +106,7 @@ class ReportPage:
         shown = {Standing.of(row.entry) for row in self._rows}
         style, script = _package_file("page.css"), _package_file("page.js")
         return Template(_package_file("page.html")).substitute(
+            mark=mark_of(self._title if self._has_journal else None),
             title=escape(printable(self._title)),
             made=time_text(now),
             style=style,

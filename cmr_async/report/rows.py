@@ -23,7 +23,6 @@ __all__ = [
     "ResultFormat",
     "ResultRow",
     "ResultWriter",
-    "is_results",
     "spreadsheet_safe",
     "write_entries",
 ]
@@ -128,8 +127,6 @@ class ResultRow:
         return "; ".join(parts)
 
 
-#: Characters of a line that are looked at.
-_LONGEST_LINE = 1 << 20
 #: Columns of a result file.
 RESULT_COLUMNS = tuple(field.name for field in attrs.fields(ResultRow))
 
@@ -159,21 +156,6 @@ def write_entries(entries: Iterable[JournalEntry], file: _Writable, *, file_form
         write(entry.plain())
         count += 1
     return count
-
-
-def is_results(path: Path) -> bool:
-    """Return whether a file holds results that `ResultWriter` has written."""
-    try:
-        with path.open("rb") as file:
-            line = file.readline(_LONGEST_LINE)
-    except OSError:
-        return False
-    if path.suffix.lower() == ".csv":
-        return line.decode("utf-8", "replace").strip() == ",".join(f'"{name}"' for name in RESULT_COLUMNS)
-    try:
-        return list(orjson.loads(line)) == list(RESULT_COLUMNS)
-    except (orjson.JSONDecodeError, TypeError):
-        return False
 
 
 class ResultWriter:

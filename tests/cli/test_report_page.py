@@ -162,3 +162,40 @@ def test_the_page_of_a_run_without_a_journal_estimates_with_the_prices_of_the_ru
     prices.write_text('{"domain": 10}')
     assert cmr("orders", "submit", orders, "--no-journal", "--report", page, "--prices", prices).exit_code == 0
     assert page.read_text("utf-8").count('<td data-sort="1000">$10.00 when paid</td>') == 3
+
+
+def test_the_same_command_makes_the_page_of_its_journal_anew(
+    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
+) -> None:
+    start_simulator(rate_limit=None)
+    submit = ("orders", "submit", orders, "--confirm", "--yes", "--report", tmp_path / "run.html")
+    assert cmr(*submit, "--max-orders", "1").exit_code == 1
+    assert cmr(*submit).exit_code == 0
+    assert states(tmp_path / "run.html") == ["accepted"] * 3
+
+
+@pytest.mark.parametrize("first", [("--no-journal",), ("--journal", "other.db")], ids=["none", "another"])
+def test_a_page_that_the_journal_of_the_run_cannot_make_again_is_kept(
+    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path, first: tuple[str, ...]
+) -> None:
+    first = tuple(part.replace("other.db", str(tmp_path / "other.db")) for part in first)
+    simulator = start_simulator(rate_limit=None)
+    page = tmp_path / "run.html"
+    assert cmr("orders", "submit", orders, *first, "--report", page).exit_code == 0
+    before = page.read_bytes()
+    refused = cmr("orders", "submit", orders, "--report", page)
+    assert (refused.exit_code, "say --overwrite" in refused.stderr) == (2, True)
+    assert page.read_bytes() == before
+    assert len(simulator.state.orders) == 3
+
+
+def test_results_of_an_earlier_run_are_kept_with_a_journal_too(
+    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
+) -> None:
+    start_simulator(rate_limit=None)
+    results = tmp_path / "results.csv"
+    assert cmr("orders", "submit", orders, "--no-journal", "--output", results).exit_code == 0
+    before = results.read_bytes()
+    refused = cmr("orders", "submit", orders, "--output", results)
+    assert (refused.exit_code, "may hold the only record" in refused.stderr) == (2, True)
+    assert results.read_bytes() == before

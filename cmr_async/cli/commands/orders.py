@@ -14,7 +14,7 @@ from ...core.endpoints import resolve
 from ...core.printable import printable
 from ...errors import ConfigurationError, JournalError
 from ...preflight.plan import Plan
-from ...report.rows import ResultWriter, is_results
+from ...report.rows import ResultWriter
 from ..api import api_client, require_key
 from ..display import show_results
 from ..exit_codes import EXIT_CODES, ExitCode, exit_code, plain_errors
@@ -41,7 +41,7 @@ from ..order_options import (
     UserId,
     file_limits,
 )
-from ..report_page import RunPage, is_report
+from ..report_page import RunPage, shows_journal
 from ..run import Connect, Submission
 from ..spending import Concurrency, MaxOrders, MaxSpend, Output, Prices, Yes, ask, read_budget
 from ..streams import complain, note
@@ -93,8 +93,8 @@ def submit(  # noqa: PLR0917 - typer calls it by name
         bool,
         typer.Option(
             "--overwrite",
-            help="Replace the --output and --report files, whatever they are. Those of an earlier run on a journal are "
-            "replaced anyway.",
+            help="Replace the --output and --report files if they exist. A page about the run's own journal is made "
+            "anew without it.",
         ),
     ] = False,
     journal: JournalOption = None,
@@ -131,10 +131,9 @@ def submit(  # noqa: PLR0917 - typer calls it by name
         limits = read_budget(max_orders, max_spend, prices)
         pays = confirm and not simulator
         location = _journal_of(file, journal, without=no_journal, pays=pays, looks_only=dry_run, named_only=simulator)
-        # What a run on the journal writes has all that an earlier one wrote, so the same command may replace it
         page = None
-        if report:
-            again = location is not None and is_report(report)
+        if report:  # the same command makes the page of its journal anew
+            again = location is not None and shows_journal(report, location)
             page = RunPage(report, source=file, prices=limits.prices, overwrite=overwrite or again)
         orders = open_order_input(
             file,
@@ -167,10 +166,7 @@ def submit(  # noqa: PLR0917 - typer calls it by name
         _before_sending(orders, plan, file, location, pays=pays, without=simulator or no_journal, yes=yes)
         if location is not None and journal is None:
             note(f"Written down in {orders.journal}: the same command goes on there (--no-journal: without).")
-        writer = None
-        if output:
-            again = location is not None and is_results(output)
-            writer = stack.enter_context(ResultWriter(output, overwrite=overwrite or again))
+        writer = stack.enter_context(ResultWriter(output, overwrite=overwrite)) if output else None
         code = _send(
             orders,
             plan,
