@@ -35,7 +35,7 @@ class Voice:
 
     #: Say nothing but results and problems.
     quiet: bool = False
-    #: Show each request that did not succeed, and the traceback of an error that nobody foresaw.
+    #: Show each request, and the traceback of an error that nobody foresaw.
     verbose: bool = False
     #: Results are JSON.
     json: bool = False
