@@ -38,6 +38,8 @@ from .settings import (
     without_frames,
 )
 from .slots import Slots
+from .tracking.settings import TrackingSettings
+from .tracking.waiting import Waiting
 from .transport import DEFAULT_MAX_ANSWER, Timeouts, Transport
 
 if TYPE_CHECKING:
@@ -98,6 +100,7 @@ class AsyncClient:
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         allow_plain_http: bool = False,
         max_answer: int = DEFAULT_MAX_ANSWER,
+        tracking: TrackingSettings | None = None,
         _clock: Callable[[], float] = monotonic,
         _rng: Random | None = None,
         _pacer: Pacer | None = None,
@@ -146,6 +149,7 @@ class AsyncClient:
                 readable on the way.
             max_answer: Bytes of an answer that are read at most, after decompression; default 1 MiB. An order whose
                 answer is longer is unknown.
+            tracking: How `orders.wait`, `orders.wait_all` and `bulk.track` wait.
 
         Raises:
             ConfigurationError: A setting is missing or wrong; the message says which and how to set it.
@@ -159,6 +163,8 @@ class AsyncClient:
             )
             check_connections(session, connector, connector_factory, resolver, local_addr)
             timeouts = Timeouts() if timeouts is None else check_kind("timeouts", timeouts, Timeouts, "a Timeouts")
+            if tracking is not None:
+                check_kind("tracking", tracking, TrackingSettings, "a TrackingSettings")
             retry = RetryPolicy() if retry is None else check_kind("retry", retry, RetryPolicy, "a RetryPolicy")
             transport = Transport(
                 base_url=str(base),
@@ -206,11 +212,12 @@ class AsyncClient:
         self._transport = transport
         self._stored_pace = stored_pace
         self._pipeline = pipeline
-        self.orders = Orders(pipeline, create_once)
+        self._waiting = waiting = Waiting(pipeline, tracking)
+        self.orders = Orders(pipeline, create_once, waiting)
         self.users = Users(pipeline)
         self.domains = Domains(pipeline)
         self.subscriptions = Subscriptions(pipeline)
-        self.bulk = Bulk(pipeline)
+        self.bulk = Bulk(pipeline, waiting)
 
     def __repr__(self) -> str:
         """Name the client without its key."""
@@ -240,6 +247,7 @@ class AsyncClient:
         Orders that are under way get their answers first, for at most `Timeouts.drain` (15 s).
         """
         self._transport.refuse_more()
+        await self._waiting.close()
         try:
             await self._pipeline.background.finish(within=self._pipeline.timeouts.drain)
         finally:

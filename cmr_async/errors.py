@@ -33,8 +33,10 @@ __all__ = [
     "OrderWarning",
     "OutcomeUnknownError",
     "PermissionDeniedError",
+    "ProvisioningError",
     "RateLimitError",
     "ServerError",
+    "StillWaitingError",
     "TransportError",
     "UnprocessableError",
     "ValidationError",
@@ -214,6 +216,28 @@ class RateLimitError(APIError):
 
 class ServerError(APIError):
     """5xx in the API's envelope, on a repeatable call; on one that must not be repeated: `OutcomeUnknownError`."""
+
+
+class ProvisioningError(CMRError):
+    """A domain or a mailbox of an accepted order failed. Whether it was charged, or is refunded, no source says."""
+
+    def __init__(self, message: str = "", *, order_id: str = "", name: str = "", reason: str = "") -> None:
+        super().__init__(message)
+        #: The order's id.
+        self.order_id = order_id
+        #: The domain or the address; empty: the order as a whole.
+        self.name = name
+        #: Why, in the API's words; empty if it gave no reason.
+        self.reason = reason
+
+
+class StillWaitingError(CMRError):
+    """The time to wait for an order is over. The order goes on: wait again, and do not send it again."""
+
+    def __init__(self, message: str = "", *, progress: Any = None) -> None:
+        super().__init__(message)
+        #: How far the order is: a `models.progress.OrderProgress`.
+        self.progress = progress
 
 
 class JournalError(CMRError):

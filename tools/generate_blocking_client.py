@@ -283,6 +283,9 @@ class _Writer:
             self._named(returns, method.returns, module)
             keyword = "" if returns == "None" else "return "
             lines = [_layout(f"        {keyword}self._lifetime.call(", [f"self._async.{method.name}", *passed], ")")]
+        elif not re.search(r"\b(Awaitable|Coroutine|Iterator|Iterable)\b", returns):  # what it returns is a value
+            self._named(returns, method.returns, module)
+            lines = [_layout(f"        return self._async.{method.name}(", passed, ")")]
         else:
             raise ValueError(f"{cls.__name__}.{method.name}: no rule for a plain method that returns {returns}")
         head = _layout(f"    def {method.name}(", [one.text for one in arguments], f") -> {returns}:")

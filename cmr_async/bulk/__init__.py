@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +19,8 @@ from .run import BulkRun, JournalLike, opened, with_shared_pace
 if TYPE_CHECKING:
     from ..journal.journal import Journal
     from ..journal.records import JournalEntry
+    from ..models.progress import OrderProgress
+    from ..tracking.waiting import Waiting
     from .reconcile import Finding
 
 __all__ = ["Bulk", "BulkRun", "BulkSummary", "OrderOutcome", "OrderRequest", "OrderState"]
@@ -26,9 +29,10 @@ __all__ = ["Bulk", "BulkRun", "BulkSummary", "OrderOutcome", "OrderRequest", "Or
 class Bulk:
     """Many orders at once: `client.bulk`."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        """Make the runs of one client, through its pipeline."""
+    def __init__(self, pipeline: Pipeline, waiting: Waiting | None = None) -> None:
+        """Make the runs of one client, through its pipeline; `waiting` waits for accepted orders."""
         self._pipeline = pipeline
+        self._waiting = waiting
 
     def submit(
         self,
@@ -95,6 +99,33 @@ class Bulk:
         """
         require_path(self._pipeline.endpoints["orders.process"])
         return self._run(partial(DraftFeed, references), journal, concurrency, stop_after_unknown)
+
+    async def track(
+        self, journal: JournalLike, *, changes: bool = False, timeout: float | None = None
+    ) -> AsyncGenerator[OrderProgress, None]:
+        """Wait for the domains and mailboxes of every paid order of a journal that the API accepted. It only reads.
+
+        What is seen is written into the journal, so that a killed process, or another one, goes on from there. What a
+        webhook receiver writes into it counts as well. Orders that are accepted meanwhile are waited for too.
+
+        Args:
+            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`; it must belong to this client's account.
+            changes: Yield an order also whenever more is known of it, and once at first.
+            timeout: Seconds to wait; `None`: until every order is settled.
+
+        Yields:
+            Each order once it is settled; when the time is over, those that are not, with `is_settled` false.
+
+        Raises:
+            JournalError: The journal cannot be used, or belongs to another account.
+            ConfigurationError: There is no journal, or `timeout` is no number of seconds.
+            ClientStateError: The client is closed or belongs to another event loop.
+        """
+        if self._waiting is None:
+            raise ConfigurationError("Only the orders of a client can be waited for.")
+        async with aclosing(self._waiting.journal(journal, timeout=timeout, changes=changes)) as found:
+            async for progress in found:
+                yield progress
 
     async def reconcile(
         self,

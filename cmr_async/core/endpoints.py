@@ -65,6 +65,8 @@ _ROWS = (
     Endpoint(name="domains.has_workspace", method="POST", path="/domains/has-workspace", user_id_in=UserIdIn.NOWHERE),
     # https://docs.coldmailreseller.com/get-all-subscriptions-13454648e0
     Endpoint(name="subscriptions.list", method="GET", path="/subscriptions", user_id_in=UserIdIn.NOWHERE),
+    # The help centre gives the path (reference, 10.6); the shape of the answer is unknown
+    Endpoint(name="mailboxes.list", method="GET", path="/mailboxes", user_id_in=UserIdIn.NOWHERE),
 )
 
 _PROCESS = "orders.process"

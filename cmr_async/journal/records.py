@@ -15,6 +15,7 @@ from ..core.redact import Redactor
 from ..core.wire import restore_order
 from ..errors import JournalError
 from ..models import Order
+from ..models.progress import OrderToken
 from ..models.requests import OrderRequest, Verdict
 from .states import OrderKind, Step, StepState
 
@@ -157,6 +158,30 @@ class JournalEntry:
         body = orjson.loads(self.body)
         named = (entry.get("domain", "") for entry in body.get("domains", ()))
         return tuple(dict.fromkeys([*named, *body.get("mailboxes", {})]))
+
+    @property
+    def known_at(self) -> float | None:
+        """When its last outcome or verdict was written, UTC epoch in seconds; `None` before."""
+        return self.ended_at if self.verdict_at is None else self.verdict_at
+
+    def order_token(self, *, origin: str = "") -> OrderToken:
+        """Return what it takes to wait for the order; its id must be known.
+
+        Args:
+            origin: Scheme, host and port of the API.
+        """
+        boxes = orjson.loads(self.body).get("mailboxes", {})
+        return OrderToken(
+            order_id=self.order_id or "",
+            user_id=self.user_id,
+            domains=self.domains,
+            mailboxes=dict.fromkeys(
+                f"{box['username']}@{domain}".lower() for domain, group in boxes.items() for box in group
+            ),
+            unavailable=self.unavailable,
+            placed_at=self.ended_at or 0.0,
+            origin=origin,
+        )
 
     def plain(self) -> dict[str, Any]:
         """Return the entry as one flat row for CSV and JSON lines: `JOURNAL_COLUMNS`, times as ISO 8601 in UTC.

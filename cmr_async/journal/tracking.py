@@ -8,16 +8,22 @@ from typing import Any
 import attrs
 import orjson
 
+from ..models.requests import Verdict
 from ..models.tracking import Provision, Sighting, StoredDelivery, join
 from .database import Database
-from .records import excerpt, storable
-from .schema import deliveries, insert_missing, provisions, sa
-from .statements import CHUNK, Transaction
+from .records import JournalEntry, excerpt, storable
+from .schema import deliveries, insert_missing, orders, provisions, sa, steps
+from .statements import CHUNK, Transaction, entries, read_entry
+from .states import Step, StepState
 
 __all__ = ["TrackingRecords"]
 
 _TEXTS = ("order_id", "kind", "name", "state", "user_id", "status", "reason", "object_id", "subscription_id")
 _PLACE = (provisions.c.order_id, provisions.c.kind, provisions.c.name)
+_SPENT = sa.or_(steps.c.step == Step.PROCESS.value, orders.c.confirm.is_(True)) & sa.or_(
+    steps.c.state == StepState.ACCEPTED.value,
+    (steps.c.state == StepState.UNKNOWN.value) & (steps.c.verdict == Verdict.PLACED.value),
+)
 _JOIN = (
     sa.update(provisions)
     .where(*(column == sa.bindparam(f"the_{column.name}") for column in _PLACE))
@@ -100,6 +106,27 @@ class TrackingRecords:
                 yield _read_provision(row)
             last = sa.tuple_(*(sa.literal(getattr(rows[-1], column.name)) for column in place))
             page = query.where(sa.tuple_(*place) > last)
+
+    async def accepted(self, *, since: float = 0.0) -> AsyncGenerator[JournalEntry, None]:
+        """Yield the steps that spent money, and so brought domains and mailboxes: accepted, or proven to be placed.
+
+        Args:
+            since: Only those of which that was written at this time or later, UTC epoch in seconds by the journal's
+                clock; see `JournalEntry.known_at`.
+
+        Raises:
+            JournalError: The database could not be read.
+        """
+        known_at = sa.func.coalesce(steps.c.verdict_at, steps.c.ended_at, type_=sa.Double)
+        query = entries().where(_SPENT, steps.c.order_id.is_not(None), known_at >= since)
+        query = query.order_by(known_at, steps.c.key, steps.c.step).limit(CHUNK)
+        page = query
+        while rows := await self._database.rows(page):
+            found = [read_entry(row) for row in rows]
+            for entry in found:
+                yield entry
+            last = sa.tuple_(*map(sa.literal, (found[-1].known_at, found[-1].key, found[-1].step.value)))
+            page = query.where(sa.tuple_(known_at, steps.c.key, steps.c.step) > last)
 
 
 def _note_sightings(transaction: Transaction, sightings: Iterable[Sighting]) -> int:

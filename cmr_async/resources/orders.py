@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing
 from functools import partial
 from os import PathLike
+from time import time
 from typing import TYPE_CHECKING
+
+import attrs
 
 from ..core.checked import CheckedOrder, check_order
 from ..core.endpoints import require_path
 from ..core.processing import ProcessEndpoint, place_ids
-from ..core.validation import checked_ids
+from ..core.validation import checked_ids, normalise_domain
 from ..core.wire import read_order_created
 from ..errors import ConfigurationError
 from ..models import Envelope, Order, OrderCreated
@@ -19,6 +23,8 @@ from ..pipeline import Guard, Pipeline
 if TYPE_CHECKING:
     from ..journal.journal import Journal
     from ..models.checks import OrderPreflight
+    from ..models.progress import OrderProgress, OrderToken
+    from ..tracking.waiting import Waiting
 
 __all__ = ["Orders", "describe", "process_order", "send_order"]
 
@@ -28,10 +34,22 @@ _NAMED_DOMAINS = 3
 class Orders:
     """Calls about orders: `client.orders`."""
 
-    def __init__(self, pipeline: Pipeline, create_once: Callable[..., Awaitable[OrderCreated]] | None = None) -> None:
-        """Make the calls of one client; `create_once` sends an order under the claim of a journal."""
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        create_once: Callable[..., Awaitable[OrderCreated]] | None = None,
+        waiting: Waiting | None = None,
+    ) -> None:
+        """Make the calls of one client.
+
+        Args:
+            pipeline: Of the client.
+            create_once: Sends an order under the claim of a journal.
+            waiting: Waits for accepted orders.
+        """
         self._pipeline = pipeline
         self._create_once = create_once
+        self._waiting = waiting
 
     async def create(
         self,
@@ -172,6 +190,118 @@ class Orders:
             query={"orderId": order_id},
             timeout=timeout,
         )
+
+    def token(
+        self, order_id: str, *, user_id: str, order: Order | None = None, unavailable: Iterable[str] = ()
+    ) -> OrderToken:
+        """Return what it takes to wait for an accepted order, also in another process. It sends nothing.
+
+        Args:
+            order_id: The order's id, as `create` returned it.
+            user_id: Id of the user who owns it.
+            order: The order as it was sent, which says what to wait for. `None`: only `GET /orders/status` can say
+                that it is done, in words that no source documents; see `TrackingSettings.done`.
+            unavailable: Domains that the API took the order without, as `OrderCreated.unavailable_domains` names them.
+
+        Returns:
+            Plain data without a secret: `to_json()` gives text. It is bound to the API of this client.
+
+        Raises:
+            ValidationError: An id is none, or the order has faults.
+        """
+        from ..models.progress import OrderToken  # noqa: PLC0415 - only who waits needs it
+
+        order_id, user_id = checked_ids(order_id=order_id, user_id=user_id)
+        account = self._pipeline.account
+        checked = Order() if order is None else check_order(order, user_id=user_id).order
+        return OrderToken.of(
+            checked,
+            order_id,
+            user_id=user_id,
+            unavailable=[name for name in map(normalise_domain, unavailable) if name],
+            placed_at=time(),
+            origin="" if account is None else account.origin,
+        )
+
+    async def wait(
+        self,
+        order_id: str | OrderToken,
+        *,
+        user_id: str | None = None,
+        order: Order | None = None,
+        journal: str | PathLike[str] | Journal | None = None,
+        timeout: float | None = 600.0,
+    ) -> OrderProgress:
+        """Wait until every domain and mailbox of an accepted order is active or has failed. It only reads.
+
+        Everybody who waits with one client shares one sweep over the API's lists: a read every few seconds, whatever
+        number of orders is open. What webhooks brought into `journal` counts as well.
+
+        Args:
+            order_id: The order's id, or its token.
+            user_id: Id of the user who owns it; not with a token.
+            order: The order as it was sent, which says what to wait for; see `token`.
+            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`, which a webhook receiver writes too.
+            timeout: Seconds to wait, default 600; `None`: without end. The help centre gives 10 to 90 seconds as the
+                usual time.
+
+        Returns:
+            How it ended: `state` is `active` or `failed`, `failures` has what failed and why, and
+            `raise_for_failures()` raises it.
+
+        Raises:
+            StillWaitingError: The time is over; `progress` says how far the order is. Wait again.
+            ValidationError: An id is none, or the order has faults.
+            ConfigurationError: There is no `user_id`, or the token belongs to another API.
+            JournalError: The journal cannot be used.
+            ClientStateError: The client is closed or belongs to another event loop.
+        """
+        token = self._token_of(order_id, user_id, order)
+        return await self._waits.one(token, timeout=timeout, journal=journal)
+
+    async def wait_all(
+        self,
+        tokens: Iterable[OrderToken],
+        *,
+        changes: bool = False,
+        journal: str | PathLike[str] | Journal | None = None,
+        timeout: float | None = 600.0,
+    ) -> AsyncGenerator[OrderProgress, None]:
+        """Wait for many orders at once, thousands if need be; see `wait`.
+
+        Args:
+            tokens: The orders; see `token`.
+            changes: Yield an order also whenever more is known of it, and once at first.
+            journal: As in `wait`.
+            timeout: Seconds to wait for all of them, default 600; `None`: without end.
+
+        Yields:
+            Each order once it is settled; when the time is over, those that are not, with `is_settled` false.
+
+        Raises:
+            ConfigurationError: A token belongs to another API.
+            JournalError: The journal cannot be used.
+            ClientStateError: The client is closed or belongs to another event loop.
+        """
+        async with aclosing(self._waits.all(tokens, timeout=timeout, changes=changes, journal=journal)) as found:
+            async for progress in found:
+                yield progress
+
+    @property
+    def _waits(self) -> Waiting:
+        if self._waiting is None:
+            raise ConfigurationError("Only the orders of a client can be waited for.")
+        return self._waiting
+
+    def _token_of(self, order_id: str | OrderToken, user_id: str | None, order: Order | None) -> OrderToken:
+        if not isinstance(order_id, str):
+            if user_id is not None or order is not None:
+                raise ConfigurationError("A token says whose order it is and what is in it: pass it alone.")
+            return order_id
+        if user_id is None:
+            raise ConfigurationError("user_id is missing: whose order is it?")
+        # When it was accepted is not known, so it is looked for at once
+        return attrs.evolve(self.token(order_id, user_id=user_id, order=order), placed_at=0.0)
 
 
 async def send_order(

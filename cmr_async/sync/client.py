@@ -20,6 +20,7 @@ from ..core.pacing import DEFAULT_GAP, Pace
 from ..core.processing import ProcessEndpoint
 from ..core.retry import RetryPolicy
 from ..journal.states import Step
+from ..tracking.settings import TrackingSettings
 from ..transport import DEFAULT_MAX_ANSWER, Timeouts
 from .bulk import BlockingBulkRun, pull_in_caller
 from .iterator import BlockingIterator
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from ..bulk.reconcile import Finding
     from ..journal.records import JournalEntry
+    from ..models.progress import OrderProgress
 
 __all__ = ["Bulk", "Client"]
 
@@ -118,6 +120,30 @@ class Bulk:
             journal, references=as_tuple(references), concurrency=concurrency, stop_after_unknown=stop_after_unknown
         )
         return BlockingBulkRun(self._lifetime, run)
+
+    def track(
+        self, journal: JournalLike, *, changes: bool = False, timeout: float | None = None
+    ) -> BlockingIterator[OrderProgress]:
+        """Wait for the domains and mailboxes of every paid order of a journal that the API accepted. It only reads.
+
+        What is seen is written into the journal, so that a killed process, or another one, goes on from there. What a
+        webhook receiver writes into it counts as well. Orders that are accepted meanwhile are waited for too.
+
+        Args:
+            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`; it must belong to this client's account.
+            changes: Yield an order also whenever more is known of it, and once at first.
+            timeout: Seconds to wait; `None`: until every order is settled.
+
+        Yields:
+            Each order once it is settled; when the time is over, those that are not, with `is_settled` false.
+
+        Raises:
+            JournalError: The journal cannot be used, or belongs to another account.
+            ConfigurationError: There is no journal, or `timeout` is no number of seconds.
+            ClientStateError: The client is closed, or this is its loop's own thread.
+        """
+        items = self._async.track(journal, changes=changes, timeout=timeout)
+        return BlockingIterator(self._lifetime, items)
 
     def reconcile(
         self,
@@ -253,6 +279,7 @@ class Client(BlockingClient):
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         allow_plain_http: bool = False,
         max_answer: int = DEFAULT_MAX_ANSWER,
+        tracking: TrackingSettings | None = None,
     ) -> None:
         """Make a client. Nothing is sent or opened before the first call.
 
@@ -294,6 +321,7 @@ class Client(BlockingClient):
                 readable on the way.
             max_answer: Bytes of an answer that are read at most, after decompression; default 1 MiB. An order whose
                 answer is longer is unknown.
+            tracking: How `orders.wait`, `orders.wait_all` and `bulk.track` wait.
 
         Raises:
             ConfigurationError: A setting is missing or wrong; the message says which and how to set it.
@@ -321,6 +349,7 @@ class Client(BlockingClient):
                     trace_configs=trace_configs,
                     allow_plain_http=allow_plain_http,
                     max_answer=max_answer,
+                    tracking=tracking,
                 )
             )
         finally:  # tracebacks can show what the frames hold

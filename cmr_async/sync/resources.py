@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,13 @@ from ..resources.domains import Domains as AsyncDomains
 from ..resources.orders import Orders as AsyncOrders
 from ..resources.subscriptions import Subscriptions as AsyncSubscriptions
 from ..resources.users import Users as AsyncUsers
-from .lifetime import Lifetime
+from .iterator import BlockingIterator
+from .lifetime import Lifetime, as_tuple
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
     from ..models.checks import OrderPreflight
+    from ..models.progress import OrderProgress, OrderToken
 
 __all__ = ["Domains", "Orders", "Subscriptions", "Users"]
 
@@ -161,6 +164,90 @@ class Orders:
         Source: reference, section 10.1, "Get Order Status".
         """
         return self._lifetime.call(self._async.status, order_id, user_id=user_id, timeout=timeout)
+
+    def token(
+        self, order_id: str, *, user_id: str, order: Order | None = None, unavailable: Iterable[str] = ()
+    ) -> OrderToken:
+        """Return what it takes to wait for an accepted order, also in another process. It sends nothing.
+
+        Args:
+            order_id: The order's id, as `create` returned it.
+            user_id: Id of the user who owns it.
+            order: The order as it was sent, which says what to wait for. `None`: only `GET /orders/status` can say
+                that it is done, in words that no source documents; see `TrackingSettings.done`.
+            unavailable: Domains that the API took the order without, as `OrderCreated.unavailable_domains` names them.
+
+        Returns:
+            Plain data without a secret: `to_json()` gives text. It is bound to the API of this client.
+
+        Raises:
+            ValidationError: An id is none, or the order has faults.
+        """
+        return self._async.token(order_id, user_id=user_id, order=order, unavailable=as_tuple(unavailable))
+
+    def wait(
+        self,
+        order_id: str | OrderToken,
+        *,
+        user_id: str | None = None,
+        order: Order | None = None,
+        journal: str | PathLike[str] | Journal | None = None,
+        timeout: float | None = 600.0,
+    ) -> OrderProgress:
+        """Wait until every domain and mailbox of an accepted order is active or has failed. It only reads.
+
+        Everybody who waits with one client shares one sweep over the API's lists: a read every few seconds, whatever
+        number of orders is open. What webhooks brought into `journal` counts as well.
+
+        Args:
+            order_id: The order's id, or its token.
+            user_id: Id of the user who owns it; not with a token.
+            order: The order as it was sent, which says what to wait for; see `token`.
+            journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`, which a webhook receiver writes too.
+            timeout: Seconds to wait, default 600; `None`: without end. The help centre gives 10 to 90 seconds as the
+                usual time.
+
+        Returns:
+            How it ended: `state` is `active` or `failed`, `failures` has what failed and why, and
+            `raise_for_failures()` raises it.
+
+        Raises:
+            StillWaitingError: The time is over; `progress` says how far the order is. Wait again.
+            ValidationError: An id is none, or the order has faults.
+            ConfigurationError: There is no `user_id`, or the token belongs to another API.
+            JournalError: The journal cannot be used.
+            ClientStateError: The client is closed, or this is its loop's own thread.
+        """
+        return self._lifetime.call(
+            self._async.wait, order_id, user_id=user_id, order=order, journal=journal, timeout=timeout
+        )
+
+    def wait_all(
+        self,
+        tokens: Iterable[OrderToken],
+        *,
+        changes: bool = False,
+        journal: str | PathLike[str] | Journal | None = None,
+        timeout: float | None = 600.0,
+    ) -> BlockingIterator[OrderProgress]:
+        """Wait for many orders at once, thousands if need be; see `wait`.
+
+        Args:
+            tokens: The orders; see `token`.
+            changes: Yield an order also whenever more is known of it, and once at first.
+            journal: As in `wait`.
+            timeout: Seconds to wait for all of them, default 600; `None`: without end.
+
+        Yields:
+            Each order once it is settled; when the time is over, those that are not, with `is_settled` false.
+
+        Raises:
+            ConfigurationError: A token belongs to another API.
+            JournalError: The journal cannot be used.
+            ClientStateError: The client is closed, or this is its loop's own thread.
+        """
+        items = self._async.wait_all(as_tuple(tokens), changes=changes, journal=journal, timeout=timeout)
+        return BlockingIterator(self._lifetime, items)
 
 
 class Users:

@@ -1,0 +1,138 @@
+"""Read what lists and single looks say about domains and mailboxes; only the shape of the subscriptions is documented.
+
+An object counts when it names an address or a domain and has a word for its state. What says nothing that can be
+understood is left alone: waiting goes on until another source says more, or the time is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from ..core.validation import normalise_domain
+from ..models.tracking import ProvisionKind, ProvisionState
+from .settings import TrackingSettings
+
+__all__ = ["Row", "order_word", "read_rows", "total_pages"]
+
+#: Usual names of fields, in lower case and without `_` and `-`. Those of subscriptions and events are documented.
+_ADDRESS = ("email", "emailaddress", "mailbox", "address")
+_DOMAIN = ("domainname", "domain")
+_STATUS = ("status", "mailboxstatus", "domainstatus", "state")
+_MAILBOX_ID = ("mailboxid", "id")
+_DOMAIN_ID = ("domainid", "id")
+_REASON = ("reason", "failurereason", "error")
+#: Objects that are read at most in one answer, and how deep.
+_MOST, _DEEPEST = 20_000, 12
+
+
+@attrs.frozen(kw_only=True)
+class Row:
+    """What one object of an answer says about a domain or a mailbox."""
+
+    kind: ProvisionKind
+    #: Domain in lower case and punycode, or address in lower case.
+    name: str
+    state: ProvisionState
+    status: str | None = None
+    reason: str = ""
+    user_id: str | None = None
+    #: The order that it names; `None`: it names none.
+    order_id: str | None = None
+    object_id: str | None = None
+    subscription_id: str | None = None
+
+
+def read_rows(data: Any, settings: TrackingSettings) -> list[Row]:
+    """Return what the objects of an answer say about mailboxes and domains."""
+    found = []
+    for count, (fields, domain) in enumerate(_objects(data, None, _DEEPEST)):
+        if count == _MOST:
+            break
+        row = _row(fields, domain, settings)
+        if row is not None:
+            found.append(row)
+    return found
+
+
+def order_word(data: Any) -> str | None:
+    """Return the word that `GET /orders/status` has for the order as a whole, if it has one."""
+    fields = _plainly(data) if isinstance(data, dict) else {}
+    word = fields.get("orderstatus", fields.get("status"))
+    return word if isinstance(word, str) and word else None
+
+
+def total_pages(data: Any) -> int | None:
+    """Return how many pages a list has, where it says so as the documented lists do; `None`: it does not."""
+    places = [data, data.get("pagination")] if isinstance(data, dict) else []
+    for place in places:
+        total = place.get("totalPages") if isinstance(place, dict) else None
+        if type(total) is int and total >= 0:
+            return total
+    return None
+
+
+def _row(fields: Mapping[str, Any], around: str | None, settings: TrackingSettings) -> Row | None:
+    status = _first(fields, _STATUS)
+    address = _first(fields, _ADDRESS)
+    domain = _first(fields, _DOMAIN) or around
+    username = fields.get("username")
+    if address is None and isinstance(username, str) and username and domain:
+        address = f"{username}@{domain}"
+    if address is not None and "@" in address:
+        kind, name, own_id = ProvisionKind.MAILBOX, address.strip().lower(), _first(fields, _MAILBOX_ID)
+    else:
+        named = _first(fields, _DOMAIN)
+        normal = normalise_domain(named) if named is not None else None
+        if normal is None:
+            return None
+        kind, name, own_id = ProvisionKind.DOMAIN, normal, _first(fields, _DOMAIN_ID)
+        # A subscription says of its domain that the order of its mailboxes was taken
+        subscribed = _first(fields, ("subscriptionstatus",))
+        if status is None and subscribed is not None:
+            status, own_id = subscribed, _first(fields, ("domainid",))
+    return Row(
+        kind=kind,
+        name=name,
+        state=_state(status, settings),
+        status=status,
+        reason=_first(fields, _REASON) or "",
+        user_id=_first(fields, ("userid",)),
+        order_id=_first(fields, ("orderid",)),
+        object_id=own_id,
+        subscription_id=_first(fields, ("subscriptionid",)),
+    )
+
+
+def _state(status: str | None, settings: TrackingSettings) -> ProvisionState:
+    word = (status or "").upper()
+    if word in settings.active:
+        return ProvisionState.ACTIVE
+    return ProvisionState.FAILED if word in settings.failed else ProvisionState.WAITING
+
+
+def _objects(value: Any, domain: str | None, depth: int) -> Iterator[tuple[Mapping[str, Any], str | None]]:
+    """Yield every object with the domain of the object around it; rows may be grouped by domain."""
+    if depth == 0:
+        return
+    if isinstance(value, list):
+        for item in value:
+            yield from _objects(item, domain, depth - 1)
+    elif isinstance(value, dict):
+        fields = _plainly(value)
+        yield fields, domain
+        own = _first(fields, _DOMAIN) or domain
+        for item in value.values():
+            if isinstance(item, dict | list):
+                yield from _objects(item, own, depth - 1)
+
+
+def _plainly(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.replace("_", "").replace("-", "").lower(): value for name, value in fields.items()}
+
+
+def _first(fields: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
+    values = (fields.get(name) for name in names)
+    return next((value for value in values if isinstance(value, str) and value), None)

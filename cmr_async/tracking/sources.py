@@ -1,0 +1,112 @@
+"""What the tracker asks the API: a page of a list, the domains of a user, or one order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from ..errors import (
+    BadRequestError,
+    CMRError,
+    InvalidResponseError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnprocessableError,
+)
+from ..models import Envelope
+from ..models.tracking import ProvisionKind, ProvisionState
+from ..pipeline import Pipeline
+from .pages import Pages
+from .rows import Row, read_rows, total_pages
+from .settings import TrackingSettings
+
+__all__ = ["Lists", "ask", "fields_of"]
+
+logger: logging.Logger = logging.getLogger("cmr_async")
+
+#: Rows of a page: the most that the help centre allows (reference, section 7).
+_PAGE_SIZE = 100
+#: Lists of all users, the one that says most first. That of the mailboxes has no documented shape.
+_LISTS = ("mailboxes.list", "subscriptions.list")
+#: Answers that say that a list cannot be had, now or later.
+_NO_LIST = (NotFoundError, PermissionDeniedError, BadRequestError, UnprocessableError, InvalidResponseError)
+
+
+async def ask(
+    pipeline: Pipeline,
+    name: str,
+    *,
+    subject: str,
+    user_id: str | None = None,
+    query: Mapping[str, str | None] | None = None,
+) -> Envelope | CMRError:
+    """Make one call that only reads, and return its answer or what went wrong."""
+    try:
+        return await pipeline.call(name, subject=subject.__str__, user_id=user_id, query=query)
+    except CMRError as error:
+        return error
+
+
+@attrs.define(eq=False)
+class Lists:
+    """The lists that show domains and mailboxes of all users, of which one is read, page by page."""
+
+    _pipeline: Pipeline
+    _settings: TrackingSettings
+    _names: list[str] = attrs.field(factory=lambda: list(_LISTS), init=False)
+    _pages: Pages = attrs.field(factory=Pages, init=False)
+    _shown: set[tuple[ProvisionKind, str]] = attrs.field(factory=set, init=False)
+
+    @property
+    def has_any(self) -> bool:
+        """Whether there is a list left that can be read."""
+        return bool(self._names)
+
+    async def read(self, is_open: Callable[[Row], bool]) -> list[Row]:
+        """Read one page, and return what it says about what is waited for.
+
+        Args:
+            is_open: Tells whether a row is about something that is waited for.
+        """
+        page = self._pages.next()
+        answer = await ask(
+            self._pipeline,
+            self._names[0],
+            subject="The list of what was provided",
+            query={"page": str(page), "limit": str(_PAGE_SIZE)},
+        )
+        if isinstance(answer, CMRError):
+            if isinstance(answer, _NO_LIST):
+                self._drop(answer.message)
+            return []
+        rows = read_rows(answer.data, self._settings)
+        total = total_pages(answer.data)
+        if not rows and total is None and answer.data:
+            self._drop("its answer cannot be understood")
+            return []
+        self._note(page, total or 1, rows, is_open)
+        return [row for row in rows if is_open(row)]
+
+    def _note(self, page: int, total: int, rows: list[Row], is_open: Callable[[Row], bool]) -> None:
+        ours = [row for row in rows if is_open(row)]
+        places = {(row.kind, row.name) for row in ours}
+        waiting = any(row.state is ProvisionState.WAITING for row in ours)
+        self._pages.seen(page, total=total, is_open=waiting, has_new=bool(places - self._shown))
+        self._shown |= places
+
+    def forget(self, places: set[tuple[ProvisionKind, str]]) -> None:
+        """Forget names that nobody waits for any more."""
+        self._shown -= places
+
+    def _drop(self, why: str) -> None:
+        name = self._names.pop(0)
+        self._pages, self._shown = Pages(), set()
+        logger.info("%s tells nothing about orders that are waited for (%s)", name, why)
+
+
+def fields_of(answer: Envelope | CMRError) -> Any:
+    """Return the data of an answer; `None` if there is none."""
+    return None if isinstance(answer, CMRError) else answer.data

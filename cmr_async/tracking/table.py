@@ -1,0 +1,87 @@
+"""The orders that are waited for, and what is known of each: no I/O, and nothing that depends on who said it first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import attrs
+
+from ..models.progress import OrderProgress, OrderToken, progress_of
+from ..models.tracking import ProvisionKind, ProvisionState, Sighting, join
+
+__all__ = ["OpenOrder", "OrderTable"]
+
+
+@attrs.define(kw_only=True, eq=False)
+class OpenOrder:
+    """One order that is waited for."""
+
+    token: OrderToken
+    #: When it is looked for first, on the tracker's clock.
+    look_from: float
+    #: When it is looked at by itself next, on the same clock.
+    single_at: float
+    #: Seconds until the single look after that.
+    single_gap: float
+    #: How often it was looked at by itself.
+    looks: int = 0
+    known: dict[tuple[ProvisionKind, str], Sighting] = attrs.field(factory=dict)
+    status: str | None = None
+    overall: ProvisionState = ProvisionState.WAITING
+
+    @property
+    def progress(self) -> OrderProgress:
+        """How far it has come."""
+        progress = progress_of(self.token, self.known, status=self.status)
+        return attrs.evolve(progress, overall=self.overall)
+
+
+@attrs.define(eq=False)
+class OrderTable:
+    """Open orders, found by their id and by the names that lists show."""
+
+    orders: dict[str, OpenOrder] = attrs.field(factory=dict, init=False)
+    _by_name: dict[tuple[ProvisionKind, str], dict[str, OpenOrder]] = attrs.field(factory=dict, init=False)
+
+    def add(self, order: OpenOrder) -> None:
+        """Wait for an order."""
+        self.orders[order.token.order_id] = order
+        for place in _places(order.token):
+            self._by_name.setdefault(place, {})[order.token.order_id] = order
+
+    def remove(self, order_id: str) -> None:
+        """Wait for an order no more."""
+        order = self.orders.pop(order_id, None)
+        for place in () if order is None else _places(order.token):
+            others = self._by_name[place]
+            del others[order_id]
+            if not others:
+                del self._by_name[place]
+
+    def of_name(self, kind: ProvisionKind, name: str, user_id: str | None) -> Iterator[OpenOrder]:
+        """Yield the open orders that a domain or an address belongs to; those of other users are left out."""
+        for order in self._by_name.get((kind, name), {}).values():
+            if user_id in {None, order.token.user_id}:
+                yield order
+
+    def apply(self, sightings: Iterable[Sighting]) -> list[OpenOrder]:
+        """Join sightings into what is known; return the orders of which more is known now."""
+        changed: dict[str, OpenOrder] = {}
+        for sighting in sightings:
+            order = self.orders.get(sighting.order_id)
+            if order is None:
+                continue
+            place = (sighting.kind, sighting.name)
+            before = order.known.get(place)
+            after = sighting if before is None else join(before, sighting)
+            if after != before:
+                order.known[place] = after
+                changed[sighting.order_id] = order
+        return list(changed.values())
+
+
+def _places(token: OrderToken) -> Iterator[tuple[ProvisionKind, str]]:
+    for name in token.domains:
+        yield ProvisionKind.DOMAIN, name
+    for name in token.mailboxes:
+        yield ProvisionKind.MAILBOX, name

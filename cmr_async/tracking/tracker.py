@@ -1,0 +1,348 @@
+"""One sweep for all who wait: whoever waits for an order adds it to a table, and one task reads for all of them.
+
+It makes one read every few seconds, whatever number of orders is open: a page of a list that shows the orders of all
+users, now and then a single order that no list has shown as done. What webhooks brought comes from a journal into the
+same table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
+from time import time
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..errors import ConfigurationError
+from ..models.progress import OrderProgress, OrderToken
+from ..models.tracking import ProvisionKind, ProvisionState, Sighting
+from ..pipeline import Pipeline, check_duration
+from .rows import Row, order_word, read_rows
+from .settings import TrackingSettings
+from .sources import Lists, ask, fields_of
+from .table import OpenOrder, OrderTable
+
+if TYPE_CHECKING:
+    from ..journal.tracking import TrackingRecords
+
+__all__ = ["Tracker", "Watch"]
+
+#: Seconds between two looks into a journal for what others wrote there.
+_LISTEN_EVERY = 1.0
+#: Longest time between two single looks at an order, in seconds.
+_LONGEST_GAP = 3600.0
+_OF_A_SIGHTING = tuple(field.name for field in attrs.fields(Sighting))
+#: Of so many reads one may be a single look, as long as lists can be read.
+_SINGLE_EVERY = 2
+
+
+@attrs.define(eq=False)
+class Watch:
+    """One caller who waits for some orders."""
+
+    #: Whether a journal is told what the sweep sees.
+    keeps: bool
+    #: Orders of which more is known, by id, in the order in which that became known.
+    changed: dict[str, OrderProgress] = attrs.field(factory=dict, init=False)
+    #: What the sweep saw and a journal was not told.
+    unwritten: list[Sighting] = attrs.field(factory=list, init=False)
+    #: Ids of the orders that are waited for and not settled.
+    open: set[str] = attrs.field(factory=set, init=False)
+    _wake: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+
+    def tell(self, progress: OrderProgress) -> None:
+        """Tell that more is known of an order."""
+        self.changed[progress.order_id] = progress
+        self._wake.set()
+
+    def take(self) -> list[OrderProgress]:
+        """Return what changed since the last time."""
+        taken, self.changed = list(self.changed.values()), {}
+        self._wake.clear()
+        return taken
+
+    async def wait(self) -> None:
+        """Wait until something changed."""
+        await self._wake.wait()
+
+
+class Tracker:
+    """Everything that one client waits for."""
+
+    def __init__(
+        self, pipeline: Pipeline, settings: TrackingSettings | None = None, *, wall_clock: Callable[[], float] = time
+    ) -> None:
+        """Track orders with the calls of one client.
+
+        Args:
+            pipeline: Its pipeline.
+            settings: How to wait; `None`: the defaults.
+            wall_clock: Returns the UTC epoch in seconds, to tell how old an order is.
+        """
+        self._pipeline = pipeline
+        self._settings = settings or TrackingSettings()
+        self._wall_clock = wall_clock
+        self._table = OrderTable()
+        self._watches: dict[str, set[Watch]] = {}
+        self._lists = Lists(pipeline, self._settings)
+        self._sweep: asyncio.Task[None] | None = None
+        self._reads = 0
+
+    def token(self, token: OrderToken) -> OrderToken:
+        """Return a token that is bound to the API of this client.
+
+        Raises:
+            ConfigurationError: It is bound to another one.
+        """
+        account = self._pipeline.account
+        origin = "" if account is None else account.origin
+        if token.origin and origin and token.origin != origin:
+            raise ConfigurationError(
+                f"Order {token.order_id} belongs to {token.origin}, and this client works with {origin}."
+            )
+        return attrs.evolve(token, origin=origin or token.origin)
+
+    async def follow(
+        self,
+        tokens: Iterable[OrderToken],
+        *,
+        timeout: float | None = None,
+        changes: bool = False,
+        records: TrackingRecords | None = None,
+        more: Callable[[], AsyncGenerator[OrderToken, None]] | None = None,
+    ) -> AsyncGenerator[OrderProgress, None]:
+        """Yield each order once it is settled, and those that are not when the time is over.
+
+        Args:
+            tokens: The orders.
+            timeout: Seconds to wait; `None`: until all are settled.
+            changes: Yield an order also whenever more is known of it.
+            records: What a journal keeps: read at first and every second, and told what the sweep sees.
+            more: Yields further orders of the journal; asked every second.
+        """
+        check_duration("timeout", timeout)
+        watch = Watch(records is not None)
+        ends = None if timeout is None else self._pipeline.clock() + timeout
+        for token in tokens:
+            self._add(self.token(token), watch)
+        try:
+            async with aclosing(self._listening(watch, records, more, ends)) as turns:
+                async for _ in turns:
+                    for progress in watch.take():
+                        if progress.is_settled:
+                            self._remove(progress.order_id, watch)
+                        if changes or progress.is_settled:
+                            yield progress
+            for order_id in tuple(watch.open):
+                yield self._table.orders[order_id].progress
+        finally:
+            for order_id in tuple(watch.open):
+                self._remove(order_id, watch)
+            if not self._table.orders:
+                await self.close()
+
+    async def _listening(
+        self,
+        watch: Watch,
+        records: TrackingRecords | None,
+        more: Callable[[], AsyncGenerator[OrderToken, None]] | None,
+        ends: float | None,
+    ) -> AsyncGenerator[None, None]:
+        """Yield whenever something may have changed, until everything is settled or the time is over."""
+        heard = 0.0
+        while True:
+            if more is not None:
+                async for token in more():
+                    self._add(self.token(token), watch)
+            if records is not None:
+                heard = await self._hear(watch, records, heard)
+            yield
+            if not watch.open:
+                return
+            self._begin()
+            left = None if ends is None else ends - self._pipeline.clock()
+            if left is not None and left <= 0:
+                return
+            pause = _LISTEN_EVERY if records is not None else left
+            await self._wait(watch, pause if left is None or pause is None else min(pause, left))
+            if records is not None and watch.unwritten:
+                written, watch.unwritten = watch.unwritten, []
+                await records.note(written)
+
+    async def _hear(self, watch: Watch, records: TrackingRecords, since: float) -> float:
+        """Take over what a journal knows; return the time of the newest of it."""
+        heard: list[Sighting] = []
+        async for provision in records.provisions(since=since):
+            since = provision.changed_at
+            if provision.order_id in watch.open:
+                heard.append(Sighting(**{name: getattr(provision, name) for name in _OF_A_SIGHTING}))
+        for order in self._table.apply(heard):
+            self._tell(order)
+        return since
+
+    async def _wait(self, watch: Watch, seconds: float | None) -> None:
+        """Wait until something changed, for some seconds at most."""
+        waits = {asyncio.ensure_future(watch.wait())}
+        if seconds is not None:
+            waits.add(asyncio.ensure_future(self._pipeline.sleep(seconds)))
+        if self._sweep is not None:
+            waits.add(self._sweep)
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits - {self._sweep}:
+                each.cancel()
+        if self._sweep is not None and self._sweep.done():
+            sweep, self._sweep = self._sweep, None
+            sweep.result()  # what ended it, such as a closed client, ends the waiting
+
+    def _add(self, token: OrderToken, watch: Watch) -> None:
+        watches = self._watches.setdefault(token.order_id, set())
+        if watch in watches:
+            return
+        watches.add(watch)
+        watch.open.add(token.order_id)
+        order = self._table.orders.get(token.order_id)
+        if order is None:
+            settings, now = self._settings, self._pipeline.clock()
+            age = max(0.0, self._wall_clock() - token.placed_at) if token.placed_at else 0.0
+            order = OpenOrder(
+                token=token,
+                look_from=now + max(0.0, settings.first_look - age),
+                single_at=now + max(0.0, (settings.single_look if token.mailboxes else settings.first_look) - age),
+                single_gap=settings.single_look,
+            )
+            self._table.add(order)
+        watch.tell(order.progress)
+
+    def _remove(self, order_id: str, watch: Watch) -> None:
+        watch.open.discard(order_id)
+        watches = self._watches.get(order_id, set())
+        watches.discard(watch)
+        if not watches:
+            self._watches.pop(order_id, None)
+            order = self._table.orders.get(order_id)
+            if order is not None:
+                self._lists.forget({(ProvisionKind.MAILBOX, name) for name in order.token.mailboxes})
+            self._table.remove(order_id)
+
+    def _tell(self, order: OpenOrder) -> None:
+        progress = order.progress
+        for watch in self._watches.get(order.token.order_id, ()):
+            watch.tell(progress)
+
+    def _begin(self) -> None:
+        if self._sweep is None:
+            self._sweep = asyncio.get_running_loop().create_task(self._read_on())
+
+    async def close(self) -> None:
+        """End the sweep; whoever waits goes on waiting for what journals bring."""
+        sweep, self._sweep = self._sweep, None
+        if sweep is not None:
+            sweep.cancel()
+            await asyncio.wait([sweep])
+
+    async def _read_on(self) -> None:
+        clock, sleep = self._pipeline.clock, self._pipeline.sleep
+        while self._table.orders:
+            began = clock()
+            first = min(order.look_from for order in self._table.orders.values())
+            if began >= first:
+                self._pipeline.transport.check_usable()
+                await self._read()
+            await sleep(max(0.0, self._settings.read_every - (clock() - began)))
+
+    async def _read(self) -> None:
+        """Make the one read of this turn."""
+        self._reads += 1
+        single = self._single()
+        wants_lists = self._lists.has_any and any(order.token.mailboxes for order in self._table.orders.values())
+        if single is not None and (not wants_lists or self._reads % _SINGLE_EVERY == 0):
+            await self._look_at(single)
+        elif wants_lists:
+            self._take_rows(await self._lists.read(lambda row: any(self._orders_of(row))))
+
+    def _single(self) -> OpenOrder | None:
+        """Return the order that is due to be looked up by itself, if one is."""
+        order = min(self._table.orders.values(), key=lambda order: order.single_at)
+        return order if order.single_at <= self._pipeline.clock() else None
+
+    async def _look_at(self, order: OpenOrder) -> None:
+        """Look at what no list shows: at the domains of a user, or at one order."""
+        token, now = order.token, self._pipeline.clock()
+        is_young = now < order.look_from + self._settings.single_look
+        order.looks += 1
+        if token.domains and not token.mailboxes and (is_young or order.looks % 2):
+            for other in self._table.orders.values():  # one list shows the domains of all orders of the user
+                if other.token.user_id == token.user_id and not other.token.mailboxes:
+                    other.single_at = now + self._settings.first_look
+            subject = f"The domains of user {token.user_id}"
+            answer = await ask(self._pipeline, "domains.by_user", subject=subject, user_id=token.user_id)
+            self._take_rows(read_rows(fields_of(answer), self._settings), user_id=token.user_id)
+            return
+        order.single_at = now + order.single_gap
+        order.single_gap = min(2 * order.single_gap, _LONGEST_GAP)
+        query = {"orderId": token.order_id}
+        subject = f"The status of order {token.order_id}"
+        answer = await ask(self._pipeline, "orders.status", subject=subject, user_id=token.user_id, query=query)
+        data = fields_of(answer)
+        rows = [row for row in read_rows(data, self._settings) if order in self._orders_of(row)]
+        self._take_rows(rows, only=order)
+        self._take_word(order, order_word(data), is_detailed=bool(rows))
+
+    def _orders_of(self, row: Row, user_id: str | None = None) -> list[OpenOrder]:
+        """Return the open orders that a row is about."""
+        owner = row.user_id or user_id
+        # A domain may have been there before; a mailbox belongs to the order that its row names
+        named = row.order_id if row.kind is ProvisionKind.MAILBOX else None
+        return [
+            order for order in self._table.of_name(row.kind, row.name, owner) if named in {None, order.token.order_id}
+        ]
+
+    def _take_rows(self, rows: Iterable[Row], *, user_id: str | None = None, only: OpenOrder | None = None) -> None:
+        sightings = [
+            Sighting(
+                order_id=order.token.order_id,
+                kind=row.kind,
+                name=row.name,
+                state=row.state,
+                status=row.status,
+                reason=row.reason,
+                user_id=order.token.user_id,
+                object_id=row.object_id,
+                subscription_id=row.subscription_id,
+            )
+            for row in rows
+            for order in self._orders_of(row, user_id)
+            if only in {None, order}
+        ]
+        self._take(sightings)
+
+    def _take_word(self, order: OpenOrder, word: str | None, *, is_detailed: bool) -> None:
+        """Take what `GET /orders/status` says about an order as a whole."""
+        if word is None:
+            return
+        order.status = word
+        if word.upper() in self._settings.failed:
+            order.overall = ProvisionState.FAILED
+            if not is_detailed:
+                reason = f"GET /orders/status says {word}"
+                waiting = order.progress.waiting
+                self._take(attrs.evolve(each, state=ProvisionState.FAILED, reason=reason) for each in waiting)
+        elif word.upper() in self._settings.done:
+            order.overall = ProvisionState.ACTIVE
+        self._tell(order)
+
+    def _take(self, sightings: Iterable[Sighting]) -> None:
+        """Take what was seen, and keep it for the journals of those who wait."""
+        given = list(sightings)
+        changed = {order.token.order_id for order in self._table.apply(given)}
+        for sighting in given:
+            if sighting.order_id in changed:
+                for watch in self._watches.get(sighting.order_id, ()):
+                    if watch.keeps:
+                        watch.unwritten.append(sighting)
+        for order_id in changed:
+            self._tell(self._table.orders[order_id])

@@ -1,0 +1,99 @@
+"""Wait for orders: those that the caller names, and those of a journal."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from ..bulk.run import JournalLike, opened, with_shared_pace
+from ..errors import ConfigurationError, StillWaitingError
+from ..pipeline import Pipeline, check_duration
+from .settings import TrackingSettings
+
+if TYPE_CHECKING:
+    from ..journal.journal import Journal
+    from ..models.progress import OrderProgress, OrderToken
+    from .tracker import Tracker
+
+__all__ = ["Waiting"]
+
+
+class Waiting:
+    """Everything that one client waits for; what it takes is loaded when somebody waits."""
+
+    def __init__(self, pipeline: Pipeline, settings: TrackingSettings | None = None) -> None:
+        """Wait with the calls of one client."""
+        self._pipeline = pipeline
+        self._settings = settings
+        self._tracker: Tracker | None = None
+
+    async def one(self, token: OrderToken, *, timeout: float | None, journal: JournalLike = None) -> OrderProgress:
+        """Return how an order ended; see `Orders.wait`.
+
+        Raises:
+            StillWaitingError: The time is over.
+        """
+        async with aclosing(self.all([token], timeout=timeout, journal=journal)) as found:
+            async for progress in found:
+                if progress.is_settled:
+                    return progress
+                raise StillWaitingError(
+                    f"Order {progress.order_id} is not done after {timeout:g} s ({progress}). It goes on: wait again, "
+                    "and do not send it again.",
+                    progress=progress,
+                )
+        raise StillWaitingError(f"Nobody waits for order {token.order_id} any more: the client was closed.")
+
+    async def all(
+        self,
+        tokens: Iterable[OrderToken],
+        *,
+        timeout: float | None,
+        changes: bool = False,
+        journal: JournalLike = None,
+    ) -> AsyncGenerator[OrderProgress, None]:
+        """Yield each order once it is settled; see `Orders.wait_all`."""
+        check_duration("timeout", timeout)
+        async with opened(journal, pipeline=self._pipeline) as ledger:
+            records = None if ledger is None else ledger.tracking
+            follow = self._begun(ledger).follow(tokens, timeout=timeout, changes=changes, records=records)
+            async with aclosing(follow) as found:
+                async for progress in found:
+                    yield progress
+
+    async def journal(
+        self, journal: JournalLike, *, timeout: float | None, changes: bool = False
+    ) -> AsyncGenerator[OrderProgress, None]:
+        """Yield each accepted order of a journal once it is settled; see `Bulk.track`."""
+        check_duration("timeout", timeout)
+        async with opened(journal, pipeline=self._pipeline) as ledger:
+            if ledger is None:
+                raise ConfigurationError("Tracking needs the journal of the run.")
+            records = ledger.tracking
+            origin = "" if self._pipeline.account is None else self._pipeline.account.origin
+            since = 0.0
+
+            async def more() -> AsyncGenerator[OrderToken, None]:
+                nonlocal since
+                async for entry in records.accepted(since=since):
+                    since = entry.known_at or since
+                    yield entry.order_token(origin=origin)
+
+            follow = self._begun(ledger).follow((), timeout=timeout, changes=changes, records=records, more=more)
+            async with aclosing(follow) as found:
+                async for progress in found:
+                    yield progress
+
+    async def close(self) -> None:
+        """End what reads for those who wait."""
+        if self._tracker is not None:
+            await self._tracker.close()
+
+    def _begun(self, journal: Journal | None) -> Tracker:
+        """Return the one tracker of the client; it keeps the pace of the first journal that somebody waits with."""
+        if self._tracker is None:
+            from .tracker import Tracker  # noqa: PLC0415 - only who waits needs it
+
+            self._tracker = Tracker(with_shared_pace(self._pipeline, journal), self._settings)
+        return self._tracker
