@@ -113,6 +113,12 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         help="domain whose registration fails; repeatable (default: none)",
     )
     add(
+        "--failing-mailboxes",
+        action="append",
+        metavar="DOMAIN",
+        help="domain whose order of mailboxes fails; repeatable (default: none)",
+    )
+    add(
         "--process-path",
         dest="endpoints",
         type=_process_path,

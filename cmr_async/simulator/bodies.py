@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .records import DomainLine, MailboxLines, OrderBody, Refusal, body_hash
+from .records import DomainLine, MailboxLine, MailboxLines, OrderBody, Refusal, body_hash
 
 __all__ = ["read_mailbox_order", "read_order", "read_profile"]
 
@@ -220,8 +220,15 @@ def _read_mailboxes(value: object, fields: Mapping[str, type], faults: _Faults, 
             lines.append(
                 MailboxLines(
                     domain=domain.lower(),
-                    usernames=tuple(item["username"] for item in items),
-                    on_warmup=sum(item.get("onWarmup", False) for item in items),
+                    mailboxes=tuple(
+                        MailboxLine(
+                            username=item["username"],
+                            first_name=item["firstName"],
+                            last_name=item["lastName"],
+                            on_warmup=item.get("onWarmup", False),
+                        )
+                        for item in items
+                    ),
                 )
             )
     return lines

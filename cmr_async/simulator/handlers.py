@@ -10,17 +10,21 @@ from aiohttp import web
 from .answers import (
     domain_item,
     ledger_row,
+    mailbox_item,
     order_created,
     order_status_data,
     page_of,
+    pagination,
     request_counts,
     subscription_item,
     user_data,
 )
 from .bodies import read_mailbox_order, read_order, read_profile
+from .holdings import HeldMailbox
 from .limits import read_body
 from .records import Refusal
 from .state import SimulatorState
+from .timeline import Timeline
 
 __all__ = ["STATE", "add_routes", "json_answer"]
 
@@ -28,6 +32,7 @@ __all__ = ["STATE", "add_routes", "json_answer"]
 STATE = web.AppKey("state", SimulatorState)
 
 _USERS_LIMIT = 20
+_MAILBOXES_LIMIT = 20
 _SUBSCRIPTIONS_LIMIT = 50
 _MOST_LIMIT = 100
 #: The API's own limit is UNKNOWN; the numbers of pages after this one would not fit into JSON some day.
@@ -45,6 +50,9 @@ def add_routes(app: web.Application, base: str, state: SimulatorState) -> None:
     app.router.add_post(f"{base}/users", create_user)
     app.router.add_get(f"{base}/domains/by-user", domains_by_user, allow_head=False)
     app.router.add_post(f"{base}/domains/has-workspace", has_workspace)
+    app.router.add_get(f"{base}/mailboxes", list_mailboxes, allow_head=False)
+    app.router.add_get(f"{base}/mailboxes/single", mailboxes_of_user, allow_head=False)
+    app.router.add_get(f"{base}/mailboxes/mailbox", mailbox_details, allow_head=False)
     app.router.add_get(f"{base}/subscriptions", subscriptions, allow_head=False)
     app.router.add_get("/_simulator/ledger", ledger, allow_head=False)
     app.router.add_get("/_simulator/requests", requests, allow_head=False)
@@ -89,8 +97,8 @@ async def order_status(request: web.Request) -> web.Response:
 async def list_users(request: web.Request) -> web.Response:
     """Retrieve all users: `GET /users/list`; page parameters and shape are those of the subscriptions."""
     users = list(request.app[STATE].users.values())
-    page, pagination = page_of(users, *_page(request, _USERS_LIMIT))
-    data = {"users": [user_data(user) for user in page], "pagination": pagination}
+    shown, pages = page_of(users, *_page(request, _USERS_LIMIT))
+    data = {"users": [user_data(user) for user in shown], "pagination": pages}
     return _success("Users fetched successfully", data)
 
 
@@ -112,7 +120,7 @@ async def domains_by_user(request: web.Request) -> web.Response:
     state = request.app[STATE]
     user_id = _required(request, "userId")
     now = state.now
-    data = [domain_item(order, provision, now) for order, provision in state.registrations(user_id)]
+    data = [domain_item(held, now) for held in state.holdings.registrations(user_id, now)]
     return _success("Domains fetched successfully", data)
 
 
@@ -141,22 +149,51 @@ def _domain_name(fields: dict[str, Any]) -> str:
     return name
 
 
+async def list_mailboxes(request: web.Request) -> web.Response:
+    """List the mailboxes of all users: `GET /mailboxes`; pages and shape are the simulator's choice."""
+    return _mailboxes(request, request.app[STATE].holdings.mailboxes())
+
+
+async def mailboxes_of_user(request: web.Request) -> web.Response:
+    """List the mailboxes of one user: `GET /mailboxes/single?userId=`; the shape is the simulator's choice."""
+    state = request.app[STATE]
+    user_id = _required(request, "userId")
+    state.user(user_id)
+    return _mailboxes(request, state.holdings.mailboxes(user_id))
+
+
+def _mailboxes(request: web.Request, found: Timeline[HeldMailbox]) -> web.Response:
+    page, limit = _page(request, _MAILBOXES_LIMIT)
+    now = request.app[STATE].now
+    rows = [mailbox_item(held, now) for held in found.page(now, page, limit)]
+    data = {"mailboxes": rows, "pagination": pagination(found.count(now), page, limit)}
+    return _success("Mailboxes fetched successfully", data)
+
+
+async def mailbox_details(request: web.Request) -> web.Response:
+    """Show one mailbox: `GET /mailboxes/mailbox?mailboxId=`; the shape is the simulator's choice."""
+    state = request.app[STATE]
+    now = state.now
+    held = state.holdings.mailbox(_required(request, "mailboxId"), now)
+    return _success("Mailbox fetched successfully", mailbox_item(held, now))
+
+
 async def subscriptions(request: web.Request) -> web.Response:
     """Get All Subscriptions: `GET /subscriptions` (section 10.9)."""
     state = request.app[STATE]
-    status = request.query.get("status")
-    wanted = request.query.get("componentSubscriptionId")
+    page, limit = _page(request, _SUBSCRIPTIONS_LIMIT)
+    now = state.now
+    found = state.holdings.subscriptions(
+        domain=request.query.get("domain") or None,
+        subscription_id=request.query.get("componentSubscriptionId") or None,
+        status=request.query.get("status") or None,
+    )
     rows = [
-        subscription_item(order, provision, state.mailboxes_of(provision), state.settings.prices)
-        for order, provision in state.subscriptions(request.query.get("domain") or None)
+        subscription_item(held, state.holdings.quantity(held.provision, now), state.settings.prices)
+        for held in found.page(now, page, limit)
     ]
-    rows = [
-        row
-        for row in rows
-        if (not status or row["subscriptionStatus"] == status) and (not wanted or row["subscriptionId"] == wanted)
-    ]
-    page, pagination = page_of(rows, *_page(request, _SUBSCRIPTIONS_LIMIT))
-    return _success("Subscriptions fetched successfully", {"subscriptions": page, "pagination": pagination})
+    data = {"subscriptions": rows, "pagination": pagination(found.count(now), page, limit)}
+    return _success("Subscriptions fetched successfully", data)
 
 
 async def ledger(request: web.Request) -> web.Response:

@@ -13,12 +13,14 @@ import orjson
 __all__ = [
     "DomainLine",
     "LedgerEntry",
+    "MailboxLine",
     "MailboxLines",
     "OrderBody",
     "Provision",
     "Purchase",
     "Refusal",
     "RequestCounts",
+    "SimulatedMailbox",
     "SimulatedOrder",
     "SimulatedUser",
     "body_hash",
@@ -57,15 +59,27 @@ class DomainLine:
 
 
 @attrs.frozen(kw_only=True)
+class MailboxLine:
+    """One mailbox to set up."""
+
+    #: Local part of the address.
+    username: str
+    #: First name of its owner.
+    first_name: str
+    #: Last name of its owner.
+    last_name: str
+    #: Whether it starts warmup.
+    on_warmup: bool
+
+
+@attrs.frozen(kw_only=True)
 class MailboxLines:
     """The mailboxes of one domain."""
 
     #: Domain name in lower case.
     domain: str
-    #: Local parts, in the sequence of the request; repeats are kept, as in the API's own sample.
-    usernames: tuple[str, ...]
-    #: How many of them asked for warmup.
-    on_warmup: int
+    #: Mailboxes in the sequence of the request; repeats are kept, as in the API's own sample.
+    mailboxes: tuple[MailboxLine, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -101,6 +115,27 @@ class OrderBody:
 
 
 @attrs.frozen(kw_only=True)
+class SimulatedMailbox:
+    """One mailbox of a purchased order, with the simulated times, in epoch seconds, of its steps (section 13).
+
+    It is `IN_PROGRESS`, from `password_at` on `CREATING_PASSWORD`, from `ready_at` on `ACTIVE`.
+    """
+
+    #: 28 upper-case letters and digits.
+    mailbox_id: str
+    #: The address.
+    email: str
+    #: First name of its owner.
+    first_name: str
+    #: Last name of its owner.
+    last_name: str
+    #: When its password begins to be made.
+    password_at: float
+    #: When it is ready.
+    ready_at: float
+
+
+@attrs.frozen(kw_only=True)
 class Provision:
     """One domain of a purchased order, with the simulated times, in epoch seconds, at which its parts are ready."""
 
@@ -114,16 +149,24 @@ class Provision:
     years: int
     #: When the registration succeeds or fails; without one, when the order was charged.
     registered_at: float
-    #: Whether it fails; then the mailboxes are never ready.
+    #: Whether it fails; then there are never mailboxes.
     failed: bool
     #: Id of the subscription of the domain's mailboxes; `None` without mailboxes.
     subscription_id: str | None
     #: Whether the mailboxes join a subscription that an earlier order began.
     joins: bool
-    #: Number of mailboxes.
-    mailboxes: int
-    #: When the mailboxes are ready and the subscription starts.
+    #: When the provider takes the order of the mailboxes and the subscription starts, or when that fails.
+    taken_at: float
+    #: Whether the order of the mailboxes fails after the domain succeeded.
+    mailboxes_failed: bool
+    #: The mailboxes.
+    mailboxes: tuple[SimulatedMailbox, ...]
+    #: When the last mailbox is ready; without mailboxes, when the domain is.
     provisioned_at: float
+
+    def has_failed(self, now: float) -> bool:
+        """Tell whether the registration or the order of the mailboxes has failed."""
+        return (self.failed and self.registered_at <= now) or (self.mailboxes_failed and self.taken_at <= now)
 
 
 @attrs.frozen(kw_only=True)

@@ -114,6 +114,8 @@ class Settings:
     workspaces: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
     #: Domains whose registration fails after the charge.
     failing_domains: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
+    #: Domains whose order of mailboxes fails after the charge, once the domain itself has succeeded.
+    failing_mailboxes: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
     #: What things cost; where no price is known, nothing is charged.
     prices: PriceList = attrs.field(factory=PriceList, repr=False)
     #: Returns epoch seconds and never goes back; `None`: the machine's clock.

@@ -191,5 +191,5 @@ def test_what_no_page_shows_in_an_order_of_mailboxes_is_refused_when_it_is_stric
 def test_an_order_of_mailboxes_registers_nothing_and_keeps_its_target() -> None:
     order = read_mailbox_order(mailbox_order_body("Example.com", domainId="D", autoRenew=True), strict=True)
     assert (order.domains, order.domain_id, order.subscription_id, order.only_mailboxes) == ((), "D", None, True)
-    assert [(lines.domain, len(lines.usernames)) for lines in order.mailboxes] == [("example.com", 2)]
+    assert [(lines.domain, len(lines.mailboxes)) for lines in order.mailboxes] == [("example.com", 2)]
     assert (order.confirm, order.auto_renew, read_order(order_body()).only_mailboxes) == (True, True, False)

@@ -131,5 +131,5 @@ def test_the_help_shows_the_defaults(capsys: pytest.CaptureFixture[str]) -> None
     shown = re.findall(r"\(default:\s+([^)]*)\)", capsys.readouterr().out)
     assert [" ".join(words.split()) for words in shown] == [
         "127.0.0.1", "8080", "1000", "a random one", "5", "0", "10 90", "1", "three demo users", "2026-06", "allow",
-        "none", "none", "/orders/process",
+        "none", "none", "none", "/orders/process",
     ]  # fmt: skip
