@@ -11,11 +11,22 @@ from typing import Any, TypeVar
 
 from ..core.prices import PriceList
 from .holdings import Held, HeldMailbox
-from .records import LedgerEntry, Provision, RequestCounts, SimulatedMailbox, SimulatedOrder, SimulatedUser
+from .records import (
+    LedgerEntry,
+    Provision,
+    RequestCounts,
+    SimulatedMailbox,
+    SimulatedOrder,
+    SimulatedUser,
+    WebhookDelivery,
+)
 
 __all__ = [
+    "delivery_row",
+    "domain_expiry",
     "domain_item",
     "domain_status",
+    "iso",
     "ledger_row",
     "mailbox_item",
     "mailbox_status",
@@ -24,6 +35,7 @@ __all__ = [
     "page_of",
     "pagination",
     "request_counts",
+    "subscription_end",
     "subscription_item",
     "user_data",
 ]
@@ -119,7 +131,7 @@ def mailbox_item(held: HeldMailbox, now: float) -> dict[str, Any]:
         "userId": order.user_id,
         "orderId": order.order_id,
         "subscriptionId": provision.subscription_id,
-        "createdAt": _iso(provision.taken_at),
+        "createdAt": iso(provision.taken_at),
     }
 
 
@@ -137,8 +149,8 @@ def domain_item(held: Held, now: float) -> dict[str, Any]:
         "domainName": provision.domain,
         "domainId": provision.domain_id,
         "status": domain_status(provision, now),
-        "creationTime": _iso(order.created_at),
-        "expireOn": _iso(order.created_at, _YEAR * min(provision.years, _MOST_YEARS)),
+        "creationTime": iso(order.created_at),
+        "expireOn": domain_expiry(order, provision),
         "autoRenew": False,
     }
 
@@ -152,8 +164,8 @@ def subscription_item(held: Held, quantity: int, prices: PriceList) -> dict[str,
         "totalMailboxQuantity": quantity,
         "billingCycle": order.body.billing_cycle,
         "pricePerMailbox": float(prices.mailbox),
-        "periodStart": _iso(provision.taken_at),
-        "periodEnd": _iso(provision.taken_at, _MONTH),
+        "periodStart": iso(provision.taken_at),
+        "periodEnd": subscription_end(provision),
         "serviceProvider": order.body.service_provider,
         "autoRenew": order.body.auto_renew,
         "userId": order.user_id,
@@ -193,7 +205,7 @@ def pagination(count: int, page: int, limit: int) -> dict[str, int]:
 def ledger_row(entry: LedgerEntry) -> dict[str, Any]:
     """Return one row of the ledger; simulator only."""
     return {
-        "time": _iso(entry.time),
+        "time": iso(entry.time),
         "orderId": entry.order_id,
         "userId": entry.user_id,
         "kind": entry.kind,
@@ -214,6 +226,30 @@ def request_counts(counts: RequestCounts) -> Mapping[str, Any]:
     }
 
 
-def _iso(epoch_seconds: float, later: timedelta = timedelta(0)) -> str:
+def delivery_row(delivery: WebhookDelivery) -> dict[str, Any]:
+    """Return one attempt to deliver a webhook; simulator only."""
+    return {
+        "time": iso(delivery.time),
+        "eventId": delivery.event_id,
+        "event": delivery.event,
+        "orderId": delivery.order_id,
+        "attempt": delivery.attempt,
+        "status": delivery.status,
+        "outcome": delivery.outcome,
+    }
+
+
+def domain_expiry(order: SimulatedOrder, provision: Provision, *, timespec: str = "milliseconds") -> str:
+    """Return when the registration of a domain ends."""
+    return iso(order.created_at, _YEAR * min(provision.years, _MOST_YEARS), timespec=timespec)
+
+
+def subscription_end(provision: Provision, *, timespec: str = "milliseconds") -> str:
+    """Return when the period of a subscription ends."""
+    return iso(provision.taken_at, _MONTH, timespec=timespec)
+
+
+def iso(epoch_seconds: float, later: timedelta = timedelta(0), *, timespec: str = "milliseconds") -> str:
+    """Return a time as the API writes it, or one that is so much later."""
     moment = datetime.fromtimestamp(epoch_seconds, UTC) + later
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.isoformat(timespec=timespec).replace("+00:00", "Z")

@@ -8,6 +8,7 @@ import orjson
 from aiohttp import web
 
 from .answers import (
+    delivery_row,
     domain_item,
     ledger_row,
     mailbox_item,
@@ -55,6 +56,7 @@ def add_routes(app: web.Application, base: str, state: SimulatorState) -> None:
     app.router.add_get(f"{base}/mailboxes/mailbox", mailbox_details, allow_head=False)
     app.router.add_get(f"{base}/subscriptions", subscriptions, allow_head=False)
     app.router.add_get("/_simulator/ledger", ledger, allow_head=False)
+    app.router.add_get("/_simulator/deliveries", deliveries, allow_head=False)
     app.router.add_get("/_simulator/requests", requests, allow_head=False)
 
 
@@ -201,6 +203,12 @@ async def ledger(request: web.Request) -> web.Response:
     state = request.app[STATE]
     rows = [ledger_row(entry) for entry in state.ledger]
     return json_answer({"wallet": str(state.wallet), "orders": len(state.orders), "entries": rows})
+
+
+async def deliveries(request: web.Request) -> web.Response:
+    """Show every attempt to deliver a webhook, and the events that are lost; simulator only."""
+    outbox = request.app[STATE].outbox
+    return json_answer({"attempts": [delivery_row(one) for one in outbox.deliveries], "lost": outbox.lost})
 
 
 async def requests(request: web.Request) -> web.Response:

@@ -23,6 +23,8 @@ _ID_LENGTH = 28
 _REGISTRATION = (0.3, 0.7)
 #: Parts of the rest of that time until the provider takes the order of the mailboxes.
 _TAKING = (0.1, 0.3)
+#: Simulated seconds after which warmup has started; documented are "a few minutes at most" (section 10.7).
+_LONGEST_TO_WARMUP = 180.0
 
 
 @attrs.frozen
@@ -97,6 +99,7 @@ class Draw:
                 last_name=line.last_name,
                 password_at=self._between(taken_at, ready_at, 0.5, 0.9),
                 ready_at=ready_at,
+                warmup_at=ready_at + self.rng.uniform(0, _LONGEST_TO_WARMUP) if line.on_warmup else None,
             )
 
     def _between(self, start: float, end: float, least: float, most: float) -> float:

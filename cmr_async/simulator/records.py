@@ -23,6 +23,7 @@ __all__ = [
     "SimulatedMailbox",
     "SimulatedOrder",
     "SimulatedUser",
+    "WebhookDelivery",
     "body_hash",
 ]
 
@@ -133,6 +134,8 @@ class SimulatedMailbox:
     password_at: float
     #: When it is ready.
     ready_at: float
+    #: When its warmup starts; `None` unless it was ordered.
+    warmup_at: float | None
 
 
 @attrs.frozen(kw_only=True)
@@ -235,6 +238,26 @@ class RequestCounts:
     by_fault: Mapping[str, int]
     #: The most requests that arrived within any rolling second.
     most_in_one_second: int
+
+
+@attrs.frozen(kw_only=True)
+class WebhookDelivery:
+    """One attempt to deliver an event."""
+
+    #: Id of the event, the same in every attempt; some samples of the help centre do not send it.
+    event_id: str
+    #: Name of the event, such as `mailbox.created`.
+    event: str
+    #: The order that it is about.
+    order_id: str
+    #: 1 for the first delivery, at most 3.
+    attempt: int
+    #: Simulated epoch seconds at which it ended.
+    time: float
+    #: HTTP status of the answer; `None`: there was none in time, or no connection.
+    status: int | None
+    #: `delivered` (2xx), `retried` (another attempt follows), or `failed` (it was the last one).
+    outcome: str
 
 
 class Refusal(Exception):  # noqa: N818 - an expected answer of the API, not an error of the simulator

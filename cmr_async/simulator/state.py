@@ -19,6 +19,7 @@ import attrs
 
 from .faults import FaultScript
 from .holdings import Holdings
+from .outbox import Outbox
 from .provisioning import Draw
 from .records import (
     LedgerEntry,
@@ -33,6 +34,7 @@ from .records import (
 )
 from .settings import Settings
 from .traffic import Traffic
+from .webhook_events import events_of
 
 __all__ = ["SimulatorState"]
 
@@ -56,6 +58,9 @@ class SimulatorState:
     #: Domains, subscriptions and mailboxes that charged orders brought.
     holdings: Holdings = attrs.field(factory=Holdings, init=False, repr=False)
 
+    #: Webhooks that were sent and that are still to come.
+    outbox: Outbox = attrs.field(init=False, repr=False)
+
     _traffic: Traffic = attrs.field(factory=Traffic, init=False, repr=False)
     _draw: Draw = attrs.field(init=False, repr=False)
     _started: float = attrs.field(init=False, repr=False)
@@ -66,6 +71,7 @@ class SimulatorState:
         self.wallet = self.settings.wallet
         self.users = {user.user_id: user for user in _demo_users(self.settings.users)}
         self._draw = Draw(self.settings, random.Random(self.settings.seed))  # noqa: S311 - reproducible, nothing secret
+        self.outbox = Outbox(self.settings)
         self._started = self.settings.clock()
 
     @property
@@ -250,7 +256,13 @@ class SimulatorState:
         self.orders[order.order_id] = charged
         for provision in provisions:
             self.holdings.add(charged, provision)
+            self._announce(charged, provision)
         return charged
+
+    def _announce(self, order: SimulatedOrder, provision: Provision) -> None:
+        if self.settings.webhook_url is not None:
+            for event in events_of(self.users[order.user_id], order, provision):
+                self.outbox.add(event)
 
 
 def _settled(body: OrderBody, before: SimulatedOrder) -> OrderBody:
