@@ -38,7 +38,8 @@ nitpick_ignore_regex = [
         r"py:(class|exc)",
         r"(CheckedFile|Feed|JournalLike|Lifetime|_InputPuller|Outside|Pacer|Pipeline|Plan|Random|R_co|Readable|Refusal|Requests|SecretText|.*\.(CheckedOrder|JournalPace|SecretText))",
     ),
-    (r"py:class", r"cmr_async\.simulator\.records\.(OrderBody|Provision|Purchase)"),
+    (r"py:class", r"cmr_async\.simulator\.records\.(OrderBody|Provision|Purchase|SimulatedMailbox)"),
+    (r"py:class", r"cmr_async\.simulator\.(holdings\.Holdings|outbox\.Outbox)"),
     # A sentence with a colon in a "Returns" section is taken for a type
     (r"py:class", r".* .*"),
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..core.prices import PriceList
 from .faults import FaultRule, FaultScript
-from .records import LedgerEntry, RequestCounts, SimulatedOrder, SimulatedUser, body_hash
+from .records import LedgerEntry, RequestCounts, SimulatedOrder, SimulatedUser, WebhookDelivery, body_hash
 from .server import Simulator
 from .settings import DEMO_USERS, Settings
 from .state import SimulatorState
@@ -25,5 +25,6 @@ __all__ = [
     "SimulatedUser",
     "Simulator",
     "SimulatorState",
+    "WebhookDelivery",
     "body_hash",
 ]

@@ -13,7 +13,7 @@ import attrs
 
 from .limits import is_loopback
 from .server import EXPOSED, Simulator
-from .settings import PROCESS_PATH, DuplicateDomains, Generation
+from .settings import PROCESS_PATH, DuplicateDomains, Generation, WebhookEnvelopes
 
 __all__ = ["main"]
 
@@ -113,6 +113,36 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         help="domain whose registration fails; repeatable (default: none)",
     )
     add(
+        "--failing-mailboxes",
+        action="append",
+        metavar="DOMAIN",
+        help="domain whose order of mailboxes fails; repeatable (default: none)",
+    )
+    add("--webhook-url", metavar="URL", help="where to send webhooks (default: none are sent)")
+    add(
+        "--webhook-envelopes",
+        choices=get_args(WebhookEnvelopes),
+        help=f"shape of the events (default: {default['webhook_envelopes']})",
+    )
+    add(
+        "--webhook-duplicates",
+        type=float,
+        metavar="SHARE",
+        help=f"share of the events that are sent twice, 0 to 1 (default: {default['webhook_duplicates']:g})",
+    )
+    add(
+        "--webhook-shuffle",
+        type=float,
+        metavar="SECONDS",
+        help=f"simulated seconds within which events change places (default: {default['webhook_shuffle']:g})",
+    )
+    add(
+        "--webhook-losses",
+        type=float,
+        metavar="SHARE",
+        help=f"share of the events that are never sent, 0 to 1 (default: {default['webhook_losses']:g})",
+    )
+    add(
         "--process-path",
         dest="endpoints",
         type=_process_path,
@@ -133,6 +163,7 @@ def _process_path(text: str) -> dict[str, str]:
 async def _run(simulator: Simulator) -> None:
     async with simulator:
         users = "\n".join(f"  {user_id}" for user_id in simulator.users)
+        webhooks = f"Webhooks: {simulator.admin_url}/deliveries\n" if simulator.webhook_url else ""
         sys.stdout.write(
             f"CMR simulator at {simulator.base_url}\n"
             f"Users:\n{users}\n"
@@ -140,6 +171,7 @@ async def _run(simulator: Simulator) -> None:
             f"  export CMR_BASE_URL={simulator.base_url}\n"
             f"  export CMR_API_KEY={simulator.api_key}\n"
             f"Ledger: {simulator.admin_url}/ledger   requests: {simulator.admin_url}/requests\n"
+            f"{webhooks}"
             "Stop with Ctrl-C.\n"
         )
         sys.stdout.flush()

@@ -10,16 +10,32 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from ..core.prices import PriceList
-from .records import LedgerEntry, Provision, RequestCounts, SimulatedOrder, SimulatedUser
+from .holdings import Held, HeldMailbox
+from .records import (
+    LedgerEntry,
+    Provision,
+    RequestCounts,
+    SimulatedMailbox,
+    SimulatedOrder,
+    SimulatedUser,
+    WebhookDelivery,
+)
 
 __all__ = [
+    "delivery_row",
+    "domain_expiry",
     "domain_item",
     "domain_status",
+    "iso",
     "ledger_row",
+    "mailbox_item",
+    "mailbox_status",
     "order_created",
     "order_status_data",
     "page_of",
+    "pagination",
     "request_counts",
+    "subscription_end",
     "subscription_item",
     "user_data",
 ]
@@ -57,8 +73,9 @@ def order_status_data(order: SimulatedOrder, now: float) -> dict[str, Any]:
             "domain": provision.domain,
             "status": domain_status(provision, now),
             "mailboxes": {
-                "quantity": provision.mailboxes,
-                "status": _mailbox_status(provision, now),
+                "quantity": len(provision.mailboxes),
+                "status": _mailboxes_status(provision, now),
+                "items": [] if provision.has_failed(now) else [_mailbox_state(one, now) for one in provision.mailboxes],
             },
         }
         for provision in provisions
@@ -76,13 +93,46 @@ def _overall(order: SimulatedOrder, now: float) -> str:
     if order.purchase is None:
         return "PENDING"
     provisions = order.purchase.provisions
-    if any(provision.failed and provision.registered_at <= now for provision in provisions):
+    if any(provision.has_failed(now) for provision in provisions):
         return "FAILED"
     return "PAID" if all(provision.provisioned_at <= now for provision in provisions) else "PENDING"
 
 
-def _mailbox_status(provision: Provision, now: float) -> str:
-    return "ACTIVE" if provision.provisioned_at <= now and not provision.failed else "IN_PROGRESS"
+def _mailboxes_status(provision: Provision, now: float) -> str:
+    """Return the status of a domain's mailboxes taken together: `ACTIVE` when all of them are."""
+    if provision.has_failed(now):
+        return "FAILED"
+    return "ACTIVE" if provision.provisioned_at <= now else "IN_PROGRESS"
+
+
+def _mailbox_state(mailbox: SimulatedMailbox, now: float) -> dict[str, Any]:
+    return {"mailboxId": mailbox.mailbox_id, "email": mailbox.email, "status": mailbox_status(mailbox, now)}
+
+
+def mailbox_status(mailbox: SimulatedMailbox, now: float) -> str:
+    """Return `IN_PROGRESS`, `CREATING_PASSWORD` or `ACTIVE` (section 13)."""
+    if now < mailbox.password_at:
+        return "IN_PROGRESS"
+    return "CREATING_PASSWORD" if now < mailbox.ready_at else "ACTIVE"
+
+
+def mailbox_item(held: HeldMailbox, now: float) -> dict[str, Any]:
+    """Return a mailbox as `GET /mailboxes` and its kin show it: the simulator's choice, without passwords."""
+    order, provision, mailbox = held
+    return {
+        "mailboxId": mailbox.mailbox_id,
+        "email": mailbox.email,
+        "firstName": mailbox.first_name,
+        "lastName": mailbox.last_name,
+        "status": mailbox_status(mailbox, now),
+        "serviceProvider": order.body.service_provider,
+        "domain": provision.domain,
+        "domainId": provision.domain_id,
+        "userId": order.user_id,
+        "orderId": order.order_id,
+        "subscriptionId": provision.subscription_id,
+        "createdAt": iso(provision.taken_at),
+    }
 
 
 def domain_status(provision: Provision, now: float) -> str:
@@ -92,28 +142,30 @@ def domain_status(provision: Provision, now: float) -> str:
     return "FAILED" if provision.failed else "ACTIVE"
 
 
-def domain_item(order: SimulatedOrder, provision: Provision, now: float) -> dict[str, Any]:
+def domain_item(held: Held, now: float) -> dict[str, Any]:
     """Return one item of `GET /domains/by-user`: the simulator's choice, after the page about renewal prices."""
+    order, provision = held
     return {
         "domainName": provision.domain,
         "domainId": provision.domain_id,
         "status": domain_status(provision, now),
-        "creationTime": _iso(order.created_at),
-        "expireOn": _iso(order.created_at, _YEAR * min(provision.years, _MOST_YEARS)),
+        "creationTime": iso(order.created_at),
+        "expireOn": domain_expiry(order, provision),
         "autoRenew": False,
     }
 
 
-def subscription_item(order: SimulatedOrder, provision: Provision, prices: PriceList) -> dict[str, Any]:
+def subscription_item(held: Held, quantity: int, prices: PriceList) -> dict[str, Any]:
     """Return one item of `GET /subscriptions`, as documented (section 10.9)."""
+    order, provision = held
     return {
         "subscriptionId": provision.subscription_id,
         "subscriptionStatus": "ACTIVE",
-        "totalMailboxQuantity": provision.mailboxes,
+        "totalMailboxQuantity": quantity,
         "billingCycle": order.body.billing_cycle,
         "pricePerMailbox": float(prices.mailbox),
-        "periodStart": _iso(provision.provisioned_at),
-        "periodEnd": _iso(provision.provisioned_at, _MONTH),
+        "periodStart": iso(provision.taken_at),
+        "periodEnd": subscription_end(provision),
         "serviceProvider": order.body.service_provider,
         "autoRenew": order.body.auto_renew,
         "userId": order.user_id,
@@ -127,24 +179,33 @@ def user_data(record: SimulatedUser) -> dict[str, Any]:
 
 
 def page_of(items: Sequence[_Item], page: int, limit: int) -> tuple[Sequence[_Item], dict[str, int]]:
-    """Return one page of a list, and the documented `pagination` object.
+    """Return one page of a list, and its `pagination`."""
+    start = (page - 1) * limit
+    return items[start : start + limit], pagination(len(items), page, limit)
+
+
+def pagination(count: int, page: int, limit: int) -> dict[str, int]:
+    """Return the documented `pagination` object of a page.
 
     `nextPage` is always `currentPage + 1`, even after the last page, as in the documented sample (section 7).
+
+    Args:
+        count: Number of items of the whole list.
+        page: Number of the page, from 1 on.
+        limit: Most items of a page.
     """
-    start = (page - 1) * limit
-    pagination = {
-        "totalSearchedCount": len(items),
+    return {
+        "totalSearchedCount": count,
         "currentPage": page,
         "nextPage": page + 1,
-        "totalPages": max(1, -(-len(items) // limit)),
+        "totalPages": max(1, -(-count // limit)),
     }
-    return items[start : start + limit], pagination
 
 
 def ledger_row(entry: LedgerEntry) -> dict[str, Any]:
     """Return one row of the ledger; simulator only."""
     return {
-        "time": _iso(entry.time),
+        "time": iso(entry.time),
         "orderId": entry.order_id,
         "userId": entry.user_id,
         "kind": entry.kind,
@@ -165,6 +226,30 @@ def request_counts(counts: RequestCounts) -> Mapping[str, Any]:
     }
 
 
-def _iso(epoch_seconds: float, later: timedelta = timedelta(0)) -> str:
+def delivery_row(delivery: WebhookDelivery) -> dict[str, Any]:
+    """Return one attempt to deliver a webhook; simulator only."""
+    return {
+        "time": iso(delivery.time),
+        "eventId": delivery.event_id,
+        "event": delivery.event,
+        "orderId": delivery.order_id,
+        "attempt": delivery.attempt,
+        "status": delivery.status,
+        "outcome": delivery.outcome,
+    }
+
+
+def domain_expiry(order: SimulatedOrder, provision: Provision, *, timespec: str = "milliseconds") -> str:
+    """Return when the registration of a domain ends."""
+    return iso(order.created_at, _YEAR * min(provision.years, _MOST_YEARS), timespec=timespec)
+
+
+def subscription_end(provision: Provision, *, timespec: str = "milliseconds") -> str:
+    """Return when the period of a subscription ends."""
+    return iso(provision.taken_at, _MONTH, timespec=timespec)
+
+
+def iso(epoch_seconds: float, later: timedelta = timedelta(0), *, timespec: str = "milliseconds") -> str:
+    """Return a time as the API writes it, or one that is so much later."""
     moment = datetime.fromtimestamp(epoch_seconds, UTC) + later
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.isoformat(timespec=timespec).replace("+00:00", "Z")

@@ -8,19 +8,24 @@ import orjson
 from aiohttp import web
 
 from .answers import (
+    delivery_row,
     domain_item,
     ledger_row,
+    mailbox_item,
     order_created,
     order_status_data,
     page_of,
+    pagination,
     request_counts,
     subscription_item,
     user_data,
 )
-from .bodies import read_order, read_profile
+from .bodies import read_mailbox_order, read_order, read_profile
+from .holdings import HeldMailbox
 from .limits import read_body
 from .records import Refusal
 from .state import SimulatorState
+from .timeline import Timeline
 
 __all__ = ["STATE", "add_routes", "json_answer"]
 
@@ -28,6 +33,7 @@ __all__ = ["STATE", "add_routes", "json_answer"]
 STATE = web.AppKey("state", SimulatorState)
 
 _USERS_LIMIT = 20
+_MAILBOXES_LIMIT = 20
 _SUBSCRIPTIONS_LIMIT = 50
 _MOST_LIMIT = 100
 #: The API's own limit is UNKNOWN; the numbers of pages after this one would not fit into JSON some day.
@@ -37,6 +43,7 @@ _MOST_PAGE = 1_000_000_000
 def add_routes(app: web.Application, base: str, state: SimulatorState) -> None:
     """Serve the documented endpoints below `base`, and the simulator's own below `/_simulator`."""
     app.router.add_post(f"{base}/orders/json", create_order)
+    app.router.add_post(f"{base}/orders/create-mailbox-order/json", create_mailbox_order)
     app.router.add_get(f"{base}/orders/status", order_status, allow_head=False)
     app.router.add_post(f"{base}{state.settings.endpoints['orders.process']}", process_order)
     app.router.add_get(f"{base}/users/list", list_users, allow_head=False)
@@ -44,8 +51,12 @@ def add_routes(app: web.Application, base: str, state: SimulatorState) -> None:
     app.router.add_post(f"{base}/users", create_user)
     app.router.add_get(f"{base}/domains/by-user", domains_by_user, allow_head=False)
     app.router.add_post(f"{base}/domains/has-workspace", has_workspace)
+    app.router.add_get(f"{base}/mailboxes", list_mailboxes, allow_head=False)
+    app.router.add_get(f"{base}/mailboxes/single", mailboxes_of_user, allow_head=False)
+    app.router.add_get(f"{base}/mailboxes/mailbox", mailbox_details, allow_head=False)
     app.router.add_get(f"{base}/subscriptions", subscriptions, allow_head=False)
     app.router.add_get("/_simulator/ledger", ledger, allow_head=False)
+    app.router.add_get("/_simulator/deliveries", deliveries, allow_head=False)
     app.router.add_get("/_simulator/requests", requests, allow_head=False)
 
 
@@ -55,6 +66,15 @@ async def create_order(request: web.Request) -> web.Response:
     user_id = _required(request, "userId")
     state.user(user_id)
     order = state.create_order(user_id, read_order(await _json_body(request), strict=state.settings.strict))
+    return json_answer(order_created(order, state.settings.generation))
+
+
+async def create_mailbox_order(request: web.Request) -> web.Response:
+    """Order mailboxes: `POST /orders/create-mailbox-order/json?userId=` (section 10.1)."""
+    state = request.app[STATE]
+    user_id = _required(request, "userId")
+    state.user(user_id)
+    order = state.create_order(user_id, read_mailbox_order(await _json_body(request), strict=state.settings.strict))
     return json_answer(order_created(order, state.settings.generation))
 
 
@@ -79,8 +99,8 @@ async def order_status(request: web.Request) -> web.Response:
 async def list_users(request: web.Request) -> web.Response:
     """Retrieve all users: `GET /users/list`; page parameters and shape are those of the subscriptions."""
     users = list(request.app[STATE].users.values())
-    page, pagination = page_of(users, *_page(request, _USERS_LIMIT))
-    data = {"users": [user_data(user) for user in page], "pagination": pagination}
+    shown, pages = page_of(users, *_page(request, _USERS_LIMIT))
+    data = {"users": [user_data(user) for user in shown], "pagination": pages}
     return _success("Users fetched successfully", data)
 
 
@@ -102,7 +122,7 @@ async def domains_by_user(request: web.Request) -> web.Response:
     state = request.app[STATE]
     user_id = _required(request, "userId")
     now = state.now
-    data = [domain_item(order, provision, now) for order, provision in state.registrations(user_id)]
+    data = [domain_item(held, now) for held in state.holdings.registrations(user_id, now)]
     return _success("Domains fetched successfully", data)
 
 
@@ -131,22 +151,51 @@ def _domain_name(fields: dict[str, Any]) -> str:
     return name
 
 
+async def list_mailboxes(request: web.Request) -> web.Response:
+    """List the mailboxes of all users: `GET /mailboxes`; pages and shape are the simulator's choice."""
+    return _mailboxes(request, request.app[STATE].holdings.mailboxes())
+
+
+async def mailboxes_of_user(request: web.Request) -> web.Response:
+    """List the mailboxes of one user: `GET /mailboxes/single?userId=`; the shape is the simulator's choice."""
+    state = request.app[STATE]
+    user_id = _required(request, "userId")
+    state.user(user_id)
+    return _mailboxes(request, state.holdings.mailboxes(user_id))
+
+
+def _mailboxes(request: web.Request, found: Timeline[HeldMailbox]) -> web.Response:
+    page, limit = _page(request, _MAILBOXES_LIMIT)
+    now = request.app[STATE].now
+    rows = [mailbox_item(held, now) for held in found.page(now, page, limit)]
+    data = {"mailboxes": rows, "pagination": pagination(found.count(now), page, limit)}
+    return _success("Mailboxes fetched successfully", data)
+
+
+async def mailbox_details(request: web.Request) -> web.Response:
+    """Show one mailbox: `GET /mailboxes/mailbox?mailboxId=`; the shape is the simulator's choice."""
+    state = request.app[STATE]
+    now = state.now
+    held = state.holdings.mailbox(_required(request, "mailboxId"), now)
+    return _success("Mailbox fetched successfully", mailbox_item(held, now))
+
+
 async def subscriptions(request: web.Request) -> web.Response:
     """Get All Subscriptions: `GET /subscriptions` (section 10.9)."""
     state = request.app[STATE]
-    status = request.query.get("status")
-    wanted = request.query.get("componentSubscriptionId")
+    page, limit = _page(request, _SUBSCRIPTIONS_LIMIT)
+    now = state.now
+    found = state.holdings.subscriptions(
+        domain=request.query.get("domain") or None,
+        subscription_id=request.query.get("componentSubscriptionId") or None,
+        status=request.query.get("status") or None,
+    )
     rows = [
-        subscription_item(order, provision, state.settings.prices)
-        for order, provision in state.subscriptions(request.query.get("domain") or None)
+        subscription_item(held, state.holdings.quantity(held.provision, now), state.settings.prices)
+        for held in found.page(now, page, limit)
     ]
-    rows = [
-        row
-        for row in rows
-        if (not status or row["subscriptionStatus"] == status) and (not wanted or row["subscriptionId"] == wanted)
-    ]
-    page, pagination = page_of(rows, *_page(request, _SUBSCRIPTIONS_LIMIT))
-    return _success("Subscriptions fetched successfully", {"subscriptions": page, "pagination": pagination})
+    data = {"subscriptions": rows, "pagination": pagination(found.count(now), page, limit)}
+    return _success("Subscriptions fetched successfully", data)
 
 
 async def ledger(request: web.Request) -> web.Response:
@@ -154,6 +203,12 @@ async def ledger(request: web.Request) -> web.Response:
     state = request.app[STATE]
     rows = [ledger_row(entry) for entry in state.ledger]
     return json_answer({"wallet": str(state.wallet), "orders": len(state.orders), "entries": rows})
+
+
+async def deliveries(request: web.Request) -> web.Response:
+    """Show every attempt to deliver a webhook, and the events that are lost; simulator only."""
+    outbox = request.app[STATE].outbox
+    return json_answer({"attempts": [delivery_row(one) for one in outbox.deliveries], "lost": outbox.lost})
 
 
 async def requests(request: web.Request) -> web.Response:

@@ -13,14 +13,17 @@ import orjson
 __all__ = [
     "DomainLine",
     "LedgerEntry",
+    "MailboxLine",
     "MailboxLines",
     "OrderBody",
     "Provision",
     "Purchase",
     "Refusal",
     "RequestCounts",
+    "SimulatedMailbox",
     "SimulatedOrder",
     "SimulatedUser",
+    "WebhookDelivery",
     "body_hash",
 ]
 
@@ -57,20 +60,35 @@ class DomainLine:
 
 
 @attrs.frozen(kw_only=True)
+class MailboxLine:
+    """One mailbox to set up."""
+
+    #: Local part of the address.
+    username: str
+    #: First name of its owner.
+    first_name: str
+    #: Last name of its owner.
+    last_name: str
+    #: Whether it starts warmup.
+    on_warmup: bool
+
+
+@attrs.frozen(kw_only=True)
 class MailboxLines:
     """The mailboxes of one domain."""
 
     #: Domain name in lower case.
     domain: str
-    #: Local parts, in the sequence of the request; repeats are kept, as in the API's own sample.
-    usernames: tuple[str, ...]
-    #: How many of them asked for warmup.
-    on_warmup: int
+    #: Mailboxes in the sequence of the request; repeats are kept, as in the API's own sample.
+    mailboxes: tuple[MailboxLine, ...]
 
 
 @attrs.frozen(kw_only=True)
 class OrderBody:
-    """The part of an order's body that the simulator needs, checked."""
+    """The part of an order's body that the simulator needs, checked.
+
+    An order of mailboxes has either `subscription_id` or `domain_id`; one that registers domains has neither.
+    """
 
     #: Domains to register, in the sequence of the request.
     domains: tuple[DomainLine, ...]
@@ -86,6 +104,38 @@ class OrderBody:
     auto_renew: bool
     #: `body_hash` of the request's body.
     digest: str
+    #: The subscription that the mailboxes join.
+    subscription_id: str | None = None
+    #: The domain that the mailboxes are for; they get a subscription of their own.
+    domain_id: str | None = None
+
+    @property
+    def only_mailboxes(self) -> bool:
+        """Whether it is an order of mailboxes on a domain that is there already."""
+        return self.subscription_id is not None or self.domain_id is not None
+
+
+@attrs.frozen(kw_only=True)
+class SimulatedMailbox:
+    """One mailbox of a purchased order, with the simulated times, in epoch seconds, of its steps (section 13).
+
+    It is `IN_PROGRESS`, from `password_at` on `CREATING_PASSWORD`, from `ready_at` on `ACTIVE`.
+    """
+
+    #: 28 upper-case letters and digits.
+    mailbox_id: str
+    #: The address.
+    email: str
+    #: First name of its owner.
+    first_name: str
+    #: Last name of its owner.
+    last_name: str
+    #: When its password begins to be made.
+    password_at: float
+    #: When it is ready.
+    ready_at: float
+    #: When its warmup starts; `None` unless it was ordered.
+    warmup_at: float | None
 
 
 @attrs.frozen(kw_only=True)
@@ -100,16 +150,26 @@ class Provision:
     registered: bool
     #: Length of the registration in years; 0 without one.
     years: int
-    #: When the registration succeeds or fails.
+    #: When the registration succeeds or fails; without one, when the order was charged.
     registered_at: float
-    #: Whether it fails; then the mailboxes are never ready.
+    #: Whether it fails; then there are never mailboxes.
     failed: bool
     #: Id of the subscription of the domain's mailboxes; `None` without mailboxes.
     subscription_id: str | None
-    #: Number of mailboxes.
-    mailboxes: int
-    #: When the mailboxes are ready and the subscription starts.
+    #: Whether the mailboxes join a subscription that an earlier order began.
+    joins: bool
+    #: When the provider takes the order of the mailboxes and the subscription starts, or when that fails.
+    taken_at: float
+    #: Whether the order of the mailboxes fails after the domain succeeded.
+    mailboxes_failed: bool
+    #: The mailboxes.
+    mailboxes: tuple[SimulatedMailbox, ...]
+    #: When the last mailbox is ready; without mailboxes, when the domain is.
     provisioned_at: float
+
+    def has_failed(self, now: float) -> bool:
+        """Tell whether the registration or the order of the mailboxes has failed."""
+        return (self.failed and self.registered_at <= now) or (self.mailboxes_failed and self.taken_at <= now)
 
 
 @attrs.frozen(kw_only=True)
@@ -178,6 +238,26 @@ class RequestCounts:
     by_fault: Mapping[str, int]
     #: The most requests that arrived within any rolling second.
     most_in_one_second: int
+
+
+@attrs.frozen(kw_only=True)
+class WebhookDelivery:
+    """One attempt to deliver an event."""
+
+    #: Id of the event, the same in every attempt; some samples of the help centre do not send it.
+    event_id: str
+    #: Name of the event, such as `mailbox.created`.
+    event: str
+    #: The order that it is about.
+    order_id: str
+    #: 1 for the first delivery, at most 3.
+    attempt: int
+    #: Simulated epoch seconds at which it ended.
+    time: float
+    #: HTTP status of the answer; `None`: there was none in time, or no connection.
+    status: int | None
+    #: `delivered` (2xx), `retried` (another attempt follows), or `failed` (it was the last one).
+    outcome: str
 
 
 class Refusal(Exception):  # noqa: N818 - an expected answer of the API, not an error of the simulator

@@ -14,7 +14,9 @@ from aiohttp import web
 from .app import API_BASE, application
 from .faults import FaultScript
 from .limits import is_loopback
-from .settings import Settings
+from .records import WebhookDelivery
+from .sender import Sender
+from .settings import MachineClock, Settings
 from .state import SimulatorState
 
 __all__ = ["EXPOSED", "Simulator"]
@@ -32,6 +34,8 @@ class _Listener:
 
     #: What listens; `None`: nothing does.
     runner: web.AppRunner | None = None
+    #: What sends webhooks; `None`: nothing does.
+    sender: Sender | None = None
     #: Base URL of the last start; empty before the first one.
     base_url: str = ""
     #: The loop and its thread, while a plain `with` block runs.
@@ -76,6 +80,11 @@ class Simulator(Settings):
         return self.state.faults
 
     @property
+    def deliveries(self) -> tuple[WebhookDelivery, ...]:
+        """Every attempt to deliver a webhook so far, in the sequence in which they ended."""
+        return tuple(self.state.outbox.deliveries)
+
+    @property
     def base_url(self) -> str:
         """Base URL of the API, such as `http://127.0.0.1:40123/api/v1/integration`.
 
@@ -90,7 +99,7 @@ class Simulator(Settings):
 
     @property
     def admin_url(self) -> str:
-        """Base URL of the simulator's own routes, `/ledger` and `/requests`."""
+        """Base URL of the simulator's own routes, `/ledger`, `/requests` and `/deliveries`."""
         return self.base_url.removesuffix(API_BASE) + "/_simulator"
 
     async def start(self) -> None:
@@ -118,13 +127,39 @@ class Simulator(Settings):
             await runner.cleanup()
             raise
         self._listener.runner = runner
+        if self.webhook_url is not None:
+            self._listener.sender = Sender(self.state)
+            if isinstance(self.clock, MachineClock):
+                self._listener.sender.watch_clock()
         port = runner.addresses[0][1]
         host = f"[{self.host}]" if ":" in self.host else self.host
         self._listener.base_url = f"http://{host}:{port}{API_BASE}"
 
+    async def deliver_due(self) -> tuple[WebhookDelivery, ...]:
+        """Send the webhooks that are due, and wait until each is answered or given up for now.
+
+        On the machine's clock they are sent anyway as they become due; with a `clock` of your own nothing else sends
+        them. Call it on the event loop that the simulator was started on.
+
+        Returns:
+            The attempts that ended meanwhile; empty without a `webhook_url`.
+
+        Raises:
+            RuntimeError: The simulator is not running.
+        """
+        if self._listener.runner is None:
+            raise RuntimeError("The simulator is not running.")
+        before = len(self.state.outbox.deliveries)
+        if self._listener.sender is not None:
+            await self._listener.sender.deliver_due()
+        return self.deliveries[before:]
+
     async def close(self) -> None:
-        """Stop listening and drop open connections; harmless when it is not running."""
+        """Stop listening and sending, and drop open connections; harmless when it is not running."""
         runner, self._listener.runner = self._listener.runner, None
+        sender, self._listener.sender = self._listener.sender, None
+        if sender is not None:
+            await sender.close()
         if runner is not None:
             await runner.cleanup()
 

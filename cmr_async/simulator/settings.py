@@ -7,16 +7,27 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
 
 import attrs
 from attrs import validators
 
 from ..core.prices import PriceList
+from ..webhooks import SignatureScheme
 
-__all__ = ["DEMO_USERS", "PROCESS_PATH", "DuplicateDomains", "Generation", "Settings"]
+__all__ = [
+    "DEMO_USERS",
+    "PROCESS_PATH",
+    "DuplicateDomains",
+    "Generation",
+    "MachineClock",
+    "Settings",
+    "WebhookEnvelopes",
+]
 
 Generation = Literal["2026-06", "2026-02"]
 DuplicateDomains = Literal["allow", "unavailable"]
+WebhookEnvelopes = Literal["documentation", "help-centre"]
 
 #: Users that exist by default; `examples/orders.csv` orders for them.
 DEMO_USERS = (
@@ -72,12 +83,43 @@ def _random_key() -> str:
     return f"simulator-{secrets.token_hex(16)}"
 
 
+class MachineClock:
+    """Epoch seconds for readers, but on the monotonic clock: the rate limit must not see the wall clock jump."""
+
+    def __init__(self) -> None:
+        self._offset = time.time() - time.monotonic()
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self._offset + time.monotonic()
+
+
 def _steady_clock(clock: Callable[[], float] | None) -> Callable[[], float]:
-    if clock is not None:
-        return clock
-    # Epoch seconds for readers, but on the monotonic clock: the rate limit must not see the wall clock jump.
-    offset = time.time() - time.monotonic()
-    return lambda: offset + time.monotonic()
+    return MachineClock() if clock is None else clock
+
+
+def _web_address(url: str | None) -> str | None:
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("webhook_url must be a whole http or https URL.")  # which may hold a secret
+    return url
+
+
+def _check_signing_key(settings: Settings, _attribute: attrs.Attribute[Any], url: str | None) -> None:
+    key = settings.api_key
+    if url is not None and not (key and key.isascii() and key.isprintable() and " " not in key):
+        raise ValueError("api_key signs the webhooks: it must be printable ASCII without spaces.")
+
+
+def _check_share(_settings: Settings, attribute: attrs.Attribute[Any], share: float) -> None:
+    if not 0 <= share <= 1:
+        raise ValueError(f"{attribute.name} must be a share from 0 to 1: got {share}.")
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -114,7 +156,30 @@ class Settings:
     workspaces: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
     #: Domains whose registration fails after the charge.
     failing_domains: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
+    #: Domains whose order of mailboxes fails after the charge, once the domain itself has succeeded.
+    failing_mailboxes: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
     #: What things cost; where no price is known, nothing is charged.
     prices: PriceList = attrs.field(factory=PriceList, repr=False)
-    #: Returns epoch seconds and never goes back; `None`: the machine's clock.
+    #: Where webhooks are sent; `None`: there are none.
+    webhook_url: str | None = attrs.field(
+        default=None, converter=_web_address, validator=_check_signing_key, repr=False
+    )
+    #: How they are signed, with `api_key`, where no source says it.
+    webhook_scheme: SignatureScheme = attrs.field(
+        factory=SignatureScheme, validator=validators.instance_of(SignatureScheme), repr=False
+    )
+    #: Shape of the events (section 9.3): the documentation's, or the variants in the help centre's samples.
+    webhook_envelopes: WebhookEnvelopes = attrs.field(
+        default="documentation", validator=validators.in_(get_args(WebhookEnvelopes))
+    )
+    #: Real seconds in which a receiver must answer, more than 0.
+    webhook_timeout: float = attrs.field(default=60.0, validator=validators.gt(0))
+    #: Share of the events that are sent twice.
+    webhook_duplicates: float = attrs.field(default=0.0, validator=_check_share)
+    #: Longest time by which an event is sent later than it happened, in simulated seconds, so that others overtake it.
+    webhook_shuffle: float = attrs.field(default=0.0, validator=validators.ge(0))
+    #: Share of the events that are never sent.
+    webhook_losses: float = attrs.field(default=0.0, validator=_check_share)
+    #: Returns epoch seconds and never goes back; `None`: the machine's clock. With a clock of your own, webhooks are
+    #: sent by `deliver_due()` only.
     clock: Callable[[], float] = attrs.field(default=None, converter=_steady_clock, repr=False)

@@ -10,25 +10,33 @@ from __future__ import annotations
 import hmac
 import random
 import uuid
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 
 import attrs
 
 from .faults import FaultScript
-from .records import LedgerEntry, OrderBody, Provision, Purchase, Refusal, RequestCounts, SimulatedOrder, SimulatedUser
+from .holdings import Holdings
+from .outbox import Outbox
+from .provisioning import Draw
+from .records import (
+    LedgerEntry,
+    OrderBody,
+    Provision,
+    Purchase,
+    Refusal,
+    RequestCounts,
+    SimulatedMailbox,
+    SimulatedOrder,
+    SimulatedUser,
+)
 from .settings import Settings
 from .traffic import Traffic
+from .webhook_events import events_of
 
 __all__ = ["SimulatorState"]
-
-_ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-_ID_LENGTH = 28
-
-
-def _order_ids() -> defaultdict[str, list[str]]:
-    return defaultdict(list)
 
 
 @attrs.define
@@ -47,19 +55,23 @@ class SimulatorState:
     ledger: list[LedgerEntry] = attrs.field(factory=list, init=False, repr=False)
     #: Faults to come.
     faults: FaultScript = attrs.field(factory=FaultScript, init=False, repr=False)
+    #: Domains, subscriptions and mailboxes that charged orders brought.
+    holdings: Holdings = attrs.field(factory=Holdings, init=False, repr=False)
+
+    #: Webhooks that were sent and that are still to come.
+    outbox: Outbox = attrs.field(init=False, repr=False)
 
     _traffic: Traffic = attrs.field(factory=Traffic, init=False, repr=False)
-    _random: random.Random = attrs.field(init=False, repr=False)
+    _draw: Draw = attrs.field(init=False, repr=False)
     _started: float = attrs.field(init=False, repr=False)
     _bought: Counter[str] = attrs.field(factory=Counter, init=False, repr=False)
-    _orders_of_domain: defaultdict[str, list[str]] = attrs.field(factory=_order_ids, init=False, repr=False)
-    _orders_of_user: defaultdict[str, list[str]] = attrs.field(factory=_order_ids, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Begin with the users and the wallet that were set."""
         self.wallet = self.settings.wallet
         self.users = {user.user_id: user for user in _demo_users(self.settings.users)}
-        self._random = random.Random(self.settings.seed)  # noqa: S311 - reproducible, nothing secret
+        self._draw = Draw(self.settings, random.Random(self.settings.seed))  # noqa: S311 - reproducible, nothing secret
+        self.outbox = Outbox(self.settings)
         self._started = self.settings.clock()
 
     @property
@@ -101,7 +113,7 @@ class SimulatorState:
 
     def create_user(self, profile: Mapping[str, str]) -> SimulatedUser:
         """Add a user with a checked profile."""
-        user = SimulatedUser(user_id=self._new_id(), profile=dict(profile))
+        user = SimulatedUser(user_id=self._draw.new_id(), profile=dict(profile))
         self.users[user.user_id] = user
         return user
 
@@ -113,23 +125,25 @@ class SimulatorState:
             body: The checked order.
 
         Raises:
-            Refusal: 404 for an unknown user, 402 when the wallet does not cover a confirmed order. The order is not
-                created then.
+            Refusal: 404 for an unknown user, 402 when the wallet does not cover a confirmed order; for an order of
+                mailboxes also 404 for an unknown subscription or domain, 403 for another user's, 422 for a domain that
+                is not active and for mailboxes on another one. The order is not created then.
         """
         self.user(user_id)
+        if body.only_mailboxes:
+            body = _settled(body, self._target(user_id, body))
         unavailable = self._unavailable(body)
         if body.confirm:
             self._check_wallet(body, unavailable)
         order = SimulatedOrder(
-            order_id=self._new_id(),
-            action_id=f"ACT_{uuid.UUID(int=self._random.getrandbits(128), version=4)}",
+            order_id=self._draw.new_id(),
+            action_id=f"ACT_{uuid.UUID(int=self._draw.rng.getrandbits(128), version=4)}",
             user_id=user_id,
             body=body,
             created_at=self.now,
             unavailable_domains=tuple(sorted(unavailable)),
             purchase=None,
         )
-        self._orders_of_user[user_id].append(order.order_id)
         if body.confirm:
             return self._charge(order, unavailable, "confirmed")
         self.orders[order.order_id] = order
@@ -164,35 +178,38 @@ class SimulatorState:
         return self._bought[domain.lower()]
 
     def has_workspace(self, domain: str) -> bool:
-        """Tell whether a domain has a workspace: one that was set, or that of mailboxes that are ready."""
+        """Tell whether a domain has a workspace: one that was set, or that of a subscription."""
         return domain.lower() in self.settings.workspaces or any(self.subscriptions(domain))
 
     def registrations(self, user_id: str) -> Iterator[tuple[SimulatedOrder, Provision]]:
         """Yield the domains that a user's charged orders have registered or are registering, without failed ones."""
-        for order_id in self._orders_of_user.get(user_id, ()):
-            order = self.orders[order_id]
-            for provision in _provisions(order):
-                if provision.registered and not (provision.failed and provision.registered_at <= self.now):
-                    yield order, provision
+        yield from self.holdings.registrations(user_id, self.now)
 
     def subscriptions(self, domain: str | None = None) -> Iterator[tuple[SimulatedOrder, Provision]]:
-        """Yield the subscriptions that have started, one for each charged order and domain with mailboxes.
+        """Yield the subscriptions that have started, oldest first; mailboxes that join one are not among them.
 
         Args:
             domain: Only those of this domain; `None`: all.
         """
-        order_ids = self.orders if domain is None else self._orders_of_domain.get(domain.lower(), ())
-        for order_id in order_ids:
-            order = self.orders[order_id]
-            for provision in _provisions(order):
-                if domain is not None and provision.domain != domain.lower():
-                    continue
-                ready = not provision.failed and provision.provisioned_at <= self.now
-                if provision.subscription_id is not None and ready:
-                    yield order, provision
+        yield from self.holdings.subscriptions(domain=domain).appeared(self.now)
 
-    def _new_id(self) -> str:
-        return "".join(self._random.choices(_ID_ALPHABET, k=_ID_LENGTH))
+    def mailboxes(self, user_id: str | None = None) -> Iterator[tuple[SimulatedOrder, Provision, SimulatedMailbox]]:
+        """Yield the mailboxes whose order the provider has taken, ready or not, oldest first.
+
+        Args:
+            user_id: Only those of this user; `None`: all.
+        """
+        yield from self.holdings.mailboxes(user_id).appeared(self.now)
+
+    def _target(self, user_id: str, body: OrderBody) -> SimulatedOrder:
+        """Return the order that began the subscription, or registered the domain, that mailboxes are ordered for."""
+        if body.subscription_id is not None:
+            order, provision = self.holdings.active_subscription(user_id, body.subscription_id, self.now)
+        else:
+            order, provision = self.holdings.active_domain(user_id, body.domain_id or "", self.now)
+        if any(lines.domain != provision.domain for lines in body.mailboxes):
+            raise Refusal(f"The mailboxes must be on {provision.domain}", status=422)
+        return order
 
     def _unavailable(self, body: OrderBody) -> frozenset[str]:
         if self.settings.duplicate_domains == "allow":
@@ -204,8 +221,8 @@ class SimulatorState:
         charged = [lines for lines in body.mailboxes if lines.domain not in unavailable]
         return self.settings.prices.cost(
             domains=[(line.domain, line.years) for line in body.domains if line.domain not in unavailable],
-            mailboxes=sum(len(lines.usernames) for lines in charged),
-            warmups=sum(lines.on_warmup for lines in charged),
+            mailboxes=sum(len(lines.mailboxes) for lines in charged),
+            warmups=sum(line.on_warmup for lines in charged for line in lines.mailboxes),
         )
 
     def _check_wallet(self, body: OrderBody, unavailable: frozenset[str]) -> None:
@@ -215,7 +232,8 @@ class SimulatorState:
     def _charge(self, order: SimulatedOrder, unavailable: frozenset[str], kind: str) -> SimulatedOrder:
         now = self.now
         amount = self._cost(order.body, unavailable)
-        provisions = tuple(self._provision(order.body, unavailable, now))
+        known_id = partial(self.holdings.domain_id, order.user_id)
+        provisions = tuple(self._draw.provisions(order.body, unavailable, now, known_id))
         bought = tuple(line.domain for line in order.body.domains if line.domain not in unavailable)
         self.wallet -= amount
         self.ledger.append(
@@ -230,40 +248,29 @@ class SimulatorState:
             )
         )
         self._bought.update(bought)
-        for provision in provisions:
-            self._orders_of_domain[provision.domain].append(order.order_id)
         charged = attrs.evolve(
             order,
             unavailable_domains=tuple(sorted(unavailable)),
             purchase=Purchase(time=now, amount=amount, provisions=provisions),
         )
         self.orders[order.order_id] = charged
+        for provision in provisions:
+            self.holdings.add(charged, provision)
+            self._announce(charged, provision)
         return charged
 
-    def _provision(self, body: OrderBody, unavailable: frozenset[str], now: float) -> Iterator[Provision]:
-        counts = {lines.domain: len(lines.usernames) for lines in body.mailboxes}
-        years = {line.domain: line.years for line in body.domains}
-        for domain in dict.fromkeys((*years, *counts)):
-            if domain in unavailable:
-                continue
-            ready_after = self._random.uniform(*self.settings.provision_seconds)
-            # The domain is registered first, its mailboxes after that (section 2.4).
-            registered_after = ready_after * self._random.uniform(0.3, 0.7)
-            yield Provision(
-                domain=domain,
-                domain_id=self._new_id(),
-                registered=domain in years,
-                years=years.get(domain, 0),
-                registered_at=now + registered_after,
-                failed=domain in self.settings.failing_domains,
-                subscription_id=self._new_id() if domain in counts else None,
-                mailboxes=counts.get(domain, 0),
-                provisioned_at=now + ready_after,
-            )
+    def _announce(self, order: SimulatedOrder, provision: Provision) -> None:
+        if self.settings.webhook_url is not None:
+            for event in events_of(self.users[order.user_id], order, provision):
+                self.outbox.add(event)
 
 
-def _provisions(order: SimulatedOrder) -> tuple[Provision, ...]:
-    return order.purchase.provisions if order.purchase else ()
+def _settled(body: OrderBody, before: SimulatedOrder) -> OrderBody:
+    """Return an order of mailboxes with what was settled when its subscription or its domain was ordered."""
+    body = attrs.evolve(body, service_provider=before.body.service_provider)
+    if body.subscription_id is None:
+        return body
+    return attrs.evolve(body, billing_cycle=before.body.billing_cycle, auto_renew=before.body.auto_renew)
 
 
 def _demo_users(user_ids: Iterable[str]) -> Iterator[SimulatedUser]:

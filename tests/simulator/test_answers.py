@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cmr_async.simulator import SimulatedOrder
-from cmr_async.simulator.answers import domain_status, order_status_data, page_of
+from cmr_async.simulator.answers import domain_status, mailbox_status, order_status_data, page_of
 from cmr_async.simulator.bodies import read_order
 from cmr_async.simulator.state import SimulatorState
 from tests.fakes import Clock
@@ -50,5 +50,27 @@ def test_the_mailboxes_of_a_failed_domain_are_never_active(clock: Clock) -> None
     assert item == {
         "domain": "example.com",
         "status": "FAILED",
-        "mailboxes": {"quantity": 2, "status": "IN_PROGRESS"},
+        "mailboxes": {"quantity": 2, "status": "FAILED", "items": []},
     }
+
+
+def test_a_mailbox_goes_through_the_documented_steps(clock: Clock) -> None:
+    order = bought(state_with(clock))
+    assert order.purchase is not None
+    (provision,) = order.purchase.provisions
+    for mailbox in provision.mailboxes:
+        assert provision.taken_at <= mailbox.password_at <= mailbox.ready_at <= provision.provisioned_at
+        times = (clock.now, mailbox.password_at, mailbox.ready_at)
+        assert [mailbox_status(mailbox, now) for now in times] == ["IN_PROGRESS", "CREATING_PASSWORD", "ACTIVE"]
+
+
+def test_the_mailboxes_of_a_domain_are_active_together_when_the_last_one_is(clock: Clock) -> None:
+    order = bought(state_with(clock, provision_seconds=(100, 100)))
+
+    def steps(now: float) -> tuple[str, list[str]]:
+        (item,) = order_status_data(order, now)["domains"]
+        return item["mailboxes"]["status"], [one["status"] for one in item["mailboxes"]["items"]]
+
+    assert steps(clock.now) == ("IN_PROGRESS", ["IN_PROGRESS", "IN_PROGRESS"])
+    assert steps(clock.now + 99.99) == ("IN_PROGRESS", ["ACTIVE", "CREATING_PASSWORD"])
+    assert steps(clock.now + 100) == ("ACTIVE", ["ACTIVE", "ACTIVE"])

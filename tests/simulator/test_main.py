@@ -57,7 +57,9 @@ def test_every_option_sets_its_setting(started: list[Simulator]) -> None:
     options = (
         "--host 127.0.0.1 --port 0 --wallet 25.50 --api-key k --rate-limit 0 --seed 7 --provision-seconds 1 2.5 "
         "--time-scale 10 --user U1 --user U2 --generation 2026-02 --duplicate-domains unavailable "
-        "--failing-domain A.com --failing-domain b.com --process-path /run --strict --workspace C.com"
+        "--failing-domain A.com --failing-domain b.com --process-path /run --strict --workspace C.com "
+        "--failing-mailboxes D.com --webhook-url http://127.0.0.1:9/hook --webhook-envelopes help-centre "
+        "--webhook-duplicates 0.5 --webhook-shuffle 20 --webhook-losses 0.25"
     )
     assert main(options.split()) == 0
     (sim,) = started
@@ -66,7 +68,9 @@ def test_every_option_sets_its_setting(started: list[Simulator]) -> None:
     assert (sim.users, sim.generation, sim.duplicate_domains) == (("U1", "U2"), "2026-02", "unavailable")
     assert sim.failing_domains == {"a.com", "b.com"}
     assert sim.endpoints == {"orders.process": "/run"}
-    assert (sim.strict, sim.workspaces) == (True, frozenset({"c.com"}))
+    assert (sim.strict, *sim.workspaces, *sim.failing_mailboxes) == (True, "c.com", "d.com")
+    assert (sim.webhook_url, sim.webhook_envelopes) == ("http://127.0.0.1:9/hook", "help-centre")
+    assert (sim.webhook_duplicates, sim.webhook_shuffle, sim.webhook_losses) == (0.5, 20.0, 0.25)
 
 
 def test_a_rate_limit_is_a_number_of_requests(started: list[Simulator]) -> None:
@@ -131,5 +135,5 @@ def test_the_help_shows_the_defaults(capsys: pytest.CaptureFixture[str]) -> None
     shown = re.findall(r"\(default:\s+([^)]*)\)", capsys.readouterr().out)
     assert [" ".join(words.split()) for words in shown] == [
         "127.0.0.1", "8080", "1000", "a random one", "5", "0", "10 90", "1", "three demo users", "2026-06", "allow",
-        "none", "none", "/orders/process",
+        "none", "none", "none", "none are sent", "documentation", "0", "0", "0", "/orders/process",
     ]  # fmt: skip

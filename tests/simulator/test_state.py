@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from cmr_async.simulator import DEMO_USERS, PriceList, Settings, SimulatorState, body_hash
+from cmr_async.simulator import DEMO_USERS, PriceList, Settings, SimulatedOrder, SimulatorState, body_hash
+from cmr_async.simulator.answers import order_status_data
 from cmr_async.simulator.bodies import read_order
-from cmr_async.simulator.records import Refusal
+from cmr_async.simulator.records import Provision, Refusal
 from tests.fakes import Clock
 
 from .conftest import USER, order_body
@@ -17,6 +18,10 @@ from .conftest import USER, order_body
 
 def state_with(clock: Clock, **settings: Any) -> SimulatorState:
     return SimulatorState(Settings(**{"clock": clock, **settings}))
+
+
+def bought_by(order: SimulatedOrder) -> tuple[Provision, ...]:
+    return order.purchase.provisions if order.purchase else ()
 
 
 def test_a_draft_costs_nothing(clock: Clock) -> None:
@@ -137,8 +142,9 @@ def test_provisioning_takes_ten_to_ninety_simulated_seconds(clock: Clock) -> Non
     took = [p.provisioned_at - clock.now for o in state.orders.values() if o.purchase for p in o.purchase.provisions]
     assert 10 <= min(took) < 20
     assert 80 < max(took) <= 90
+    started = [provision.taken_at for order in state.orders.values() for provision in bought_by(order)]
     clock.now += 9.99
-    assert list(state.subscriptions()) == []
+    assert len(list(state.subscriptions())) == sum(moment <= clock.now for moment in started) < 50
     clock.now += 80.1
     assert len(list(state.subscriptions())) == 50
 
@@ -148,24 +154,63 @@ def test_the_domain_is_there_before_its_mailboxes(clock: Clock) -> None:
     state.create_order(USER, read_order(order_body(confirm=True)))
     ((_, provision),) = state.registrations(USER)
     assert clock.now + 30 <= provision.registered_at <= clock.now + 70
-    assert provision.provisioned_at == clock.now + 100
+    assert provision.registered_at < provision.taken_at < provision.provisioned_at == clock.now + 100
+    assert max(mailbox.ready_at for mailbox in provision.mailboxes) == provision.provisioned_at
 
 
 def test_time_scale_speeds_provisioning_up(clock: Clock) -> None:
     state = state_with(clock, provision_seconds=(90, 90), time_scale=100)
     state.create_order(USER, read_order(order_body(confirm=True)))
-    clock.now += 0.89
+    (held,) = state.registrations(USER)
+    clock.now += (held[1].taken_at - clock.now) / 100 - 0.01
     assert list(state.subscriptions("example.com")) == []
     clock.now += 0.02
     assert len(list(state.subscriptions("example.com"))) == 1
+    clock.now += 0.9
+    assert [mailbox.ready_at <= state.now for _, _, mailbox in state.mailboxes()] == [True, True]
 
 
 def test_a_failing_domain_is_charged_but_never_there(clock: Clock) -> None:
     state = state_with(clock, failing_domains=["Example.com"])
     state.create_order(USER, read_order(order_body(confirm=True)))
     clock.now += 100
-    assert (list(state.registrations(USER)), list(state.subscriptions())) == ([], [])
+    assert (list(state.registrations(USER)), list(state.subscriptions()), list(state.mailboxes())) == ([], [], [])
     assert state.purchases("example.com") == 1
+
+
+def test_failing_mailboxes_leave_the_domain_and_nothing_else(clock: Clock) -> None:
+    state = state_with(clock, failing_mailboxes=["Example.com"])
+    order = state.create_order(USER, read_order(order_body(confirm=True)))
+    clock.now += 100
+    assert [provision.domain for _, provision in state.registrations(USER)] == ["example.com"]
+    assert (list(state.subscriptions()), list(state.mailboxes()), state.has_workspace("example.com")) == ([], [], False)
+    data = order_status_data(order, state.now)
+    assert data["status"] == "FAILED"
+    assert data["domains"] == [
+        {
+            "domain": "example.com",
+            "status": "ACTIVE",
+            "mailboxes": {"quantity": 2, "status": "FAILED", "items": []},
+        }
+    ]
+
+
+def test_a_domain_without_mailboxes_is_done_when_it_is_registered(clock: Clock) -> None:
+    state = state_with(clock, failing_mailboxes=["example.com"])
+    order = state.create_order(USER, read_order(order_body(confirm=True, mailboxes={})))
+    (provision,) = bought_by(order)
+    assert (provision.provisioned_at, provision.subscription_id) == (provision.registered_at, None)
+    assert order_status_data(order, provision.registered_at)["status"] == "PAID"
+
+
+def test_mailboxes_of_one_domain_in_two_spellings_are_all_provisioned(clock: Clock) -> None:
+    state = state_with(clock)
+    person = {"firstName": "A", "lastName": "B"}
+    named = {"a.com": [{"username": "a", **person}], "A.com": [{"username": "b", **person}]}
+    state.create_order(USER, read_order(order_body(confirm=True, domains=[], mailboxes=named)))
+    clock.now += 100
+    assert [mailbox.email for _, _, mailbox in state.mailboxes()] == ["a@a.com", "b@a.com"]
+    assert len(list(state.subscriptions("a.com"))) == 1
 
 
 def test_mailboxes_of_a_domain_that_is_not_ordered_register_nothing(clock: Clock) -> None:
@@ -173,7 +218,7 @@ def test_mailboxes_of_a_domain_that_is_not_ordered_register_nothing(clock: Clock
     state.create_order(USER, read_order(order_body(confirm=True, domains=[])))
     clock.now += 100
     assert (state.purchases("example.com"), list(state.registrations(USER))) == (0, [])
-    assert [provision.mailboxes for _, provision in state.subscriptions("example.com")] == [2]
+    assert [len(provision.mailboxes) for _, provision in state.subscriptions("example.com")] == [2]
 
 
 def test_one_seed_gives_one_history(clock: Clock) -> None:
@@ -200,7 +245,7 @@ def test_subscriptions_of_one_domain_leave_out_the_other_domains_of_its_order(cl
     state.create_order(USER, read_order(body))
     clock.now += 100
     assert [provision.domain for _, provision in state.subscriptions("B.com")] == ["b.com"]
-    assert [provision.domain for _, provision in state.subscriptions()] == ["a.com", "b.com"]
+    assert {provision.domain for _, provision in state.subscriptions()} == {"a.com", "b.com"}
 
 
 def test_the_users_that_were_set_exist_with_profiles_of_their_own(clock: Clock) -> None:
