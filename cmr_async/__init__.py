@@ -37,8 +37,10 @@ if TYPE_CHECKING:
         OrderWarning,
         OutcomeUnknownError,
         PermissionDeniedError,
+        ProvisioningError,
         RateLimitError,
         ServerError,
+        StillWaitingError,
         TransportError,
         UnprocessableError,
         ValidationError,
@@ -57,10 +59,13 @@ if TYPE_CHECKING:
         ServiceProvider,
     )
     from .models.checks import OrderPreflight, WorkspaceCheck, WorkspaceFinding
+    from .models.progress import OrderProgress, OrderToken
     from .models.requests import Verdict
+    from .models.tracking import ProvisionKind, ProvisionState, Sighting
     from .pipeline import Stall
     from .simulator import Simulator
     from .sync import BlockingBulkRun, BlockingIterator, Client, use_uvloop
+    from .tracking.settings import TrackingSettings
     from .transport import Timeouts
 
 __all__ = [
@@ -104,22 +109,30 @@ __all__ = [
     "OrderOutcome",
     "OrderPlacedError",
     "OrderPreflight",
+    "OrderProgress",
     "OrderRequest",
     "OrderState",
+    "OrderToken",
     "OrderWarning",
     "OutcomeUnknownError",
     "Pace",
     "PermissionDeniedError",
     "ProcessEndpoint",
+    "ProvisionKind",
+    "ProvisionState",
+    "ProvisioningError",
     "RateLimitError",
     "RetryPolicy",
     "ServerError",
     "ServiceProvider",
+    "Sighting",
     "Simulator",
     "Stall",
     "Step",
     "StepState",
+    "StillWaitingError",
     "Timeouts",
+    "TrackingSettings",
     "TransportError",
     "UnprocessableError",
     "ValidationError",
@@ -163,8 +176,10 @@ _HOMES = {
         "OrderWarning",
         "OutcomeUnknownError",
         "PermissionDeniedError",
+        "ProvisioningError",
         "RateLimitError",
         "ServerError",
+        "StillWaitingError",
         "TransportError",
         "UnprocessableError",
         "ValidationError",
@@ -183,10 +198,13 @@ _HOMES = {
         "ServiceProvider",
     ),
     ".models.checks": ("OrderPreflight", "WorkspaceCheck", "WorkspaceFinding"),
+    ".models.progress": ("OrderProgress", "OrderToken"),
     ".models.requests": ("Verdict",),
+    ".models.tracking": ("ProvisionKind", "ProvisionState", "Sighting"),
     ".pipeline": ("Stall",),
     ".simulator": ("Simulator",),
     ".sync": ("BlockingBulkRun", "BlockingIterator", "Client", "use_uvloop"),
+    ".tracking.settings": ("TrackingSettings",),
     ".transport": ("Timeouts",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

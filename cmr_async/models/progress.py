@@ -12,7 +12,7 @@ from ..errors import ConfigurationError, ProvisioningError
 from .orders import Order
 from .tracking import ProvisionKind, ProvisionState, Sighting
 
-__all__ = ["OrderProgress", "OrderToken"]
+__all__ = ["OrderProgress", "OrderToken", "progress_of"]
 
 
 def _texts(values: Iterable[str]) -> tuple[str, ...]:
@@ -217,12 +217,12 @@ def _mailbox(
     found = known.get((ProvisionKind.MAILBOX, name)) or _unseen(token, ProvisionKind.MAILBOX, name)
     if found.state is not ProvisionState.WAITING:
         return found
-    every = known.get((ProvisionKind.MAILBOX, f"*@{name.rpartition('@')[2]}"))
-    if every is not None and every.state is ProvisionState.FAILED:
-        return attrs.evolve(found, state=ProvisionState.FAILED, reason=every.reason)
     if domain is not None and domain.state is ProvisionState.FAILED:
         reason = f"its domain failed: {domain.reason}" if domain.reason else "its domain failed"
         return attrs.evolve(found, state=ProvisionState.FAILED, reason=reason)
+    every = known.get((ProvisionKind.MAILBOX, f"*@{name.rpartition('@')[2]}"))
+    if every is not None and every.state is ProvisionState.FAILED:
+        return attrs.evolve(found, state=ProvisionState.FAILED, reason=every.reason)
     return found
 
 

@@ -48,10 +48,10 @@ class Row:
 def read_rows(data: Any, settings: TrackingSettings) -> list[Row]:
     """Return what the objects of an answer say about mailboxes and domains."""
     found = []
-    for count, (fields, domain) in enumerate(_objects(data, None, _DEEPEST)):
+    for count, (key, fields, domain) in enumerate(_objects("", data, None, _DEEPEST)):
         if count == _MOST:
             break
-        row = _row(fields, domain, settings)
+        row = _row(key, fields, domain, settings)
         if row is not None:
             found.append(row)
     return found
@@ -74,7 +74,7 @@ def total_pages(data: Any) -> int | None:
     return None
 
 
-def _row(fields: Mapping[str, Any], around: str | None, settings: TrackingSettings) -> Row | None:
+def _row(key: str, fields: Mapping[str, Any], around: str | None, settings: TrackingSettings) -> Row | None:
     status = _first(fields, _STATUS)
     address = _first(fields, _ADDRESS)
     domain = _first(fields, _DOMAIN) or around
@@ -85,10 +85,13 @@ def _row(fields: Mapping[str, Any], around: str | None, settings: TrackingSettin
         kind, name, own_id = ProvisionKind.MAILBOX, address.strip().lower(), _first(fields, _MAILBOX_ID)
     else:
         named = _first(fields, _DOMAIN)
-        normal = normalise_domain(named) if named is not None else None
-        if normal is None:
+        normal = normalise_domain(named or around or "")
+        if normal is None or (named is None and key != "mailboxes"):
             return None
-        kind, name, own_id = ProvisionKind.DOMAIN, normal, _first(fields, _DOMAIN_ID)
+        if named is None:  # about the mailboxes of the domain around it, all together
+            kind, name, own_id = ProvisionKind.MAILBOX, f"*@{normal}", None
+        else:
+            kind, name, own_id = ProvisionKind.DOMAIN, normal, _first(fields, _DOMAIN_ID)
         # A subscription says of its domain that the order of its mailboxes was taken
         subscribed = _first(fields, ("subscriptionstatus",))
         if status is None and subscribed is not None:
@@ -113,20 +116,22 @@ def _state(status: str | None, settings: TrackingSettings) -> ProvisionState:
     return ProvisionState.FAILED if word in settings.failed else ProvisionState.WAITING
 
 
-def _objects(value: Any, domain: str | None, depth: int) -> Iterator[tuple[Mapping[str, Any], str | None]]:
-    """Yield every object with the domain of the object around it; rows may be grouped by domain."""
+def _objects(
+    key: str, value: Any, domain: str | None, depth: int
+) -> Iterator[tuple[str, Mapping[str, Any], str | None]]:
+    """Yield every object with its own name and the domain of the object around it; rows may be grouped by domain."""
     if depth == 0:
         return
     if isinstance(value, list):
         for item in value:
-            yield from _objects(item, domain, depth - 1)
+            yield from _objects("", item, domain, depth - 1)
     elif isinstance(value, dict):
         fields = _plainly(value)
-        yield fields, domain
+        yield key, fields, domain
         own = _first(fields, _DOMAIN) or domain
-        for item in value.values():
+        for name, item in value.items():
             if isinstance(item, dict | list):
-                yield from _objects(item, own, depth - 1)
+                yield from _objects(name.lower(), item, own, depth - 1)
 
 
 def _plainly(fields: Mapping[str, Any]) -> dict[str, Any]:

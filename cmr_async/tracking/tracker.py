@@ -249,9 +249,11 @@ class Tracker:
         while self._table.orders:
             began = clock()
             first = min(order.look_from for order in self._table.orders.values())
-            if began >= first:
-                self._pipeline.transport.check_usable()
-                await self._read()
+            if began < first:
+                await sleep(first - began)
+                continue
+            self._pipeline.transport.check_usable()
+            await self._read()
             await sleep(max(0.0, self._settings.read_every - (clock() - began)))
 
     async def _read(self) -> None:
@@ -294,12 +296,12 @@ class Tracker:
 
     def _orders_of(self, row: Row, user_id: str | None = None) -> list[OpenOrder]:
         """Return the open orders that a row is about."""
-        owner = row.user_id or user_id
         # A domain may have been there before; a mailbox belongs to the order that its row names
         named = row.order_id if row.kind is ProvisionKind.MAILBOX else None
-        return [
-            order for order in self._table.of_name(row.kind, row.name, owner) if named in {None, order.token.order_id}
-        ]
+        every = row.name.startswith("*@")  # the mailboxes of a domain, all together
+        kind, name = (ProvisionKind.DOMAIN, row.name[2:]) if every else (row.kind, row.name)
+        orders = self._table.of_name(kind, name, row.user_id or user_id)
+        return [order for order in orders if named in {None, order.token.order_id}]
 
     def _take_rows(self, rows: Iterable[Row], *, user_id: str | None = None, only: OpenOrder | None = None) -> None:
         sightings = [

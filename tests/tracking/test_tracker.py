@@ -1,0 +1,242 @@
+"""Waiting for orders: one sweep for all who wait, over lists that show many orders at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import aclosing
+from typing import Any
+
+import attrs
+import pytest
+
+from cmr_async.errors import ClientStateError, ConfigurationError, ProvisioningError
+from cmr_async.models.progress import OrderProgress, OrderToken
+from cmr_async.models.tracking import ProvisionKind, ProvisionState
+from cmr_async.simulator.answers import mailbox_status
+from cmr_async.tracking.settings import TrackingSettings
+from cmr_async.tracking.tracker import Tracker
+from tests.fakes import ADA, Clock, answered
+from tests.tracking.shop import Shop, refuse
+
+BOXES = [ADA, attrs.evolve(ADA, username="bob")]
+
+
+def a_tracker(shop: Shop, **settings: Any) -> Tracker:
+    return Tracker(shop.pipeline(), TrackingSettings(**settings), wall_clock=shop.clock)
+
+
+async def settled(shop: Shop, tokens: Iterable[OrderToken], **settings: Any) -> dict[str, OrderProgress]:
+    """Wait for orders, for two hours at most."""
+    tracker = a_tracker(shop, **settings)
+    return {each.order_id: each async for each in tracker.follow(tokens, timeout=7200.0)}
+
+
+async def test_an_order_is_waited_for_until_its_last_mailbox_is_active() -> None:
+    shop = Shop()
+    began = shop.clock.now
+    token = shop.place(mailboxes={"a.com": BOXES})
+    found = (await settled(shop, [token]))[token.order_id]
+    assert (found.state, found.failures, found.waiting) == (ProvisionState.ACTIVE, (), ())
+    assert [(each.kind.value, each.name) for each in found.provisions] == [
+        ("domain", "a.com"), ("mailbox", "ada@a.com"), ("mailbox", "bob@a.com")]  # fmt: skip
+    assert all(each.object_id and each.subscription_id for each in found.provisions[1:])
+    assert str(found) == f"{token.order_id}: 1 of 1 domains and 2 of 2 mailboxes active"
+    assert shop.times[0] - began == 10  # nothing is done before
+    assert set(shop.read) == {"mailboxes.list"}
+    assert {later - earlier for earlier, later in zip(shop.times, shop.times[1:], strict=False)} == {4.0}
+
+
+async def test_hundreds_of_orders_are_waited_for_with_the_reads_of_one() -> None:
+    shop = Shop()
+    tokens = [shop.place(str(number)) for number in range(250)]
+    found = await settled(shop, tokens)
+    assert Counter(each.state for each in found.values()) == {ProvisionState.ACTIVE: 250}
+    assert len(shop.sent) <= 40
+    assert {request.query["limit"] for request in shop.sent if "limit" in request.query} == {"100"}
+
+
+async def test_everybody_who_waits_shares_one_sweep() -> None:
+    shop = Shop()
+    tracker = a_tracker(shop)
+    tokens = [shop.place(str(number)) for number in range(3)]
+
+    async def one(token: OrderToken) -> list[OrderProgress]:
+        return [each async for each in tracker.follow([token])]
+
+    found = await asyncio.gather(*(one(token) for token in (*tokens, *tokens)))
+    assert [[each.state for each in group] for group in found] == [[ProvisionState.ACTIVE]] * 6
+    assert [later - earlier for earlier, later in zip(shop.times, shop.times[1:], strict=False)] == [4.0] * (
+        len(shop.times) - 1
+    )
+
+
+async def test_what_fails_is_told_with_its_reason() -> None:
+    shop = Shop(failing_domains=["b.com"], failing_mailboxes=["c.com"])
+    tokens = [shop.place(name) for name in "abc"]
+    found = await settled(shop, tokens)
+    states = [found[token.order_id].state for token in tokens]
+    assert states == [ProvisionState.ACTIVE, ProvisionState.FAILED, ProvisionState.FAILED]
+    failed = found[tokens[1].order_id]
+    assert [each.name for each in failed.failures] == ["b.com", "ada@b.com"]
+    assert failed.failures[1].reason.startswith("its domain failed")
+    with pytest.raises(ExceptionGroup, match="did not come out whole") as caught:
+        failed.raise_for_failures()
+    errors = caught.value.exceptions
+    assert [error.name for error in errors if isinstance(error, ProvisioningError)] == ["b.com", "ada@b.com"]
+    found[tokens[0].order_id].raise_for_failures()
+    assert [each.name for each in found[tokens[2].order_id].failures] == ["ada@c.com"]
+
+
+async def test_a_domain_that_the_api_took_the_order_without_has_failed() -> None:
+    shop = Shop(duplicate_domains="unavailable")
+    shop.place("a")
+    found = await settled(shop, [token := shop.place("a")])
+    progress = found[token.order_id]
+    assert (progress.state, len(progress.failures)) == (ProvisionState.FAILED, 2)
+    assert "unavailable" in progress.failures[0].reason
+    assert shop.sent == []
+
+
+async def test_domains_without_mailboxes_are_found_in_the_list_of_their_user() -> None:
+    shop = Shop()
+    tokens = [shop.place(str(number), mailboxes={}) for number in range(5)]
+    found = await settled(shop, tokens)
+    assert [found[token.order_id].state for token in tokens] == [ProvisionState.ACTIVE] * 5
+    assert set(shop.read) == {"domains.by_user"}
+
+
+async def test_an_order_of_unknown_content_is_done_when_the_caller_says_which_word_means_it() -> None:
+    shop = Shop()
+    bare = attrs.evolve(shop.place(), domains=(), mailboxes=())
+    found = await settled(shop, [bare], done=["paid"])
+    assert (found[bare.order_id].state, found[bare.order_id].status) == (ProvisionState.ACTIVE, "PAID")
+    late = [each async for each in a_tracker(shop).follow([bare], timeout=60)]
+    assert [(each.state, each.is_settled, each.status) for each in late] == [(ProvisionState.WAITING, False, "PAID")]
+
+
+async def test_when_the_time_is_over_the_rest_is_told_as_it_is() -> None:
+    shop = Shop(provision_seconds=(500, 500))
+    token = shop.place()
+    began = shop.clock.now
+    found = [each async for each in a_tracker(shop).follow([token], timeout=30)]
+    assert [(each.is_settled, len(each.waiting)) for each in found] == [(False, 2)]
+    assert shop.clock.now - began == 30
+
+
+async def test_changes_are_told_on_request() -> None:
+    shop = Shop(provision_seconds=(60, 60))
+    token = shop.place(mailboxes={"a.com": BOXES})
+    found = [each async for each in a_tracker(shop).follow([token], changes=True)]
+    counts = [each.count(ProvisionKind.MAILBOX, ProvisionState.ACTIVE) for each in found]
+    assert counts[0] == 0
+    assert counts[-1] == 2
+    assert sorted(counts) == counts
+    assert [each.is_settled for each in found] == [False] * (len(found) - 1) + [True]
+
+
+async def test_a_list_that_is_not_there_is_replaced_by_the_documented_one() -> None:
+    shop = Shop()
+    shop.changed["mailboxes.list"] = refuse(404)
+    token = shop.place()
+    found = await settled(shop, [token])
+    assert found[token.order_id].state is ProvisionState.ACTIVE
+    assert Counter(shop.read)["mailboxes.list"] == 1
+    assert {"subscriptions.list", "orders.status"} <= set(shop.read)  # which says of the mailboxes what no list says
+
+
+async def test_an_answer_that_cannot_be_understood_drops_its_list() -> None:
+    shop = Shop()
+    shop.changed["mailboxes.list"] = lambda _: answered(200, {"page": "of another kind"})
+    token = shop.place()
+    assert (await settled(shop, [token]))[token.order_id].state is ProvisionState.ACTIVE
+    assert Counter(shop.read)["mailboxes.list"] == 1
+
+
+async def test_failures_of_single_reads_end_nothing() -> None:
+    shop = Shop()
+    token = shop.place()
+    failures = iter([500, 429, 503])
+    shop.changed["mailboxes.list"] = lambda data: (
+        answered(200, data) if (status := next(failures, None)) is None else answered(status)
+    )
+    assert (await settled(shop, [token]))[token.order_id].state is ProvisionState.ACTIVE
+
+
+async def test_mailboxes_of_another_order_or_user_do_not_count() -> None:
+    shop = Shop()
+    token = shop.place()
+    other = attrs.evolve(token, order_id="OTHER", domains=())
+    foreign = attrs.evolve(token, order_id="FOREIGN", user_id="HATSA7AB56M513Q6EBF005YFHDQT")
+    found = {each.order_id: each async for each in a_tracker(shop).follow([token, other, foreign], timeout=300)}
+    assert [found[name].state for name in (token.order_id, "OTHER", "FOREIGN")] == [
+        ProvisionState.ACTIVE, ProvisionState.WAITING, ProvisionState.WAITING]  # fmt: skip
+
+
+async def test_an_old_order_is_looked_for_at_once() -> None:
+    shop = Shop(provision_seconds=(1, 1))
+    token = shop.place()
+    shop.clock.now += 100
+    began = shop.clock.now
+    await settled(shop, [token])
+    assert shop.clock.now == began
+
+
+async def test_whoever_stops_waiting_ends_the_sweep() -> None:
+    shop = Shop()
+    tracker = a_tracker(shop)
+    async with aclosing(tracker.follow([shop.place()], changes=True)) as found:
+        async for _ in found:
+            break
+    asked = len(shop.sent)
+    await shop.clock.sleep(100)
+    assert len(shop.sent) == asked
+
+
+async def test_a_client_that_is_closed_ends_the_waiting() -> None:
+    class Closing(Shop):
+        def check_usable(self) -> None:
+            raise ClientStateError("the client is closed")
+
+    shop = Closing()
+    with pytest.raises(ClientStateError, match="closed"):
+        await settled(shop, [shop.place()])
+
+
+def test_a_token_of_another_api_is_refused() -> None:
+    shop = Shop()
+    foreign = attrs.evolve(shop.place(), origin="https://elsewhere.test")
+    with pytest.raises(ConfigurationError, match=r"belongs to https://elsewhere\.test"):
+        a_tracker(shop).token(foreign)
+    assert a_tracker(shop).token(attrs.evolve(foreign, origin="")).origin == "http://shop.test"
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_a_list_in_either_order_is_followed(newest_first: bool) -> None:
+    clock = Clock()
+    shop = Shop(clock)
+    if newest_first:
+        shop.changed["mailboxes.list"] = lambda data: answered(200, turned(shop, data))
+    for number in range(400):  # somebody else's, long before
+        shop.place(f"old{number}")
+    clock.now += 1000
+    tracker = a_tracker(shop)
+    tokens = [shop.place(str(number)) for number in range(30)]
+    found = [each async for each in tracker.follow(tokens, timeout=400)]
+    assert Counter(each.state for each in found) == {ProvisionState.ACTIVE: 30}
+
+
+def turned(shop: Shop, data: Any) -> Any:
+    """Return the same page of the list the other way round."""
+    paging = data["pagination"]
+    rows = all_rows(shop)[::-1]
+    start = (paging["currentPage"] - 1) * 100
+    return {"mailboxes": rows[start : start + 100], "pagination": paging}
+
+
+def all_rows(shop: Shop) -> list[dict[str, Any]]:
+    return [
+        {"email": box.email, "status": mailbox_status(box, shop.clock.now), "orderId": order.order_id}
+        for order, _, box in shop.state.mailboxes()
+    ]
