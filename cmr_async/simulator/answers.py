@@ -104,12 +104,12 @@ def domain_item(order: SimulatedOrder, provision: Provision, now: float) -> dict
     }
 
 
-def subscription_item(order: SimulatedOrder, provision: Provision, prices: PriceList) -> dict[str, Any]:
+def subscription_item(order: SimulatedOrder, provision: Provision, quantity: int, prices: PriceList) -> dict[str, Any]:
     """Return one item of `GET /subscriptions`, as documented (section 10.9)."""
     return {
         "subscriptionId": provision.subscription_id,
         "subscriptionStatus": "ACTIVE",
-        "totalMailboxQuantity": provision.mailboxes,
+        "totalMailboxQuantity": quantity,
         "billingCycle": order.body.billing_cycle,
         "pricePerMailbox": float(prices.mailbox),
         "periodStart": _iso(provision.provisioned_at),

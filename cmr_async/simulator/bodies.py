@@ -1,7 +1,7 @@
-"""Check the bodies of `POST /orders/json` and `POST /users`, field by field, against the pages that document them.
+"""Check the bodies of orders and of `POST /users`, field by field, against the pages that document them.
 
-Sources: `api/reference.md` sections 2.3 and 10.2. What they leave open is accepted. With `strict` it is refused: fields
-that no source names, empty text in required fields, fewer years than one, another billing cycle than `MONTHLY`.
+Sources: `api/reference.md` sections 2.3, 10.1 and 10.2. What they leave open is accepted. With `strict` it is refused:
+fields that no source names, empty text in required fields, fewer years than one, another billing cycle than `MONTHLY`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from .records import DomainLine, MailboxLines, OrderBody, Refusal, body_hash
 
-__all__ = ["read_order", "read_profile"]
+__all__ = ["read_mailbox_order", "read_order", "read_profile"]
 
 _TOP_LEVEL: Mapping[str, type] = {
     "domains": list,
@@ -33,6 +33,16 @@ _MAILBOX: Mapping[str, type] = {
     "profilePicture": str,
     "onWarmup": bool,
 }
+_MAILBOX_ORDER: Mapping[str, type] = {
+    "subscriptionId": str,
+    "domainId": str,
+    "mailboxes": dict,
+    "billingCycle": str,
+    "confirm": bool,
+    "autoRenew": bool,
+}
+#: The page about orders of mailboxes shows no picture.
+_ADDED_MAILBOX: Mapping[str, type] = {name: kind for name, kind in _MAILBOX.items() if name != "profilePicture"}
 _GOOGLE: Mapping[str, type] = {"googleOauthRoute": str, "clientId": str, "appName": str}
 _PROVIDERS = ("GOOGLE", "MICROSOFT")
 _BILLING_CYCLES = ("MONTHLY",)
@@ -92,7 +102,7 @@ def read_order(body: object, *, strict: bool = False) -> OrderBody:
     faults = _Faults()
     _check_fields(body, _TOP_LEVEL, (), "", faults, strict=strict)
     domains = _read_domains(body.get("domains"), faults, strict=strict)
-    mailboxes = _read_mailboxes(body.get("mailboxes"), faults, strict=strict)
+    mailboxes = _read_mailboxes(body.get("mailboxes"), _MAILBOX, faults, strict=strict)
     if strict:
         _check_choice(body, "billingCycle", _BILLING_CYCLES, faults)
     _check_choice(body, "serviceProvider", _PROVIDERS, faults)
@@ -110,6 +120,40 @@ def read_order(body: object, *, strict: bool = False) -> OrderBody:
         service_provider=body.get("serviceProvider", "GOOGLE"),
         auto_renew=body.get("autoRenew", False),
         digest=body_hash(body),
+    )
+
+
+def read_mailbox_order(body: object, *, strict: bool = False) -> OrderBody:
+    """Return what the simulator needs of an order of mailboxes on a domain that is there already.
+
+    Args:
+        body: The decoded JSON of the request.
+        strict: Refuse what the sources leave open.
+
+    Raises:
+        Refusal: The body has faults: status 400 and one message that names each by its path.
+    """
+    if not isinstance(body, dict):
+        raise Refusal("The request body must be an object")
+    faults = _Faults()
+    _check_fields(body, _MAILBOX_ORDER, ("mailboxes",), "", faults, strict=strict)
+    if bool(body.get("subscriptionId")) == bool(body.get("domainId")):
+        faults.append("exactly one of subscriptionId and domainId is required")
+    mailboxes = _read_mailboxes(body.get("mailboxes"), _ADDED_MAILBOX, faults, strict=strict)
+    if strict:
+        _check_choice(body, "billingCycle", _BILLING_CYCLES, faults)
+    if faults:
+        raise Refusal("; ".join(faults))
+    return OrderBody(
+        domains=(),
+        mailboxes=tuple(mailboxes),
+        billing_cycle=body.get("billingCycle", "MONTHLY"),
+        confirm=body.get("confirm", False),
+        service_provider="GOOGLE",  # the state knows that of the domain
+        auto_renew=body.get("autoRenew", False),
+        digest=body_hash(body),
+        subscription_id=body.get("subscriptionId") or None,
+        domain_id=body.get("domainId") or None,
     )
 
 
@@ -156,7 +200,7 @@ def _read_domains(value: object, faults: _Faults, *, strict: bool) -> list[Domai
     return lines
 
 
-def _read_mailboxes(value: object, faults: _Faults, *, strict: bool) -> list[MailboxLines]:
+def _read_mailboxes(value: object, fields: Mapping[str, type], faults: _Faults, *, strict: bool) -> list[MailboxLines]:
     lines: list[MailboxLines] = []
     if not isinstance(value, dict):
         return lines
@@ -169,7 +213,7 @@ def _read_mailboxes(value: object, faults: _Faults, *, strict: bool) -> list[Mai
         for index, item in enumerate(items):
             if isinstance(item, dict):
                 required = ("username", "firstName", "lastName")
-                _check_fields(item, _MAILBOX, required, f"{path}[{index}].", faults, strict=strict)
+                _check_fields(item, fields, required, f"{path}[{index}].", faults, strict=strict)
             else:
                 faults.append(f"{path}[{index}] must be an object")
         if items and len(faults) == before:

@@ -17,7 +17,7 @@ from .answers import (
     subscription_item,
     user_data,
 )
-from .bodies import read_order, read_profile
+from .bodies import read_mailbox_order, read_order, read_profile
 from .limits import read_body
 from .records import Refusal
 from .state import SimulatorState
@@ -37,6 +37,7 @@ _MOST_PAGE = 1_000_000_000
 def add_routes(app: web.Application, base: str, state: SimulatorState) -> None:
     """Serve the documented endpoints below `base`, and the simulator's own below `/_simulator`."""
     app.router.add_post(f"{base}/orders/json", create_order)
+    app.router.add_post(f"{base}/orders/create-mailbox-order/json", create_mailbox_order)
     app.router.add_get(f"{base}/orders/status", order_status, allow_head=False)
     app.router.add_post(f"{base}{state.settings.endpoints['orders.process']}", process_order)
     app.router.add_get(f"{base}/users/list", list_users, allow_head=False)
@@ -55,6 +56,15 @@ async def create_order(request: web.Request) -> web.Response:
     user_id = _required(request, "userId")
     state.user(user_id)
     order = state.create_order(user_id, read_order(await _json_body(request), strict=state.settings.strict))
+    return json_answer(order_created(order, state.settings.generation))
+
+
+async def create_mailbox_order(request: web.Request) -> web.Response:
+    """Order mailboxes: `POST /orders/create-mailbox-order/json?userId=` (section 10.1)."""
+    state = request.app[STATE]
+    user_id = _required(request, "userId")
+    state.user(user_id)
+    order = state.create_order(user_id, read_mailbox_order(await _json_body(request), strict=state.settings.strict))
     return json_answer(order_created(order, state.settings.generation))
 
 
@@ -137,7 +147,7 @@ async def subscriptions(request: web.Request) -> web.Response:
     status = request.query.get("status")
     wanted = request.query.get("componentSubscriptionId")
     rows = [
-        subscription_item(order, provision, state.settings.prices)
+        subscription_item(order, provision, state.mailboxes_of(provision), state.settings.prices)
         for order, provision in state.subscriptions(request.query.get("domain") or None)
     ]
     rows = [

@@ -70,7 +70,10 @@ class MailboxLines:
 
 @attrs.frozen(kw_only=True)
 class OrderBody:
-    """The part of an order's body that the simulator needs, checked."""
+    """The part of an order's body that the simulator needs, checked.
+
+    An order of mailboxes has either `subscription_id` or `domain_id`; one that registers domains has neither.
+    """
 
     #: Domains to register, in the sequence of the request.
     domains: tuple[DomainLine, ...]
@@ -86,6 +89,15 @@ class OrderBody:
     auto_renew: bool
     #: `body_hash` of the request's body.
     digest: str
+    #: The subscription that the mailboxes join.
+    subscription_id: str | None = None
+    #: The domain that the mailboxes are for; they get a subscription of their own.
+    domain_id: str | None = None
+
+    @property
+    def only_mailboxes(self) -> bool:
+        """Whether it is an order of mailboxes on a domain that is there already."""
+        return self.subscription_id is not None or self.domain_id is not None
 
 
 @attrs.frozen(kw_only=True)
@@ -100,12 +112,14 @@ class Provision:
     registered: bool
     #: Length of the registration in years; 0 without one.
     years: int
-    #: When the registration succeeds or fails.
+    #: When the registration succeeds or fails; without one, when the order was charged.
     registered_at: float
     #: Whether it fails; then the mailboxes are never ready.
     failed: bool
     #: Id of the subscription of the domain's mailboxes; `None` without mailboxes.
     subscription_id: str | None
+    #: Whether the mailboxes join a subscription that an earlier order began.
+    joins: bool
     #: Number of mailboxes.
     mailboxes: int
     #: When the mailboxes are ready and the subscription starts.

@@ -13,6 +13,7 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from typing import TypeAlias
 
 import attrs
 
@@ -27,7 +28,15 @@ _ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _ID_LENGTH = 28
 
 
+#: What was bought for one domain, with its order.
+_Bought: TypeAlias = tuple[SimulatedOrder, Provision]
+
+
 def _order_ids() -> defaultdict[str, list[str]]:
+    return defaultdict(list)
+
+
+def _provisions_by_id() -> defaultdict[str, list[Provision]]:
     return defaultdict(list)
 
 
@@ -54,6 +63,13 @@ class SimulatorState:
     _bought: Counter[str] = attrs.field(factory=Counter, init=False, repr=False)
     _orders_of_domain: defaultdict[str, list[str]] = attrs.field(factory=_order_ids, init=False, repr=False)
     _orders_of_user: defaultdict[str, list[str]] = attrs.field(factory=_order_ids, init=False, repr=False)
+
+    #: The latest id of each user's domains.
+    _domain_ids: dict[tuple[str, str], str] = attrs.field(factory=dict, init=False, repr=False)
+    #: Where each domain's and each subscription's id comes from.
+    _domains: dict[str, _Bought] = attrs.field(factory=dict, init=False, repr=False)
+    _opened: dict[str, _Bought] = attrs.field(factory=dict, init=False, repr=False)
+    _joined: defaultdict[str, list[Provision]] = attrs.field(factory=_provisions_by_id, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Begin with the users and the wallet that were set."""
@@ -113,10 +129,13 @@ class SimulatorState:
             body: The checked order.
 
         Raises:
-            Refusal: 404 for an unknown user, 402 when the wallet does not cover a confirmed order. The order is not
-                created then.
+            Refusal: 404 for an unknown user, 402 when the wallet does not cover a confirmed order; for an order of
+                mailboxes also 404 for an unknown subscription or domain, 403 for another user's, 422 for a domain that
+                is not active and for mailboxes on another one. The order is not created then.
         """
         self.user(user_id)
+        if body.only_mailboxes:
+            body = _settled(body, self._target(user_id, body))
         unavailable = self._unavailable(body)
         if body.confirm:
             self._check_wallet(body, unavailable)
@@ -159,6 +178,12 @@ class SimulatorState:
             raise Refusal("The order does not belong to this user", status=403)
         return order
 
+    def mailboxes_of(self, subscription: Provision) -> int:
+        """Return the number of mailboxes of a subscription; those that join it count when they are ready."""
+        now = self.now
+        joined = self._joined.get(subscription.subscription_id or "", ())
+        return subscription.mailboxes + sum(added.mailboxes for added in joined if added.provisioned_at <= now)
+
     def purchases(self, domain: str) -> int:
         """Return how often a domain was bought; more than once is a double purchase."""
         return self._bought[domain.lower()]
@@ -188,8 +213,28 @@ class SimulatorState:
                 if domain is not None and provision.domain != domain.lower():
                     continue
                 ready = not provision.failed and provision.provisioned_at <= self.now
-                if provision.subscription_id is not None and ready:
+                if provision.subscription_id is not None and ready and not provision.joins:
                     yield order, provision
+
+    def _target(self, user_id: str, body: OrderBody) -> SimulatedOrder:
+        """Return the order that began the subscription, or registered the domain, that mailboxes are ordered for."""
+        if body.subscription_id is not None:
+            found = self._opened.get(body.subscription_id)
+            kind = "subscription"
+        else:
+            found = self._domains.get(body.domain_id or "")
+            kind = "domain"
+        now = self.now
+        if found is None or (found[1].failed and found[1].registered_at <= now):
+            raise Refusal(f"The requested {kind} does not exist.", status=404)
+        order, provision = found
+        if order.user_id != user_id:
+            raise Refusal(f"The {kind} does not belong to this user", status=403)
+        if now < (provision.registered_at if kind == "domain" else provision.provisioned_at):
+            raise Refusal(f"The {kind} is not active", status=422)
+        if any(lines.domain != provision.domain for lines in body.mailboxes):
+            raise Refusal(f"The mailboxes must be on {provision.domain}", status=422)
+        return order
 
     def _new_id(self) -> str:
         return "".join(self._random.choices(_ID_ALPHABET, k=_ID_LENGTH))
@@ -215,7 +260,7 @@ class SimulatorState:
     def _charge(self, order: SimulatedOrder, unavailable: frozenset[str], kind: str) -> SimulatedOrder:
         now = self.now
         amount = self._cost(order.body, unavailable)
-        provisions = tuple(self._provision(order.body, unavailable, now))
+        provisions = tuple(self._provision(order, unavailable, now))
         bought = tuple(line.domain for line in order.body.domains if line.domain not in unavailable)
         self.wallet -= amount
         self.ledger.append(
@@ -230,17 +275,29 @@ class SimulatorState:
             )
         )
         self._bought.update(bought)
-        for provision in provisions:
-            self._orders_of_domain[provision.domain].append(order.order_id)
         charged = attrs.evolve(
             order,
             unavailable_domains=tuple(sorted(unavailable)),
             purchase=Purchase(time=now, amount=amount, provisions=provisions),
         )
         self.orders[order.order_id] = charged
+        for provision in provisions:
+            self._remember(charged, provision)
         return charged
 
-    def _provision(self, body: OrderBody, unavailable: frozenset[str], now: float) -> Iterator[Provision]:
+    def _remember(self, order: SimulatedOrder, provision: Provision) -> None:
+        self._orders_of_domain[provision.domain].append(order.order_id)
+        if not provision.failed:
+            self._domain_ids[order.user_id, provision.domain] = provision.domain_id
+        self._domains.setdefault(provision.domain_id, (order, provision))
+        if provision.subscription_id is not None:
+            if provision.joins:
+                self._joined[provision.subscription_id].append(provision)
+            else:
+                self._opened[provision.subscription_id] = order, provision
+
+    def _provision(self, order: SimulatedOrder, unavailable: frozenset[str], now: float) -> Iterator[Provision]:
+        body = order.body
         counts = {lines.domain: len(lines.usernames) for lines in body.mailboxes}
         years = {line.domain: line.years for line in body.domains}
         for domain in dict.fromkeys((*years, *counts)):
@@ -249,14 +306,17 @@ class SimulatorState:
             ready_after = self._random.uniform(*self.settings.provision_seconds)
             # The domain is registered first, its mailboxes after that (section 2.4).
             registered_after = ready_after * self._random.uniform(0.3, 0.7)
+            known_id = None if domain in years else body.domain_id or self._domain_ids.get((order.user_id, domain))
+            subscription_id = body.subscription_id or self._new_id()
             yield Provision(
                 domain=domain,
-                domain_id=self._new_id(),
+                domain_id=known_id or self._new_id(),
                 registered=domain in years,
                 years=years.get(domain, 0),
-                registered_at=now + registered_after,
-                failed=domain in self.settings.failing_domains,
-                subscription_id=self._new_id() if domain in counts else None,
+                registered_at=now + registered_after if domain in years else now,
+                failed=domain in years and domain in self.settings.failing_domains,
+                subscription_id=subscription_id if domain in counts else None,
+                joins=body.subscription_id is not None,
                 mailboxes=counts.get(domain, 0),
                 provisioned_at=now + ready_after,
             )
@@ -264,6 +324,14 @@ class SimulatorState:
 
 def _provisions(order: SimulatedOrder) -> tuple[Provision, ...]:
     return order.purchase.provisions if order.purchase else ()
+
+
+def _settled(body: OrderBody, before: SimulatedOrder) -> OrderBody:
+    """Return an order of mailboxes with what was settled when its subscription or its domain was ordered."""
+    body = attrs.evolve(body, service_provider=before.body.service_provider)
+    if body.subscription_id is None:
+        return body
+    return attrs.evolve(body, billing_cycle=before.body.billing_cycle, auto_renew=before.body.auto_renew)
 
 
 def _demo_users(user_ids: Iterable[str]) -> Iterator[SimulatedUser]:

@@ -32,7 +32,7 @@ async def test_what_no_source_states_passes_and_is_refused_on_request(fields: di
     [
         "`confirm` left out", "`serviceProvider` left out", "`autoRenew` left out", "429", "Ids", "Invalid body",
         "`billingCycle`", "`years` below 1", "Wallet too low", "Life of a draft", "Fields that no page names",
-        "`POST /domains/has-workspace`",
+        "`POST /domains/has-workspace`", "`POST /orders/create-mailbox-order/json`",
     ],
 )  # fmt: skip
 def test_the_page_lists_each_choice(topic: str) -> None:

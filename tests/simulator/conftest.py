@@ -59,6 +59,9 @@ class Caller:
     async def order(self, body: object, user_id: str = USER) -> Reply:
         return await self.post("/orders/json", body, userId=user_id)
 
+    async def add(self, body: object, user_id: str = USER) -> Reply:
+        return await self.post("/orders/create-mailbox-order/json", body, userId=user_id)
+
     async def admin(self, name: str) -> Any:
         async with self.session.get(f"{self.sim.admin_url}/{name}") as answer:
             return orjson.loads(await answer.read())
@@ -123,3 +126,14 @@ def order_body(domain: str = "example.com", **changes: Any) -> dict[str, Any]:
         "autoRenew": False,
     }
     return {name: value for name, value in {**body, **changes}.items() if value is not ...}
+
+
+def mailbox_order_body(domain: str = "example.com", **changes: Any) -> dict[str, Any]:
+    """An order of two more mailboxes, 2 x 3.00 dollars; `changes` name the subscription or the domain's id."""
+    mailbox = {"firstName": "Jane", "lastName": "Doe"}
+    return {
+        "mailboxes": {domain: [{"username": "jane", **mailbox}, {"username": "jane.doe", **mailbox}]},
+        "billingCycle": "MONTHLY",
+        "confirm": True,
+        **changes,
+    }

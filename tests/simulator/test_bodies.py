@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from cmr_async.simulator.bodies import read_order, read_profile
+from cmr_async.simulator.bodies import read_mailbox_order, read_order, read_profile
 from cmr_async.simulator.records import Refusal, body_hash
 
-from .conftest import USER_FIELDS, order_body
+from .conftest import USER_FIELDS, mailbox_order_body, order_body
 
 MAILBOX = {"username": "john", "firstName": "John", "lastName": "Doe"}
 
@@ -141,3 +141,55 @@ def test_all_faults_of_a_user_come_at_once() -> None:
 def test_a_users_fields_are_kept_with_entities_decoded() -> None:
     fields = {**USER_FIELDS, "addressLineTwo": "Floor 3", "company": "A &amp; B"}
     assert read_profile({**fields, "nickname": "J"}) == {**fields, "company": "A & B"}
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"domainId": ""}, "exactly one of subscriptionId and domainId is required"),
+        ({"domainId": "D", "subscriptionId": "S"}, "exactly one of subscriptionId and domainId is required"),
+        ({"domainId": 5}, "domainId must be a string"),
+        ({"domainId": "D", "confirm": "true"}, "confirm must be a boolean"),
+        ({"domainId": "D", "mailboxes": {"a.com": [{"username": "x"}]}}, "mailboxes.a.com[0].firstName is required"),
+    ],
+)
+def test_an_order_of_mailboxes_names_its_faults(changes: dict[str, Any], message: str, *, strict: bool) -> None:
+    with pytest.raises(Refusal) as caught:
+        read_mailbox_order(mailbox_order_body(**changes), strict=strict)
+    assert (caught.value.status, message in caught.value.message) == (400, True)
+
+
+def test_an_order_of_mailboxes_needs_mailboxes_and_an_object() -> None:
+    for body, message in (({"domainId": "D"}, "mailboxes is required"), ([], "The request body must be an object")):
+        with pytest.raises(Refusal, match=message):
+            read_mailbox_order(body)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"google": {}}, "google is not a field of this endpoint"),
+        ({"serviceProvider": "GOOGLE"}, "serviceProvider is not a field of this endpoint"),
+        ({"billingCycle": "YEARLY"}, "billingCycle must be one of MONTHLY"),
+        (
+            {"mailboxes": {"a.com": [{**MAILBOX, "profilePicture": "https://x.test/p.png"}]}},
+            "mailboxes.a.com[0].profilePicture is not a field of this endpoint",
+        ),
+    ],
+)
+def test_what_no_page_shows_in_an_order_of_mailboxes_is_refused_when_it_is_strict(
+    changes: dict[str, Any], message: str
+) -> None:
+    body = mailbox_order_body(subscriptionId="S", **changes)
+    with pytest.raises(Refusal) as caught:
+        read_mailbox_order(body, strict=True)
+    assert caught.value.message == message
+    assert read_mailbox_order(body).digest == body_hash(body)
+
+
+def test_an_order_of_mailboxes_registers_nothing_and_keeps_its_target() -> None:
+    order = read_mailbox_order(mailbox_order_body("Example.com", domainId="D", autoRenew=True), strict=True)
+    assert (order.domains, order.domain_id, order.subscription_id, order.only_mailboxes) == ((), "D", None, True)
+    assert [(lines.domain, len(lines.usernames)) for lines in order.mailboxes] == [("example.com", 2)]
+    assert (order.confirm, order.auto_renew, read_order(order_body()).only_mailboxes) == (True, True, False)
