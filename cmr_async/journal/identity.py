@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from ..core.checked import CheckedOrder
-from ..core.validation import normalise_domain
+from ..core.domain_names import normalise_domain
 from ..core.wire import dump_order, unstructure_order
 from ..errors import Fault, ValidationError
 from ..models.requests import OrderRequest

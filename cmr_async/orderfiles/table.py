@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
-from ..core.validation import normalise_domain
+from ..core.domain_names import normalise_domain
 from ..models import DomainRegistration, Mailbox, Order
 from ..models.requests import OrderRequest
 from .cells import MAILBOX, SETTINGS, CellError, order_settings, parse_boolean, parse_mailbox, parse_years
