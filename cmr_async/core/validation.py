@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from ..errors import Fault, ValidationError
-from ..models import DomainRegistration, GoogleOAuth, Mailbox, Order, ServiceProvider
+from ..models import DomainRegistration, GoogleOAuth, Mailbox, MailboxOrder, Order, ServiceProvider
 from ..models.common import NO_FIELDS
 from .domain_names import character_name, no_domain, normalise_domain, point_out
 from .exchange import LONGEST_ID
@@ -28,7 +28,11 @@ __all__ = [
     "check_texts",
     "checked_domain",
     "checked_ids",
+    "inspect_extra",
+    "inspect_mailboxes",
     "inspect_order",
+    "inspect_scalars",
+    "is_text",
     "user_id_faults",
 ]
 
@@ -60,7 +64,7 @@ class Findings(NamedTuple):
     """What the inspection of an order found; a tuple, because one is made for every order of a file of any size."""
 
     #: The order as it will be sent: domain names in lower case and punycode.
-    order: Order
+    order: Order | MailboxOrder
     #: What forbids sending it.
     faults: tuple[Fault, ...] = ()
     #: What deserves a look.
@@ -114,7 +118,7 @@ def checked_domain(name: str) -> str:
 
 
 def _is_filled(text: Any) -> bool:
-    return bool(text) and _is_text(text)
+    return bool(text) and is_text(text)
 
 
 def inspect_order(order: Order) -> Findings:
@@ -131,11 +135,11 @@ def inspect_order(order: Order) -> Findings:
     #: Names of no domain, which are told once.
     refused: set[str] = set()
     domains = _inspect_domains(order, faults, cautions, registered, refused)
-    mailboxes = _inspect_mailboxes(order, faults, cautions, registered, refused)
-    _inspect_scalars(order, faults, cautions)
+    mailboxes = inspect_mailboxes(order, faults, cautions, registered, refused)
+    inspect_scalars(order, faults, cautions)
     _inspect_provider(order, faults, cautions)
     if order.extra is not NO_FIELDS:
-        _inspect_extra(order, "extra", faults)
+        inspect_extra(order, "extra", faults)
     if not faults and (domains != order.domains or any(map(is_not, mailboxes, order.mailboxes))):
         order = attrs.evolve(order, domains=domains, mailboxes=mailboxes)
     return Findings(order, tuple(faults), tuple(cautions))
@@ -175,17 +179,21 @@ def _inspect_terms(entry: DomainRegistration, path: str, faults: list[Fault], ca
         faults.append(Fault(f"{path}.years", message))
     elif years > _USUAL_YEARS:
         cautions.append(Fault(f"{path}.years", f"{years} years is more than registries usually sell"))
-    if forward_to is not None and not _is_text(forward_to):
+    if forward_to is not None and not is_text(forward_to):
         faults.append(Fault(f"{path}.forward_to", f"must be text, not {forward_to!r}"))
     elif forward_to and not _is_destination(forward_to):
         message = "looks like neither a host name nor an http(s) URL; it is sent as it is"
         cautions.append(Fault(f"{path}.forward_to", message))
     if entry.extra is not NO_FIELDS:
-        _inspect_extra(entry, f"{path}.extra", faults)
+        inspect_extra(entry, f"{path}.extra", faults)
 
 
-def _inspect_mailboxes(
-    order: Order, faults: list[Fault], cautions: list[Fault], registered: dict[str, str], refused: set[str]
+def inspect_mailboxes(
+    order: Order | MailboxOrder,
+    faults: list[Fault],
+    cautions: list[Fault],
+    registered: dict[str, str],
+    refused: set[str],
 ) -> dict[str, tuple[Mailbox, ...]]:
     """Return the mailboxes as they will be sent; a domain that needs no change is the order's own."""
     result: dict[str, tuple[Mailbox, ...]] = {}
@@ -207,7 +215,7 @@ def _inspect_mailboxes(
             given = registered.get(name)
             if given is None or (given != domain and given.lower() != domain.lower()):
                 point_out(path, domain, name, cautions)
-            if name not in registered:
+            if name not in registered and isinstance(order, Order):
                 cautions.append(Fault(path, "this domain is not in `domains`, so this order does not register it"))
         if not boxes:
             cautions.append(Fault(path, "has no mailboxes; the empty list is sent as it is"))
@@ -223,7 +231,7 @@ def _inspect_boxes(boxes: Sequence[Mailbox], path: str, faults: list[Fault], cau
             continue
         _inspect_box(box, path, index, faults, cautions)
         if box.extra is not NO_FIELDS:
-            _inspect_extra(box, f"{path}[{index}].extra", faults)
+            inspect_extra(box, f"{path}[{index}].extra", faults)
         username = box.username.lower() if isinstance(box.username, str) else None
         if username in usernames:
             cautions.append(Fault(f"{path}[{index}].username", f"{box.username} is already a mailbox of this domain"))
@@ -261,7 +269,7 @@ def _inspect_box(box: Mailbox, path: str, index: int, faults: list[Fault], cauti
         _inspect_names(box, f"{path}[{index}]", faults, cautions)
         _inspect_username(box, f"{path}[{index}]", cautions)
     picture = box.profile_picture
-    if picture is not None and not _is_text(picture):
+    if picture is not None and not is_text(picture):
         faults.append(Fault(f"{path}[{index}].profile_picture", f"must be text, not {picture!r}"))
     elif picture and not _is_url_text(picture):
         message = "looks unlike an http(s) URL; it is sent as it is"
@@ -274,12 +282,13 @@ def _unseen(char: str) -> str:
     return "a line break" if char in "\r\n" else f"what cannot be seen ({character_name(char)})"
 
 
-def _inspect_scalars(order: Order, faults: list[Fault], cautions: list[Fault]) -> None:
+def inspect_scalars(order: Order | MailboxOrder, faults: list[Fault], cautions: list[Fault]) -> None:
+    """Find what is wrong with the fields that both kinds of orders have."""
     if not isinstance(order.confirm, bool):
         faults.append(Fault("confirm", f"must be true or false, not {order.confirm!r}"))
     if order.auto_renew is not None and not isinstance(order.auto_renew, bool):
         faults.append(Fault("auto_renew", f"must be true or false, not {order.auto_renew!r}"))
-    if order.billing_cycle is not None and not _is_text(order.billing_cycle):
+    if order.billing_cycle is not None and not is_text(order.billing_cycle):
         faults.append(Fault("billing_cycle", f"must be text, not {order.billing_cycle!r}"))
     elif order.billing_cycle == "":
         cautions.append(Fault("billing_cycle", "is empty text, which is sent as it is"))
@@ -296,7 +305,7 @@ def _inspect_provider(order: Order, faults: list[Fault], cautions: list[Fault]) 
         if provider == _MICROSOFT and (route is None or route == ""):
             faults.append(Fault("microsoft_oauth_route", "is required by the page for Microsoft mailboxes"))
     # A route may hold secrets, so no message shows it
-    if route is not None and not _is_text(route):
+    if route is not None and not is_text(route):
         faults.append(Fault("microsoft_oauth_route", "must be text"))
     if google is not None and not isinstance(google, GoogleOAuth):
         faults.append(Fault("google", f"must be a GoogleOAuth, not {type(google).__name__}"))
@@ -306,17 +315,17 @@ def _inspect_provider(order: Order, faults: list[Fault], cautions: list[Fault]) 
 
 def _inspect_google(google: GoogleOAuth, faults: list[Fault], cautions: list[Fault]) -> None:
     route = google.google_oauth_route
-    if route is not None and not _is_text(route):
+    if route is not None and not is_text(route):
         faults.append(Fault("google.google_oauth_route", "must be text"))
     elif route and not _is_url_text(route):
         message = "looks unlike an http(s) URL, which the page says it is; it is sent as it is"
         cautions.append(Fault("google.google_oauth_route", message))
     for field, value in (("client_id", google.client_id), ("app_name", google.app_name)):
-        if value is not None and not _is_text(value):
+        if value is not None and not is_text(value):
             faults.append(Fault(f"google.{field}", f"must be text, not {value!r}"))
 
 
-def _inspect_extra(model: Order | DomainRegistration | Mailbox, path: str, faults: list[Fault]) -> None:
+def inspect_extra(model: Order | MailboxOrder | DomainRegistration | Mailbox, path: str, faults: list[Fault]) -> None:
     """Find what cannot be sent in the further fields of a model; no message shows a value, which may be secret."""
     if not isinstance(model.extra, Mapping):
         faults.append(Fault(path, "must be a mapping of field names to JSON values"))
@@ -330,7 +339,7 @@ def _inspect_extra(model: Order | DomainRegistration | Mailbox, path: str, fault
             faults.append(Fault(f"{path}.{name}", "must be a JSON value that can be sent"))
 
 
-def _is_empty_group(model: Order | DomainRegistration | Mailbox, name: str, value: Any) -> bool:
+def _is_empty_group(model: Order | MailboxOrder | DomainRegistration | Mailbox, name: str, value: Any) -> bool:
     """Tell whether a group that has nothing in it is to be sent empty."""
     return isinstance(model, Order) and value == _EMPTY_GROUPS.get(name) and not getattr(model, name)
 
@@ -348,10 +357,10 @@ def _is_json(value: Any, depth: int = 0) -> bool:
         return names and _is_json(tuple(value.values()), depth)
     if isinstance(value, tuple):
         return depth < _DEEPEST and all(_is_json(inner, depth + 1) for inner in value)
-    return _is_text(value)
+    return is_text(value)
 
 
-def _is_text(value: Any) -> bool:
+def is_text(value: Any) -> bool:
     """Tell whether a value is text that can be sent."""
     return isinstance(value, str) and (value.isascii() or _is_encodable(value))
 

@@ -466,6 +466,7 @@ def test_whatever_is_in_the_fields_inspection_returns_and_what_it_lets_through_c
         assert findings.order is tested
         return
     dump_order(findings.order)
+    assert isinstance(findings.order, Order)
     again = inspect_order(findings.order)
     assert again.order is findings.order
     assert (again.faults, again.cautions) == ((), findings.cautions)
