@@ -87,7 +87,8 @@ def order_from_document(
     """Read one order from a parsed document.
 
     Args:
-        document: The API's own body of either kind of order, or an object with `order` and, as you like, `user_id` and `reference`.
+        document: The API's own body of either kind of order, or an object with `order` and, as you like, `user_id` and
+            `reference`.
         source: Name of the file, for messages.
         row: Line where the document begins.
         user_id: The user of documents that name none.
