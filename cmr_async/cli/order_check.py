@@ -11,8 +11,8 @@ import typer
 
 from ..client import AsyncClient
 from ..core.printable import printable
+from ..models import Order
 from ..models.checks import OrderPreflight
-from ..models.requests import OrderRequest
 from ..preflight.plan import Plan
 from .api import api_client
 from .exit_codes import ExitCode
@@ -67,11 +67,15 @@ async def _ask(orders: OrderInput, plan: Plan, connect: Connect) -> tuple[int, i
     return asked, wrong
 
 
-async def _ask_one(client: AsyncClient, row: int, request: OrderRequest) -> tuple[int, OrderPreflight]:
-    return row, await client.orders.preflight(request.order, user_id=request.user_id)
+async def _ask_one(client: AsyncClient, row: int, order: Order, user_id: str) -> tuple[int, OrderPreflight]:
+    return row, await client.orders.preflight(order, user_id=user_id)
 
 
-def _to_send(orders: OrderInput) -> Iterator[tuple[int, OrderRequest]]:
+def _to_send(orders: OrderInput) -> Iterator[tuple[int, Order, str]]:
+    """Yield row, order and user of what is to be asked about; a domain with mailboxes to add is there already."""
     for order in orders.checked():
-        if order.checked is not None and order.settled is None and order.draft is None:
-            yield order.row, order.checked.request
+        if order.checked is None or order.settled is not None or order.draft is not None:
+            continue
+        request = order.checked.request
+        if isinstance(request.order, Order):
+            yield order.row, request.order, request.user_id

@@ -8,8 +8,9 @@ from functools import cached_property
 import attrs
 
 from ..errors import Fault, OrderWarning, ValidationError
-from ..models import Order
+from ..models import MailboxOrder, Order
 from ..models.requests import OrderRequest
+from .mailbox_rules import inspect_mailbox_order
 from .validation import inspect_order, user_id_faults
 from .wire import dump_order
 
@@ -23,7 +24,7 @@ class CheckedOrder:
     #: The request as the caller gave it, without white space around the user's id.
     request: OrderRequest
     #: The order as it will be sent: domain names in lower case and punycode.
-    order: Order
+    order: Order | MailboxOrder
     #: What forbids sending it.
     faults: tuple[Fault, ...] = ()
     #: What deserves a look although it will be sent.
@@ -37,7 +38,8 @@ class CheckedOrder:
 
 def check_request(request: OrderRequest) -> CheckedOrder:
     """Check one request; raises nothing, sends nothing. White space around the user's id is dropped."""
-    findings = inspect_order(request.order)
+    order = request.order
+    findings = inspect_mailbox_order(order) if isinstance(order, MailboxOrder) else inspect_order(order)
     if isinstance(request.user_id, str) and request.user_id != request.user_id.strip():
         request = attrs.evolve(request, user_id=request.user_id.strip())
     return CheckedOrder(
@@ -48,7 +50,9 @@ def check_request(request: OrderRequest) -> CheckedOrder:
     )
 
 
-def check_order(order: Order, *, user_id: str, reference: str | None = None, stacklevel: int = 2) -> CheckedOrder:
+def check_order(
+    order: Order | MailboxOrder, *, user_id: str, reference: str | None = None, stacklevel: int = 2
+) -> CheckedOrder:
     """Check one order for sending, and warn of what deserves a look.
 
     Args:

@@ -50,6 +50,15 @@ class Endpoint:
 _ROWS = (
     # https://docs.coldmailreseller.com/creates-order-json-14632249e0
     Endpoint(name="orders.create", method="POST", path="/orders/json", repeatable=False, proof="orderId"),
+    # https://docs.coldmailreseller.com/order-mailboxes-json-14943459e0
+    # The help centre gives the path (reference, 10.1)
+    Endpoint(
+        name="orders.create_mailboxes",
+        method="POST",
+        path="/orders/create-mailbox-order/json",
+        repeatable=False,
+        proof="orderId",
+    ),
     # Named in the navigation of docs.coldmailreseller.com; the help centre gives the path (reference, 10.1)
     Endpoint(name="orders.status", method="GET", path="/orders/status"),
     # Named in the navigation of docs.coldmailreseller.com, "Process the Order"; no source gives the path, nor where the

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import attrs
 
-from ..models import Order
+from ..models import MailboxOrder, Order
 
 __all__ = ["SAMPLE_DOMAIN_PRICE", "PriceList"]
 
@@ -59,7 +59,7 @@ class PriceList:
             cost += price if years == 1 else price * years
         return cost + self.warmup * warmups if self.warmup else cost
 
-    def estimate(self, order: Order) -> Decimal:
+    def estimate(self, order: Order | MailboxOrder) -> Decimal:
         """Return what an order takes from the wallet when it is paid, as far as prices are known."""
         return self.cost(
             domains=[(entry.domain, entry.years) for entry in order.domains],

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from operator import is_not
 from typing import Any, NamedTuple
 
 import attrs
-import idna
 
 from ..errors import Fault, ValidationError
-from ..models import DomainRegistration, GoogleOAuth, Mailbox, Order, ServiceProvider
+from ..models import DomainRegistration, GoogleOAuth, Mailbox, MailboxOrder, Order, ServiceProvider
 from ..models.common import NO_FIELDS
+from .domain_names import character_name, no_domain, normalise_domain, point_out
 from .exchange import LONGEST_ID
 from .wire import FIELDS
 
@@ -29,25 +28,19 @@ __all__ = [
     "check_texts",
     "checked_domain",
     "checked_ids",
+    "inspect_extra",
+    "inspect_mailboxes",
     "inspect_order",
-    "name_caution",
-    "normalise_domain",
+    "inspect_scalars",
+    "is_text",
     "user_id_faults",
 ]
 
 #: Whose ids the SDK sends.
 _OWNERS = {"user_id": "a user", "order_id": "an order"}
 
-#: Host names of the DNS (RFC 1123): labels of 1 to 63 letters, digits and inner hyphens, at least two of them.
-_DOMAIN = re.compile(r"(?!.{254})(?:(?!-)[a-z0-9-]{1,63}+(?<!-)\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{2,59})")
-#: Characters of the longest of them; in another form none is shorter.
-_LONGEST_NAME = 253
-#: How a label of an international name begins.
-_INTERNATIONAL = "xn--"
 #: Letters that join or part those beside them; some languages write names with them.
 _JOINERS = "\u200c\u200d"
-#: Scripts, by the first word of their characters' names, that names of East Asia use side by side and with Latin.
-_SIDE_BY_SIDE = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO"})
 #: Local part of an address without quoting (RFC 5321 dot-string), at most 64 characters.
 _USERNAME = re.compile(r"(?!.{65})[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++)*")
 #: How an absolute http(s) URL begins (no user or password); what follows is its owner's business.
@@ -57,11 +50,6 @@ _PROVIDERS = _GOOGLE, _MICROSOFT = tuple(ServiceProvider)
 _USUAL_YEARS = 10
 #: No calendar goes further, and JSON writers refuse numbers of more than 64 bits.
 _MOST_YEARS = 9999
-#: A web or mail address, with the host that may be meant as a domain, and the length up to which one is taken apart.
-_ADDRESS = re.compile(
-    r"(?P<scheme>(?:[a-z]+:)?//)?(?P<user>[^\s/?#@]*@)?(?P<host>[^\s/?#@:]+)(?P<rest>[:/?#].*)?", re.IGNORECASE
-)
-_LONGEST_ADDRESS = 2_000
 #: Whole numbers that JSON writers take.
 _WHOLE_NUMBERS = range(-(2**63), 2**64)
 #: Levels of lists and objects in each other; JSON writers stop soon above.
@@ -76,7 +64,7 @@ class Findings(NamedTuple):
     """What the inspection of an order found; a tuple, because one is made for every order of a file of any size."""
 
     #: The order as it will be sent: domain names in lower case and punycode.
-    order: Order
+    order: Order | MailboxOrder
     #: What forbids sending it.
     faults: tuple[Fault, ...] = ()
     #: What deserves a look.
@@ -130,7 +118,7 @@ def checked_domain(name: str) -> str:
 
 
 def _is_filled(text: Any) -> bool:
-    return bool(text) and _is_text(text)
+    return bool(text) and is_text(text)
 
 
 def inspect_order(order: Order) -> Findings:
@@ -147,84 +135,14 @@ def inspect_order(order: Order) -> Findings:
     #: Names of no domain, which are told once.
     refused: set[str] = set()
     domains = _inspect_domains(order, faults, cautions, registered, refused)
-    mailboxes = _inspect_mailboxes(order, faults, cautions, registered, refused)
-    _inspect_scalars(order, faults, cautions)
+    mailboxes = inspect_mailboxes(order, faults, cautions, registered, refused)
+    inspect_scalars(order, faults, cautions)
     _inspect_provider(order, faults, cautions)
     if order.extra is not NO_FIELDS:
-        _inspect_extra(order, "extra", faults)
+        inspect_extra(order, "extra", faults)
     if not faults and (domains != order.domains or any(map(is_not, mailboxes, order.mailboxes))):
         order = attrs.evolve(order, domains=domains, mailboxes=mailboxes)
     return Findings(order, tuple(faults), tuple(cautions))
-
-
-def normalise_domain(name: str) -> str | None:
-    """Return a domain name in lower case and punycode; `None` when it is none."""
-    if _DOMAIN.fullmatch(name):
-        return str(name)
-    name = name.strip().rstrip(".").lower()
-    if not name.isascii():
-        return _punycode(name) if len(name) <= _LONGEST_NAME else None  # what it takes may grow with the square
-    return name if _DOMAIN.fullmatch(name) else None
-
-
-@lru_cache(maxsize=4096)
-def _punycode(name: str) -> str | None:
-    """Convert an international name; cached, because it takes fifty times as long as the check of a plain one."""
-    try:
-        name = idna.encode(name, uts46=True).decode()
-    except idna.IDNAError:
-        return None
-    return name if _DOMAIN.fullmatch(name) else None
-
-
-@lru_cache(maxsize=4096)
-def name_caution(name: str, normalised: str) -> str | None:
-    """Return why a domain name deserves a look before it is bought.
-
-    Args:
-        name: The name as it was given.
-        normalised: What `normalise_domain` made of it.
-
-    Returns:
-        The reason, with the form that is sent; `None`: it is a plain name, sent as it was given.
-    """
-    try:
-        shown = idna.decode(normalised) if _INTERNATIONAL in normalised else normalised
-    except (idna.IDNAError, UnicodeError):
-        shown = normalised
-    unlike = [char for label in shown.split(".") for char in _mixed_in(label)]
-    # Letters that join (U+200C, U+200D) are part of some international names: those are in the name that is sent
-    unseen = [char for char in name if char not in shown and _is_invisible(char)]
-    formed = [char for char in name if unicodedata.normalize("NFKC", char) != char]
-    if unlike:
-        written = name if name != normalised else shown
-        return f"{written!r} mixes look-alike letters ({_called(unlike[0])}), sent as {normalised}"
-    if unseen:
-        return f"{name!r} holds what cannot be seen ({_called(unseen[0])}), sent as {normalised}"
-    if formed:
-        return f"{name!r} holds letters of another form ({_called(formed[0])}), sent as {normalised}"
-    return None if name == normalised else f"{name!r} is sent as {normalised}"
-
-
-def _mixed_in(label: str) -> list[str]:
-    """Return the letters of the rarer scripts in a label that mixes scripts as no language does."""
-    scripts: dict[str, list[str]] = {}
-    for char in label:
-        if char.isalpha():
-            script = unicodedata.name(char, "").partition(" ")[0]
-            scripts.setdefault(script, []).append(char)
-    if len(scripts) < 2 or scripts.keys() <= {"LATIN", *_SIDE_BY_SIDE}:  # noqa: PLR2004 - two make a mixture
-        return []
-    return min(scripts.values(), key=len)
-
-
-def _is_invisible(char: str) -> bool:
-    """Tell whether nobody sees a character: marks of format, and those that choose a form of the one before."""
-    return not char.isprintable() or "\ufe00" <= char <= "\ufe0f" or char == "\u034f"
-
-
-def _called(char: str) -> str:
-    return f"{unicodedata.name(char, 'a character without a name')}, U+{ord(char):04X}"
 
 
 def _inspect_domains(
@@ -239,37 +157,16 @@ def _inspect_domains(
         name = entry.domain
         normalised = normalise_domain(name) if isinstance(name, str) else None
         if normalised is None:
-            faults.append(Fault(f"domains[{index}].domain", _no_domain(name)))
+            faults.append(Fault(f"domains[{index}].domain", no_domain(name)))
             refused.add(name if isinstance(name, str) else "")
         elif normalised in registered:
             faults.append(Fault(f"domains[{index}].domain", f"{normalised} {_TWICE}"))
         else:
             registered[normalised] = name
-            _point_out(f"domains[{index}].domain", name, normalised, cautions)
+            point_out(f"domains[{index}].domain", name, normalised, cautions)
             result.append(entry if normalised == name else attrs.evolve(entry, domain=normalised))
         _inspect_terms(entry, f"domains[{index}]", faults, cautions)
     return tuple(result)
-
-
-def _no_domain(name: Any) -> str:
-    """Return what is wrong with the name of a domain, and what to write when it is a web or mail address."""
-    if isinstance(name, str) and len(name) <= _LONGEST_ADDRESS and (found := _ADDRESS.fullmatch(name.strip())):
-        bare = found["host"].lower().removeprefix("www.")
-        kind = "a mail address" if found["user"] and not found["scheme"] else "a web address"
-        if normalise_domain(bare) is not None:
-            return f"{name!r} is {kind}, not the name of a domain: write {bare}"
-    return f"is no domain name: {name!r}"
-
-
-def _point_out(path: str, name: str, normalised: str, cautions: list[Fault]) -> None:
-    """Add a caution about a name, if there is one; a plain name costs two comparisons."""
-    if normalised.startswith("www."):
-        bare = normalised.removeprefix("www.")
-        cautions.append(
-            Fault(path, f"{normalised} is usually the web site of {bare}, not a domain; it is sent as it is")
-        )
-    if (name != normalised or _INTERNATIONAL in name) and (message := name_caution(name, normalised)):
-        cautions.append(Fault(path, message))
 
 
 def _inspect_terms(entry: DomainRegistration, path: str, faults: list[Fault], cautions: list[Fault]) -> None:
@@ -282,17 +179,21 @@ def _inspect_terms(entry: DomainRegistration, path: str, faults: list[Fault], ca
         faults.append(Fault(f"{path}.years", message))
     elif years > _USUAL_YEARS:
         cautions.append(Fault(f"{path}.years", f"{years} years is more than registries usually sell"))
-    if forward_to is not None and not _is_text(forward_to):
+    if forward_to is not None and not is_text(forward_to):
         faults.append(Fault(f"{path}.forward_to", f"must be text, not {forward_to!r}"))
     elif forward_to and not _is_destination(forward_to):
         message = "looks like neither a host name nor an http(s) URL; it is sent as it is"
         cautions.append(Fault(f"{path}.forward_to", message))
     if entry.extra is not NO_FIELDS:
-        _inspect_extra(entry, f"{path}.extra", faults)
+        inspect_extra(entry, f"{path}.extra", faults)
 
 
-def _inspect_mailboxes(
-    order: Order, faults: list[Fault], cautions: list[Fault], registered: dict[str, str], refused: set[str]
+def inspect_mailboxes(
+    order: Order | MailboxOrder,
+    faults: list[Fault],
+    cautions: list[Fault],
+    registered: dict[str, str],
+    refused: set[str],
 ) -> dict[str, tuple[Mailbox, ...]]:
     """Return the mailboxes as they will be sent; a domain that needs no change is the order's own."""
     result: dict[str, tuple[Mailbox, ...]] = {}
@@ -305,7 +206,7 @@ def _inspect_mailboxes(
             name = normalise_domain(domain) if isinstance(domain, str) else None
         if name is None:
             if domain not in refused:
-                faults.append(Fault(path, _no_domain(domain)))
+                faults.append(Fault(path, no_domain(domain)))
         elif name in result:
             message = f"{name} is already in this order; this SDK sends the mailboxes of a domain as one list"
             faults.append(Fault(path, message))
@@ -313,8 +214,8 @@ def _inspect_mailboxes(
             result[domain if plain and name == domain else name] = boxes
             given = registered.get(name)
             if given is None or (given != domain and given.lower() != domain.lower()):
-                _point_out(path, domain, name, cautions)
-            if name not in registered:
+                point_out(path, domain, name, cautions)
+            if name not in registered and isinstance(order, Order):
                 cautions.append(Fault(path, "this domain is not in `domains`, so this order does not register it"))
         if not boxes:
             cautions.append(Fault(path, "has no mailboxes; the empty list is sent as it is"))
@@ -330,7 +231,7 @@ def _inspect_boxes(boxes: Sequence[Mailbox], path: str, faults: list[Fault], cau
             continue
         _inspect_box(box, path, index, faults, cautions)
         if box.extra is not NO_FIELDS:
-            _inspect_extra(box, f"{path}[{index}].extra", faults)
+            inspect_extra(box, f"{path}[{index}].extra", faults)
         username = box.username.lower() if isinstance(box.username, str) else None
         if username in usernames:
             cautions.append(Fault(f"{path}[{index}].username", f"{box.username} is already a mailbox of this domain"))
@@ -368,7 +269,7 @@ def _inspect_box(box: Mailbox, path: str, index: int, faults: list[Fault], cauti
         _inspect_names(box, f"{path}[{index}]", faults, cautions)
         _inspect_username(box, f"{path}[{index}]", cautions)
     picture = box.profile_picture
-    if picture is not None and not _is_text(picture):
+    if picture is not None and not is_text(picture):
         faults.append(Fault(f"{path}[{index}].profile_picture", f"must be text, not {picture!r}"))
     elif picture and not _is_url_text(picture):
         message = "looks unlike an http(s) URL; it is sent as it is"
@@ -378,15 +279,16 @@ def _inspect_box(box: Mailbox, path: str, index: int, faults: list[Fault], cauti
 
 
 def _unseen(char: str) -> str:
-    return "a line break" if char in "\r\n" else f"what cannot be seen ({_called(char)})"
+    return "a line break" if char in "\r\n" else f"what cannot be seen ({character_name(char)})"
 
 
-def _inspect_scalars(order: Order, faults: list[Fault], cautions: list[Fault]) -> None:
+def inspect_scalars(order: Order | MailboxOrder, faults: list[Fault], cautions: list[Fault]) -> None:
+    """Find what is wrong with the fields that both kinds of orders have."""
     if not isinstance(order.confirm, bool):
         faults.append(Fault("confirm", f"must be true or false, not {order.confirm!r}"))
     if order.auto_renew is not None and not isinstance(order.auto_renew, bool):
         faults.append(Fault("auto_renew", f"must be true or false, not {order.auto_renew!r}"))
-    if order.billing_cycle is not None and not _is_text(order.billing_cycle):
+    if order.billing_cycle is not None and not is_text(order.billing_cycle):
         faults.append(Fault("billing_cycle", f"must be text, not {order.billing_cycle!r}"))
     elif order.billing_cycle == "":
         cautions.append(Fault("billing_cycle", "is empty text, which is sent as it is"))
@@ -403,7 +305,7 @@ def _inspect_provider(order: Order, faults: list[Fault], cautions: list[Fault]) 
         if provider == _MICROSOFT and (route is None or route == ""):
             faults.append(Fault("microsoft_oauth_route", "is required by the page for Microsoft mailboxes"))
     # A route may hold secrets, so no message shows it
-    if route is not None and not _is_text(route):
+    if route is not None and not is_text(route):
         faults.append(Fault("microsoft_oauth_route", "must be text"))
     if google is not None and not isinstance(google, GoogleOAuth):
         faults.append(Fault("google", f"must be a GoogleOAuth, not {type(google).__name__}"))
@@ -413,17 +315,17 @@ def _inspect_provider(order: Order, faults: list[Fault], cautions: list[Fault]) 
 
 def _inspect_google(google: GoogleOAuth, faults: list[Fault], cautions: list[Fault]) -> None:
     route = google.google_oauth_route
-    if route is not None and not _is_text(route):
+    if route is not None and not is_text(route):
         faults.append(Fault("google.google_oauth_route", "must be text"))
     elif route and not _is_url_text(route):
         message = "looks unlike an http(s) URL, which the page says it is; it is sent as it is"
         cautions.append(Fault("google.google_oauth_route", message))
     for field, value in (("client_id", google.client_id), ("app_name", google.app_name)):
-        if value is not None and not _is_text(value):
+        if value is not None and not is_text(value):
             faults.append(Fault(f"google.{field}", f"must be text, not {value!r}"))
 
 
-def _inspect_extra(model: Order | DomainRegistration | Mailbox, path: str, faults: list[Fault]) -> None:
+def inspect_extra(model: Order | MailboxOrder | DomainRegistration | Mailbox, path: str, faults: list[Fault]) -> None:
     """Find what cannot be sent in the further fields of a model; no message shows a value, which may be secret."""
     if not isinstance(model.extra, Mapping):
         faults.append(Fault(path, "must be a mapping of field names to JSON values"))
@@ -437,7 +339,7 @@ def _inspect_extra(model: Order | DomainRegistration | Mailbox, path: str, fault
             faults.append(Fault(f"{path}.{name}", "must be a JSON value that can be sent"))
 
 
-def _is_empty_group(model: Order | DomainRegistration | Mailbox, name: str, value: Any) -> bool:
+def _is_empty_group(model: Order | MailboxOrder | DomainRegistration | Mailbox, name: str, value: Any) -> bool:
     """Tell whether a group that has nothing in it is to be sent empty."""
     return isinstance(model, Order) and value == _EMPTY_GROUPS.get(name) and not getattr(model, name)
 
@@ -455,10 +357,10 @@ def _is_json(value: Any, depth: int = 0) -> bool:
         return names and _is_json(tuple(value.values()), depth)
     if isinstance(value, tuple):
         return depth < _DEEPEST and all(_is_json(inner, depth + 1) for inner in value)
-    return _is_text(value)
+    return is_text(value)
 
 
-def _is_text(value: Any) -> bool:
+def is_text(value: Any) -> bool:
     """Tell whether a value is text that can be sent."""
     return isinstance(value, str) and (value.isascii() or _is_encodable(value))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import orjson
@@ -25,12 +25,22 @@ from ..models import (
     Envelope,
     GoogleOAuth,
     Mailbox,
+    MailboxOrder,
     Order,
     OrderCreated,
     ServiceProvider,
 )
 
-__all__ = ["FIELDS", "dump_order", "read_order_created", "restore_order", "structure_order", "unstructure_order"]
+__all__ = [
+    "FIELDS",
+    "dump_order",
+    "read_order_created",
+    "restore_mailbox_order",
+    "restore_order",
+    "structure_mailbox_order",
+    "structure_order",
+    "unstructure_order",
+]
 
 #: Groups of an order: left out when empty, but by us, because cattrs would make the default anew for each order.
 _GROUPS = ("domains", "mailboxes")
@@ -48,11 +58,12 @@ def _camel(name: str) -> str:
 #: The names on the wire that the SDK knows; any other goes through `extra`.
 FIELDS: Mapping[type, frozenset[str]] = {
     model: frozenset(_camel(field.name) for field in attrs.fields(model)) - {"extra"}
-    for model in (Order, DomainRegistration, Mailbox)
+    for model in (Order, MailboxOrder, DomainRegistration, Mailbox)
 }
 
 
 _Hook = Callable[[Any, Any], Any]
+_Kind = TypeVar("_Kind", Order, MailboxOrder)
 
 _OPEN_ENUMS: tuple[tuple[type[BillingCycle | ServiceProvider], object], ...] = (
     (BillingCycle, BillingCycle | str | None),
@@ -103,14 +114,14 @@ def _reader(*, every_fault: bool) -> Converter:
     for enum, union in _OPEN_ENUMS:
         converter.register_structure_hook_func(_is(union), _open_enum(enum))
     converter.register_structure_hook_func(_is(Mapping[str, Any]), _object)
-    for model in (GoogleOAuth, Mailbox, DomainRegistration, Order):
+    for model in (GoogleOAuth, Mailbox, DomainRegistration, Order, MailboxOrder):
         converter.register_structure_hook(model, make_dict_structure_fn(model, converter, **_names(model)))
     return converter
 
 
 @cache
-def _writer() -> Callable[[Order], dict[str, Any]]:
-    """Return what turns an order into plain values; made for the first order, like the reader."""
+def _writer() -> Callable[[Order | MailboxOrder], dict[str, Any]]:
+    """Return what turns an order of either kind into plain values; made for the first order, like the reader."""
     converter = Converter()
     for _, union in _OPEN_ENUMS:
         converter.register_unstructure_hook_func(_is(union), identity)
@@ -126,8 +137,9 @@ def _writer() -> Callable[[Order], dict[str, Any]]:
         _is(Mapping[str, tuple[Mailbox, ...]]),
         lambda groups: {name: [mailbox(box) for box in boxes] for name, boxes in groups.items()},
     )
-    _register(converter, Order)
-    return converter.get_unstructure_hook(Order)
+    _register(converter, Order, MailboxOrder)
+    hooks = {model: converter.get_unstructure_hook(model) for model in (Order, MailboxOrder)}
+    return lambda order: hooks[type(order)](order)
 
 
 def _register(converter: Converter, *models: type[attrs.AttrsInstance]) -> None:
@@ -164,18 +176,18 @@ def _thaw(value: Any) -> Any:
     return [_thaw(inner) for inner in value] if isinstance(value, tuple) else value
 
 
-def unstructure_order(order: Order) -> dict[str, Any]:
+def unstructure_order(order: Order | MailboxOrder) -> dict[str, Any]:
     """Return an order as the plain values of the request body; `None` and empty groups are left out."""
     plain = _writer()(order)
     for group in _GROUPS:
-        if not plain[group]:
+        if not plain.get(group, True):
             del plain[group]
     if order.extra:
         plain |= _thaw(order.extra)
     return plain
 
 
-def dump_order(order: Order) -> bytes:
+def dump_order(order: Order | MailboxOrder) -> bytes:
     """Return an order as the bytes of the request body, with sorted names, so that equal orders have equal bytes."""
     return orjson.dumps(unstructure_order(order), option=orjson.OPT_SORT_KEYS)
 
@@ -189,9 +201,22 @@ def structure_order(body: Mapping[str, Any]) -> Order:
     Raises:
         ValidationError: With every fault and its path in the body; undocumented fields outside `extra` are faults.
     """
+    return _structure(body, Order)
+
+
+def structure_mailbox_order(body: Mapping[str, Any]) -> MailboxOrder:
+    """Read an order of mailboxes from the API's own body; see `structure_order`.
+
+    Raises:
+        ValidationError: With every fault and its path in the body; undocumented fields outside `extra` are faults.
+    """
+    return _structure(body, MailboxOrder)
+
+
+def _structure(body: Mapping[str, Any], model: type[_Kind]) -> _Kind:
     every_fault = _entries(body) <= _MOST_EXPLAINED
     try:
-        return _reader(every_fault=every_fault).structure(body, Order)
+        return _reader(every_fault=every_fault).structure(body, model)
     except Exception as error:  # noqa: BLE001 - cattrs raises groups of anything; all become faults
         raise ValidationError(faults=_faults(error)) from None
 
@@ -215,12 +240,28 @@ def restore_order(body: Mapping[str, Any]) -> Order:
     whole = _gather(body, Order, empty_groups=True)
     if isinstance(domains := whole.get("domains"), list):
         whole["domains"] = [_gather(entry, DomainRegistration) for entry in domains]
-    if isinstance(groups := whole.get("mailboxes"), dict):
-        whole["mailboxes"] = {
-            name: [_gather(box, Mailbox) for box in boxes] if isinstance(boxes, list) else boxes
-            for name, boxes in groups.items()
-        }
-    return structure_order(whole)
+    return structure_order(_gather_boxes(whole))
+
+
+def restore_mailbox_order(body: Mapping[str, Any]) -> MailboxOrder:
+    """Read an order of mailboxes from a body that `dump_order` wrote: what was in `extra` goes back there.
+
+    Raises:
+        ValidationError: The body is no order of mailboxes.
+    """
+    if not isinstance(body, dict):
+        return structure_mailbox_order(body)
+    return structure_mailbox_order(_gather_boxes(_gather(body, MailboxOrder)))
+
+
+def _gather_boxes(whole: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(groups := whole.get("mailboxes"), dict):
+        return whole
+    boxes_of = {
+        name: [_gather(box, Mailbox) for box in boxes] if isinstance(boxes, list) else boxes
+        for name, boxes in groups.items()
+    }
+    return {**whole, "mailboxes": boxes_of}
 
 
 def _gather(fields: Any, model: type, *, empty_groups: bool = False) -> Any:

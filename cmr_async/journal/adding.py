@@ -14,7 +14,7 @@ import attrs
 
 from ..core.checked import CheckedOrder
 from ..errors import Fault, JournalConflictError
-from .identity import content_of, differences, fingerprint_of, is_made_up, key_of, normal_reference
+from .identity import content_of, differences, fingerprint_of, is_made_up, key_of, kind_of, normal_reference
 from .records import JournalEntry, storable
 from .schema import events, insert_missing, orders, sa, steps
 from .statements import Transaction, chunks, entries, read_entry, typed
@@ -115,7 +115,7 @@ def planned(checked: CheckedOrder, *, position: int, now: float) -> JournalEntry
     Raises:
         ValidationError: The reference cannot be a key.
     """
-    request = checked.request
+    request, kind = checked.request, kind_of(checked.order)
     return JournalEntry(
         key=key_of(checked),
         step=Step.CREATE,
@@ -123,8 +123,9 @@ def planned(checked: CheckedOrder, *, position: int, now: float) -> JournalEntry
         user_id=storable(request.user_id),
         reference=normal_reference(request.reference),
         body=checked.body.decode(),
-        fingerprint=fingerprint_of(request.user_id, checked.body),
+        fingerprint=fingerprint_of(request.user_id, checked.body, kind),
         content=content_of(checked),
+        kind=kind,
         confirm=checked.order.confirm,
         state=StepState.PLANNED,
         planned_at=now,
@@ -244,7 +245,7 @@ def _replace(transaction: Transaction, before: JournalEntry, given: JournalEntry
 
     A refused order that only differs in `confirm` stays refused, since nothing says that it is right now.
     """
-    content = ("user_id", "body", "fingerprint", "content", "confirm")
+    content = ("user_id", "body", "fingerprint", "content", "confirm", "kind")
     values = {name: getattr(given, name) for name in content}
     transaction.connection.execute(sa.update(orders).where(orders.c.key == before.key).values(values))
     if again:

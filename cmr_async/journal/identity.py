@@ -13,11 +13,13 @@ from typing import Any
 import orjson
 
 from ..core.checked import CheckedOrder
-from ..core.validation import normalise_domain
+from ..core.domain_names import normalise_domain
 from ..core.wire import dump_order, unstructure_order
 from ..errors import Fault, ValidationError
+from ..models import MailboxOrder, Order
 from ..models.requests import OrderRequest
 from .records import storable
+from .states import OrderKind
 
 __all__ = [
     "content_of",
@@ -27,6 +29,7 @@ __all__ = [
     "fingerprint_of",
     "is_made_up",
     "key_of",
+    "kind_of",
     "normal_reference",
     "order_key",
 ]
@@ -69,7 +72,7 @@ def is_made_up(reference: str, *, user_id: str, domains: Collection[str]) -> boo
 
 def content_of(checked: CheckedOrder) -> str:
     """Return the hash of user and order without `confirm`, hexadecimal: what is bought, however it is called."""
-    return _content(checked.request.user_id, unstructure_order(checked.order))
+    return _content(checked.request.user_id, unstructure_order(checked.order), kind_of(checked.order))
 
 
 def content_of_body(user_id: str, body: str) -> str:
@@ -77,9 +80,14 @@ def content_of_body(user_id: str, body: str) -> str:
     return _content(user_id, orjson.loads(body))
 
 
-def _content(user_id: str, plain: dict[str, Any]) -> str:
+def _content(user_id: str, plain: dict[str, Any], kind: OrderKind = OrderKind.ORDER) -> str:
     plain.pop("confirm", None)
-    return fingerprint_of(user_id.strip(), orjson.dumps(plain, option=orjson.OPT_SORT_KEYS))
+    return fingerprint_of(user_id.strip(), orjson.dumps(plain, option=orjson.OPT_SORT_KEYS), kind)
+
+
+def kind_of(order: Order | MailboxOrder) -> OrderKind:
+    """Return which endpoint an order is for."""
+    return OrderKind.MAILBOX_ORDER if isinstance(order, MailboxOrder) else OrderKind.ORDER
 
 
 def order_key(request: OrderRequest) -> str:
@@ -87,9 +95,11 @@ def order_key(request: OrderRequest) -> str:
     return key_of(CheckedOrder(request=request, order=request.order))
 
 
-def fingerprint_of(user_id: str, body: bytes) -> str:
+def fingerprint_of(user_id: str, body: bytes, kind: OrderKind = OrderKind.ORDER) -> str:
     """Return the SHA-256 of a user id and an order's body, hexadecimal; equal only if the same would be sent."""
     digest = hashlib.sha256(orjson.dumps(user_id))
+    if kind is not OrderKind.ORDER:  # `extra` can give an order the very body of an order of mailboxes
+        digest.update(b"\n" + kind.encode())
     digest.update(b"\n")
     digest.update(body)
     return digest.hexdigest()
@@ -97,7 +107,7 @@ def fingerprint_of(user_id: str, body: bytes) -> str:
 
 def fingerprint(request: OrderRequest) -> str:
     """Return the fingerprint of a request that is known to be valid and normalised; see `fingerprint_of`."""
-    return fingerprint_of(request.user_id, dump_order(request.order))
+    return fingerprint_of(request.user_id, dump_order(request.order), kind_of(request.order))
 
 
 def differences(*, stored: tuple[str, str | bytes], given: tuple[str, str | bytes]) -> tuple[Fault, ...]:

@@ -12,9 +12,9 @@ import attrs
 import orjson
 
 from ..core.redact import Redactor
-from ..core.wire import restore_order
+from ..core.wire import restore_mailbox_order, restore_order
 from ..errors import JournalError
-from ..models import Order
+from ..models import MailboxOrder, Order
 from ..models.progress import OrderToken
 from ..models.requests import OrderRequest, Verdict
 from .states import OrderKind, Step, StepState
@@ -139,13 +139,14 @@ class JournalEntry:
     verdict_at: float | None = None
 
     @property
-    def order(self) -> Order:
+    def order(self) -> Order | MailboxOrder:
         """The order, read from its body.
 
         Raises:
             ValidationError: The body in the database was edited and is no order any more.
         """
-        return restore_order(orjson.loads(self.body))
+        body = orjson.loads(self.body)
+        return restore_mailbox_order(body) if self.kind is OrderKind.MAILBOX_ORDER else restore_order(body)
 
     @property
     def request(self) -> OrderRequest:

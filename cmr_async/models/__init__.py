@@ -1,7 +1,7 @@
 """The API's data as frozen attrs classes, one file per API group."""
 
 from .common import BillingCycle, Envelope, ServiceProvider
-from .orders import DomainRegistration, GoogleOAuth, Mailbox, Order, OrderCreated
+from .orders import DomainRegistration, GoogleOAuth, Mailbox, MailboxOrder, Order, OrderCreated
 
 __all__ = [
     "BillingCycle",
@@ -9,6 +9,7 @@ __all__ = [
     "Envelope",
     "GoogleOAuth",
     "Mailbox",
+    "MailboxOrder",
     "Order",
     "OrderCreated",
     "ServiceProvider",

@@ -15,7 +15,7 @@ from immutabledict import immutabledict
 
 from .common import NO_FIELDS, BillingCycle, Envelope, ServiceProvider, freeze
 
-__all__ = ["DomainRegistration", "GoogleOAuth", "Mailbox", "Order", "OrderCreated"]
+__all__ = ["DomainRegistration", "GoogleOAuth", "Mailbox", "MailboxOrder", "Order", "OrderCreated"]
 
 
 def _domains(value: Iterable[DomainRegistration]) -> tuple[DomainRegistration, ...]:
@@ -100,6 +100,49 @@ class Order:
     def domain_names(self) -> tuple[str, ...]:
         """Every domain of the order once: those to register, then those that only get mailboxes."""
         return tuple(dict.fromkeys([*(entry.domain for entry in self.domains), *self.mailboxes]))
+
+    @property
+    def mailbox_count(self) -> int:
+        """How many mailboxes the order creates."""
+        return sum(map(len, self.mailboxes.values()))
+
+    @property
+    def warmup_count(self) -> int:
+        """How many of the mailboxes start warmup."""
+        return sum([box.on_warmup is True for boxes in self.mailboxes.values() for box in boxes])
+
+
+@attrs.frozen(kw_only=True)
+class MailboxOrder:
+    """Mailboxes for a domain that CMR has already; the domain is not registered again (reference, section 10.1).
+
+    Give exactly one of `subscription_id` and `domain_id`.
+    """
+
+    #: Id of the domain's active subscription, which the mailboxes join; `None` leaves it out.
+    subscription_id: str | None = None
+    #: Id of the domain when its subscription was cancelled: a new one is made. `None` leaves it out.
+    domain_id: str | None = None
+    #: Domain name to the mailboxes to create on it. Kept as an immutable mapping, so that an order can be hashed.
+    mailboxes: Mapping[str, tuple[Mailbox, ...]] = attrs.field(factory=dict, converter=_mailboxes)
+    #: Billing cycle; `None` leaves it out (the API's default is not documented).
+    billing_cycle: BillingCycle | str | None = None
+    #: `True` spends money: the order is queued for processing at once. `False` makes a draft. Always sent.
+    confirm: bool = False
+    #: Renew the new subscription automatically; documented together with `domain_id` only. `None` leaves it out.
+    auto_renew: bool | None = None
+    #: Fields that the SDK does not know, by their names on the wire; sent beside the others, and in no repr.
+    extra: Mapping[str, Any] = attrs.field(default=NO_FIELDS, converter=freeze, repr=False)
+
+    @property
+    def domains(self) -> tuple[DomainRegistration, ...]:
+        """The domains to register: none, whatever the order."""
+        return ()
+
+    @property
+    def domain_names(self) -> tuple[str, ...]:
+        """Every domain that gets mailboxes."""
+        return tuple(self.mailboxes)
 
     @property
     def mailbox_count(self) -> int:

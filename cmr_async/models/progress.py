@@ -9,7 +9,7 @@ import attrs
 import orjson
 
 from ..errors import ConfigurationError, ProvisioningError
-from .orders import Order
+from .orders import MailboxOrder, Order
 from .tracking import ProvisionKind, ProvisionState, Sighting
 
 __all__ = ["OrderProgress", "OrderToken", "progress_of"]
@@ -45,7 +45,7 @@ class OrderToken:
     @classmethod
     def of(
         cls,
-        order: Order,
+        order: Order | MailboxOrder,
         order_id: str,
         *,
         user_id: str,

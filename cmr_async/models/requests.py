@@ -7,7 +7,7 @@ from enum import StrEnum
 import attrs
 
 from ..errors import CMRError, Fault
-from . import Order, OrderCreated
+from . import MailboxOrder, Order, OrderCreated
 
 __all__ = ["BulkSummary", "OrderOutcome", "OrderRequest", "OrderState", "Verdict"]
 
@@ -18,8 +18,8 @@ class OrderRequest:
 
     #: Id of the user who will own the domains and mailboxes, as the API returned it.
     user_id: str
-    #: The order itself; its own `confirm` decides whether it spends money.
-    order: Order
+    #: The order itself, which also tells the endpoint; its own `confirm` decides whether it spends money.
+    order: Order | MailboxOrder
     #: The caller's own name for this order; `None`: the journal uses a hash of user and order.
     reference: str | None = None
 

@@ -8,10 +8,23 @@ from typing import Any
 
 from ..models import BillingCycle, GoogleOAuth, Mailbox, ServiceProvider
 
-__all__ = ["MAILBOX", "SETTINGS", "CellError", "order_settings", "parse_boolean", "parse_mailbox", "parse_years"]
+__all__ = [
+    "MAILBOX",
+    "SETTINGS",
+    "TARGETS",
+    "CellError",
+    "mailbox_order_settings",
+    "order_settings",
+    "parse_boolean",
+    "parse_mailbox",
+    "parse_years",
+]
 
 #: The columns of a mailbox.
 MAILBOX = ("username", "first_name", "last_name", "profile_picture", "on_warmup")
+
+#: Columns that say which domain's mailboxes an order adds; a row with one of them belongs to an order of mailboxes.
+TARGETS = ("subscription_id", "domain_id")
 
 #: Columns of an order as a whole: an empty cell takes the order's value, another value is a fault.
 SETTINGS = (
@@ -22,6 +35,7 @@ SETTINGS = (
     "google_client_id",
     "google_app_name",
     "microsoft_oauth_route",
+    *TARGETS,
 )
 
 #: What people and spreadsheets write for true and false; German and French ones save `WAHR` and `VRAI`.
@@ -97,7 +111,7 @@ def parse_mailbox(cells: tuple[str, ...]) -> Mailbox | None:
 @lru_cache(maxsize=1024)
 def order_settings(cells: tuple[str, ...]) -> dict[str, Any]:
     """Return the settings in the cells of `SETTINGS` as fields of an order; a file repeats a few sets of them."""
-    provider, cycle, renew, route, client_id, app_name, microsoft_route = cells
+    provider, cycle, renew, route, client_id, app_name, microsoft_route = cells[: -len(TARGETS)]
     google = None
     if route or client_id or app_name:
         google = GoogleOAuth(google_oauth_route=route or None, client_id=client_id or None, app_name=app_name or None)
@@ -108,4 +122,26 @@ def order_settings(cells: tuple[str, ...]) -> dict[str, Any]:
         "auto_renew": parse_boolean("auto_renew", renew),
         "google": google,
         "microsoft_oauth_route": microsoft_route or None,
+    }
+
+
+@lru_cache(maxsize=1024)
+def mailbox_order_settings(cells: tuple[str, ...]) -> dict[str, Any]:
+    """Return the settings in the cells of `SETTINGS` as fields of an order of mailboxes.
+
+    Raises:
+        CellError: A cell is about what no page documents for such orders.
+    """
+    settings = dict(zip(SETTINGS, cells, strict=True))
+    subscription_id, domain_id, renew, cycle = (
+        settings.pop(name) for name in (*TARGETS, "auto_renew", "billing_cycle")
+    )
+    for column, text in settings.items():
+        if text:
+            raise CellError(column, "is not documented for an order with subscription_id or domain_id; leave it empty")
+    return {
+        "subscription_id": subscription_id or None,
+        "domain_id": domain_id or None,
+        "billing_cycle": BillingCycle.__members__.get(cycle.upper(), cycle) or None,
+        "auto_renew": parse_boolean("auto_renew", renew),
     }

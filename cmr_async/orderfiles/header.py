@@ -92,6 +92,7 @@ def read_header(
     left_out = {name or str(at + 1) for at, name in enumerate(names)} & wanted.keys()
     positions: dict[str, int] = {}
     faults, strange = [], []
+    suggested = [known for known in COLUMNS if known not in {*names, "domain_id"}]  # nobody means it by "domains"
     for position, name in enumerate(names):
         if (name or str(position + 1)) in left_out:
             continue
@@ -99,7 +100,7 @@ def read_header(
             faults.append(InputFault(source=source, row=row, column=name, message="this column occurs twice"))
         elif name in COLUMNS:
             positions[name] = position
-        elif name and (hint := suggestion(name, [known for known in COLUMNS if known not in names])):
+        elif name and (hint := suggestion(name, suggested)):
             shown = cells[position].strip()[:_SHOWN]
             message = f'column "{shown}" is not known{hint}'
             faults.append(InputFault(source=source, row=row, column=shown, message=message))

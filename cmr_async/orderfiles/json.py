@@ -13,9 +13,9 @@ from typing import Any
 
 import attrs
 
-from ..core.wire import structure_order
+from ..core.wire import structure_mailbox_order, structure_order
 from ..errors import Fault, ValidationError
-from ..models import Order
+from ..models import MailboxOrder, Order
 from ..models.requests import OrderRequest
 from .bounded import BoundedReader
 from .encoding import TextEncoding
@@ -42,6 +42,9 @@ _BODY = (
     "autoRenew",
     "extra",
 )
+#: Fields that only an order of mailboxes has: a body with one of them is such an order.
+_TARGETS = ("subscriptionId", "domainId")
+_MAILBOX_BODY = (*_TARGETS, "mailboxes", "billingCycle", "confirm", "autoRenew", "extra")
 
 
 def orders_from_lines(
@@ -84,7 +87,8 @@ def order_from_document(
     """Read one order from a parsed document.
 
     Args:
-        document: The API's own body, or an object with `order` and, as you like, `user_id` and `reference`.
+        document: The API's own body of either kind of order, or an object with `order` and, as you like, `user_id` and
+            `reference`.
         source: Name of the file, for messages.
         row: Line where the document begins.
         user_id: The user of documents that name none.
@@ -126,7 +130,7 @@ def order_from_document(
     )
 
 
-def _addresses(order: Order, prefix: str) -> list[Fault]:
+def _addresses(order: Order | MailboxOrder, prefix: str) -> list[Fault]:
     """Return a fault for each mailbox whose user name is a whole mail address, which is a rule of order files."""
     return [
         Fault(
@@ -151,14 +155,18 @@ def _wrapper_faults(document: dict[str, Any]) -> list[Fault]:
     return faults
 
 
-def _structured(body: dict[str, Any]) -> tuple[Order | None, Sequence[Fault]]:
+def _structured(body: dict[str, Any]) -> tuple[Order | MailboxOrder | None, Sequence[Fault]]:
     """Return the order of a body, or its faults."""
-    strange = [name for name in body if name not in _BODY]
+    is_for_mailboxes = any(name in body for name in _TARGETS)
+    known = _MAILBOX_BODY if is_for_mailboxes else _BODY
+    strange = [name for name in body if name not in known]
     if strange:
-        told = [Fault(name, f'the page documents no field "{name}"{_near(name)}') for name in strange[:_NAMES_TOLD]]
+        told = [
+            Fault(name, f'the page documents no field "{name}"{_near(name, known)}') for name in strange[:_NAMES_TOLD]
+        ]
         return None, told + _untold(strange)
     try:
-        return structure_order(body), ()
+        return (structure_mailbox_order(body) if is_for_mailboxes else structure_order(body)), ()
     except ValidationError as error:
         return None, error.faults
 
@@ -169,9 +177,9 @@ def _untold(strange: list[str]) -> list[Fault]:
     return [Fault("", f"{more:,} more names are not known")] if more > 0 else []
 
 
-def _near(name: str) -> str:
+def _near(name: str, names: Sequence[str]) -> str:
     """Return a hint that also catches snake_case and other letter cases of the API's names."""
-    plain = {known.lower(): known for known in _BODY}
+    plain = {known.lower(): known for known in (*names, *_TARGETS)}
     known = plain.get(name.replace("_", "").lower())
-    near = f'; did you mean "{known}"?' if known else suggestion(name, _BODY)
+    near = f'; did you mean "{known}"?' if known else suggestion(name, names)
     return near or '; to send it all the same, put it into "extra"'

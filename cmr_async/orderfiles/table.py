@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import attrs
 
-from ..core.validation import normalise_domain
-from ..models import DomainRegistration, Mailbox, Order
+from ..core.domain_names import normalise_domain
+from ..models import DomainRegistration, Mailbox, MailboxOrder, Order
 from ..models.requests import OrderRequest
-from .cells import MAILBOX, SETTINGS, CellError, order_settings, parse_boolean, parse_mailbox, parse_years
+from .cells import (
+    MAILBOX,
+    SETTINGS,
+    TARGETS,
+    CellError,
+    mailbox_order_settings,
+    order_settings,
+    parse_boolean,
+    parse_mailbox,
+    parse_years,
+)
 from .header import NAMES, TableHeader
 from .located import DomainRows, InputFault, LocatedOrder, UnreadableOrder
 from .names import domain_of_site, is_address, name_in_address
@@ -21,6 +32,7 @@ _REFERENCE = NAMES.index("reference")
 _DOMAIN = NAMES.index("domain")
 _AUTO_RENEW = SETTINGS.index("auto_renew")
 _NO_SETTINGS = ("",) * len(SETTINGS)
+_NO_TARGET = ("",) * len(TARGETS)
 #: Characters of a cell in a message.
 _SHOWN = 100
 
@@ -63,7 +75,7 @@ def orders_from_rows(
         if order is None or not order.includes(names, settings, domains_per_order):
             if order is not None:
                 yield order.finish(confirm=confirm)
-            order = _OpenOrder.begin(header.source, number, names, user_id or "", allow_duplicates)
+            order = _OpenOrder.begin(header.source, row, user_id or "", allow_duplicates)
             if torn is not None:
                 order.add_fault(number, "", f"row {torn.row}, which cannot be read, may belong to this order")
         torn = None
@@ -136,6 +148,11 @@ def _content(row: _Row) -> tuple[object, ...]:
     return (*names[:_DOMAIN], *names[_DOMAIN + 1 :], mailbox, settings)
 
 
+def _target(settings: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the cells of `TARGETS`."""
+    return settings[-len(TARGETS) :]
+
+
 @attrs.define(eq=False)
 class _OpenOrder:
     """The order whose rows are being read."""
@@ -160,12 +177,16 @@ class _OpenOrder:
 
     @classmethod
     def begin(
-        cls, source: str, number: int, names: tuple[str, ...], default_user: str, allow_duplicates: bool
+        cls,
+        source: str,
+        row: _Row,
+        default_user: str,
+        allow_duplicates: bool,
     ) -> _OpenOrder:
         """Return the order that a row begins; the row itself is still to be added."""
-        # Without a reference, user and domain tell which rows of the file are one order
-        user_id, reference, domain, _, _ = names
-        key = reference or f"{user_id or default_user}:{domain.lower()}"
+        # Without a reference, user, domain and subscription tell which rows of the file are one order
+        number, (user_id, reference, domain, _, _), _, settings, _ = row
+        key = reference or ":".join([user_id or default_user, domain.lower(), *filter(None, _target(settings))])
         return cls(source, number, reference, user_id, default_user, key, allow_duplicates, _NO_SETTINGS)
 
     def includes(self, names: tuple[str, ...], settings: tuple[str, ...], domains_per_order: int) -> bool:
@@ -174,6 +195,8 @@ class _OpenOrder:
         if reference or self.reference:
             return reference == self.reference
         if (user_id or self.default_user) != (self.user_id or self.default_user):
+            return False
+        if (target := _target(settings)) != _NO_TARGET and target != _target(self.settings):
             return False
         if domain.lower() in self.domains:
             return True
@@ -242,20 +265,29 @@ class _OpenOrder:
 
     def finish(self, *, confirm: bool) -> LocatedOrder | UnreadableOrder:
         """Return the order, complete."""
+        is_for_mailboxes = _target(self.settings) != _NO_TARGET
         registrations, mailboxes, rows = [], {}, {}
         assumed = 0
         for name, domain in self.domains.items():
-            assumed += not domain.years
-            registrations.append(self._registration(domain))
+            if is_for_mailboxes:
+                self._expect_no_registration(domain)
+            else:
+                assumed += not domain.years
+                registrations.append(self._registration(domain))
             rows[name] = DomainRows(domain.first, tuple(domain.rows))
             if domain.mailboxes:
                 mailboxes[domain.name] = domain.mailboxes
         user_id = self.user_id or self.default_user
         if not user_id:
             self.add_fault(self.row, "user_id", "is empty; fill it in, or name the user of such rows with --user-id")
+        settings = self._mailbox_order_settings() if is_for_mailboxes else None
         if self.faults:
             return UnreadableOrder(row=self.row, key=self.key, faults=tuple(self.faults))
-        order = Order(domains=registrations, mailboxes=mailboxes, confirm=confirm, **order_settings(self.settings))
+        order: Order | MailboxOrder
+        if settings is not None:
+            order = MailboxOrder(mailboxes=mailboxes, confirm=confirm, **settings)
+        else:
+            order = Order(domains=registrations, mailboxes=mailboxes, confirm=confirm, **order_settings(self.settings))
         request = OrderRequest(user_id=user_id, order=order, reference=self.reference or None)
         return LocatedOrder(
             source=self.source,
@@ -275,6 +307,10 @@ class _OpenOrder:
         return old or new
 
     def _add_settings(self, number: int, settings: tuple[str, ...]) -> None:
+        if self.domains and _target(self.settings) == _NO_TARGET != _target(settings):
+            message = f"is empty in row {self.row}, where the order begins; write it there as well"
+            column = next(name for name, text in zip(TARGETS, _target(settings), strict=True) if text)
+            self.add_fault(number, column, message)
         before, self.settings = self.settings, settings
         if before != _NO_SETTINGS:
             columns = zip(SETTINGS, before, settings, strict=True)
@@ -285,6 +321,20 @@ class _OpenOrder:
                 parse_boolean("auto_renew", renew)
             except CellError as error:
                 self.add_fault(number, error.column, error.message)
+
+    def _mailbox_order_settings(self) -> dict[str, Any] | None:
+        try:
+            return mailbox_order_settings(self.settings)
+        except CellError as error:
+            if error.column != SETTINGS[_AUTO_RENEW]:  # which was told with its row
+                self.add_fault(self.row, error.column, error.message)
+            return None
+
+    def _expect_no_registration(self, domain: _OpenDomain) -> None:
+        for column, text in (("years", domain.years), ("forward_to", domain.forward_to)):
+            if text:
+                message = "is for a domain to register, but subscription_id or domain_id says that it is there already"
+                self.add_fault(domain.first, column, message)
 
     def _registration(self, domain: _OpenDomain) -> DomainRegistration:
         years = 1

@@ -9,7 +9,7 @@ import attrs
 from ..core.checked import CheckedOrder, check_request
 from ..errors import Fault
 from ..journal.identity import key_of
-from ..models import Order
+from ..models import MailboxOrder, Order
 from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
 from .name_index import NameIndex
 
@@ -98,7 +98,9 @@ def _duplicate_order(located: LocatedOrder, earlier: int) -> Fault:
     return Fault("reference", message)
 
 
-def _check_domains(order: Order, row: int, domains: NameIndex, faults: list[Fault], cautions: list[Fault]) -> None:
+def _check_domains(
+    order: Order | MailboxOrder, row: int, domains: NameIndex, faults: list[Fault], cautions: list[Fault]
+) -> None:
     """Find domains that an earlier order buys, which are faults, or only mentions, which are cautions."""
     registered = set()
     for index, entry in enumerate(order.domains):

@@ -22,7 +22,7 @@ from ..core.wire import dump_order
 from ..errors import Fault, ValidationError
 from ..journal.adding import WERE_UNKNOWN, find_known
 from ..journal.engine import journal_errors, journal_url, reading_engine, safe_name
-from ..journal.identity import content_of, content_of_body, differences, fingerprint_of, key_of
+from ..journal.identity import content_of, content_of_body, differences, fingerprint_of, key_of, kind_of
 from ..journal.records import verdict_of
 from ..journal.schema import StrangeValueError, has_tables, orders, sa, steps
 from ..journal.states import CLAIMABLE, REPLACEABLE, Step, StepState, may_be_replaced
@@ -285,12 +285,12 @@ class JournalCheck:
         order, user_id = checked.order, checked.request.user_id
         if known.user_id.strip() == user_id:
             user_id = known.user_id  # older versions kept white space around it
-        if known.fingerprint == fingerprint_of(user_id, checked.body):
+        if known.fingerprint == fingerprint_of(user_id, checked.body, kind_of(order)):
             return True, True
         if known.confirm is order.confirm:
             return False, False
         other = dump_order(attrs.evolve(order, confirm=known.confirm))
-        return False, known.fingerprint == fingerprint_of(user_id, other)
+        return False, known.fingerprint == fingerprint_of(user_id, other, kind_of(order))
 
     def _changes(self, located: LocatedOrder, checked: CheckedOrder, known: _Known) -> Iterator[InputFault]:
         """Yield each difference as a fault, because nobody can say which of the two orders was meant."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from ..models import Order
+from ..models import MailboxOrder, Order
 from .plan import Plan
 from .prices import Budget
 
@@ -18,7 +18,7 @@ def uncertain_limit(plan: Plan, max_spend: Decimal | None) -> str | None:
     return "a limit of dollars needs the price of warmup, which is not published: give it with your prices"
 
 
-def passed_limit(order: Order, *, plan: Plan, budget: Budget) -> str | None:
+def passed_limit(order: Order | MailboxOrder, *, plan: Plan, budget: Budget) -> str | None:
     """Count an order into a budget, or return the limit that it would pass; then it is not counted.
 
     Args:

@@ -17,7 +17,7 @@ from string import Template
 from ..core.prices import PriceList
 from ..core.printable import printable
 from ..core.wire import dump_order
-from ..journal.identity import fingerprint, order_key
+from ..journal.identity import fingerprint, kind_of, order_key
 from ..journal.records import JournalEntry, storable
 from ..journal.states import Step, StepState
 from ..models.requests import OrderOutcome
@@ -162,6 +162,7 @@ def entry_of(outcome: OrderOutcome, *, at: float) -> JournalEntry:
         body=dump_order(request.order).decode(),
         fingerprint=fingerprint(request),
         confirm=request.order.confirm,
+        kind=kind_of(request.order),
         state=StepState(outcome.state.value),
         attempts=outcome.attempts,
         order_id=outcome.order_id,

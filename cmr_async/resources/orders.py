@@ -16,8 +16,8 @@ from ..core.endpoints import require_path
 from ..core.processing import ProcessEndpoint, place_ids
 from ..core.validation import checked_ids, normalise_domain
 from ..core.wire import read_order_created
-from ..errors import ConfigurationError
-from ..models import Envelope, Order, OrderCreated
+from ..errors import ConfigurationError, Fault, ValidationError
+from ..models import Envelope, MailboxOrder, Order, OrderCreated
 from ..pipeline import Guard, Pipeline
 
 if TYPE_CHECKING:
@@ -97,10 +97,62 @@ class Orders:
 
         Source: https://docs.coldmailreseller.com/creates-order-json-14632249e0
         """
+        _expect(Order, order)
         checked = check_order(order, user_id=user_id, reference=reference)
+        return await self._create(checked, journal, timeout=timeout, send_within=send_within)
+
+    async def create_mailboxes(
+        self,
+        order: MailboxOrder,
+        *,
+        user_id: str,
+        reference: str | None = None,
+        journal: str | PathLike[str] | Journal | None = None,
+        timeout: float | None = None,
+        send_within: float | None = None,
+    ) -> OrderCreated:
+        """Order mailboxes for a domain that CMR has already; it spends money only with `confirm=True`.
+
+        It is sent at most once, by the rules of `create`.
+
+        Args:
+            order: The mailboxes, and the subscription or the domain that they are for. Checked before anything is sent.
+            user_id: Id of the user who owns the domain, as the API returned it.
+            reference: As in `create`.
+            journal: As in `create`; one journal holds both kinds of orders.
+            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
+            send_within: As in `create`.
+
+        Returns:
+            The order's id and what the API said. Accepted means queued, the mailboxes come later.
+
+        Raises:
+            ValidationError: The order has faults; nothing was sent. Correct every fault it lists.
+            OutcomeUnknownError: It may have been placed. Do not send it again.
+            CMRError: As `create`.
+
+        Warns:
+            OrderWarning: Something that the API's page leaves open, such as `auto_renew` beside `subscription_id`.
+
+        Source: https://docs.coldmailreseller.com/order-mailboxes-json-14943459e0; the path and the samples are the help
+        centre's (reference, section 10.1). When the path changes:
+        `AsyncClient(endpoints={"orders.create_mailboxes": "/the/path"})`.
+        """
+        _expect(MailboxOrder, order)
+        checked = check_order(order, user_id=user_id, reference=reference)
+        return await self._create(checked, journal, timeout=timeout, send_within=send_within)
+
+    async def _create(
+        self,
+        checked: CheckedOrder,
+        journal: str | PathLike[str] | Journal | None,
+        *,
+        timeout: float | None,
+        send_within: float | None,
+    ) -> OrderCreated:
         if journal is not None and self._create_once is not None:
             return await self._create_once(self._pipeline, checked, journal, timeout=timeout, send_within=send_within)
-        if reference is not None:
+        if checked.request.reference is not None:
             raise ConfigurationError("A reference names the order in a journal: pass journal=... as well.")
         return await send_order(self._pipeline, checked, timeout=timeout, send_within=send_within)
 
@@ -192,7 +244,7 @@ class Orders:
         )
 
     def token(
-        self, order_id: str, *, user_id: str, order: Order | None = None, unavailable: Iterable[str] = ()
+        self, order_id: str, *, user_id: str, order: Order | MailboxOrder | None = None, unavailable: Iterable[str] = ()
     ) -> OrderToken:
         """Return what it takes to wait for an accepted order, also in another process. It sends nothing.
 
@@ -228,7 +280,7 @@ class Orders:
         order_id: str | OrderToken,
         *,
         user_id: str | None = None,
-        order: Order | None = None,
+        order: Order | MailboxOrder | None = None,
         journal: str | PathLike[str] | Journal | None = None,
         timeout: float | None = 600.0,
     ) -> OrderProgress:
@@ -293,7 +345,9 @@ class Orders:
             raise ConfigurationError("Only the orders of a client can be waited for.")
         return self._waiting
 
-    def _token_of(self, order_id: str | OrderToken, user_id: str | None, order: Order | None) -> OrderToken:
+    def _token_of(
+        self, order_id: str | OrderToken, user_id: str | None, order: Order | MailboxOrder | None
+    ) -> OrderToken:
         if not isinstance(order_id, str):
             if user_id is not None or order is not None:
                 raise ConfigurationError("A token says whose order it is and what is in it: pass it alone.")
@@ -318,7 +372,7 @@ async def send_order(
         CMRError: As `Orders.create`, except `ValidationError`.
     """
     envelope = await pipeline.call(
-        "orders.create",
+        "orders.create_mailboxes" if isinstance(checked.order, MailboxOrder) else "orders.create",
         subject=partial(describe, checked.order),
         user_id=checked.request.user_id,
         body=checked.body,
@@ -360,7 +414,14 @@ async def process_order(
     )
 
 
-def describe(order: Order) -> str:
+def _expect(kind: type[Order | MailboxOrder], order: object) -> None:
+    """Refuse an order of the other kind: each kind has its own endpoint, and they buy different things."""
+    if not isinstance(order, kind):
+        fault = Fault("order", f"must be of the class {kind.__name__}, not {type(order).__name__}")
+        raise ValidationError(faults=(fault,))
+
+
+def describe(order: Order | MailboxOrder) -> str:
     """Name an order by its domains, for messages: `The order for a.com, b.com and 3 more`."""
     names = order.domain_names
     shown = ", ".join(names[:_NAMED_DOMAINS])

@@ -6,7 +6,7 @@ The help centre says: check availability, then the workspace, then order; both c
 from __future__ import annotations
 
 from ..core.checked import check_request
-from ..errors import APIError, BadRequestError, ConflictError, NotFoundError, UnprocessableError, ValidationError
+from ..errors import APIError, BadRequestError, ConflictError, Fault, NotFoundError, UnprocessableError, ValidationError
 from ..models import Envelope, Order
 from ..models.checks import OrderPreflight, WorkspaceCheck, WorkspaceFinding
 from ..models.requests import OrderRequest
@@ -34,6 +34,8 @@ async def preflight_order(
     checked = check_request(OrderRequest(user_id=user_id, order=order))
     if checked.faults:
         raise ValidationError(faults=checked.faults)
+    if not isinstance(checked.order, Order):  # what it is for has a workspace already
+        raise ValidationError(faults=(Fault("order", "must be an Order: orders of mailboxes have nothing to ask"),))
     order = checked.order
     return OrderPreflight(
         order=order,

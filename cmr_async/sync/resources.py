@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from os import PathLike
 from typing import TYPE_CHECKING
 
-from ..models import Envelope, Order, OrderCreated, ServiceProvider
+from ..models import Envelope, MailboxOrder, Order, OrderCreated, ServiceProvider
 from ..resources.domains import Domains as AsyncDomains
 from ..resources.orders import Orders as AsyncOrders
 from ..resources.subscriptions import Subscriptions as AsyncSubscriptions
@@ -77,6 +77,53 @@ class Orders:
         """
         return self._lifetime.call(
             self._async.create,
+            order,
+            user_id=user_id,
+            reference=reference,
+            journal=journal,
+            timeout=timeout,
+            send_within=send_within,
+        )
+
+    def create_mailboxes(
+        self,
+        order: MailboxOrder,
+        *,
+        user_id: str,
+        reference: str | None = None,
+        journal: str | PathLike[str] | Journal | None = None,
+        timeout: float | None = None,
+        send_within: float | None = None,
+    ) -> OrderCreated:
+        """Order mailboxes for a domain that CMR has already; it spends money only with `confirm=True`.
+
+        It is sent at most once, by the rules of `create`.
+
+        Args:
+            order: The mailboxes, and the subscription or the domain that they are for. Checked before anything is sent.
+            user_id: Id of the user who owns the domain, as the API returned it.
+            reference: As in `create`.
+            journal: As in `create`; one journal holds both kinds of orders.
+            timeout: Seconds to wait for the answer; `None`: the client's `Timeouts.read` (120).
+            send_within: As in `create`.
+
+        Returns:
+            The order's id and what the API said. Accepted means queued, the mailboxes come later.
+
+        Raises:
+            ValidationError: The order has faults; nothing was sent. Correct every fault it lists.
+            OutcomeUnknownError: It may have been placed. Do not send it again.
+            CMRError: As `create`.
+
+        Warns:
+            OrderWarning: Something that the API's page leaves open, such as `auto_renew` beside `subscription_id`.
+
+        Source: https://docs.coldmailreseller.com/order-mailboxes-json-14943459e0; the path and the samples are the help
+        centre's (reference, section 10.1). When the path changes:
+        `Client(endpoints={"orders.create_mailboxes": "/the/path"})`.
+        """
+        return self._lifetime.call(
+            self._async.create_mailboxes,
             order,
             user_id=user_id,
             reference=reference,
@@ -166,7 +213,7 @@ class Orders:
         return self._lifetime.call(self._async.status, order_id, user_id=user_id, timeout=timeout)
 
     def token(
-        self, order_id: str, *, user_id: str, order: Order | None = None, unavailable: Iterable[str] = ()
+        self, order_id: str, *, user_id: str, order: Order | MailboxOrder | None = None, unavailable: Iterable[str] = ()
     ) -> OrderToken:
         """Return what it takes to wait for an accepted order, also in another process. It sends nothing.
 
@@ -190,7 +237,7 @@ class Orders:
         order_id: str | OrderToken,
         *,
         user_id: str | None = None,
-        order: Order | None = None,
+        order: Order | MailboxOrder | None = None,
         journal: str | PathLike[str] | Journal | None = None,
         timeout: float | None = 600.0,
     ) -> OrderProgress:

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cmr_async.core import validation
+from cmr_async.core import domain_names
 from cmr_async.core.checked import check_order
-from cmr_async.core.validation import inspect_order, normalise_domain
+from cmr_async.core.domain_names import normalise_domain
+from cmr_async.core.validation import inspect_order
 from cmr_async.core.wire import dump_order
 from cmr_async.errors import Fault, OrderWarning, ValidationError
 from cmr_async.models import DomainRegistration, GoogleOAuth, Mailbox, Order
@@ -336,10 +337,10 @@ def test_a_plain_domain_is_no_caution(name: str) -> None:
 
 
 def test_a_name_that_is_a_caution_again_and_again_is_looked_at_once() -> None:
-    hits = validation.name_caution.cache_info().hits
+    hits = domain_names.name_caution.cache_info().hits
     for _ in range(3):
         inspect_order(order(domains=[domain(domain="\uff41pple.org")]))
-    assert validation.name_caution.cache_info().hits == hits + 2
+    assert domain_names.name_caution.cache_info().hits == hits + 2
 
 
 labels = st.text("a0-", min_size=1, max_size=4) | st.builds("a".__mul__, st.sampled_from([61, 62, 63, 64]))
@@ -386,7 +387,7 @@ def test_what_only_looks_like_a_model_is_a_fault() -> None:
 
 def test_a_name_that_is_too_long_is_not_converted(monkeypatch: pytest.MonkeyPatch) -> None:
     # Some versions of idna take half a minute for 32,000 of these
-    monkeypatch.setattr("cmr_async.core.validation.idna.encode", lambda *_, **__: pytest.fail("converted"))
+    monkeypatch.setattr("cmr_async.core.domain_names.idna.encode", lambda *_, **__: pytest.fail("converted"))
     assert normalise_domain("\u0660" * 32_000 + ".com") is None
     assert normalise_domain("\u0660" * 250 + ".com") is None
 
@@ -465,6 +466,7 @@ def test_whatever_is_in_the_fields_inspection_returns_and_what_it_lets_through_c
         assert findings.order is tested
         return
     dump_order(findings.order)
+    assert isinstance(findings.order, Order)
     again = inspect_order(findings.order)
     assert again.order is findings.order
     assert (again.faults, again.cautions) == ((), findings.cautions)

@@ -276,6 +276,7 @@ def test_an_order_of_a_file_sends_the_fields_of_its_extra(tmp_path: Path) -> Non
     with OrderFile(path) as file, warnings.catch_warnings():
         (located,) = file.orders(user_id=USER)
     assert isinstance(located, LocatedOrder)
+    assert isinstance(located.request.order, Order)
     assert sent(located.request.order) == {
         "domains": [{"domain": "x.com", "years": 1, "mask": 1}],
         "coupon": "X",

@@ -43,7 +43,9 @@ def located(path: Path | str, **options: Any) -> list[LocatedOrder]:
 
 
 def orders(path: Path | str, **options: Any) -> list[Order]:
-    return [order.request.order for order in located(path, **options)]
+    found = [order.request.order for order in located(path, **options)]
+    assert all(isinstance(order, Order) for order in found)
+    return [order for order in found if isinstance(order, Order)]
 
 
 def faults(path: Path | str, **options: Any) -> list[str]:

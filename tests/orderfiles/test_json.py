@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cmr_async.models import DomainRegistration
+from cmr_async.models import DomainRegistration, Order
 from cmr_async.orderfiles import FileLimits, LocatedOrder, OrderFile, UnreadableOrder
 from cmr_async.orderfiles.bounded import BoundedReader
 from cmr_async.orderfiles.json_text import documents
@@ -25,6 +25,7 @@ def test_the_body_of_the_page_is_one_order() -> None:
         DomainRegistration(domain="domain.com", years=1, forward_to="coldmailreseller.com"),
     )
     assert [one.username for one in order.request.order.mailboxes["domain.com"]] == ["email1", "email1"]
+    assert isinstance(order.request.order, Order)
     assert order.request.order.google is not None
     assert order.request.order.google.app_name == "Outreach App"
 

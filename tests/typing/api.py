@@ -17,6 +17,7 @@ from cmr_async import (
     BulkRun,
     BulkSummary,
     Envelope,
+    MailboxOrder,
     Order,
     OrderCreated,
     OrderOutcome,
@@ -50,6 +51,8 @@ async def the_client_itself(session: aiohttp.ClientSession, resolver: AbstractRe
 async def orders(client: AsyncClient, order: Order) -> None:
     assert_type(await client.orders.create(order, user_id="u", timeout=1.0), OrderCreated)
     assert_type((await client.orders.create(order, user_id="u")).order_id, str)
+    boxes = MailboxOrder(subscription_id="s")
+    assert_type(await client.orders.create_mailboxes(boxes, user_id="u", timeout=1.0), OrderCreated)
     assert_type(await client.orders.preflight(order, user_id="u", timeout=1.0), OrderPreflight)
     assert_type(await client.orders.process("o", user_id="u", timeout=1.0), Envelope)
     assert_type(await client.orders.status("o", user_id="u", timeout=1.0), Envelope)

@@ -13,6 +13,7 @@ from cmr_async import (
     BulkSummary,
     Client,
     Envelope,
+    MailboxOrder,
     Order,
     OrderCreated,
     OrderOutcome,
@@ -39,6 +40,10 @@ async def orders(waiting: AsyncClient, blocking: Client, order: Order) -> None:
     created = blocking.orders.create(order, user_id="u", timeout=1.0)
     assert_type(created, OrderCreated)
     Exactly(await waiting.orders.create(order, user_id="u", timeout=1.0)).same(Exactly(created))
+    boxes = MailboxOrder(domain_id="d")
+    added = blocking.orders.create_mailboxes(boxes, user_id="u")
+    assert_type(added, OrderCreated)
+    Exactly(await waiting.orders.create_mailboxes(boxes, user_id="u")).same(Exactly(added))
     found = blocking.orders.preflight(order, user_id="u")
     assert_type(found, OrderPreflight)
     Exactly(await waiting.orders.preflight(order, user_id="u")).same(Exactly(found))

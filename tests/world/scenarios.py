@@ -103,6 +103,7 @@ def _expected(process: Process) -> tuple[type[Exception], ...]:
 
 
 async def _create(process: Process, cmr: AsyncClient, journal: Journal, request: OrderRequest) -> None:
+    assert isinstance(request.order, Order)
     try:
         created = await cmr.orders.create(
             request.order, user_id=request.user_id, reference=request.reference, journal=journal
