@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..core.checked import CheckedOrder, check_order
+from ..core.domain_names import normalise_domain
 from ..core.endpoints import require_path
 from ..core.processing import ProcessEndpoint, place_ids
-from ..core.validation import checked_ids, normalise_domain
+from ..core.validation import checked_ids
 from ..core.wire import read_order_created
 from ..errors import ConfigurationError, Fault, ValidationError
 from ..models import Envelope, MailboxOrder, Order, OrderCreated

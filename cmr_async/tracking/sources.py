@@ -9,11 +9,15 @@ from typing import Any
 import attrs
 
 from ..errors import (
+    APIError,
+    AuthenticationError,
     BadRequestError,
     CMRError,
     InvalidResponseError,
     NotFoundError,
+    NotSentError,
     PermissionDeniedError,
+    TransportError,
     UnprocessableError,
 )
 from ..models import Envelope
@@ -43,10 +47,17 @@ async def ask(
     user_id: str | None = None,
     query: Mapping[str, str | None] | None = None,
 ) -> Envelope | CMRError:
-    """Make one call that only reads, and return its answer or what went wrong."""
+    """Make one call that only reads, and return its answer or what went wrong, which may be better the next time.
+
+    Raises:
+        AuthenticationError: The key is wrong.
+        CMRError: The client is closed, or the journal that keeps its pace cannot be used.
+    """
     try:
         return await pipeline.call(name, subject=subject.__str__, user_id=user_id, query=query)
-    except CMRError as error:
+    except AuthenticationError:
+        raise
+    except (APIError, InvalidResponseError, NotSentError, TransportError) as error:
         return error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from ..bulk.run import JournalLike, opened, with_shared_pace
 from ..errors import ConfigurationError, StillWaitingError
@@ -26,7 +27,8 @@ class Waiting:
         """Wait with the calls of one client."""
         self._pipeline = pipeline
         self._settings = settings
-        self._tracker: Tracker | None = None
+        #: What reads for the callers without a journal, and for those of each open journal, whose pace it keeps.
+        self._trackers: WeakKeyDictionary[Pipeline | Journal, Tracker] = WeakKeyDictionary()
 
     async def one(self, token: OrderToken, *, timeout: float | None, journal: JournalLike = None) -> OrderProgress:
         """Return how an order ended; see `Orders.wait`.
@@ -87,13 +89,14 @@ class Waiting:
 
     async def close(self) -> None:
         """End what reads for those who wait."""
-        if self._tracker is not None:
-            await self._tracker.close()
+        for tracker in list(self._trackers.values()):
+            await tracker.close()
 
     def _begun(self, journal: Journal | None) -> Tracker:
-        """Return the one tracker of the client; it keeps the pace of the first journal that somebody waits with."""
-        if self._tracker is None:
+        """Return the tracker of everybody who waits with a journal, or without one."""
+        key = self._pipeline if journal is None else journal
+        if key not in self._trackers:
             from .tracker import Tracker  # noqa: PLC0415 - only who waits needs it
 
-            self._tracker = Tracker(with_shared_pace(self._pipeline, journal), self._settings)
-        return self._tracker
+            self._trackers[key] = Tracker(with_shared_pace(self._pipeline, journal), self._settings)
+        return self._trackers[key]
