@@ -1,4 +1,4 @@
-"""The file of a SQLite journal: whether it is the one that the journal was written to, up to date, and changed by us alone.
+"""The file of a SQLite journal: whether it is the one that the journal was written to, and whether it is up to date.
 
 A copy, a backup that was put back, or a file that others may write to does not know what was bought. Everything is
 asked by path: closing a descriptor of our own would drop the locks of SQLite's connections in this process.
