@@ -2,7 +2,6 @@
 
 It exists so that no order is ever placed twice. Whoever claims a step is the only one to send it, the claim is on
 disk before the first byte can leave, and a step that nobody can account for is `unknown` until there is evidence.
-The rules are in `records`, the tables in `schema`, the SQL in `statements`.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ from .records import Claim, JournalEntry, JournalEvent, excerpt, storable
 from .schema import events, sa, steps
 from .statements import CHUNK, Transaction, at, entries, read_entry
 from .states import OUTCOMES, Step, StepState
+from .tracking import TrackingRecords
 
 __all__ = ["Claim", "Journal", "JournalEntry", "JournalEvent", "Step", "StepState", "Verdict"]
 
@@ -86,6 +86,11 @@ class Journal:
     def run_id(self) -> str:
         """Id of this run: each opening of a journal is a run of its own."""
         return self._me.id
+
+    @property
+    def tracking(self) -> TrackingRecords:
+        """What became of domains and mailboxes, and which webhooks came."""
+        return TrackingRecords(self._database)
 
     @property
     def lease(self) -> float:

@@ -16,7 +16,7 @@ from ..core.wire import restore_order
 from ..errors import JournalError
 from ..models import Order
 from ..models.requests import OrderRequest, Verdict
-from .states import Step, StepState
+from .states import OrderKind, Step, StepState
 
 __all__ = [
     "JOURNAL_COLUMNS",
@@ -102,6 +102,8 @@ class JournalEntry:
     state: StepState
     #: SHA-256 of user id and order without `confirm`, hexadecimal: a draft and its payment have the same.
     content: str = ""
+    #: Which endpoint the order is for.
+    kind: OrderKind = OrderKind.ORDER
     #: `True`: the step is `unknown` because its owner died, not because the owner said so.
     recovered: bool = False
     #: What the evidence says about an `unknown`; `None` without a verdict.

@@ -1,7 +1,8 @@
 """The journal's tables, their version, and the migration of older ones; the same for SQLite and PostgreSQL.
 
 What an order is never changes and stands in `cmr_orders`. What happens to it stands in `cmr_steps`, in short rows
-that are cheap to rewrite. The names have a prefix because a PostgreSQL database may be shared with other programs.
+that are cheap to rewrite; what became of its domains and mailboxes in `cmr_provisions`, and the webhooks that were
+taken in `cmr_deliveries`. The names have a prefix because a PostgreSQL database may be shared with other programs.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from ..core.pacing import Schedule
 from ..core.printable import printable
 from ..errors import ConfigurationError, JournalError, JournalVersionError
 from ..models.requests import Verdict
+from ..models.tracking import ProvisionKind, ProvisionState
 from .identity import content_of_body
-from .states import Step, StepState
+from .states import OrderKind, Step, StepState
 
 # The journal's other modules import SQLAlchemy from here, so that only one place says how to install it
 try:
@@ -30,6 +32,7 @@ __all__ = [
     "LATEST",
     "SCHEMA_VERSION",
     "StrangeValueError",
+    "deliveries",
     "events",
     "has_tables",
     "insert_missing",
@@ -37,6 +40,7 @@ __all__ = [
     "meta",
     "orders",
     "prepare",
+    "provisions",
     "runs",
     "sa",
     "slots",
@@ -44,7 +48,7 @@ __all__ = [
 ]
 
 #: Version of the tables below and of the values in them; a change of either is a new version, with a migration.
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
 
 #: Any number, as long as no other program takes the same advisory lock: the first bytes of "cmr_async".
 _SCHEMA_LOCK = 0x636D725F6173796E
@@ -124,6 +128,13 @@ def _is_body(value: Any) -> bool:
     )
 
 
+def _is_object(value: Any) -> bool:
+    try:
+        return isinstance(orjson.loads(value), dict)
+    except (TypeError, ValueError):
+        return False
+
+
 def _is_list_of_names(value: Any) -> bool:
     try:
         names = orjson.loads(value)
@@ -165,6 +176,7 @@ orders: sa.Table = sa.Table(
     _text("fingerprint"),
     sa.Column("confirm", sa.Boolean, nullable=False),
     _text("content", server_default=""),
+    _text("kind", words=[kind.value for kind in OrderKind], server_default=OrderKind.ORDER.value),
     sa.Index("cmr_orders_by_content", "content"),
 )
 
@@ -235,6 +247,34 @@ slots: sa.Table = sa.Table(
     _column("state", sa.Text(), _is_schedule),
 )
 
+#: What became of the domains and mailboxes of orders, by the order's id.
+provisions: sa.Table = sa.Table(
+    "cmr_provisions",
+    _metadata,
+    _text("order_id", primary_key=True),
+    _text("kind", words=[kind.value for kind in ProvisionKind], primary_key=True),
+    _text("name", primary_key=True),
+    _text("state", words=[state.value for state in ProvisionState]),
+    _text("user_id", nullable=True),
+    _text("status", nullable=True),
+    _text("reason", default=""),
+    _text("object_id", nullable=True),
+    _text("subscription_id", nullable=True),
+    _number("changed_at", sa.Double()),
+    sa.Index("cmr_provisions_by_change", "changed_at"),
+)
+
+#: Webhook deliveries that were taken, which is for ever: a delivery that comes again is known by its id.
+deliveries: sa.Table = sa.Table(
+    "cmr_deliveries",
+    _metadata,
+    sa.Column("number", _id, primary_key=True, autoincrement=True),
+    _text("id", unique=True),
+    _text("name"),
+    _number("at", sa.Double()),
+    _column("content", sa.Text(), _is_object),
+)
+
 meta: sa.Table = sa.Table("cmr_meta", _metadata, _text("name", primary_key=True), _text("value"))
 
 
@@ -297,9 +337,6 @@ def _version(connection: sa.Connection, *, name: str) -> str | None:
         if found and connection.dialect.name == "sqlite":
             raise JournalError(f"{name} is a database of another program, not a journal. Choose another file.")
         return None
-    missing = [table for table in _metadata.tables if table not in found]
-    if missing:
-        raise JournalError(f"The journal {name} lacks the table {missing[0]}: it is damaged. Keep the file.")
     version = str(connection.scalar(sa.select(meta.c.value).where(meta.c.name == "schema_version")))
     if version != SCHEMA_VERSION and version not in _MIGRATIONS:
         raise JournalVersionError(
@@ -308,6 +345,10 @@ def _version(connection: sa.Connection, *, name: str) -> str | None:
             found=version,
             expected=SCHEMA_VERSION,
         )
+    newer = {table.name for table in _NEW_TABLES_IN_4} if version != SCHEMA_VERSION else set()
+    missing = [table for table in _metadata.tables if table not in {*found, *newer}]
+    if missing:
+        raise JournalError(f"The journal {name} lacks the table {missing[0]}: it is damaged. Keep the file.")
     return version
 
 
@@ -330,8 +371,7 @@ _AT_ONCE = 500
 def _know_contents(connection: sa.Connection) -> str:
     """Version 2 did not keep what an order buys apart from its name, nor the lease of a run, and measured no pace."""
     for column in _NEW_IN_3:
-        added = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
-        connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ADD COLUMN {added}")
+        _add_column(connection, column)
     page = sa.select(orders.c.key, orders.c.user_id, orders.c.body).order_by(orders.c.key).limit(_AT_ONCE)
     fill = sa.update(orders).where(orders.c.key == sa.bindparam("the_key")).values(content=sa.bindparam("the_content"))
     last = ""
@@ -347,5 +387,26 @@ def _know_contents(connection: sa.Connection) -> str:
     return "3"
 
 
+#: Tables of version 4 that older versions lack.
+_NEW_TABLES_IN_4 = (provisions, deliveries)
+
+
+def _know_deliveries(connection: sa.Connection) -> str:
+    """Version 3 had one kind of order, and kept nothing of what comes after the answer to it."""
+    _add_column(connection, orders.c.kind)
+    for table in _NEW_TABLES_IN_4:
+        table.create(connection)
+    return "4"
+
+
+def _add_column(connection: sa.Connection, column: sa.Column[Any]) -> None:
+    added = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
+    connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ADD COLUMN {added}")
+
+
 #: For each older schema version, what turns it into the next one. Each returns the version that it made.
-_MIGRATIONS: Mapping[str, Callable[[sa.Connection], str]] = {"1": _rename_confirmed, "2": _know_contents}
+_MIGRATIONS: Mapping[str, Callable[[sa.Connection], str]] = {
+    "1": _rename_confirmed,
+    "2": _know_contents,
+    "3": _know_deliveries,
+}

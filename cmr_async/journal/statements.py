@@ -20,7 +20,7 @@ from .clock import JournalClock
 from .liveness import Machine, RunRecord, is_dead
 from .records import LONGEST_SAID, Claim, JournalEntry, StillOwnedError, storable, verdict_of
 from .schema import events, insert_missing, meta, orders, runs, sa, steps
-from .states import CLAIMABLE, Step, StepState, may_be_sent, may_follow
+from .states import CLAIMABLE, OrderKind, Step, StepState, may_be_sent, may_follow
 
 __all__ = ["CHUNK", "Transaction", "at", "chunks", "entries", "read_entry", "typed"]
 
@@ -53,7 +53,7 @@ def at(key: str, step: Step) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[b
 def read_entry(row: Any) -> JournalEntry:
     """Return a row of `entries` as an entry."""
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
-    return JournalEntry(**values | typed(row))
+    return JournalEntry(**values | typed(row) | {"kind": OrderKind(row.kind)})
 
 
 def typed(row: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ __all__ = [
     "CLAIMABLE",
     "OUTCOMES",
     "REPLACEABLE",
+    "OrderKind",
     "Step",
     "StepState",
     "may_be_replaced",
@@ -30,6 +31,15 @@ class Step(StrEnum):
     CREATE = "create"
     #: The processing of an accepted draft, which spends the money.
     PROCESS = "process"
+
+
+class OrderKind(StrEnum):
+    """Which endpoint an order is for."""
+
+    #: Domains and their mailboxes: `POST /orders/json`.
+    ORDER = "order"
+    #: Mailboxes on a domain that is there: `POST /orders/create-mailbox-order/json`.
+    MAILBOX_ORDER = "mailbox_order"
 
 
 class StepState(StrEnum):

@@ -125,7 +125,7 @@ REFUSED: dict[str, Callable[[Path], object]] = {
     "an empty file": lambda path: path.write_bytes(b""),
     "half of it": keep_half,
     "a database of another program": other_program,
-    "a newer version": say("schema_version", f"4{NASTY}"),
+    "a newer version": say("schema_version", f"5{NASTY}"),
     "a version that is no text": say("schema_version", b"\xff"),
     "no version": sql("DELETE FROM cmr_meta"),
     "no table of orders": sql("DROP TABLE cmr_orders"),

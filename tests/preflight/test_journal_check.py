@@ -145,7 +145,7 @@ async def test_the_same_order_is_known_with_and_without_a_reference(location: st
     assert [read.settled for read in checked(location, request("one", reference=" one "))] == ["accepted"]
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 async def test_the_orders_of_an_older_journal_are_known_by_what_they_buy_and_it_is_not_changed(
     tmp_path: Path, version: int
 ) -> None:

@@ -1,0 +1,180 @@
+"""What a journal keeps of the time after the answer: what became of domains and mailboxes, and which webhooks came."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+import orjson
+
+from ..models.tracking import Provision, Sighting, StoredDelivery, join
+from .database import Database
+from .records import excerpt, storable
+from .schema import deliveries, insert_missing, provisions, sa
+from .statements import CHUNK, Transaction
+
+__all__ = ["TrackingRecords"]
+
+_TEXTS = ("order_id", "kind", "name", "state", "user_id", "status", "reason", "object_id", "subscription_id")
+_PLACE = (provisions.c.order_id, provisions.c.kind, provisions.c.name)
+_JOIN = (
+    sa.update(provisions)
+    .where(*(column == sa.bindparam(f"the_{column.name}") for column in _PLACE))
+    .values({name: sa.bindparam(f"new_{name}") for name in (*_TEXTS[3:], "changed_at")})
+)
+
+
+@attrs.frozen
+class TrackingRecords:
+    """The part of a journal that is about domains, mailboxes and webhook deliveries: `Journal.tracking`."""
+
+    _database: Database
+
+    async def take(
+        self,
+        delivery: StoredDelivery,
+        sightings: Iterable[Sighting] = (),
+        effect: Callable[[sa.Connection], object] | None = None,
+    ) -> bool:
+        """Take a webhook delivery once, with everything that it brings, in one transaction.
+
+        Args:
+            delivery: The delivery; its `at` and `number` are the journal's to give.
+            sightings: What it says about domains and mailboxes.
+            effect: Called in the journal's thread with the SQLAlchemy connection of the transaction: what it writes
+                through it is committed together with the delivery, or not at all. It must not commit or roll back, and
+                may be called again if the database could not commit.
+
+        Returns:
+            `True` after the commit. `False` for a delivery that was taken before; nothing was done then.
+
+        Raises:
+            JournalError: The database could not be written. Nothing of it is there; the delivery may come again.
+            Exception: What `effect` raised; nothing was written then.
+        """
+        given = tuple(sightings)
+        return await self._database.write(lambda transaction: _take_delivery(transaction, delivery, given, effect))
+
+    async def deliveries(self, *, after: int = 0) -> AsyncGenerator[StoredDelivery, None]:
+        """Yield the webhook deliveries that were taken, oldest first.
+
+        Args:
+            after: Only those whose `number` is larger.
+
+        Raises:
+            JournalError: The database could not be read.
+        """
+        query = sa.select(deliveries).order_by(deliveries.c.number).limit(CHUNK)
+        while rows := await self._database.rows(query.where(deliveries.c.number > after)):
+            for row in rows:
+                yield _read_delivery(row)
+            after = rows[-1].number
+
+    async def note(self, sightings: Iterable[Sighting]) -> int:
+        """Write what a source says about domains and mailboxes, joined with what is known; see `models.tracking.join`.
+
+        Returns:
+            How many domains and mailboxes changed by it.
+
+        Raises:
+            JournalError: The database could not be written. It is safe to try again.
+        """
+        given = tuple(sightings)
+        return await self._database.write(lambda transaction: _note_sightings(transaction, given)) if given else 0
+
+    async def provisions(self, *, since: float = 0.0) -> AsyncGenerator[Provision, None]:
+        """Yield what is known about the domains and mailboxes of orders, those that changed first before the others.
+
+        Args:
+            since: Only what changed at this time or later, UTC epoch in seconds by the journal's clock.
+
+        Raises:
+            JournalError: The database could not be read.
+        """
+        place = (provisions.c.changed_at, provisions.c.order_id, provisions.c.kind, provisions.c.name)
+        query = sa.select(provisions).where(provisions.c.changed_at >= since).order_by(*place).limit(CHUNK)
+        page = query
+        while rows := await self._database.rows(page):
+            for row in rows:
+                yield _read_provision(row)
+            last = sa.tuple_(*(sa.literal(getattr(rows[-1], column.name)) for column in place))
+            page = query.where(sa.tuple_(*place) > last)
+
+
+def _note_sightings(transaction: Transaction, sightings: Iterable[Sighting]) -> int:
+    """Join sightings into what is known; return how many domains and mailboxes changed by it."""
+    given: dict[tuple[str, str, str], Sighting] = {}
+    for sighting in map(_storable, sightings):
+        place = (sighting.order_id, str(sighting.kind), sighting.name)
+        given[place] = join(given[place], sighting) if place in given else sighting
+    places = sorted(given)  # in one order for all, so that no two transactions wait for each other
+    return sum(_note(transaction, places[start : start + CHUNK], given) for start in range(0, len(places), CHUNK))
+
+
+def _note(
+    transaction: Transaction, places: Sequence[tuple[str, str, str]], given: Mapping[tuple[str, str, str], Sighting]
+) -> int:
+    connection = transaction.connection
+    insert = insert_missing(provisions, connection.dialect.name).returning(*_PLACE)
+    rows = [_row(given[place], at=transaction.now) for place in places]
+    new = {tuple(row) for row in connection.execute(insert, rows)}
+    changed = []
+    there = [place for place in places if place not in new]
+    query = sa.select(provisions).where(sa.tuple_(*_PLACE).in_(there)).with_for_update()
+    for row in connection.execute(query) if there else ():
+        known = _read_provision(row)
+        joined = join(known, given[known.order_id, str(known.kind), known.name])
+        if joined != known:
+            values = _row(joined, at=transaction.now)
+            changed.append(
+                {f"the_{column.name}": values[column.name] for column in _PLACE}
+                | {f"new_{name}": values[name] for name in (*_TEXTS[3:], "changed_at")}
+            )
+    if changed:
+        connection.execute(_JOIN, changed)
+    return len(new) + len(changed)
+
+
+def _take_delivery(
+    transaction: Transaction,
+    delivery: StoredDelivery,
+    sightings: Iterable[Sighting],
+    effect: Callable[[sa.Connection], object] | None,
+) -> bool:
+    """Write a delivery with everything that it brings; return `False`, and do nothing, if it was taken before."""
+    row = {
+        "id": storable(delivery.id),
+        "name": storable(delivery.name),
+        "at": transaction.now,
+        "content": storable(orjson.dumps(delivery.content).decode()),
+    }
+    insert = insert_missing(deliveries, transaction.connection.dialect.name).returning(deliveries.c.number)
+    if transaction.connection.execute(insert, row).one_or_none() is None:
+        return False
+    _note_sightings(transaction, sightings)
+    if effect is not None:
+        effect(transaction.connection)
+    return True
+
+
+def _read_provision(row: Any) -> Provision:
+    """Return a row of the table of provisions."""
+    return Provision(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+def _read_delivery(row: Any) -> StoredDelivery:
+    """Return a row of the table of deliveries."""
+    return StoredDelivery(**dict(row._mapping) | {"content": orjson.loads(row.content)})  # noqa: SLF001 - as above
+
+
+def _row(sighting: Sighting, *, at: float) -> dict[str, Any]:
+    row = {name: getattr(sighting, name) for name in _TEXTS}
+    return row | {"kind": str(sighting.kind), "state": str(sighting.state), "changed_at": at}
+
+
+def _storable(sighting: Sighting) -> Sighting:
+    texts = {name: getattr(sighting, name) for name in ("order_id", "name", "user_id", "status", "object_id")}
+    texts["subscription_id"] = sighting.subscription_id
+    safe: dict[str, Any] = {name: None if value is None else storable(value) for name, value in texts.items()}
+    return attrs.evolve(sighting, **safe, reason=excerpt(sighting.reason))
