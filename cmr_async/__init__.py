@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from .pipeline import Stall
     from .simulator import Simulator
     from .sync import BlockingBulkRun, BlockingIterator, Client, use_uvloop
+    from .sync.receiver import BlockingReceiver
     from .transport import Timeouts
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "BillingCycle",
     "BlockingBulkRun",
     "BlockingIterator",
+    "BlockingReceiver",
     "BulkRun",
     "BulkSummary",
     "CMRError",
@@ -187,6 +189,7 @@ _HOMES = {
     ".pipeline": ("Stall",),
     ".simulator": ("Simulator",),
     ".sync": ("BlockingBulkRun", "BlockingIterator", "Client", "use_uvloop"),
+    ".sync.receiver": ("BlockingReceiver",),
     ".transport": ("Timeouts",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

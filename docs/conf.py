@@ -38,6 +38,7 @@ nitpick_ignore_regex = [
         r"py:(class|exc)",
         r"(CheckedFile|Feed|JournalLike|Lifetime|_InputPuller|Outside|Pacer|Pipeline|Plan|Random|R_co|Readable|Refusal|Requests|SecretText|.*\.(CheckedOrder|JournalPace|SecretText))",
     ),
+    (r"py:class", r"(Connection|DeliveryJournal|E|Handler|Keys|web\.\w+|cmr_async\.journal\.states\.OrderKind)"),
     (r"py:class", r"cmr_async\.simulator\.records\.(OrderBody|Provision|Purchase)"),
     # A sentence with a colon in a "Returns" section is taken for a type
     (r"py:class", r".* .*"),
