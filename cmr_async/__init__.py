@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from .pipeline import Stall
     from .simulator import Simulator
     from .sync import BlockingBulkRun, BlockingIterator, Client, use_uvloop
+    from .sync.receiver import BlockingReceiver
     from .tracking.settings import TrackingSettings
     from .transport import Timeouts
 
@@ -78,6 +79,7 @@ __all__ = [
     "BillingCycle",
     "BlockingBulkRun",
     "BlockingIterator",
+    "BlockingReceiver",
     "BulkRun",
     "BulkSummary",
     "CMRError",
@@ -207,6 +209,7 @@ _HOMES = {
     ".pipeline": ("Stall",),
     ".simulator": ("Simulator",),
     ".sync": ("BlockingBulkRun", "BlockingIterator", "Client", "use_uvloop"),
+    ".sync.receiver": ("BlockingReceiver",),
     ".tracking.settings": ("TrackingSettings",),
     ".transport": ("Timeouts",),
 }

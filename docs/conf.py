@@ -40,6 +40,7 @@ nitpick_ignore_regex = [
     ),
     (r"py:class", r"cmr_async\.simulator\.records\.(OrderBody|Provision|Purchase|SimulatedMailbox)"),
     (r"py:class", r"cmr_async\.simulator\.(holdings\.Holdings|outbox\.Outbox)"),
+    (r"py:class", r"(Connection|DeliveryJournal|E|Handler|Keys|web\.\w+|cmr_async\.journal\.states\.OrderKind)"),
     # A sentence with a colon in a "Returns" section is taken for a type
     (r"py:class", r".* .*"),
 ]

@@ -1,102 +1,150 @@
-"""The receivers of `docs/webhooks.md` run as they are printed: genuine deliveries are stored, and others get 400."""
+"""The receivers of `docs/webhooks.md` run as they are printed: each genuine event is taken once, nothing else is."""
 
 from __future__ import annotations
 
 import asyncio
 import gzip
 import re
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from cmr_async.webhooks import DomainExpired, Event, sign
+from cmr_async.webhooks import sign
 
 PAGE = Path(__file__).parents[1] / "docs" / "webhooks.md"
 KEY = "key-of-a-page"
-BODY = b'{"event": "domain.expired", "eventId": "E1", "data": {"domainName": "example.com"}}'
+BODY = b'{"event": "mailbox.created", "eventId": "E1", "data": {"email": "ada@example.com", "orderId": "O1"}}'
+OTHER = b'{"event": "domain.expired", "eventId": "E2", "data": {"domainName": "example.com"}}'
 PATH = "/webhooks/cmr"
 
-#: Gives a receiver of the page a body and headers; the status of its answer.
-Receiver = Callable[[dict[str, Any], bytes, dict[str, str]], int]
+#: A body and headers.
+Delivery = tuple[bytes, dict[str, str]]
+#: The status and the text of an answer.
+Answer = tuple[int, str]
+#: Gives deliveries to one of the page's services, one after the other.
+Service = Callable[[dict[str, Any], list[Delivery]], list[Answer]]
 
 
-def aiohttp(names: dict[str, Any], body: bytes, headers: dict[str, str]) -> int:
-    app = web.Application()  # the page's own would belong to the loop of its first request
-    app.router.add_post(PATH, names["aiohttp_webhook"])
+def aiohttp(names: dict[str, Any], deliveries: list[Delivery]) -> list[Answer]:
+    async def post(client: Any, body: bytes, headers: dict[str, str]) -> Answer:
+        async with client.post(PATH, data=body, headers=headers) as answer:
+            return answer.status, await answer.text()
 
-    async def post() -> int:
-        async with TestClient(TestServer(app)) as client, client.post(PATH, data=body, headers=headers) as answer:
-            return answer.status
+    async def run() -> list[Answer]:
+        async with TestClient(TestServer(names["aiohttp_app"])) as client:
+            return [await post(client, body, headers) for body, headers in deliveries]
 
-    return asyncio.run(post())
-
-
-def fastapi(names: dict[str, Any], body: bytes, headers: dict[str, str]) -> int:
-    async def post() -> int:
-        transport = httpx.ASGITransport(names["fastapi_app"])
-        async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
-            return (await client.post(PATH, content=body, headers=headers)).status_code
-
-    return asyncio.run(post())
+    return asyncio.run(run())
 
 
-def flask(names: dict[str, Any], body: bytes, headers: dict[str, str]) -> int:
-    status: int = names["flask_app"].test_client().post(PATH, data=body, headers=headers).status_code
-    return status
+def fastapi(names: dict[str, Any], deliveries: list[Delivery]) -> list[Answer]:
+    app = names["fastapi_app"]
+
+    async def run() -> list[Answer]:
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://service") as client,
+        ):
+            answers = [await client.post(PATH, content=body, headers=headers) for body, headers in deliveries]
+        return [(answer.status_code, answer.text) for answer in answers]
+
+    return asyncio.run(run())
 
 
-def django(names: dict[str, Any], body: bytes, headers: dict[str, str]) -> int:
+def flask(names: dict[str, Any], deliveries: list[Delivery]) -> list[Answer]:
+    client = names["flask_app"].test_client()
+    answers = [client.post(PATH, data=body, headers=headers) for body, headers in deliveries]
+    return [(answer.status_code, answer.text) for answer in answers]
+
+
+def django(names: dict[str, Any], deliveries: list[Delivery]) -> list[Answer]:
     requests = pytest.importorskip("django.test").RequestFactory(enforce_csrf_checks=True)
-    request = requests.post(PATH, data=body, content_type="application/json", headers=headers)
-    status: int = names["django_webhook"](request).status_code
-    return status
+    answers = [
+        names["django_webhook"](requests.post(PATH, data=body, content_type="application/json", headers=headers))
+        for body, headers in deliveries
+    ]
+    return [(answer.status_code, answer.content.decode()) for answer in answers]
 
 
 @pytest.fixture
-def stored() -> list[Event]:
-    return []
-
-
-@pytest.fixture
-def names(monkeypatch: pytest.MonkeyPatch, stored: list[Event]) -> dict[str, Any]:
-    """The names of the page, whose receivers store events in a list."""
+def names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """The names of the page, whose journal lies in the test's own folder."""
     settings = pytest.importorskip("django.conf").settings
     if not settings.configured:
         settings.configure(DEFAULT_CHARSET="utf-8")
     monkeypatch.setenv("CMR_API_KEY", KEY)
+    monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "page"}
     for block in re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
         exec(compile(block, str(PAGE), "exec"), names)
-    names["store"] = stored.append
-    return names
+    yield names
+    names["blocking_receiver"].close()
 
 
-RECEIVERS: list[Receiver] = [aiohttp, fastapi, flask, django]
+def ready(folder: Path) -> list[tuple[str, str]]:
+    """The table that the page's handler writes."""
+    with closing(sqlite3.connect(folder / "run.db")) as connection:
+        return connection.execute("SELECT email, order_id FROM ready_mailboxes").fetchall()
 
 
-@pytest.mark.parametrize("receive", RECEIVERS)
-def test_a_genuine_delivery_is_stored(receive: Receiver, names: dict[str, Any], stored: list[Event]) -> None:
-    assert receive(names, BODY, sign(BODY, key=KEY)) == 204
-    assert stored == [DomainExpired(event_id="E1", domain="example.com")]
+SERVICES: list[Service] = [aiohttp, fastapi, flask, django]
 
 
-@pytest.mark.parametrize("receive", RECEIVERS)
-def test_anything_else_is_answered_with_400(receive: Receiver, names: dict[str, Any], stored: list[Event]) -> None:
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_genuine_event_has_its_effect_once(service: Service, names: dict[str, Any], tmp_path: Path) -> None:
+    deliveries = [(body, sign(body, key=KEY)) for body in (BODY, OTHER, BODY)]
+    assert service(names, deliveries) == [(200, "taken"), (200, "taken"), (200, "duplicate")]
+    assert ready(tmp_path) == [("ada@example.com", "O1")]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_is_not_genuine_is_told_the_reason(service: Service, names: dict[str, Any], tmp_path: Path) -> None:
     genuine = sign(BODY, key=KEY)
-    assert receive(names, BODY, {}) == 400
-    assert receive(names, BODY, sign(BODY, key="another-key")) == 400
-    assert receive(names, BODY.replace(b"E1", b"E2"), genuine) == 400
-    assert receive(names, BODY, sign(BODY, key=KEY, now=1_000_000_000)) == 400
-    assert receive(names, b"[]", sign(b"[]", key=KEY)) == 400
-    assert stored == []
+    deliveries = [
+        (BODY, {}),
+        (BODY, sign(BODY, key="another-key")),
+        (BODY.replace(b"E1", b"E3"), genuine),
+        (BODY, sign(BODY, key=KEY, now=1_000_000_000)),
+        (b"[]", sign(b"[]", key=KEY)),
+        (OTHER, sign(OTHER, key=KEY)),
+    ]
+    assert service(names, deliveries) == [
+        (401, "no_signature"),
+        (401, "wrong_signature"),
+        (401, "wrong_signature"),
+        (401, "too_old"),
+        (400, "not_an_object"),
+        (200, "taken"),
+    ]
+    with closing(sqlite3.connect(tmp_path / "run.db")) as connection:
+        assert connection.execute("SELECT id FROM cmr_deliveries").fetchall() == [("E2",)]
 
 
-def test_aiohttp_unpacks_what_was_signed_packed(names: dict[str, Any], stored: list[Event]) -> None:
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_event_whose_handler_failed_is_taken_when_it_comes_again(
+    service: Service, names: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = names["ready"].create
+    faults = [OSError("no space left on device")]
+
+    def fails_once(*args: Any, **options: Any) -> None:
+        create(*args, **options)
+        if faults:
+            raise faults.pop()
+
+    monkeypatch.setattr(names["ready"], "create", fails_once)
+    assert service(names, [(BODY, sign(BODY, key=KEY))] * 2) == [(500, "failed"), (200, "taken")]
+    assert ready(tmp_path) == [("ada@example.com", "O1")]
+
+
+def test_aiohttp_unpacks_what_was_signed_packed(names: dict[str, Any]) -> None:
     packed = gzip.compress(BODY)
-    assert aiohttp(names, packed, {**sign(packed, key=KEY), "Content-Encoding": "gzip"}) == 400
-    assert stored == []
+    headers = {**sign(packed, key=KEY), "Content-Encoding": "gzip"}
+    assert aiohttp(names, [(packed, headers)]) == [(401, "wrong_signature")]

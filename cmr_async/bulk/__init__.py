@@ -145,7 +145,8 @@ class Bulk:
             journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`; it must belong to this client's account.
             references: Keys of the orders to look up, those that are unknown; `None`: every unknown order.
             settle: Seconds that must have passed since the send before an order can be called absent.
-            events: Webhook events as CMR delivered them, each a mapping with `event` and `data`.
+            events: Webhook events as CMR delivered them, each a mapping with `event` and `data`. Those that a
+                `webhooks.Receiver` took into the same journal are evidence without being given here.
 
         Yields:
             A `Finding` for each unknown order: its entry, the verdict (`None`: not enough evidence) and the evidence in

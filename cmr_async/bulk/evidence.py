@@ -7,7 +7,7 @@ open, or is a conflict that a person has to look at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -16,9 +16,10 @@ from ..core.domain_names import normalise_domain
 from ..journal.records import JournalEntry
 from ..journal.states import Step
 from ..models.requests import Verdict
+from ..models.tracking import StoredDelivery
 from .answers import DomainList, event_addresses, event_data, event_domains, event_name, time_of
 
-__all__ = ["Evidence", "Finding", "Rivals", "is_draft", "relevant", "weigh"]
+__all__ = ["Evidence", "Finding", "Rivals", "events_since_send", "is_draft", "is_order_event", "relevant", "weigh"]
 
 #: How far the API's clock and the journal's may be apart, in seconds, when a time decides.
 _CLOCK_SLACK = 300.0
@@ -138,6 +139,23 @@ def is_draft(entry: JournalEntry) -> bool:
     return entry.step is Step.CREATE and not entry.confirm
 
 
+def is_order_event(event: Mapping[str, Any]) -> bool:
+    """Tell whether an event is one that only an order that was placed can cause."""
+    return event_name(event).startswith(_ORDER_EVENTS)
+
+
+def events_since_send(deliveries: Iterable[StoredDelivery], entry: JournalEntry) -> tuple[Mapping[str, Any], ...]:
+    """Return the events of deliveries without those that were taken before the order was sent.
+
+    An earlier order for the same domain caused those, unless they name this order by its id.
+    """
+    return tuple(
+        delivery.content
+        for delivery in deliveries
+        if entry.sent_at is None or delivery.at >= entry.sent_at or _names_id(delivery.content, entry)
+    )
+
+
 def relevant(
     events: tuple[Mapping[str, Any], ...], entry: JournalEntry, rivals: Rivals
 ) -> tuple[Mapping[str, Any], ...]:
@@ -145,7 +163,7 @@ def relevant(
     return tuple(
         event
         for event in events
-        if event_name(event).startswith(_ORDER_EVENTS)
+        if is_order_event(event)
         and (
             _names_id(event, entry)
             or (entry.order_id is None and _order_id(event) not in rivals.order_ids and _names_domain(event, entry))

@@ -1,9 +1,9 @@
 """Reconciliation: look for the effects of unknown orders, and write down what they prove.
 
 No endpoint lists orders, so their effects are looked for: domains and subscriptions of the user, the order's status
-where its id is known, webhook events. What they prove is decided in `evidence`. A verdict belongs to the attempt that
-was looked at: the order is read again right before the look-ups, and the verdict is written only if it still stands
-as it was then.
+where its id is known, webhook events, those that a receiver took into the journal included. What they prove is decided
+in `evidence`. A verdict belongs to the attempt that was looked at: the order is read again right before the look-ups,
+and the verdict is written only if it still stands as it was then.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from ..journal.records import JournalEntry, StillOwnedError
 from ..journal.states import Step, StepState
 from ..models import Envelope
 from ..models.requests import Verdict
+from ..models.tracking import StoredDelivery
 from ..pipeline import Pipeline
 from ..resources.domains import Domains
 from ..resources.orders import Orders
 from ..resources.subscriptions import Subscriptions
 from ..resources.users import Users
-from .answers import is_last_page, names_user, read_domains, read_subscriptions
-from .evidence import Evidence, Finding, Rivals, is_draft, relevant, weigh
+from .answers import event_data, event_domains, is_last_page, names_user, read_domains, read_subscriptions
+from .evidence import Evidence, Finding, Rivals, events_since_send, is_draft, is_order_event, relevant, weigh
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
@@ -50,7 +51,7 @@ class Reconciler:
     pipeline: Pipeline
     #: Seconds that must have passed since the send before an order can be absent.
     settle: float = DEFAULT_SETTLE
-    #: Webhook events, as CMR delivered them.
+    #: Webhook events, as CMR delivered them, beside those that the journal keeps.
     events: tuple[Mapping[str, Any], ...] = ()
 
     async def find(self, journal: Journal, *, references: Iterable[str] | None = None) -> AsyncGenerator[Finding, None]:
@@ -61,24 +62,25 @@ class Reconciler:
             references: Keys of the orders to look up; `None`: all of them.
         """
         unknown = await _unknown(journal, references)
+        taken = _TakenDeliveries(journal, unknown)
         for start in range(0, len(unknown), _AT_ONCE):
             some = unknown[start : start + _AT_ONCE]
             rivals = await _rivals(journal, some)
             for listed in some:
-                yield await self._look(journal, listed, rivals.get(listed.key, Rivals()))
+                yield await self._look(journal, listed, rivals.get(listed.key, Rivals()), taken)
 
-    async def _look(self, journal: Journal, listed: JournalEntry, rivals: Rivals) -> Finding:
+    async def _look(self, journal: Journal, listed: JournalEntry, rivals: Rivals, taken: _TakenDeliveries) -> Finding:
         entry = await journal.get(listed.key, step=listed.step)
         if entry is None or entry.state is not StepState.UNKNOWN:
             return Finding(entry=entry or listed, verdict=None, evidence=CHANGED)
         if entry.verdict is Verdict.PLACED:  # a proof stays one, whatever becomes of the domain
             return Finding(entry=entry, verdict=entry.verdict, evidence=entry.evidence, order_id=entry.order_id)
         now = await journal.now()  # before the look-ups, since what they show can be older than their end
-        evidence = await self._gather(entry, rivals)
+        evidence = await self._gather(entry, rivals, taken)
         finding = weigh(entry, evidence, now=now, settle=self.settle, rivals=rivals)
         return finding if finding.verdict is None else await _write(journal, finding, finding.verdict)
 
-    async def _gather(self, entry: JournalEntry, rivals: Rivals) -> Evidence:
+    async def _gather(self, entry: JournalEntry, rivals: Rivals, taken: _TakenDeliveries) -> Evidence:
         failures: list[str] = []
         user_id, order_id = entry.user_id, entry.order_id
         asks_status = order_id is not None and entry.step is Step.CREATE
@@ -86,12 +88,13 @@ class Reconciler:
         user = await _or_none(Users(self.pipeline).get(user_id), "GET /users", failures)
         domains = await _or_none(Domains(self.pipeline).by_user(user_id), "GET /domains/by-user", failures)
         subscriptions = {domain: await self._subscriptions(domain, failures) for domain in entry.domains}
+        events = (*self.events, *events_since_send(await taken.so_far(), entry))
         return Evidence(
             user_exists=user is not None and names_user(user.data, user_id),
             listed=None if domains is None else read_domains(domains.data),
             subscriptions={domain: rows for domain, (rows, _) in subscriptions.items()},
             all_subscriptions=all(is_whole for _, is_whole in subscriptions.values()),
-            events=relevant(self.events, entry, rivals),
+            events=relevant(events, entry, rivals),
             status_known=known,
             failures=tuple(failures),
         )
@@ -122,6 +125,32 @@ class Reconciler:
             if is_last is not False:
                 return tuple(found), is_last is True
         return tuple(found), False
+
+
+class _TakenDeliveries:
+    """The webhook deliveries of a journal that may be about some orders; each is read once."""
+
+    def __init__(self, journal: Journal, entries: Iterable[JournalEntry]) -> None:
+        self._journal = journal
+        self._names: set[str | None] = set()
+        for entry in entries:
+            self._names |= {*entry.domains, entry.order_id, entry.action_id}
+        self._names.discard(None)
+        self._found: list[StoredDelivery] = []
+        self._read_to = 0
+
+    async def so_far(self) -> list[StoredDelivery]:
+        """Return those that have come by now."""
+        async for delivery in self._journal.tracking.deliveries(after=self._read_to):
+            self._read_to = delivery.number
+            if is_order_event(delivery.content) and self._names_one(delivery.content):
+                self._found.append(delivery)
+        return self._found
+
+    def _names_one(self, event: Mapping[str, Any]) -> bool:
+        data = event_data(event)
+        ids = {value for value in (data.get("orderId"), data.get("actionId")) if isinstance(value, str)}
+        return not self._names.isdisjoint(ids | event_domains(event))
 
 
 async def resubmit_all(

@@ -1,4 +1,4 @@
-"""The file of a SQLite journal: whether it is the one that the journal was written to, up to date, and only ours.
+"""The file of a SQLite journal: whether it is the one that the journal was written to, and whether it is up to date.
 
 A copy, a backup that was put back, or a file that others may write to does not know what was bought. Everything is
 asked by path: closing a descriptor of our own would drop the locks of SQLite's connections in this process.
@@ -35,6 +35,13 @@ __all__ = ["JournalFile", "check_integrity", "check_objects", "newest_event"]
 _MARK = "user.cmr_async.journal"
 
 _POSIX = os.name == "posix"
+
+#: Tables that SQLite makes for itself.
+_OF_SQLITE = frozenset({"sqlite_sequence", "sqlite_stat1", "sqlite_stat4"})
+#: How the names of our tables, and those of SQLite's, begin; others must not be taken for them.
+_TAKEN = ("cmr_", "sqlite_")
+#: Kind of an object to how the SQL of a plain one begins, as SQLite writes it.
+_PLAIN = {"table": ("CREATE TABLE ",), "index": ("CREATE INDEX ", "CREATE UNIQUE INDEX ")}
 
 
 class JournalFile:
@@ -282,18 +289,36 @@ def _said_of_file(text: str) -> tuple[dict[str, int | None], bool]:
 
 
 def check_objects(connection: sa.Connection, *, name: str) -> None:
-    """Refuse what could change the meaning of what is written: triggers, views, tables and indexes of others.
+    """Refuse what could change the meaning of what is written: triggers, views, and whatever touches our tables.
+
+    Plain tables of others, and indexes on them, are allowed: a handler of webhooks keeps its own data beside the
+    deliveries, in their transaction. No statement of ours reads or writes them.
 
     Raises:
         JournalError: With the first of them.
     """
-    found = connection.exec_driver_sql("SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").all()
-    strange = [f"{row.type} {row.name}" for row in found if not is_ours(row.type, row.name)]
-    if strange and len(strange) < len(found):
+    found = connection.exec_driver_sql("SELECT type, name, tbl_name, sql FROM sqlite_master").all()
+    ours = [row for row in found if is_ours(row.type, row.name)]
+    strange = [f"{row.type} {row.name}" for row in found if row not in ours and not _is_harmless(row)]
+    if strange and ours:
         raise JournalError(
             f"The journal {name} has a {printable(strange[0])} in it, which is not ours and could change what is "
             "written. Find out who made it; then use another journal."
         )
+
+
+def _is_harmless(row: Any) -> bool:
+    """Tell whether an object that is not ours is one of SQLite's own, or a plain table or index of somebody else."""
+    if not isinstance(row.name, str) or not isinstance(row.tbl_name, str):
+        return False
+    if row.sql is None:  # what a constraint needs; it comes with its table
+        return row.type == "index" and row.name.startswith("sqlite_autoindex_")
+    if row.name in _OF_SQLITE:
+        return bool(row.type == "table")
+    if row.name.lower().startswith(_TAKEN) or row.tbl_name.lower().startswith(_TAKEN):
+        return False
+    # A virtual table, which would run the code of its module, begins otherwise
+    return str(row.sql).startswith(_PLAIN.get(row.type, ()))
 
 
 def check_integrity(connection: sa.Connection, *, name: str) -> None:

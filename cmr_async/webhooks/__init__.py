@@ -1,6 +1,7 @@
-"""Receive the API's webhooks: `verify` says whether a delivery is genuine, `parse` turns it into a typed event.
+"""Receive the API's webhooks: a `Receiver` takes each event once; `verify` and `parse` are what it is made of.
 
-Both take what strangers may have sent and return a value in every case: a `VerifiedDelivery`, an event, or a `Refusal`.
+`verify` says whether a delivery is genuine, `parse` turns it into a typed event. Whatever a stranger sends, each
+returns a value: a `Reply`, a `VerifiedDelivery`, an event, or a `Refusal`.
 """
 
 from .events import (
@@ -39,6 +40,7 @@ from .events import (
     WebhookEvent,
 )
 from .parse import parse
+from .receiver import Receiver, Reply
 from .refusal import Refusal, RefusalReason
 from .scheme import SignatureEncoding, SignatureScheme, TimestampUnit
 from .verify import VerifiedDelivery, sign, verify
@@ -67,8 +69,10 @@ __all__ = [
     "PrewarmedMailbox",
     "PrewarmupOrderFailed",
     "PrewarmupOrderSuccess",
+    "Receiver",
     "Refusal",
     "RefusalReason",
+    "Reply",
     "SignatureEncoding",
     "SignatureScheme",
     "SubscriptionCancelled",

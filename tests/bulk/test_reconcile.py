@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
+import orjson
 import pytest
 
 from cmr_async import AsyncClient, ClientStateError, ConfigurationError, JournalError, OrderRequest, OrderState
@@ -15,6 +16,7 @@ from cmr_async.bulk.reconcile import Finding, Reconciler
 from cmr_async.core.exchange import Exchange, Request
 from cmr_async.journal.journal import Journal, JournalEntry, StepState, Verdict
 from cmr_async.simulator import FaultRule, Simulator
+from cmr_async.webhooks import Receiver, sign
 from tests.fakes import USER, Clock, FakeTransport, Reply, answered, make_bulk, make_pipeline, make_request
 
 SENT_AT = 1_800_000_000.0
@@ -404,3 +406,63 @@ async def test_a_webhook_event_confirms_an_order_and_names_its_id(
     }
     [finding] = await findings(cmr, journal, events=[event])
     assert (finding.verdict, finding.order_id, finding.entry.order_id) == (Verdict.PLACED, "O1", "O1")
+
+
+# What a receiver took into the journal
+
+REGISTERED = {"orderId": "O1", "userId": USER, "domainName": "a.com"}
+
+
+async def deliver(journal: Journal, name: str = "domain.order.success", **data: Any) -> None:
+    """Let a receiver take a signed delivery."""
+    receiver = Receiver(journal, keys="key", fallback=lambda event, transaction: None)
+    body = orjson.dumps({"event": name, "eventId": f"{name}-{data}", "data": data})
+    assert (await receiver.receive(body, sign(body, key="key"))).text == "taken"
+
+
+async def test_a_delivery_that_a_receiver_took_confirms_an_order_and_names_its_id(
+    sim: Simulator, cmr: AsyncClient, journal: Journal
+) -> None:
+    await lose(sim, cmr, journal, make_request(), make_request("b"), processed=False)
+    await deliver(journal, **REGISTERED)
+    first, second = await findings(cmr, journal)
+    assert (first.verdict, first.order_id, first.entry.order_id) == (Verdict.PLACED, "O1", "O1")
+    assert first.evidence == "the webhook event domain.order.success names it"
+    assert (second.verdict, second.order_id) == (Verdict.ABSENT, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("domain.expired", REGISTERED),
+        ("domain.order.success", REGISTERED | {"domainName": "b.com"}),
+        ("domain.order.success", REGISTERED | {"userId": "ANOTHER"}),
+    ],
+)
+async def test_a_delivery_that_is_not_about_the_order_says_nothing(
+    sim: Simulator, cmr: AsyncClient, journal: Journal, name: str, data: dict[str, Any]
+) -> None:
+    await lose(sim, cmr, journal, make_request(), processed=False)
+    await deliver(journal, name, **data)
+    [finding] = await findings(cmr, journal)
+    assert (finding.verdict, finding.order_id) == (Verdict.ABSENT, None)
+
+
+async def test_a_delivery_that_was_taken_before_the_send_is_of_an_earlier_order(tmp_path: Path) -> None:
+    clock = Clock(SENT_AT)
+    async with Journal(tmp_path / "run.db", clock=clock) as journal:
+        await deliver(journal, **REGISTERED)
+        clock.now += 1
+        await unknowns(journal, "a")
+        [finding] = [finding async for finding in make_bulk(answering(1)).reconcile(journal, settle=0)]
+    assert (finding.verdict, finding.order_id) == (Verdict.ABSENT, None)
+
+
+async def test_a_delivery_that_comes_during_the_look_ups_counts(tmp_path: Path) -> None:
+    async with Journal(tmp_path / "run.db") as journal:
+        await unknowns(journal, "a", "b")
+        found = make_bulk(answering(2)).reconcile(journal, settle=0)
+        assert (await anext(found)).verdict is Verdict.ABSENT
+        await deliver(journal, **REGISTERED | {"domainName": "b.com"})
+        second = await anext(found)
+    assert (second.verdict, second.order_id) == (Verdict.PLACED, "O1")

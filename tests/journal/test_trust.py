@@ -233,7 +233,10 @@ def test_windows_itself_replaces_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     [
         ("CREATE TRIGGER t AFTER UPDATE ON cmr_steps BEGIN SELECT 1; END", "trigger t"),
         ("CREATE VIEW v AS SELECT 1", "view v"),
-        ("CREATE TABLE theirs (x)", "table theirs"),
+        ("CREATE TABLE cmr_steps_too (x)", "table cmr_steps_too"),
+        ("CREATE TABLE CMR_STEPS_TOO (x)", "table CMR_STEPS_TOO"),
+        ("CREATE INDEX i ON cmr_steps (position)", "index i"),
+        ("CREATE VIRTUAL TABLE found USING fts5(x)", "table found"),
         ("CREATE UNIQUE INDEX i ON cmr_steps (position)", "index i"),
     ],
 )
@@ -241,6 +244,27 @@ async def test_what_is_not_ours_in_it_is_refused(path: Path, sql: str, what: str
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(sql)
     assert (await refusal(path)).startswith(f"has a {what} in it, which is not ours and could change what is written.")
+
+
+async def test_a_trigger_cannot_hide_behind_a_name_that_is_like_one_of_sqlite(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TRIGGER sqliteXtrigger AFTER UPDATE ON cmr_steps BEGIN SELECT 1; END")
+    assert "has a trigger sqliteXtrigger in it" in await refusal(path)
+
+
+async def test_plain_tables_of_others_are_allowed_because_a_receiver_of_webhooks_has_its_own(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            """
+            CREATE TABLE theirs (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, at REAL);
+            CREATE INDEX theirs_by_time ON theirs (at);
+            CREATE UNIQUE INDEX theirs_by_both ON theirs (name, at);
+            INSERT INTO theirs (name, at) VALUES ('a', 1.0);
+            ANALYZE;
+            """
+        )
+    async with Journal(path) as journal:
+        assert (await stored(journal, "A")).state is ACCEPTED
 
 
 @pytest.mark.parametrize(

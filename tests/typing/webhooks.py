@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never, assert_type
 
+import sqlalchemy as sa
 from pydantic import SecretStr
 
-from cmr_async import ServiceProvider
+from cmr_async import BlockingReceiver, Journal, ServiceProvider
 from cmr_async.webhooks import (
     EVENT_TYPES,
     DnsRecordUpdated,
@@ -27,7 +28,9 @@ from cmr_async.webhooks import (
     MailboxWarmupStarted,
     PrewarmupOrderFailed,
     PrewarmupOrderSuccess,
+    Receiver,
     Refusal,
+    Reply,
     SignatureEncoding,
     SignatureScheme,
     SubscriptionCancelled,
@@ -58,6 +61,39 @@ def receiving(body: bytes, texts: Mapping[str, str], raw: list[tuple[bytes, byte
         case VerifiedDelivery():
             return parse(delivery)
     assert_never(delivery)
+
+
+def handle_any(event: Event, transaction: sa.Connection) -> None:
+    every_event_by_itself(event)
+    assert_type(transaction, sa.Connection)
+
+
+async def taking(journal: Journal, body: bytes, texts: Mapping[str, str]) -> tuple[int, str]:
+    receiver = Receiver(journal, keys="key", fallback=handle_any, scheme=SignatureScheme(), on_reply=print)
+
+    @receiver.on(MailboxCreated)
+    def created(event: MailboxCreated, transaction: sa.Connection) -> None:
+        assert_type(event.password, str | None)
+
+    @receiver.on(SubscriptionEvent)
+    def renewed(event: SubscriptionEvent, transaction: sa.Connection) -> int:
+        return len(event.subscription_id or "")
+
+    receiver.on(DomainExpired)(handle_any)
+    receiver.on(MailboxCreated)(renewed)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    receiver.on("mailbox.created")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    reply = await receiver.receive(body, texts)
+    assert_type(reply, Reply)
+    assert_type(reply.event, Event | None)
+    assert_type(reply.error, Exception | None)
+    return reply.status, reply.text
+
+
+def taking_without_a_loop(body: bytes, raw: list[tuple[bytes, bytes]]) -> None:
+    with BlockingReceiver("run.db", keys=["new", "old"], fallback=handle_any) as receiver:
+        receiver.on(MailboxCreated)(handle_any)
+        assert_type(receiver.receive(body, raw), Reply)
+    BlockingReceiver("run.db", keys="key")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 def every_event_by_itself(event: Event) -> str:  # noqa: C901 - one case for each kind of event

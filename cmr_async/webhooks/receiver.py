@@ -1,0 +1,282 @@
+"""Take deliveries: each genuine event has its effect once, whatever is sent twice, out of order, or cut short.
+
+The effect of an event and the note that it was taken are one transaction of the journal's database, and the API is
+answered with 2xx after its commit. A process that dies before leaves neither, and the API sends the event again; one
+that dies after leaves both, and the event is a duplicate when it comes again.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from traceback import walk_tb
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+
+import attrs
+
+from ..core.account import SecretText
+from ..errors import ConfigurationError
+from ..models.tracking import Sighting, StoredDelivery
+from .events import Event, WebhookEvent
+from .headers import Headers
+from .parse import parse
+from .refusal import Refusal, RefusalReason
+from .scheme import SignatureScheme
+from .sightings import sightings_of
+from .stored import stored
+from .verify import LONGEST_BODY, Keys, verify
+
+if TYPE_CHECKING:
+    from aiohttp import web
+    from sqlalchemy import Connection
+
+__all__ = ["DeliveryJournal", "DeliveryRecords", "Handler", "Receiver", "Reply"]
+
+E = TypeVar("E", bound=WebhookEvent)
+
+#: What is done with an event, in the transaction that takes its delivery.
+Handler: TypeAlias = "Callable[[E, Connection], object]"
+
+logger: logging.Logger = logging.getLogger("cmr_async")
+
+#: Refusals with which the body is wrong, and not the proof that it is genuine.
+_BAD_REQUEST = frozenset({RefusalReason.NOT_AN_OBJECT, RefusalReason.BODY_NOT_BYTES})
+_NOT_A_KIND = "Handlers are for classes of events, such as MailboxCreated: got {!r:.60}."
+_NOT_PLAIN = (
+    "A handler of webhooks is a plain function (event, transaction), not a coroutine: it runs inside a transaction of "
+    "the database, which must not wait for anything else. Write down there what is to be done, and do it afterwards."
+)
+
+
+class DeliveryRecords(Protocol):
+    """Takes deliveries; `Journal.tracking` is one."""
+
+    async def take(
+        self,
+        delivery: StoredDelivery,
+        sightings: Iterable[Sighting] = ...,
+        effect: Callable[[Connection], object] | None = ...,
+    ) -> bool:
+        """Take a delivery once, in one transaction; `False`: it was taken before."""
+
+
+class DeliveryJournal(Protocol):
+    """What a `Receiver` needs of a journal; an open `Journal` is one."""
+
+    @property
+    def tracking(self) -> DeliveryRecords:
+        """What takes the deliveries."""
+
+
+@attrs.frozen(kw_only=True)
+class Reply:
+    """What to answer to a delivery, and what became of it."""
+
+    #: HTTP status: 200 for an event that was taken, now or before; 401 for a delivery that is not genuine or not of
+    #: this time; 413 for a body that is too long; 400 for one that is no event; 500 if the handler or the database
+    #: failed, so that the API sends it again.
+    status: int
+    #: The body of the answer, plain text: `taken`, `duplicate`, `failed`, or the reason of a refusal. It tells a
+    #: stranger nothing more.
+    text: str
+    #: The event; `None` for a refusal.
+    event: Event | None = None
+    #: Why the delivery was not taken; `None` if it is genuine.
+    refusal: Refusal | None = None
+    #: What the handler or the database raised; `None` if nothing did. In no repr: it may show what the event holds.
+    error: Exception | None = attrs.field(default=None, repr=False)
+
+    @property
+    def is_duplicate(self) -> bool:
+        """Whether the event was taken before, so that nothing was done now."""
+        return self.text == _DUPLICATE
+
+
+_TAKEN, _DUPLICATE, _FAILED = "taken", "duplicate", "failed"
+
+
+class Receiver:
+    """Takes deliveries of webhooks: verifies them, calls the handler of each event once, and says what to answer.
+
+    A handler is a plain function `handler(event, transaction)`. `transaction` is the SQLAlchemy connection of the
+    transaction that takes the delivery: what the handler writes through it is committed together with the note that the
+    event was taken, or not at all. It must not commit or roll back, and should do nothing but write: it runs in the
+    journal's thread, holds the database meanwhile, and may run again if the database could not commit. If it raises,
+    nothing is written, the answer is 500, and the API sends the event again.
+
+    The domains and mailboxes that an event is about are noted in the same transaction, so that the order in which
+    events arrive does not matter to what the journal knows in the end.
+    """
+
+    def __init__(
+        self,
+        journal: DeliveryJournal,
+        *,
+        keys: Keys,
+        fallback: Handler[Event],
+        scheme: SignatureScheme | None = None,
+        max_body: int = LONGEST_BODY,
+        now: Callable[[], float] = time.time,
+        on_reply: Callable[[Reply], object] | None = None,
+    ) -> None:
+        """Make a receiver; add handlers with `on`.
+
+        Args:
+            journal: The open journal that deliveries are taken into. Use one for all that comes: an event that
+                another journal has taken is new to this one.
+            keys: The Partner API key, or several while one takes the place of another; see `verify`.
+            fallback: The handler of every event that has none of its own, also of those that this version does not
+                know. `lambda event, transaction: None` takes them without an effect.
+            scheme: How deliveries are signed; `None`: as the API's help centre says.
+            max_body: Longest body in bytes.
+            now: Returns the time in seconds since 1970, for tests.
+            on_reply: Called with every `Reply`, for logs, counts, or a service that collects errors
+                (`reply.error`). What it raises is logged and changes no answer.
+
+        Raises:
+            ConfigurationError: There is no usable key, or another argument has the wrong type.
+        """
+        self._journal = journal
+        self._keys = keys if isinstance(keys, str | SecretText) else tuple(keys)
+        del keys  # a traceback with locals would show them
+        self._scheme = SignatureScheme() if scheme is None else scheme
+        self._max_body = max_body
+        self._now = now
+        self._on_reply = on_reply
+        self._handlers: dict[type, Callable[[Any, Any], object]] = {}
+        self._fallback = _plain(fallback)
+        verify(b"", {}, keys=self._keys, scheme=self._scheme, max_body=max_body)  # which raises what is wrong with them
+
+    def on(self, kind: type[E]) -> Callable[[Callable[[E, Connection], object]], Callable[[E, Connection], object]]:
+        """Let a function handle the events of one class: `@receiver.on(MailboxCreated)`.
+
+        Args:
+            kind: A class of events, or a base class such as `SubscriptionEvent`; of several that fit an event, the
+                most special one counts.
+
+        Returns:
+            A decorator, which returns the function as it is.
+
+        Raises:
+            ConfigurationError: It is no class of events, it has a handler already, or the handler is a coroutine
+                function.
+        """
+        if not (isinstance(kind, type) and issubclass(kind, WebhookEvent)):
+            raise ConfigurationError(_NOT_A_KIND.format(kind))
+
+        def add(handler: Callable[[E, Connection], object]) -> Callable[[E, Connection], object]:
+            if kind in self._handlers:
+                raise ConfigurationError(f"{kind.__name__} has a handler already.")
+            self._handlers[kind] = _plain(handler)
+            return handler
+
+        return add
+
+    async def receive(self, body: bytes, headers: Headers) -> Reply:
+        """Take a delivery, and say what to answer. Whatever a stranger sends, nothing is raised.
+
+        Args:
+            body: The body of the request as the bytes that came, not decompressed, decoded or parsed.
+            headers: The headers of the request, in any form that frameworks have them in.
+
+        Returns:
+            The answer, after the commit. Send its status and text as they are.
+        """
+        reply = await self._take(body, headers)
+        if self._on_reply is not None:
+            try:
+                self._on_reply(reply)
+            except Exception as error:  # noqa: BLE001 - the event was taken or not, whatever is done with the news
+                logger.error("webhook: on_reply failed with %s", _named(error))  # noqa: TRY400 - as in `_take`
+        return reply
+
+    async def _take(self, body: bytes, headers: Headers) -> Reply:
+        delivery = verify(body, headers, keys=self._keys, now=self._now(), scheme=self._scheme, max_body=self._max_body)
+        if isinstance(delivery, Refusal):
+            return _refused(delivery)
+        event = parse(delivery)
+        if isinstance(event, Refusal):
+            return _refused(event)
+        effect = _Effect(self._handler(event), event)
+        try:
+            is_new = await self._journal.tracking.take(stored(event, delivery.body), sightings_of(event), effect)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the API has to send the event again
+            cause = effect.error or error  # a journal names errors of its database and of files in its own words
+            # Neither the error's text nor its traceback: both may show what the event holds, such as a password
+            logger.error("webhook %s %s: not taken, %s", event.name, event.event_id, _named(cause))  # noqa: TRY400
+            return Reply(status=500, text=_FAILED, event=event, error=cause)
+        return Reply(status=200, text=_TAKEN if is_new else _DUPLICATE, event=event)
+
+    def _handler(self, event: Event) -> Callable[[Any, Any], object]:
+        for kind in type(event).__mro__:
+            if kind in self._handlers:
+                return self._handlers[kind]
+        return self._fallback
+
+    async def aiohttp_handler(self, request: web.Request) -> web.Response:
+        """Take a delivery in aiohttp.web: `app.router.add_post("/webhooks/cmr", receiver.aiohttp_handler)`."""
+        from .aiohttp_web import answer  # noqa: PLC0415 - other frameworks need no server of aiohttp
+
+        return await answer(self, request)
+
+    def routes(self, path: str) -> list[web.RouteDef]:
+        """Return the route for aiohttp.web: `app.add_routes(receiver.routes("/webhooks/cmr"))`.
+
+        Args:
+            path: The path that the URL in the Partner Dashboard has.
+        """
+        from .aiohttp_web import routes  # noqa: PLC0415 - as above
+
+        return routes(self, path)
+
+
+def _plain(handler: Callable[[E, Connection], object]) -> Callable[[E, Connection], object]:
+    if not callable(handler):
+        raise ConfigurationError(f"A handler of webhooks is a function (event, transaction): got {handler!r:.60}.")
+    if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None)):  # noqa: B004
+        raise ConfigurationError(_NOT_PLAIN)
+    return handler
+
+
+class _Effect:
+    """What a journal calls in its transaction: the handler of one event."""
+
+    def __init__(self, handler: Callable[[Any, Any], object], event: Event) -> None:
+        self._handler = handler
+        self._event = event
+        #: What the handler raised the last time that it was called.
+        self.error: Exception | None = None
+
+    def __call__(self, transaction: Connection) -> None:
+        self.error = None
+        try:
+            _expect_done(self._handler(self._event, transaction))
+        except Exception as error:
+            self.error = error
+            raise
+
+
+def _expect_done(result: object) -> None:
+    """Refuse the coroutine of a function that does not say what it is, such as a lambda."""
+    if inspect.iscoroutine(result):
+        result.close()
+        raise ConfigurationError(_NOT_PLAIN)
+
+
+def _refused(refusal: Refusal) -> Reply:
+    logger.warning("webhook refused: %s", refusal.reason.value)
+    status = 401
+    if refusal.reason is RefusalReason.BODY_TOO_LONG:
+        status = 413
+    elif refusal.reason in _BAD_REQUEST:
+        status = 400
+    return Reply(status=status, text=refusal.reason.value, refusal=refusal)
+
+
+def _named(error: BaseException) -> str:
+    """Return the class of an error and where it was raised, without its text."""
+    places = [f"{Path(frame.f_code.co_filename).name}:{line}" for frame, line in walk_tb(error.__traceback__)]
+    return f"{type(error).__name__} ({places[-1]})" if places else type(error).__name__
