@@ -40,7 +40,10 @@ nitpick_ignore_regex = [
     ),
     (r"py:class", r"cmr_async\.simulator\.records\.(OrderBody|Provision|Purchase|SimulatedMailbox)"),
     (r"py:class", r"cmr_async\.simulator\.(holdings\.Holdings|outbox\.Outbox)"),
-    (r"py:class", r"(Connection|DeliveryJournal|E|Handler|Keys|web\.\w+|cmr_async\.journal\.states\.OrderKind)"),
+    (
+        r"py:class",
+        r"(Connection|DeliveryJournal|E|Handler|Keys|web\.\w+|cmr_async\.journal\.(states\.OrderKind|tracking\.TrackingRecords))",
+    ),
     # A sentence with a colon in a "Returns" section is taken for a type
     (r"py:class", r".* .*"),
 ]

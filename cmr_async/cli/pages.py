@@ -11,6 +11,7 @@ from ..errors import (
     EndpointNotConfiguredError,
     JournalError,
     OrderFileError,
+    StillWaitingError,
     TransportError,
     ValidationError,
 )
@@ -29,6 +30,7 @@ PAGES: Mapping[str, str] = {
     "connections": "time limits, proxies, certificates, your own sessions",
     "bulk": "many orders from Python",
     "blocking": "the client without asyncio",
+    "waiting": "what becomes of accepted orders: domains, mailboxes, failures",
     "uploads": "order files in a web service",
     "webhooks": "verifying what the API sends, and reading it",
     "simulator": "trying everything without an account",
@@ -38,6 +40,7 @@ _PAGES_OF_ERRORS: tuple[tuple[type[CMRError], str], ...] = (
     (JournalError, "journal"),
     (ValidationError, "orders"),
     (EndpointNotConfiguredError, "orders"),
+    (StillWaitingError, "waiting"),
     (TransportError, "connections"),
     (APIError, "outcomes"),
 )

@@ -74,13 +74,16 @@ class Waiting:
                 raise ConfigurationError("Tracking needs the journal of the run.")
             records = ledger.tracking
             origin = "" if self._pipeline.account is None else self._pipeline.account.origin
-            since = 0.0
+            since, known = 0.0, set[str]()
 
             async def more() -> AsyncGenerator[OrderToken, None]:
                 nonlocal since
                 async for entry in records.accepted(since=since):
                     since = entry.known_at or since
-                    yield entry.order_token(origin=origin)
+                    token = entry.order_token(origin=origin)
+                    if token.order_id not in known:
+                        known.add(token.order_id)
+                        yield token
 
             follow = self._begun(ledger).follow((), timeout=timeout, changes=changes, records=records, more=more)
             async with aclosing(follow) as found:

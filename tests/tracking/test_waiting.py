@@ -168,6 +168,7 @@ async def test_the_orders_of_a_journal_are_tracked_and_another_process_goes_on(
             pass
         found = [each async for each in cmr.bulk.track(path)]
     assert [each.state for each in found] == [ProvisionState.ACTIVE] * 4
+    assert len({each.order_id for each in found}) == 4
     asked = simulator.state.requests.total
     async with a_client(simulator) as other:  # everything is in the journal
         again = [each async for each in other.bulk.track(path)]
