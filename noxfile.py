@@ -84,15 +84,17 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def killstorm(session: nox.Session) -> None:
-    """Kill runs of 2,000 orders 300 times each, stop others 300 times, search deeper; `-- SEED` makes other storms."""
+    """Kill runs of 2,000 orders 300 times, stop others, cut deliveries short, search deeper; `-- SEED` makes others."""
     session.install("-e", EVERYTHING, *TEST_GROUP)
     storm = {
         "CMR_KILL_ORDERS": "2000",
         "CMR_KILL_KILLS": "300",
         "CMR_KILL_STOPS": "300",
+        "CMR_KILL_SCHEDULES": "10000",
         "CMR_KILL_SEED": (*session.posargs, "7")[0],
     }
     session.run("pytest", "tests/bulk/test_kill.py", "-s", env=storm)
+    session.run("pytest", "tests/webhooks/test_schedules.py", "-s", env=storm)
     session.run("pytest", "tests/money/test_kills.py", "-s", env={"CMR_KILLS": "20"})
     session.run("pytest", "tests/journal/test_rules.py", env={"CMR_JOURNAL_EXAMPLES": "2000"})
 
