@@ -36,7 +36,7 @@ nitpick_ignore_regex = [
     # Ours, and not public: how a resource is made, and what only the SDK itself calls
     (
         r"py:(class|exc)",
-        r"(CheckedFile|Feed|JournalLike|Lifetime|_InputPuller|Outside|Pacer|Pipeline|Plan|Random|R_co|Readable|Refusal|Requests|SecretText|.*\.(CheckedOrder|JournalPace|SecretText))",
+        r"(CheckedFile|Feed|JournalLike|Lifetime|_InputPuller|Outside|Pacer|Pipeline|Plan|Random|R_co|Readable|Refusal|Requests|SecretText|.*\.(CheckedOrder|JournalPace|SecretText|TrackingRecords))",
     ),
     (r"py:class", r"cmr_async\.simulator\.records\.(OrderBody|Provision|Purchase|SimulatedMailbox)"),
     (r"py:class", r"cmr_async\.simulator\.(holdings\.Holdings|outbox\.Outbox)"),
