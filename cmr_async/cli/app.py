@@ -33,7 +33,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "plan": ("plan", "Check FILE and show what it would order and cost; send nothing."),
         "template": ("plan", "Print a small order file to start from."),
         "status": ("status", "Show what the API says of an order now."),
-        "watch": ("watch", "Wait for the domains and mailboxes of a journal's orders."),
+        "watch": ("watch", "Wait for the domains and mailboxes of the paid orders of JOURNAL."),
         "process": ("process", "Process the accepted drafts of JOURNAL, which spends money."),
         "reconcile": ("reconcile", "Find out what became of the unknown orders of JOURNAL."),
         "resubmit": ("resubmit", "Plan orders again that certainly bought nothing."),

@@ -447,5 +447,5 @@ class Journal:
         return [JournalEvent(**{name: getattr(row, name) for name in names} | {"step": Step(row.step)}) for row in rows]
 
     def shared_pace(self, name: str) -> JournalPace:
-        """Return the pace that every process on this journal shares; `name`: a fingerprint of the key, not the key."""
+        """Return the pace of all processes on this journal; `name`: a fingerprint of the key, not the key."""
         return JournalPace(self._database, name)

@@ -310,7 +310,7 @@ class Orders:
             ClientStateError: The client is closed or belongs to another event loop.
         """
         token = self._token_of(order_id, user_id, order)
-        return await self._waits.one(token, timeout=timeout, journal=journal)
+        return await self._waits().one(token, timeout=timeout, journal=journal)
 
     async def wait_all(
         self,
@@ -336,11 +336,10 @@ class Orders:
             JournalError: The journal cannot be used.
             ClientStateError: The client is closed or belongs to another event loop.
         """
-        async with aclosing(self._waits.all(tokens, timeout=timeout, changes=changes, journal=journal)) as found:
+        async with aclosing(self._waits().all(tokens, timeout=timeout, changes=changes, journal=journal)) as found:
             async for progress in found:
                 yield progress
 
-    @property
     def _waits(self) -> Waiting:
         if self._waiting is None:
             raise ConfigurationError("Only the orders of a client can be waited for.")

@@ -132,7 +132,7 @@ REFUSED: dict[str, Callable[[Path], object]] = {
     "no table of events": sql("DROP TABLE cmr_events"),
     "a trigger": sql(f'CREATE TRIGGER "{NASTY}" AFTER UPDATE ON cmr_steps BEGIN SELECT 1; END'),
     "a view": sql(f'CREATE VIEW "{NASTY}" AS SELECT 1'),
-    "a table of others": sql(f'CREATE TABLE "{NASTY}" (a)'),
+    "a virtual table": sql(f'CREATE VIRTUAL TABLE "{NASTY}" USING fts5(a)'),
     "a file that is no object": say("file", "[]"),
     "a file that says nothing": say("file", "{}"),
     "a file in broken words": say("file", f"{{{NASTY}"),

@@ -190,8 +190,8 @@ REFUSED = {
     async def send(self, requests: Requests) -> None:
         """Send them."""
 ''',
-    "Things.name: no rule for a plain method that returns str": '''
-    def name(self) -> str:
+    "Things.name: no rule for a plain method that returns Awaitable[str]": '''
+    def name(self) -> Awaitable[str]:
         """Return a name."""
 ''',
     "Things.all: only an AsyncGenerator[..., None] can be closed": '''

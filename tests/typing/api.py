@@ -22,8 +22,10 @@ from cmr_async import (
     OrderCreated,
     OrderOutcome,
     OrderPreflight,
+    OrderProgress,
     OrderRequest,
     OrderState,
+    OrderToken,
     Pace,
     ProcessEndpoint,
     RetryPolicy,
@@ -56,6 +58,10 @@ async def orders(client: AsyncClient, order: Order) -> None:
     assert_type(await client.orders.preflight(order, user_id="u", timeout=1.0), OrderPreflight)
     assert_type(await client.orders.process("o", user_id="u", timeout=1.0), Envelope)
     assert_type(await client.orders.status("o", user_id="u", timeout=1.0), Envelope)
+    token = client.orders.token("o", user_id="u", order=order, unavailable=["a.com"])
+    assert_type(token, OrderToken)
+    assert_type(await client.orders.wait("o", user_id="u", order=boxes, journal="run.db", timeout=1.0), OrderProgress)
+    assert_type(client.orders.wait_all([token], changes=True, timeout=None), AsyncGenerator[OrderProgress, None])
 
 
 async def lookups(client: AsyncClient) -> None:
@@ -73,6 +79,7 @@ async def bulk(
     assert_type(client.bulk.submit([], journal=None), BulkRun)
     assert_type(client.bulk.process(journal, references=["a"], concurrency=4, stop_after_unknown=1), BulkRun)
     assert_type(client.bulk.reconcile(journal, settle=1.0, events=[{"event": "e"}]), AsyncGenerator[Finding, None])
+    assert_type(client.bulk.track(journal, changes=True, timeout=1.0), AsyncGenerator[OrderProgress, None])
     assert_type(client.bulk.reconcile(journal, references=["a"]), AsyncGenerator[Finding, None])
     assert_type(await client.bulk.resubmit(journal, "a", step=Step.PROCESS, reason="it never arrived"), JournalEntry)
     assert_type(await client.bulk.resubmit(journal, "a", second_draft=True), JournalEntry)

@@ -18,7 +18,9 @@ from cmr_async import (
     OrderCreated,
     OrderOutcome,
     OrderPreflight,
+    OrderProgress,
     OrderRequest,
+    OrderToken,
 )
 from cmr_async.bulk.reconcile import Finding
 from cmr_async.journal.records import JournalEntry
@@ -53,6 +55,12 @@ async def orders(waiting: AsyncClient, blocking: Client, order: Order) -> None:
     status = blocking.orders.status("o", user_id="u")
     assert_type(status, Envelope)
     Exactly(await waiting.orders.status("o", user_id="u")).same(Exactly(status))
+    token = blocking.orders.token("o", user_id="u", order=order)
+    assert_type(token, OrderToken)
+    Exactly(waiting.orders.token("o", user_id="u", order=order)).same(Exactly(token))
+    progress = blocking.orders.wait(token, timeout=1.0)
+    assert_type(progress, OrderProgress)
+    Exactly(await waiting.orders.wait(token, timeout=1.0)).same(Exactly(progress))
 
 
 async def lookups(waiting: AsyncClient, blocking: Client) -> None:
@@ -99,6 +107,12 @@ async def iterators(waiting: AsyncClient, blocking: Client) -> None:
         assert_type(finding, Finding)
     async for found in waiting.bulk.reconcile("run.db"):
         assert_type(found, Finding)
+    assert_type(blocking.bulk.track("run.db"), BlockingIterator[OrderProgress])
+    async for tracked in waiting.bulk.track("run.db"):
+        assert_type(tracked, OrderProgress)
+    assert_type(blocking.orders.wait_all([], changes=True), BlockingIterator[OrderProgress])
+    async for waited in waiting.orders.wait_all([]):
+        assert_type(waited, OrderProgress)
 
 
 def the_client_itself() -> None:
