@@ -13,6 +13,8 @@ __all__ = ["Pages"]
 
 #: Of so many reads one is of a page that nothing is expected on.
 _ELSEWHERE = 8
+#: Rows that are expected to be new on the page where new ones come, at 5 orders a second and a read every 4 seconds.
+_EXPECTED = 20
 
 
 @attrs.define(eq=False)
@@ -23,8 +25,8 @@ class Pages:
     total: int = attrs.field(default=1, init=False)
     #: When each page was read last, by count of reads.
     _read: dict[int, int] = attrs.field(factory=dict, init=False)
-    #: Pages that showed something open when they were read last.
-    _open: set[int] = attrs.field(factory=set, init=False)
+    #: How much was open on each page that showed something open when it was read last.
+    _open: dict[int, int] = attrs.field(factory=dict, init=False)
     _reads: int = attrs.field(default=0, init=False)
     #: Whether new rows come on page 1, rather than on the last one.
     _newest_first: bool = attrs.field(default=False, init=False)
@@ -37,25 +39,31 @@ class Pages:
         if self._newest_first:
             near |= {page + 1 for page in near if page < self.total and page in self._open}
         far = [page for page in range(1, self.total + 1) if page not in near]
-        if far and self._reads % _ELSEWHERE == 0:
+        # Pages that were never read come sooner: after a new start, what is open may lie on any of them
+        every = 2 if len(self._read) < self.total else _ELSEWHERE
+        if far and self._reads % every == 0:
             return min(far, key=self._last_read)
-        return min(near, key=self._last_read)
+        return max(near, key=lambda page: (self._open.get(page, 0) + (page == front) * _EXPECTED) * self._age(page))
 
-    def seen(self, page: int, *, total: int, is_open: bool, has_new: bool) -> None:
+    def seen(self, page: int, *, total: int, open_rows: int, has_new: bool) -> None:
         """Note what a page showed.
 
         Args:
             page: Its number.
             total: How many pages there are.
-            is_open: It shows something that is waited for and not done.
+            open_rows: How many rows it shows of what is waited for and not done.
             has_new: It shows something that is waited for and that no page showed before.
         """
         self.total = max(1, total)
         self._read[page] = self._reads
-        (self._open.add if is_open else self._open.discard)(page)
-        self._open = {each for each in self._open if each <= self.total}
+        self._open[page] = open_rows
+        self._open = {each: rows for each, rows in self._open.items() if rows and each <= self.total}
         if has_new and self.total > 1 and page in {1, self.total}:
             self._newest_first = page == 1
+
+    def _age(self, page: int) -> int:
+        """Return how many reads ago a page was read."""
+        return self._reads - self._read.get(page, 0)
 
     def _last_read(self, page: int) -> tuple[int, int]:
         # Of pages that were never read, the last one first: it is at an end, and the others follow from there

@@ -104,8 +104,8 @@ class Lists:
     def _note(self, page: int, total: int, rows: list[Row], is_open: Callable[[Row], bool]) -> None:
         ours = [row for row in rows if is_open(row)]
         places = {(row.kind, row.name) for row in ours}
-        waiting = any(row.state is ProvisionState.WAITING for row in ours)
-        self._pages.seen(page, total=total, is_open=waiting, has_new=bool(places - self._shown))
+        waiting = sum(row.state is ProvisionState.WAITING for row in ours)
+        self._pages.seen(page, total=total, open_rows=waiting, has_new=bool(places - self._shown))
         self._shown |= places
 
     def forget(self, places: set[tuple[ProvisionKind, str]]) -> None:

@@ -35,7 +35,7 @@ _LISTEN_EVERY = 1.0
 _LONGEST_GAP = 3600.0
 _OF_A_SIGHTING = tuple(field.name for field in attrs.fields(Sighting))
 #: Of so many reads one may be a single look, as long as lists can be read.
-_SINGLE_EVERY = 2
+_SINGLE_EVERY = 4
 
 
 @attrs.define(eq=False)
