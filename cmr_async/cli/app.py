@@ -53,6 +53,9 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "subscriptions": {
         "list": ("subscriptions", "List the subscriptions of all users, one page at a time."),
     },
+    "webhooks": {
+        "listen": ("webhooks", "Receive webhooks on this machine and show them, until Ctrl-C."),
+    },
 }
 _GROUPS = {
     "orders": "Create orders, look at them, pay for them.",
@@ -60,6 +63,7 @@ _GROUPS = {
     "users": "Look at users.",
     "domains": "Look at domains.",
     "subscriptions": "Look at subscriptions.",
+    "webhooks": "Receive the API's webhooks here, and send some to a receiver of yours.",
 }
 #: Commands that print no data.
 _WITHOUT_JSON = frozenset({"simulator", "docs", "template", "export", "report", "adopt"})

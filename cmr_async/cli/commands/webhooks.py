@@ -1,0 +1,101 @@
+"""`cmr webhooks`: receive the API's webhooks on this machine, and send some to a receiver of your own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...core.account import Account
+from ...core.endpoints import DEFAULT_BASE_URL
+from ...errors import ConfigurationError
+from ...settings import check_base_url
+from ...webhooks import Receiver
+from ...webhooks.receiver import DeliveryJournal
+from ..api import plain_http_allowed, require_key
+from ..exit_codes import plain_errors
+from ..journal_choice import JOURNAL_VARIABLE
+from ..profiles import load_key
+from ..streams import complain, note
+from ..webhooks.listener import Listener, NoJournal
+from ..webhooks.recording import Recorder
+from ..webhooks.sending import opened_sender
+from ..webhooks.server import serving
+
+__all__ = ["app"]
+
+app: typer.Typer = typer.Typer(rich_markup_mode=None)
+
+_LISTEN = """\b
+Examples:
+  cmr webhooks listen --journal orders.csv.journal.db
+  cmr webhooks listen --forward-to http://127.0.0.1:8000/webhooks/cmr --record deliveries.jsonl"""
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@app.command(epilog=_LISTEN)
+def listen(
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="The port to listen on; 0 takes a free one.")
+    ] = 8026,
+    journal: Annotated[
+        str | None,
+        typer.Option(
+            "--journal",
+            envvar=JOURNAL_VARIABLE,
+            help="Take deliveries into this journal, which knows duplicates and what became of orders.",
+        ),
+    ] = None,
+    forward_to: Annotated[
+        str | None, typer.Option("--forward-to", metavar="URL", help="Send what is genuine on to this URL.")
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option("--record", metavar="FILE", help="Add what is genuine to this file, passwords and all."),
+    ] = None,
+) -> None:
+    """Receive webhooks on this machine and show them, until Ctrl-C.
+
+    Each delivery is a line: verified or refused, event, order, address or domain, remarks. No password is shown. Every
+    path is served. The API reaches public HTTPS URLs only, so its deliveries need a tunnel or a proxy to this port.
+    """
+    with plain_errors(), suppress(KeyboardInterrupt):
+        require_key(": it signs the deliveries.")
+        asyncio.run(_listen(host=host, port=port, journal=journal, forward_to=forward_to, record=record))
+
+
+async def _listen(*, host: str, port: int, journal: str | None, forward_to: str | None, record: Path | None) -> None:
+    async with AsyncExitStack() as stack:
+        taken_into = NoJournal() if journal is None else await _opened(journal, stack)
+        listener = Listener(
+            receiver=Receiver(taken_into, keys=load_key() or "", fallback=lambda _event, _transaction: None),
+            remembers=journal is not None,
+            sender=None
+            if forward_to is None
+            else await stack.enter_async_context(opened_sender(forward_to, option="--forward-to")),
+            recorder=None if record is None else stack.enter_context(Recorder(record)),
+        )
+        url = await stack.enter_async_context(serving(listener.take, host=host, port=port))
+        if host not in _LOOPBACK:
+            complain(f"cmr: other machines can reach {url}, without encryption; only what the key signed is taken.")
+        if record is not None:
+            complain(f"cmr: {record} will hold secrets: events come with the passwords of mailboxes.")
+        note(f"Listening on {url}; stop with Ctrl-C.")
+        await asyncio.Event().wait()
+
+
+async def _opened(location: str, stack: AsyncExitStack) -> DeliveryJournal:
+    """Open the journal, which must not be that of another account."""
+    from ...journal.journal import Journal  # noqa: PLC0415 - without a journal, no database is needed
+
+    journal = await stack.enter_async_context(Journal(location))
+    base = os.environ.get("CMR_BASE_URL") or DEFAULT_BASE_URL
+    origin = str(check_base_url(base, allow_plain_http=plain_http_allowed()))
+    if doubts := await journal.doubts(Account.of(origin, load_key() or "")):
+        raise ConfigurationError(" ".join(doubts))
+    return journal
