@@ -55,6 +55,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "webhooks": {
         "listen": ("webhooks", "Receive webhooks on this machine and show them, until Ctrl-C."),
+        "replay": ("webhooks", "Send the deliveries of FILE again, one after another."),
     },
 }
 _GROUPS = {

@@ -1,9 +1,11 @@
-"""`cmr webhooks`: receive the API's webhooks on this machine, and send some to a receiver of your own."""
+"""`cmr webhooks`: receive the API's webhooks on this machine, and send some to a receiver."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import random
+from collections.abc import Iterable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Annotated
@@ -14,17 +16,18 @@ from ...core.account import Account
 from ...core.endpoints import DEFAULT_BASE_URL
 from ...errors import ConfigurationError
 from ...settings import check_base_url
-from ...webhooks import Receiver
+from ...webhooks import Event, Receiver, Refusal, parse, sign
 from ...webhooks.receiver import DeliveryJournal
 from ..api import plain_http_allowed, require_key
-from ..exit_codes import plain_errors
+from ..exit_codes import ExitCode, plain_errors
 from ..journal_choice import JOURNAL_VARIABLE
 from ..profiles import load_key
-from ..streams import complain, note
+from ..streams import complain, counted, emit, note, say, voice
 from ..webhooks.listener import Listener, NoJournal
-from ..webhooks.recording import Recorder
-from ..webhooks.sending import opened_sender
+from ..webhooks.recording import Recorder, read_recording
+from ..webhooks.sending import Sent, opened_sender
 from ..webhooks.server import serving
+from ..webhooks.shown import about, columns
 
 __all__ = ["app"]
 
@@ -34,7 +37,13 @@ _LISTEN = """\b
 Examples:
   cmr webhooks listen --journal orders.csv.journal.db
   cmr webhooks listen --forward-to http://127.0.0.1:8000/webhooks/cmr --record deliveries.jsonl"""
+_REPLAY = """\b
+Examples:
+  cmr webhooks replay deliveries.jsonl --to http://127.0.0.1:8000/webhooks/cmr
+  cmr webhooks replay deliveries.jsonl --to http://127.0.0.1:8000/webhooks/cmr --duplicate --shuffle 1"""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+Target = Annotated[str, typer.Option("--to", metavar="URL", help="The URL of the receiver.")]
 
 
 @app.command(epilog=_LISTEN)
@@ -99,3 +108,49 @@ async def _opened(location: str, stack: AsyncExitStack) -> DeliveryJournal:
     if doubts := await journal.doubts(Account.of(origin, load_key() or "")):
         raise ConfigurationError(" ".join(doubts))
     return journal
+
+
+@app.command(epilog=_REPLAY)
+def replay(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `cmr webhooks listen --record` wrote.")],
+    to: Target,
+    duplicate: Annotated[bool, typer.Option("--duplicate", help="Send each delivery twice.")] = False,
+    shuffle: Annotated[
+        int | None,
+        typer.Option("--shuffle", metavar="SEED", help="Send them in another order; the same for the same seed."),
+    ] = None,
+) -> None:
+    """Send the deliveries of FILE again, one after another.
+
+    They are signed anew with the key and the present time, because a receiver refuses what is older than five minutes.
+    Each is a line: the status of the answer, event, order, address or domain, remarks. The exit code is 1 if an answer
+    was not 2xx.
+    """
+    with plain_errors():
+        require_key(": it signs the deliveries.")
+        bodies = read_recording(file) * (2 if duplicate else 1)
+        if shuffle is not None:
+            random.Random(shuffle).shuffle(bodies)  # noqa: S311 - an order that can be had again, no secret
+        taken = asyncio.run(_send(bodies, to))
+        note(f"{taken:,} of {counted(len(bodies), 'delivery', 'deliveries')} taken.")
+    if taken < len(bodies):
+        raise typer.Exit(ExitCode.REJECTED)
+
+
+async def _send(bodies: Iterable[bytes], target: str) -> int:
+    """Send deliveries and show what became of each; return how many were taken."""
+    key, taken = load_key() or "", 0
+    async with opened_sender(target, option="--to") as sender:
+        for body in bodies:
+            sent = await sender.send(body, sign(body, key=key))
+            taken += sent.is_taken
+            event = parse(body)
+            _show(None if isinstance(event, Refusal) else event, sent)
+    return taken
+
+
+def _show(event: Event | None, sent: Sent) -> None:
+    if voice.json:
+        emit("sent", {**about(event), "status": sent.status, "error": sent.error})
+    else:
+        say(columns("" if sent.status is None else str(sent.status), event, *([sent.error] if sent.error else [])))

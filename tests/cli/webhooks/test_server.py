@@ -28,9 +28,12 @@ async def test_a_body_comes_as_it_was_sent_whatever_its_path() -> None:
 
 async def test_of_an_endless_body_one_byte_too_many_is_handed_on() -> None:
     behind = Behind(413)
-    async with serving(behind.take, host="127.0.0.1", port=0) as url, aiohttp.ClientSession() as session:
-        async with session.post(url, data=io.BytesIO(b"x" * (LONGEST_BODY + 50_000))) as answer:
-            assert answer.status == 413
+    async with (
+        serving(behind.take, host="127.0.0.1", port=0) as url,
+        aiohttp.ClientSession() as session,
+        session.post(url, data=io.BytesIO(b"x" * (LONGEST_BODY + 50_000))) as answer,
+    ):
+        assert answer.status == 413
     assert [len(body) for body, _ in behind.got] == [LONGEST_BODY + 1]
 
 
