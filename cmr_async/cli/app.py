@@ -56,6 +56,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "webhooks": {
         "listen": ("webhooks", "Receive webhooks on this machine and show them, until Ctrl-C."),
         "replay": ("webhooks", "Send the deliveries of FILE again, one after another."),
+        "trigger": ("webhooks", "Send a sample of EVENT, signed with the key."),
     },
 }
 _GROUPS = {

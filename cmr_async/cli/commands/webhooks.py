@@ -16,7 +16,7 @@ from ...core.account import Account
 from ...core.endpoints import DEFAULT_BASE_URL
 from ...errors import ConfigurationError
 from ...settings import check_base_url
-from ...webhooks import Event, Receiver, Refusal, parse, sign
+from ...webhooks import EVENT_TYPES, Event, Receiver, Refusal, parse, sign
 from ...webhooks.receiver import DeliveryJournal
 from ..api import plain_http_allowed, require_key
 from ..exit_codes import ExitCode, plain_errors
@@ -25,6 +25,7 @@ from ..profiles import load_key
 from ..streams import complain, counted, emit, note, say, voice
 from ..webhooks.listener import Listener, NoJournal
 from ..webhooks.recording import Recorder, read_recording
+from ..webhooks.samples import sample
 from ..webhooks.sending import Sent, opened_sender
 from ..webhooks.server import serving
 from ..webhooks.shown import about, columns
@@ -41,6 +42,10 @@ _REPLAY = """\b
 Examples:
   cmr webhooks replay deliveries.jsonl --to http://127.0.0.1:8000/webhooks/cmr
   cmr webhooks replay deliveries.jsonl --to http://127.0.0.1:8000/webhooks/cmr --duplicate --shuffle 1"""
+_TRIGGER = """\b
+Examples:
+  cmr webhooks trigger mailbox.created --to http://127.0.0.1:8026/
+  cmr webhooks trigger domain.order.success --to http://127.0.0.1:8026/ --order-id ORDER-ID --domain acme.com"""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Target = Annotated[str, typer.Option("--to", metavar="URL", help="The URL of the receiver.")]
@@ -134,6 +139,32 @@ def replay(
         taken = asyncio.run(_send(bodies, to))
         note(f"{taken:,} of {counted(len(bodies), 'delivery', 'deliveries')} taken.")
     if taken < len(bodies):
+        raise typer.Exit(ExitCode.REJECTED)
+
+
+@app.command(epilog=_TRIGGER)
+def trigger(
+    event: Annotated[str, typer.Argument(metavar="EVENT", help="The event's name, such as mailbox.created.")],
+    to: Target,
+    order_id: Annotated[str | None, typer.Option("--order-id", help="The order that it is about.")] = None,
+    user_id: Annotated[str | None, typer.Option("--user-id", help="The user whom it is about.")] = None,
+    domain: Annotated[
+        str | None, typer.Option("--domain", metavar="NAME", help="The domain that it is about, or of the address.")
+    ] = None,
+) -> None:
+    """Send a sample of EVENT, signed with the key.
+
+    The sample has the fields that the API's documentation shows, with made-up values. An EVENT that is not known lists
+    all names. The exit code is 1 if the answer was not 2xx.
+    """
+    with plain_errors():
+        require_key(": it signs the deliveries.")
+        made = sample(event, order_id=order_id, user_id=user_id, domain=domain)
+        if not made.is_documented:
+            kind = EVENT_TYPES[event].__name__
+            note(f"No source shows all fields of {event}: it is sent with those that the class {kind} reads.")
+        taken = asyncio.run(_send([made.body], to))
+    if not taken:
         raise typer.Exit(ExitCode.REJECTED)
 
 

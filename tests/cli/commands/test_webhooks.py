@@ -21,7 +21,7 @@ from cmr_async.cli.webhooks.recording import Recorder, read_recording
 from cmr_async.cli.webhooks.sending import Sent, opened_sender
 from cmr_async.cli.webhooks.server import serving
 from cmr_async.core.account import Account
-from cmr_async.webhooks import VerifiedDelivery, sign, verify
+from cmr_async.webhooks import EVENT_TYPES, MailboxCreated, VerifiedDelivery, parse, sign, verify
 from tests.cli.webhooks.deliveries import CREATED, KEY, SECRET, Behind
 
 Cmr = Callable[..., Result]
@@ -175,3 +175,45 @@ def test_what_is_sent_is_told_as_json_without_secrets(cmr: Cmr, tmp_path: Path) 
         *(200, None),
     )
     assert SECRET not in result.output
+
+
+@pytest.mark.usefixtures("_key")
+def test_a_sample_is_about_what_it_is_told(cmr: Cmr) -> None:
+    behind = Behind()
+    options = ("--order-id", "O9", "--user-id", "U9", "--domain", "nine.com")
+    with listening(behind) as url:
+        result = cmr("webhooks", "trigger", "mailbox.created", "--to", url, *options)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == "200\tmailbox.created\tO9\tjohn.doe@nine.com\t-\n"
+    assert result.stderr == ""
+    ((body, headers),) = behind.got
+    delivery = verify(body, headers, keys=KEY)
+    assert isinstance(delivery, VerifiedDelivery)
+    event = parse(delivery)
+    assert isinstance(event, MailboxCreated)
+    assert (event.order_id, event.user_id, event.email) == ("O9", "U9", "john.doe@nine.com")
+
+
+@pytest.mark.usefixtures("_key")
+def test_a_sample_whose_fields_no_source_shows_says_so(cmr: Cmr) -> None:
+    with listening(Behind(400)) as url:
+        result = cmr("webhooks", "trigger", "domain.expired", "--to", url)
+    assert (result.exit_code, result.stdout) == (1, "400\tdomain.expired\t-\tcompany.com\t-\n")
+    assert result.stderr == (
+        "No source shows all fields of domain.expired: it is sent with those that the class DomainExpired reads.\n"
+    )
+
+
+@pytest.mark.usefixtures("_key")
+def test_an_unknown_event_lists_all_names(cmr: Cmr, unused_tcp_port: int) -> None:
+    result = cmr("webhooks", "trigger", "mailbox.made", "--to", f"http://127.0.0.1:{unused_tcp_port}/")
+    assert result.exit_code == 2
+    assert "There is no event 'mailbox.made'. The events are:" in result.stderr
+    assert set(EVENT_TYPES) <= set(result.stderr.split())
+
+
+@pytest.mark.parametrize("words", [("replay", "deliveries.jsonl"), ("trigger", "mailbox.created")])
+def test_nothing_is_sent_without_a_key(words: tuple[str, str], cmr: Cmr, unused_tcp_port: int) -> None:
+    result = cmr("webhooks", *words, "--to", f"http://127.0.0.1:{unused_tcp_port}/")
+    assert result.exit_code == 2
+    assert "no API key: set CMR_API_KEY" in result.stderr
