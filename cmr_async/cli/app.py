@@ -54,6 +54,11 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "subscriptions": {
         "list": ("subscriptions", "List the subscriptions of all users, one page at a time."),
     },
+    "webhooks": {
+        "listen": ("webhooks", "Receive webhooks on this machine and show them, until Ctrl-C."),
+        "replay": ("webhooks", "Send the deliveries of FILE again, one after another."),
+        "trigger": ("webhooks", "Send a sample of EVENT, signed with the key."),
+    },
 }
 _GROUPS = {
     "orders": "Create orders, look at them, pay for them.",
@@ -61,6 +66,7 @@ _GROUPS = {
     "users": "Look at users.",
     "domains": "Look at domains.",
     "subscriptions": "Look at subscriptions.",
+    "webhooks": "Receive the API's webhooks here, and send some to a receiver of yours.",
 }
 #: Commands that print no data.
 _WITHOUT_JSON = frozenset({"simulator", "docs", "template", "export", "report", "adopt"})

@@ -1,0 +1,104 @@
+"""Recordings of deliveries: a JSON line each, with the body as it came, passwords and all."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+
+from ...errors import ConfigurationError
+from ...report.output import expect_writable
+from ...webhooks.verify import LONGEST_BODY
+
+__all__ = ["Recorder", "read_recording"]
+
+#: Not every system has all of these.
+_APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_OWNER_ONLY = 0o600
+#: Bytes of a line: a character of the body may need six in JSON.
+_LONGEST_LINE = 6 * LONGEST_BODY + 100_000
+
+
+class Recorder:
+    """Adds deliveries to a file that only its owner can read."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, or make it with mode 0600.
+
+        Raises:
+            ConfigurationError: It cannot be written, is no ordinary file, or others can read it.
+        """
+        try:
+            expect_writable(path, overwrite=True)
+            self._file = os.open(path, _APPEND, _OWNER_ONLY)
+        except OSError as error:
+            raise ConfigurationError(f"--record {path} cannot be written: {error.strerror}") from None
+        if os.name == "posix" and stat.S_IMODE(os.fstat(self._file).st_mode) & 0o077:
+            os.close(self._file)
+            raise ConfigurationError(
+                f"--record {path}: others can read it, and it is to hold passwords: chmod 600 {shlex.quote(str(path))}"
+            )
+
+    def add(self, body: bytes, headers: Mapping[str, str], *, time: float) -> None:
+        """Write a delivery.
+
+        Args:
+            body: Its body, text in UTF-8.
+            headers: The headers of its signature.
+            time: When it came, in seconds since 1970.
+
+        Raises:
+            OSError: It could not be written.
+        """
+        line = orjson.dumps({"time": time, "headers": dict(headers), "body": body.decode()}) + b"\n"
+        size = os.fstat(self._file).st_size
+        if size and not _ends_with_newline(self._file, size):
+            line = b"\n" + line  # the line before was cut short
+        while line:
+            line = line[os.write(self._file, line) :]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._file)
+
+
+def _ends_with_newline(file: int, size: int) -> bool:
+    os.lseek(file, size - 1, os.SEEK_SET)
+    return os.read(file, 1) == b"\n"
+
+
+def read_recording(path: Path) -> list[bytes]:
+    """Return the bodies of a recording, in the order in which they came.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or a line is not one that `--record` writes; the message names
+            the line and shows nothing of it.
+    """
+    bodies = []
+    try:
+        with path.open("rb") as file:
+            number = 0
+            while line := file.readline(_LONGEST_LINE):
+                number += 1
+                bodies.append(_body(line, f"{path}, line {number}"))
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
+    return bodies
+
+
+def _body(line: bytes, place: str) -> bytes:
+    try:
+        found: Any = orjson.loads(line)
+        return str.encode(found["body"])
+    except (ValueError, TypeError, KeyError):
+        raise ConfigurationError(f"{place}: this is no delivery that `cmr webhooks listen --record` wrote.") from None
