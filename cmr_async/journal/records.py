@@ -192,7 +192,7 @@ class JournalEntry:
         body = orjson.loads(self.body)
         row: dict[str, Any] = {name: getattr(self, name) for name in JOURNAL_COLUMNS if name not in _DERIVED}
         row |= {name: _iso(row[name]) for name in ("planned_at", "sent_at", "ended_at", "verdict_at")}
-        row |= {name: str(row[name]) for name in ("step", "state")}
+        row |= {name: str(row[name]) for name in ("step", "state", "kind")}
         row |= {name: _REDACTOR.text(row[name]) for name in ("message", "evidence", "body_excerpt")}
         row["verdict"] = str(self.verdict) if self.verdict else None
         row["domains"], row["unavailable"] = " ".join(self.domains), " ".join(self.unavailable)
@@ -212,6 +212,7 @@ JOURNAL_COLUMNS = (
     "reference",
     "position",
     "user_id",
+    "kind",
     *_DERIVED,
     "confirm",
     "order_id",

@@ -72,6 +72,7 @@ async def test_an_entry_is_exported_as_one_flat_row(journal: Journal) -> None:
         "reference": "A",
         "position": 0,
         "user_id": "U1",
+        "kind": "order",
         "domains": "example.com",
         "mailboxes": 1,
         "confirm": False,

@@ -13,10 +13,14 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
+import orjson
 import pytest
 
+from cmr_async import AsyncClient
 from cmr_async.journal.journal import Journal, StepState
-from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
+from cmr_async.journal.states import OrderKind
+from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator, body_hash
+from tests.fakes import make_order
 
 pytestmark = pytest.mark.slow
 
@@ -63,3 +67,41 @@ async def test_a_kill_at_the_normal_pace_leaves_at_most_two_orders_in_doubt(tmp_
     accounted = {entry.domains[0] for entry in entries if entry.state in {StepState.ACCEPTED, StepState.UNKNOWN}}
     assert bought.keys() <= accounted, "bought, but lost from sight"
     assert states[StepState.UNKNOWN] <= 2 * KILLS
+
+
+async def test_mailboxes_that_were_paid_when_the_command_was_killed_are_not_ordered_again(tmp_path: Path) -> None:
+    file, count = tmp_path / "orders.csv", 4
+    async with Simulator(provision_seconds=(0, 0)) as sim:
+        async with AsyncClient(sim.api_key, sim.base_url) as cmr:
+            await cmr.orders.create(make_order("a", confirm=True), user_id=DEMO_USERS[0])
+            (subscription,) = (await cmr.subscriptions.list(domain="a.com")).data["subscriptions"]
+        rows = [
+            f"R{number},{DEMO_USERS[0]},a.com,ada{number},Ada,Lovelace,{subscription['subscriptionId']}"
+            for number in range(count)
+        ]
+        file.write_text("\n".join(["reference,user_id,domain,username,first_name,last_name,subscription_id", *rows]))
+        before = len(sim.state.ledger)
+
+        # The second order is paid, and its answer does not come
+        path = "/orders/create-mailbox-order/json"
+        sim.faults.add(FaultRule(kind="delay", path=path, seconds=60, skip=1, after_processing=True))
+        process = await start(file, sim)
+        while len(sim.state.ledger) < before + 2:  # noqa: ASYNC110 - the simulator has no event for it
+            await asyncio.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+        sim.faults.clear()
+
+        process = await start(file, sim)
+        assert await process.wait() == 3
+        bought = Counter(line.body_hash for line in sim.state.ledger[before:])
+    async with Journal(f"{file}.journal.db", create=False) as journal:
+        entries = [entry async for entry in journal.entries()]
+    assert {entry.kind for entry in entries} == {OrderKind.MAILBOX_ORDER}
+    assert max(bought.values()) == 1
+    states = {body_hash(orjson.loads(entry.body)): entry.state for entry in entries}
+    assert len(states) == count
+    assert set(states.values()) == {StepState.ACCEPTED, StepState.UNKNOWN}
+    accepted = {digest for digest, state in states.items() if state is StepState.ACCEPTED}
+    assert accepted <= bought.keys() <= states.keys()
+    assert bought.keys() - accepted, "what was in doubt had been paid"

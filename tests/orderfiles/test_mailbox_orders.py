@@ -86,6 +86,26 @@ def test_rows_with_a_target_are_orders_of_mailboxes_beside_others(tmp_path: Path
     assert [order.assumed_years for order in read(path) if isinstance(order, LocatedOrder)] == [0, 0, 0]
 
 
+def test_a_spreadsheet_may_hold_both_kinds(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (
+        COLUMNS.split(","),
+        ["a", "two.com", 2, "ada", "Ada", "Lovelace", "GOOGLE", None, None, None],
+        ["b", "one.com", None, "ada", "Ada", "Lovelace", None, None, "S1", None],
+        ["b", "one.com", None, "bob", "Bob", "Lovelace", None, None, None, None],
+        ["c", "one.com", None, "ada", "Ada", "Lovelace", None, True, None, 4711],
+    ):
+        book.active.append(row)
+    book.save(path := tmp_path / "orders.xlsx")
+    first, second, third = found(path)
+    assert isinstance(first, Order)
+    assert [(entry.domain, entry.years) for entry in first.domains] == [("two.com", 2)]
+    assert isinstance(second, MailboxOrder)
+    assert (second.subscription_id, second.domain_id, second.mailbox_count) == ("S1", None, 2)
+    assert third == MailboxOrder(domain_id="4711", auto_renew=True, mailboxes={"one.com": [ADA]})
+
+
 def test_a_row_that_names_both_targets_is_left_to_the_check_of_the_order(tmp_path: Path) -> None:
     (order,) = found(table(tmp_path / "orders.csv", ",one.com,,ada,Ada,Lovelace,,,S1,D1"))
     assert order == MailboxOrder(subscription_id="S1", domain_id="D1", mailboxes={"one.com": [ADA]})

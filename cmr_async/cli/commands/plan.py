@@ -44,6 +44,7 @@ Examples:
 _TEMPLATE = """\b
 Examples:
   cmr orders template > orders.csv
+  cmr orders template --mailboxes > more-mailboxes.csv
   cmr orders template --format xlsx > orders.xlsx"""
 
 
@@ -103,10 +104,13 @@ def template(
     format: Annotated[  # noqa: A002 - the option's name
         TemplateFormat, typer.Option("--format", help="What the file holds.")
     ] = TemplateFormat.CSV,
+    mailboxes: Annotated[
+        bool, typer.Option("--mailboxes", help="Show orders of mailboxes for domains that are there already.")
+    ] = False,
 ) -> None:
     """Print a small order file to start from."""
     with plain_errors():
-        file = make_template(format)
+        file = make_template(format, mailboxes=mailboxes)
     if format is not TemplateFormat.XLSX:
         sys.stdout.write(file.decode())
     elif sys.stdout.isatty():

@@ -260,6 +260,13 @@ def test_a_template_can_be_planned_as_it_is(cmr: Cmr) -> None:
     assert cmr("orders", "template", "--format", "poem").exit_code == 2
 
 
+def test_a_template_of_mailboxes_can_be_planned_and_registers_nothing(cmr: Cmr) -> None:
+    result = cmr("orders", "plan", "-", "--json", text=cmr("orders", "template", "--mailboxes").stdout)
+    assert result.exit_code == 0, result.stderr
+    *_, plan = map(json.loads, result.stdout.splitlines())
+    assert (plan["orders"], plan["domains"], plan["mailboxes"], plan["cost"]) == (2, 0, 3, "9.00")
+
+
 def test_a_template_can_be_a_spreadsheet(cmr: Cmr, tmp_path: Path) -> None:
     result = cmr("orders", "template", "--format", "xlsx")
     path = tmp_path / "orders.xlsx"
