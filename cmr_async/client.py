@@ -247,8 +247,8 @@ class AsyncClient:
         Orders that are under way get their answers first, for at most `Timeouts.drain` (15 s).
         """
         self._transport.refuse_more()
-        await self._waiting.close()
         try:
+            await self._waiting.close()
             await self._pipeline.background.finish(within=self._pipeline.timeouts.drain)
         finally:
             await self._transport.close()

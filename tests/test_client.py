@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from unittest.mock import create_autospec
 
@@ -159,3 +160,20 @@ def test_a_method_of_a_blocking_client_can_be_replaced(monkeypatch: pytest.Monke
     with Client("key") as cmr:
         monkeypatch.setattr(cmr.orders, "create", lambda order, *, user_id: CREATED)
         assert cmr.orders.create(Order(), user_id="u") is CREATED
+
+
+async def test_a_client_whose_closing_is_cancelled_closes_its_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def cancelled(_: object) -> None:
+        raise asyncio.CancelledError
+
+    client = AsyncClient("key")
+    closed: list[str] = []
+
+    async def close() -> None:
+        closed.append("closed")
+
+    monkeypatch.setattr("cmr_async.tracking.waiting.Waiting.close", cancelled)
+    monkeypatch.setattr(client._transport, "close", close)
+    with pytest.raises(asyncio.CancelledError):
+        await client.close()
+    assert closed == ["closed"]

@@ -40,9 +40,8 @@ class Journal:
 
     Open it with `async with`, once, and use it in one event loop only.
 
-    It has one entry for each step of each order. Each method that writes returns after the commit. Cancelling a call
-    leaves nothing half done: an outcome is written all the same, and a claim that its caller never saw becomes
-    `not_sent`.
+    It has one entry for each step of an order. Methods that write return after the commit. Cancelling a call leaves
+    nothing half done: an outcome is written all the same, and a claim that its caller never saw becomes `not_sent`.
     """
 
     def __init__(

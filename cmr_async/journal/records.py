@@ -170,15 +170,14 @@ class JournalEntry:
 
         Args:
             origin: Scheme, host and port of the API.
+
+        Raises:
+            ValidationError: The body in the database was edited and is no order any more.
         """
-        boxes = orjson.loads(self.body).get("mailboxes", {})
-        return OrderToken(
-            order_id=self.order_id or "",
+        return OrderToken.of(
+            self.order,
+            self.order_id or "",
             user_id=self.user_id,
-            domains=self.domains,
-            mailboxes=dict.fromkeys(
-                f"{box['username']}@{domain}".lower() for domain, group in boxes.items() for box in group
-            ),
             unavailable=self.unavailable,
             placed_at=self.ended_at or 0.0,
             origin=origin,

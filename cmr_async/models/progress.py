@@ -14,6 +14,8 @@ from .tracking import ProvisionKind, ProvisionState, Sighting
 
 __all__ = ["OrderProgress", "OrderToken", "progress_of"]
 
+_PLURALS = {ProvisionKind.DOMAIN: "domains", ProvisionKind.MAILBOX: "mailboxes"}
+
 
 def _texts(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(values)
@@ -169,7 +171,7 @@ class OrderProgress:
     def __str__(self) -> str:
         """Say it in one line: `RJK7...: 1 of 1 domains and 2 of 3 mailboxes active, 1 failed`."""
         parts = [
-            f"{self.count(kind, ProvisionState.ACTIVE)} of {total} {kind.value}{'es' if kind.value[-1] == 'x' else 's'}"
+            f"{self.count(kind, ProvisionState.ACTIVE)} of {total} {_PLURALS[kind]}"
             for kind in ProvisionKind
             if (total := self.count(kind))
         ]

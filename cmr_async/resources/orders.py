@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.checked import CheckedOrder, check_order
+from ..core.checked import CheckedOrder, check_order, check_request
 from ..core.domain_names import normalise_domain
 from ..core.endpoints import require_path
 from ..core.processing import ProcessEndpoint, place_ids
@@ -19,6 +19,7 @@ from ..core.validation import checked_ids
 from ..core.wire import read_order_created
 from ..errors import ConfigurationError, Fault, ValidationError
 from ..models import Envelope, MailboxOrder, Order, OrderCreated
+from ..models.requests import OrderRequest
 from ..pipeline import Guard, Pipeline
 
 if TYPE_CHECKING:
@@ -266,9 +267,11 @@ class Orders:
 
         order_id, user_id = checked_ids(order_id=order_id, user_id=user_id)
         account = self._pipeline.account
-        checked = Order() if order is None else check_order(order, user_id=user_id).order
+        checked = check_request(OrderRequest(user_id=user_id, order=Order() if order is None else order))
+        if order is not None and checked.faults:
+            raise ValidationError(faults=checked.faults)
         return OrderToken.of(
-            checked,
+            checked.order,
             order_id,
             user_id=user_id,
             unavailable=[name for name in map(normalise_domain, unavailable) if name],

@@ -14,7 +14,7 @@ __all__ = ["TrackingSettings"]
 
 def _words(words: Iterable[str]) -> frozenset[str]:
     if isinstance(words, str):
-        raise ConfigurationError("active and failed take several words: a tuple, or a set.")
+        raise ConfigurationError("active, failed and done take several words each: a tuple, or a set.")
     return frozenset(word.upper() for word in words)
 
 
@@ -47,4 +47,5 @@ class TrackingSettings:
     def __attrs_post_init__(self) -> None:
         for name in ("first_look", "read_every", "single_look"):
             if not is_duration(getattr(self, name), zero=name == "first_look"):
-                raise ConfigurationError(f"{name} must be a number of seconds, more than 0.")
+                least = "0 or more" if name == "first_look" else "more than 0"
+                raise ConfigurationError(f"{name} must be {least} seconds: got {getattr(self, name)!r:.40}.")

@@ -301,7 +301,11 @@ class Tracker:
         every = row.name.startswith("*@")  # the mailboxes of a domain, all together
         kind, name = (ProvisionKind.DOMAIN, row.name[2:]) if every else (row.kind, row.name)
         orders = self._table.of_name(kind, name, row.user_id or user_id)
-        return [order for order in orders if named in {None, order.token.order_id}]
+        # What is seen of a domain that the API took an order without belongs to another order
+        domain = name.rpartition("@")[2]
+        return [
+            order for order in orders if named in {None, order.token.order_id} and domain not in order.token.unavailable
+        ]
 
     def _take_rows(self, rows: Iterable[Row], *, user_id: str | None = None, only: OpenOrder | None = None) -> None:
         sightings = [

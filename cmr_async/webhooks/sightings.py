@@ -55,49 +55,22 @@ def sightings_of(event: Event) -> tuple[Sighting, ...]:
 def _registered(event: DomainOrderSuccess) -> Iterator[Sighting]:
     listed = {one.domain: one.status for one in event.domains if one.domain is not None}
     for text in event.domain_names:
-        name, status = normalise_domain(text), listed.get(text)
-        if event.order_id is not None and name is not None:
-            is_active = status is None or status.upper() == _ACTIVE
-            yield Sighting(
-                order_id=event.order_id,
-                kind=ProvisionKind.DOMAIN,
-                name=name,
-                state=ProvisionState.ACTIVE if is_active else ProvisionState.WAITING,
-                user_id=event.user_id,
-                status=status,
-                object_id=event.domain_id if text == event.domain else None,
-            )
+        status = listed.get(text)
+        is_active = status is None or status.upper() == _ACTIVE
+        state = ProvisionState.ACTIVE if is_active else ProvisionState.WAITING
+        yield from _domain(event, text, state, status=status, is_named_alone=text == event.domain)
 
 
 def _not_registered(event: DomainOrderFailed) -> Iterator[Sighting]:
     names = (event.domain, *(one.domain for one in event.domains))
     for text in dict.fromkeys(name for name in names if name is not None):
-        name = normalise_domain(text)
-        if event.order_id is not None and name is not None:
-            yield Sighting(
-                order_id=event.order_id,
-                kind=ProvisionKind.DOMAIN,
-                name=name,
-                state=ProvisionState.FAILED,
-                user_id=event.user_id,
-                reason=event.reason or "",
-                object_id=event.domain_id if text == event.domain else None,
-            )
+        reason = event.reason or ""
+        yield from _domain(event, text, ProvisionState.FAILED, reason=reason, is_named_alone=text == event.domain)
 
 
 def _ordered(event: MailboxOrderSuccess) -> Iterator[Sighting]:
     """The provider took the order, for which the domain has to be there; its mailboxes are still being made."""
-    name = normalise_domain(event.domain or "")
-    if event.order_id is not None and name is not None:
-        yield Sighting(
-            order_id=event.order_id,
-            kind=ProvisionKind.DOMAIN,
-            name=name,
-            state=ProvisionState.ACTIVE,
-            user_id=event.user_id,
-            object_id=event.domain_id,
-            subscription_id=event.subscription_id,
-        )
+    yield from _domain(event, event.domain or "", ProvisionState.ACTIVE, subscription_id=event.subscription_id)
 
 
 def _not_ordered(event: MailboxOrderFailed) -> Iterator[Sighting]:
@@ -130,15 +103,33 @@ def _created(event: MailboxCreated) -> Iterator[Sighting]:
         object_id=event.mailbox_id,
         subscription_id=event.subscription_id,
     )
-    yield Sighting(
-        order_id=event.order_id,
-        kind=ProvisionKind.DOMAIN,
-        name=name,
-        state=ProvisionState.ACTIVE,
-        user_id=event.user_id,
-        object_id=event.domain_id,
-        subscription_id=event.subscription_id,
-    )
+    yield from _domain(event, name, ProvisionState.ACTIVE, subscription_id=event.subscription_id)
+
+
+def _domain(
+    event: DomainOrderSuccess | DomainOrderFailed | MailboxOrderSuccess | MailboxCreated,
+    text: str,
+    state: ProvisionState,
+    *,
+    status: str | None = None,
+    reason: str = "",
+    subscription_id: str | None = None,
+    is_named_alone: bool = True,
+) -> Iterator[Sighting]:
+    """Yield what an event says about a domain, if it can be told which; `domainId` is the id of the one named alone."""
+    name = normalise_domain(text)
+    if event.order_id is not None and name is not None:
+        yield Sighting(
+            order_id=event.order_id,
+            kind=ProvisionKind.DOMAIN,
+            name=name,
+            state=state,
+            user_id=event.user_id,
+            status=status,
+            reason=reason,
+            object_id=event.domain_id if is_named_alone else None,
+            subscription_id=subscription_id,
+        )
 
 
 def _is_plain(local: str) -> bool:

@@ -17,7 +17,7 @@ from cmr_async.models.tracking import ProvisionKind, ProvisionState
 from cmr_async.simulator.answers import mailbox_status
 from cmr_async.tracking.settings import TrackingSettings
 from cmr_async.tracking.tracker import Tracker
-from tests.fakes import ADA, Clock, answered
+from tests.fakes import ADA, Clock, answered, make_order
 from tests.tracking.shop import Shop, refuse
 
 BOXES = [ADA, attrs.evolve(ADA, username="bob")]
@@ -97,6 +97,22 @@ async def test_a_domain_that_the_api_took_the_order_without_has_failed() -> None
     assert (progress.state, len(progress.failures)) == (ProvisionState.FAILED, 2)
     assert "unavailable" in progress.failures[0].reason
     assert shop.sent == []
+
+
+async def test_what_an_earlier_order_bought_does_not_make_an_unavailable_domain_active() -> None:
+    shop = Shop(duplicate_domains="unavailable")
+    shop.changed["mailboxes.list"] = lambda data: answered(
+        200, {**data, "mailboxes": [{"email": row["email"], "status": row["status"]} for row in data["mailboxes"]]}
+    )
+    shop.place("a")
+    shop.clock.now += 1000
+    order = make_order("a", mailboxes={"a.com": [ADA], "b.com": [ADA]})
+    order = attrs.evolve(order, domains=[*order.domains, attrs.evolve(order.domains[0], domain="b.com")])
+    token = shop.token(order, shop.sell(order))
+    assert token.unavailable == ("a.com",)
+    progress = (await settled(shop, [token]))[token.order_id]
+    assert {each.name: each.state.value for each in progress.provisions} == {
+        "a.com": "failed", "b.com": "active", "ada@a.com": "failed", "ada@b.com": "active"}  # fmt: skip
 
 
 async def test_domains_without_mailboxes_are_found_in_the_list_of_their_user() -> None:

@@ -154,8 +154,9 @@ def trigger(
 ) -> None:
     """Send a sample of EVENT, signed with the key.
 
-    The sample has the fields that the API's documentation shows, with made-up values. An EVENT that is not known lists
-    all names. The exit code is 1 if the answer was not 2xx.
+    The sample has the fields that the API's documentation shows, with made-up values. It counts as genuine wherever the
+    key is known: do not let it come into the journal of real orders. An EVENT that is not known lists all names. The
+    exit code is 1 if the answer was not 2xx.
     """
     with plain_errors():
         require_key(": it signs the deliveries.")
