@@ -1,6 +1,6 @@
 """How late it is known that an order is done, and what waiting costs the orders that are still being sent.
 
-    python benchmarks/waiting.py [--orders 10000]
+    python benchmarks/waiting.py [--orders 10000] [--mailboxes 1]
 
 Orders are sent at the pace of the API, one after the other, and all of them are waited for in the same process, in
 virtual time: the clock goes on when everybody waits. The lists are those of the simulator, without a network. The lag
@@ -29,6 +29,7 @@ from cmr_async.models.progress import OrderToken
 from cmr_async.models.tracking import Provision, ProvisionKind, ProvisionState, Sighting
 from cmr_async.slots import Slots
 from cmr_async.tracking.tracker import Tracker
+from tests.fakes import ADA
 from tests.tracking.shop import Shop
 
 GAP = 0.203
@@ -61,10 +62,11 @@ class Records:
         self.provisions_by_time += [Provision(**attrs.asdict(each), changed_at=now) for each in sightings]
 
 
-async def measure(orders: int, *, waits: bool, webhooks: bool) -> tuple[float, list[float], int]:  # noqa: C901 - one story
+async def measure(orders: int, mailboxes: int = 1, *, waits: bool, webhooks: bool) -> tuple[float, list[float], int]:  # noqa: C901 - one story
     """Send orders; return the time of the last one, the lag of each, and how many reads it took."""
     shop, rng = Shop(), Random(1)
     pipeline = attrs.evolve(shop.pipeline(), slots=Slots(Pacer(), GAP, clock=shop.clock, sleep=shop.clock.sleep))
+    boxes = [attrs.evolve(ADA, username=f"ada{number or ''}") for number in range(mailboxes)]
     records = Records(shop)
     placed: list[OrderToken] = []
     done: dict[str, float] = {}
@@ -73,12 +75,12 @@ async def measure(orders: int, *, waits: bool, webhooks: bool) -> tuple[float, l
     async def send() -> float:
         for number in range(orders):
             await pipeline.slots.wait(reads=False)
-            placed.append(token := shop.place(str(number)))
+            placed.append(token := shop.place(str(number), mailboxes={f"{number}.com": boxes}))
             provision = cast("Any", shop.state.orders[token.order_id].purchase).provisions[0]
             done[token.order_id] = max(box.ready_at for box in provision.mailboxes)
             if webhooks:
-                kinds = ((ProvisionKind.DOMAIN, f"{number}.com", provision.registered_at),
-                         (ProvisionKind.MAILBOX, f"ada@{number}.com", done[token.order_id]))  # fmt: skip
+                kinds = [(ProvisionKind.DOMAIN, f"{number}.com", provision.registered_at)]
+                kinds += [(ProvisionKind.MAILBOX, box.email, box.ready_at) for box in provision.mailboxes]
                 for kind, name, at in kinds:
                     if rng.random() >= LOST:
                         sighting = Sighting(order_id=token.order_id, kind=kind, name=name, state=ProvisionState.ACTIVE)
@@ -118,11 +120,13 @@ def main() -> None:
     """Print one line for each way to wait."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--orders", type=int, default=10_000)
-    orders = parser.parse_args().orders
-    alone, _, _ = asyncio.run(measure(orders, waits=False, webhooks=False))
+    parser.add_argument("--mailboxes", type=int, default=1)
+    given = parser.parse_args()
+    orders, mailboxes = given.orders, given.mailboxes
+    alone, _, _ = asyncio.run(measure(orders, mailboxes, waits=False, webhooks=False))
     print(f"{orders:,} orders sent without waiting: {alone:.0f} s")
     for webhooks in (False, True):
-        last, lags, reads = asyncio.run(measure(orders, waits=True, webhooks=webhooks))
+        last, lags, reads = asyncio.run(measure(orders, mailboxes, waits=True, webhooks=webhooks))
         lags.sort()
         print(
             f"{'webhooks, 1 % lost' if webhooks else 'lists only'}: sent in {last:.0f} s ({last / alone - 1:+.1%}), "

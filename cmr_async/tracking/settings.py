@@ -32,8 +32,9 @@ class TrackingSettings:
     #: Seconds between two reads, whatever number of orders is waited for; default 4, which is 5 % of what the API
     #: allows. Reads let orders go first.
     read_every: float = 4.0
-    #: Seconds after an order was accepted before it is looked up by itself, because no list has shown it as done;
-    #: default 90, the longest time that the help centre gives. Further looks come twice as late each, up to an hour.
+    #: Seconds after an order was accepted before it is looked up by itself, because no list has shown it;
+    #: default 90, the longest time that the help centre gives. An order that a list shows as not done is looked up
+    #: when twice that time is over. Further looks come twice as late each, up to an hour.
     single_look: float = 90.0
     #: Words of the API that mean "it can be used", in any case. `ACTIVE` is documented for domains and mailboxes.
     active: frozenset[str] = attrs.field(default=("ACTIVE",), converter=_words)

@@ -36,7 +36,9 @@ _PAGE_SIZE = 100
 #: Lists of all users, the one that says most first. That of the mailboxes has no documented shape.
 _LISTS = ("mailboxes.list", "subscriptions.list")
 #: Answers that say that a list cannot be had, now or later.
-_NO_LIST = (NotFoundError, PermissionDeniedError, BadRequestError, UnprocessableError, InvalidResponseError)
+_NO_LIST = (NotFoundError, PermissionDeniedError, BadRequestError, UnprocessableError)
+#: How many answers in a row must be unreadable until the list is given up: one may be a proxy's.
+_UNREADABLE_AT_MOST = 3
 
 
 async def ask(
@@ -68,8 +70,10 @@ class Lists:
     _pipeline: Pipeline
     _settings: TrackingSettings
     _names: list[str] = attrs.field(factory=lambda: list(_LISTS), init=False)
-    _pages: Pages = attrs.field(factory=Pages, init=False)
+    _pages: Pages = attrs.field(factory=lambda: Pages(_PAGE_SIZE), init=False)
     _shown: set[tuple[ProvisionKind, str]] = attrs.field(factory=set, init=False)
+    #: How many answers in a row could not be read.
+    _unreadable: int = attrs.field(default=0, init=False)
 
     @property
     def has_any(self) -> bool:
@@ -89,15 +93,19 @@ class Lists:
             subject="The list of what was provided",
             query={"page": str(page), "limit": str(_PAGE_SIZE)},
         )
-        if isinstance(answer, CMRError):
-            if isinstance(answer, _NO_LIST):
-                self._drop(answer.message)
+        if isinstance(answer, _NO_LIST):
+            self._drop(answer.message)
             return []
-        rows = read_rows(answer.data, self._settings)
-        total = total_pages(answer.data)
-        if not rows and total is None and answer.data:
-            self._drop("its answer cannot be understood")
+        if isinstance(answer, CMRError) and not isinstance(answer, InvalidResponseError):
             return []
+        data = fields_of(answer)
+        rows, total = read_rows(data, self._settings), total_pages(data)
+        if isinstance(answer, CMRError) or (not rows and total is None and data):
+            self._unreadable += 1
+            if self._unreadable >= _UNREADABLE_AT_MOST:
+                self._drop("its answers cannot be understood")
+            return []
+        self._unreadable = 0
         self._note(page, total or 1, rows, is_open)
         return [row for row in rows if is_open(row)]
 
@@ -105,7 +113,14 @@ class Lists:
         ours = [row for row in rows if is_open(row)]
         places = {(row.kind, row.name) for row in ours}
         waiting = sum(row.state is ProvisionState.WAITING for row in ours)
-        self._pages.seen(page, total=total, open_rows=waiting, has_new=bool(places - self._shown))
+        self._pages.seen(
+            page,
+            total=total,
+            rows=len(rows),
+            ours=len(ours),
+            open_rows=waiting,
+            has_new=bool(places - self._shown),
+        )
         self._shown |= places
 
     def forget(self, places: set[tuple[ProvisionKind, str]]) -> None:
@@ -114,7 +129,7 @@ class Lists:
 
     def _drop(self, why: str) -> None:
         name = self._names.pop(0)
-        self._pages, self._shown = Pages(), set()
+        self._pages, self._shown, self._unreadable = Pages(_PAGE_SIZE), set(), 0
         logger.info("%s tells nothing about orders that are waited for (%s)", name, why)
 
 

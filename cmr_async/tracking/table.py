@@ -23,6 +23,8 @@ class OpenOrder:
     single_at: float
     #: Seconds until the single look after that.
     single_gap: float
+    #: Whether a list has shown it, so that it need not be looked at by itself as long as that goes on.
+    is_listed: bool = False
     #: How often it was looked at by itself.
     looks: int = 0
     known: dict[tuple[ProvisionKind, str], Sighting] = attrs.field(factory=dict)

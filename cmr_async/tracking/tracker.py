@@ -264,7 +264,11 @@ class Tracker:
         if single is not None and (not wants_lists or self._reads % _SINGLE_EVERY == 0):
             await self._look_at(single)
         elif wants_lists:
-            self._take_rows(await self._lists.read(lambda row: any(self._orders_of(row))))
+            rows = await self._lists.read(lambda row: any(self._orders_of(row)))
+            for order in (order for row in rows for order in self._orders_of(row) if not order.is_listed):
+                order.is_listed = True
+                order.single_at += self._settings.single_look
+            self._take_rows(rows)
 
     def _single(self) -> OpenOrder | None:
         """Return the order that is due to be looked up by itself, if one is."""

@@ -1,58 +1,93 @@
-"""Which page of a list is read next: where something is open, where new rows come, and now and then elsewhere."""
+"""Which page of a list is read next: where most is open, where new rows come, and now and then elsewhere."""
 
 from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from cmr_async.tracking.pages import Pages
 
 
-def after(*seen: tuple[int, int], total: int, newest_first: bool = False) -> Pages:
-    """Return pages after reads of (page, open rows)."""
-    pages = Pages()
-    pages.next()
-    pages.seen(1, total=total, open_rows=0, has_new=newest_first)
-    for page, rows in seen:
+def full(
+    page: int, *, total: int, ours: int = 0, open_rows: int | None = None, has_new: bool = False
+) -> dict[str, Any]:
+    """Return what is noted of a full page."""
+    open_rows = ours if open_rows is None else open_rows
+    return {"page": page, "total": total, "rows": 100, "ours": ours, "open_rows": open_rows, "has_new": has_new}
+
+
+def after(*seen: Mapping[str, Any]) -> Pages:
+    """Return pages after some reads."""
+    pages = Pages(100)
+    for each in seen:
         pages.next()
-        pages.seen(page, total=total, open_rows=rows, has_new=False)
+        pages.seen(**each)
     return pages
 
 
+def found(pages: Pages, reads: int, *, total: int, open_rows: Mapping[int, int] | None = None) -> list[int]:
+    """Return which pages are read next while nothing changes."""
+    rows, order = open_rows or {}, []
+    for _ in range(reads):
+        order.append(page := pages.next())
+        pages.seen(**full(page, total=total, ours=rows.get(page, 0)))
+    return order
+
+
+def empty(pages: Iterable[int], *, total: int) -> list[dict[str, Any]]:
+    return [full(page, total=total) for page in pages]
+
+
 def test_the_first_page_tells_how_many_there_are() -> None:
-    pages = Pages()
+    pages = Pages(100)
     assert pages.next() == 1
-    pages.seen(1, total=7, open_rows=0, has_new=False)
+    pages.seen(**full(1, total=7))
     assert pages.total == 7
 
 
-def test_pages_that_were_never_read_come_in_turn_from_the_end() -> None:
-    pages = after(total=5)
-    found = []
-    for _ in range(12):
-        found.append(page := pages.next())
-        pages.seen(page, total=5, open_rows=0, has_new=False)
-    assert set(found) >= {2, 3, 4, 5}
-    assert found.index(4) < found.index(3) < found.index(2)
+def test_the_page_where_new_rows_come_is_read_before_old_ones() -> None:
+    pages = after(full(1, total=5))
+    assert pages.next() == 5
 
 
-def test_the_page_with_more_that_is_open_is_read_more_often() -> None:
-    pages = after((2, 90), (3, 5), (4, 0), (5, 0), total=5)
-    found = []
-    for _ in range(24):
-        found.append(page := pages.next())
-        pages.seen(page, total=5, open_rows={2: 90, 3: 5}.get(page, 0), has_new=False)
-    assert found.count(2) > found.count(3) > 0
-    assert found.count(5) > 0  # where new rows come
-    assert {1, 4} & set(found)  # and elsewhere
+def test_a_page_with_a_quarter_of_the_open_rows_is_read_half_as_often() -> None:
+    pages = after(*empty(range(1, 6), total=5))
+    reads = Counter(found(pages, 120, total=5, open_rows={2: 80, 3: 20}))
+    assert 1.6 < reads[2] / reads[3] < 2.5
+    assert min(reads.values()) > 0  # and each of the others now and then
+    assert max(reads[1], reads[4], reads[5]) < reads[3]
+
+
+def test_a_page_that_is_not_full_is_expected_to_fill() -> None:
+    last = {"page": 3, "total": 3, "rows": 40, "ours": 0, "open_rows": 0, "has_new": False}
+    pages = after(*empty((1, 2), total=3), last)
+    assert pages.next() == 3
+
+
+def test_what_is_open_is_followed_from_page_to_page_after_a_new_start() -> None:
+    pages = after(full(1, total=40), full(40, total=40, ours=90, has_new=True))
+    reads = found(pages, 20, total=40, open_rows={40: 90, 39: 80, 38: 60})
+    assert {39, 38, 37} <= set(reads)
+    assert reads.index(39) < reads.index(38) < reads.index(37)
+    assert sum(page < 37 for page in reads) <= 3
 
 
 def test_new_rows_on_the_first_page_turn_the_list_round() -> None:
-    pages = Pages()
-    for page, new in ((1, False), (3, False), (1, True)):
-        pages.next()
-        pages.seen(page, total=3, open_rows=0, has_new=new)
-    assert 1 in {pages.next(), pages.next()}
+    pages = after(full(1, total=3), full(3, total=3), full(1, total=3, ours=50, has_new=True))
+    reads = Counter(found(pages, 12, total=3, open_rows={1: 50}))
+    assert reads[1] > reads[2] + reads[3]
+
+
+def test_rows_that_move_to_the_next_page_are_followed() -> None:
+    pages = after(full(1, total=3), full(3, total=3), full(1, total=3, ours=90, has_new=True))
+    pages.next()
+    pages.seen(**full(1, total=4, ours=100, has_new=True))
+    reads = found(pages, 6, total=4, open_rows={1: 100, 2: 90})
+    assert {1, 2} <= set(reads)
 
 
 def test_a_list_that_shrinks_forgets_pages_that_are_gone() -> None:
-    pages = after((5, 3), total=5)
-    pages.seen(1, total=2, open_rows=0, has_new=False)
-    assert {pages.next() for _ in range(10)} <= {1, 2}
+    pages = after(full(1, total=5), full(5, total=5, ours=3))
+    assert set(found(pages, 10, total=2)) <= {1, 2, 5}
+    assert set(found(pages, 10, total=2)) <= {1, 2}

@@ -6,11 +6,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import aclosing
+from itertools import cycle
 from typing import Any
 
 import attrs
 import pytest
 
+from cmr_async.core.exchange import Exchange
 from cmr_async.errors import ClientStateError, ConfigurationError, ProvisioningError
 from cmr_async.models.progress import OrderProgress, OrderToken
 from cmr_async.models.tracking import ProvisionKind, ProvisionState
@@ -162,12 +164,41 @@ async def test_a_list_that_is_not_there_is_replaced_by_the_documented_one() -> N
     assert {"subscriptions.list", "orders.status"} <= set(shop.read)  # which says of the mailboxes what no list says
 
 
-async def test_an_answer_that_cannot_be_understood_drops_its_list() -> None:
+@pytest.mark.parametrize("unreadable", [answered(200, {"page": "of another kind"}), answered(body=b"<html>")])
+async def test_answers_that_cannot_be_understood_drop_their_list_after_some(unreadable: Exchange) -> None:
     shop = Shop()
-    shop.changed["mailboxes.list"] = lambda _: answered(200, {"page": "of another kind"})
+    shop.changed["mailboxes.list"] = lambda _: unreadable
     token = shop.place()
     assert (await settled(shop, [token]))[token.order_id].state is ProvisionState.ACTIVE
-    assert Counter(shop.read)["mailboxes.list"] == 1
+    assert Counter(shop.read)["mailboxes.list"] == 3
+
+
+async def test_one_answer_that_cannot_be_understood_is_no_reason_to_drop_a_list() -> None:
+    shop = Shop()
+    token = shop.place()
+    unreadable = cycle([True, True, False])
+    shop.changed["mailboxes.list"] = lambda data: answered(body=b"<html>") if next(unreadable) else answered(200, data)
+    assert (await settled(shop, [token]))[token.order_id].state is ProvisionState.ACTIVE
+    assert set(shop.read) == {"mailboxes.list"}
+
+
+async def test_what_a_list_shows_is_looked_up_by_itself_later_than_what_none_shows() -> None:
+    shop = Shop(provision_seconds=(300, 300))
+    shown, hidden = shop.place("shown"), shop.place("hidden")
+    row = {"email": "ada@shown.com", "status": "IN_PROGRESS", "orderId": shown.order_id}
+    shop.changed["mailboxes.list"] = lambda _: answered(200, {"mailboxes": [row]})
+    began = shop.clock.now
+    [each async for each in a_tracker(shop).follow([shown, hidden], timeout=250)]
+    looks = {
+        order.order_id: [
+            time - began
+            for time, request in zip(shop.times, shop.sent, strict=True)
+            if request.query.get("orderId") == order.order_id
+        ]
+        for order in (shown, hidden)
+    }
+    assert 90 <= looks[hidden.order_id][0] < 110
+    assert 180 <= looks[shown.order_id][0] < 200
 
 
 async def test_failures_of_single_reads_end_nothing() -> None:
