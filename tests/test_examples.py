@@ -35,6 +35,14 @@ PRINTED = {
         "second run: 4 skipped, 6 accepted",
         "most purchases of one domain: 1",
     ],
+    "spreadsheet_to_mailboxes.py": [
+        *(rf"accepted\t\w+\t\w+\t{domain}\.com\t2\t-" for domain in "ab"),
+        *[r"active\t\w+\t[ab]\.com"] * 2,
+        r"bought: a\.com b\.com",
+        # each once, in whatever order, the one whose first delivery failed too
+        r"ready: (?=.*ada@a\.com)(?=.*hi@a\.com)(?=.*ada@b\.com)(?=.*hi@b\.com)(\S+ ){4}- .* of \S+@[ab]\.com failed",
+        r"paid: 43\.76 of 1000, left: 956\.24",
+    ],
     "web_service.py": [
         r'example\.com 200 \{"ordered": true\}',
         r'not_a_domain 400 \{"error": "domains\[0\]\.domain: is no domain name: .*"\}',
