@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from time import monotonic
 from typing import Annotated
 
 import attrs
@@ -31,8 +30,8 @@ Examples:
 
 Exit codes: 0 when everything is active, 1 when something failed or is not done when the time is over."""
 
-#: Seconds between two notes about how far it is.
-_EVERY = 5.0
+#: Seconds until the first note about how far it is, when the journal's orders are known, and between two of them.
+_FIRST, _EVERY = 0.5, 5.0
 #: Names that one line shows.
 _SHOWN = 3
 
@@ -63,7 +62,6 @@ class _Seen:
 
     orders: dict[str, OrderProgress] = attrs.field(factory=dict)
     said: str = ""
-    said_at: float = float("-inf")
 
     @property
     def is_good(self) -> bool:
@@ -74,11 +72,16 @@ class _Seen:
         self.orders[progress.order_id] = progress
         if progress.is_settled:
             _show(progress)
-        if monotonic() - self.said_at >= _EVERY:
+
+    async def say_again(self) -> None:
+        """Say how far all orders are every few seconds, for ever."""
+        await asyncio.sleep(_FIRST)
+        while True:
             self.say()
+            await asyncio.sleep(_EVERY)
 
     def say(self) -> None:
-        """Say how far all orders are, unless that was said before."""
+        """Say how far all orders are, unless there are none or that was said before."""
         states = Counter(each.state for each in self.orders.values())
         mailboxes = sum(each.count(ProvisionKind.MAILBOX) for each in self.orders.values())
         active = sum(each.count(ProvisionKind.MAILBOX, ProvisionState.ACTIVE) for each in self.orders.values())
@@ -87,16 +90,20 @@ class _Seen:
             words += f", {active:,} of {counted(mailboxes, 'mailbox', 'mailboxes')}"
         if states[ProvisionState.FAILED]:
             words += f"; {states[ProvisionState.FAILED]:,} failed"
-        if words != self.said:
+        if self.orders and words != self.said:
             note(words)
-            self.said, self.said_at = words, monotonic()
+            self.said = words
 
 
 async def _watch(location: str, timeout: float | None) -> _Seen:
     seen = _Seen()
     async with api_client() as client, Journal(location, create=False) as journal:
-        async for progress in client.bulk.track(journal, changes=True, timeout=timeout):
-            seen.take(progress)
+        saying = asyncio.create_task(seen.say_again())
+        try:
+            async for progress in client.bulk.track(journal, changes=True, timeout=timeout):
+                seen.take(progress)
+        finally:
+            saying.cancel()
     seen.say()
     if not seen.orders:
         note("The journal has no paid order that was accepted: there is nothing to wait for.")
