@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .journal.journal import Journal
     from .journal.records import Claim, JournalEntry, JournalEvent
     from .journal.states import Step, StepState
+    from .journal.tracking import TrackingRecords
     from .models import (
         BillingCycle,
         DomainRegistration,
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
     from .models.checks import OrderPreflight, WorkspaceCheck, WorkspaceFinding
     from .models.progress import OrderProgress, OrderToken
     from .models.requests import Verdict
-    from .models.tracking import ProvisionKind, ProvisionState, Sighting
+    from .models.tracking import Provision, ProvisionKind, ProvisionState, Sighting, StoredDelivery
     from .pipeline import Stall
     from .simulator import Simulator
     from .sync import BlockingBulkRun, BlockingIterator, Client, use_uvloop
@@ -122,6 +123,7 @@ __all__ = [
     "Pace",
     "PermissionDeniedError",
     "ProcessEndpoint",
+    "Provision",
     "ProvisionKind",
     "ProvisionState",
     "ProvisioningError",
@@ -135,7 +137,9 @@ __all__ = [
     "Step",
     "StepState",
     "StillWaitingError",
+    "StoredDelivery",
     "Timeouts",
+    "TrackingRecords",
     "TrackingSettings",
     "TransportError",
     "UnprocessableError",
@@ -191,6 +195,7 @@ _HOMES = {
     ".journal.journal": ("Journal",),
     ".journal.records": ("Claim", "JournalEntry", "JournalEvent"),
     ".journal.states": ("Step", "StepState"),
+    ".journal.tracking": ("TrackingRecords",),
     ".models": (
         "BillingCycle",
         "DomainRegistration",
@@ -205,7 +210,7 @@ _HOMES = {
     ".models.checks": ("OrderPreflight", "WorkspaceCheck", "WorkspaceFinding"),
     ".models.progress": ("OrderProgress", "OrderToken"),
     ".models.requests": ("Verdict",),
-    ".models.tracking": ("ProvisionKind", "ProvisionState", "Sighting"),
+    ".models.tracking": ("Provision", "ProvisionKind", "ProvisionState", "Sighting", "StoredDelivery"),
     ".pipeline": ("Stall",),
     ".simulator": ("Simulator",),
     ".sync": ("BlockingBulkRun", "BlockingIterator", "Client", "use_uvloop"),

@@ -29,14 +29,14 @@ napoleon_numpy_docstring = False
 
 # Names of other projects: their inventories would be fetched over the network at every build
 nitpick_ignore_regex = [
-    (r"py:.*", r"(aiohttp|attrs?|asyncio|os|collections|datetime|decimal|random|ssl|types|typing|yarl)\b.*"),
+    (r"py:.*", r"(aiohttp|attrs?|asyncio|os|collections|datetime|decimal|random|sqlalchemy|ssl|types|typing|yarl)\b.*"),
     (r"py:.*", r"(AbstractResolver|PathLike|Any|(Async)?Iterable|Mapping|SSLContext|ssl_module\.\w+)"),
     (r"py:class", r"(str|int|float|bool|bytes|object|tuple|dict|None|optional)"),
     (r"py:(class|exc|obj)", r"(ValueError|RuntimeError|Exception|UserWarning|StrEnum|enum\..*)"),
     # Ours, and not public: how a resource is made, and what only the SDK itself calls
     (
         r"py:(class|exc)",
-        r"(CheckedFile|Feed|JournalLike|Lifetime|_InputPuller|Outside|Pacer|Pipeline|Plan|Random|R_co|Readable|Refusal|Requests|SecretText|.*\.(CheckedOrder|JournalPace|SecretText|TrackingRecords))",
+        r"(CheckedFile|Database|Feed|JournalLike|Lifetime|_InputPuller|Outside|Pacer|Pipeline|Plan|Random|R_co|Readable|Refusal|Requests|SecretText|.*\.(CheckedOrder|JournalPace|SecretText))",
     ),
     (r"py:class", r"cmr_async\.simulator\.records\.(OrderBody|Provision|Purchase|SimulatedMailbox)"),
     (r"py:class", r"cmr_async\.simulator\.(holdings\.Holdings|outbox\.Outbox)"),
