@@ -99,6 +99,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     add("--strict", action="store_true", help="refuse what the API's documentation leaves open")
     add(
+        "--takes-unknown-ids",
+        action="store_true",
+        help="take unknown subscriptions and domains that mailboxes are ordered for as the user's",
+    )
+    add(
         "--workspace",
         dest="workspaces",
         action="append",

@@ -76,6 +76,10 @@ class Holdings:
             self._mailboxes.add(provision.taken_at, one)
             self._mailboxes_of[order.user_id].add(provision.taken_at, one)
 
+    def has(self, *, subscription_id: str | None, domain_id: str | None) -> bool:
+        """Tell whether a subscription, or else a domain, exists."""
+        return domain_id in self._domain if subscription_id is None else subscription_id in self._subscription
+
     def domain_id(self, user_id: str, domain: str) -> str | None:
         """Return the latest id of a user's domain; `None` if none of the user's orders named the domain."""
         return self._domain_ids.get((user_id, domain))

@@ -63,6 +63,23 @@ class Draw:
                     body, domain, domain_id, years=years.get(domain), lines=lines.get(domain, []), now=now
                 )
 
+    def standing(self, body: OrderBody, now: float) -> Provision:
+        """Return the subscription or the domain that an order of mailboxes names, as if it had been there before."""
+        return Provision(
+            domain=body.mailboxes[0].domain,
+            domain_id=body.domain_id or self.new_id(),
+            registered=False,
+            years=0,
+            registered_at=now,
+            failed=False,
+            subscription_id=body.subscription_id,
+            joins=False,
+            taken_at=now,
+            mailboxes_failed=False,
+            mailboxes=(),
+            provisioned_at=now,
+        )
+
     def _provision(
         self, body: OrderBody, domain: str, domain_id: str, *, years: int | None, lines: list[MailboxLine], now: float
     ) -> Provision:

@@ -152,6 +152,9 @@ class Settings:
     #: Refuse what no source allows or forbids, to catch a client that invents: fields that no page documents, empty
     #: text in required fields, fewer years than one, another billing cycle than `MONTHLY`.
     strict: bool = False
+    #: Take an unknown subscription or domain that mailboxes are ordered for as one that the user has, so that files
+    #: with ids of the real API can be tried; else it is refused.
+    takes_unknown_ids: bool = False
     #: Domains that have a workspace, as the workspace check finds it.
     workspaces: frozenset[str] = attrs.field(default=frozenset(), converter=_names)
     #: Domains whose registration fails after the charge.

@@ -135,15 +135,7 @@ class SimulatorState:
         unavailable = self._unavailable(body)
         if body.confirm:
             self._check_wallet(body, unavailable)
-        order = SimulatedOrder(
-            order_id=self._draw.new_id(),
-            action_id=f"ACT_{uuid.UUID(int=self._draw.rng.getrandbits(128), version=4)}",
-            user_id=user_id,
-            body=body,
-            created_at=self.now,
-            unavailable_domains=tuple(sorted(unavailable)),
-            purchase=None,
-        )
+        order = attrs.evolve(self._begun(user_id, body), unavailable_domains=tuple(sorted(unavailable)))
         if body.confirm:
             return self._charge(order, unavailable, "confirmed")
         self.orders[order.order_id] = order
@@ -201,8 +193,23 @@ class SimulatorState:
         """
         yield from self.holdings.mailboxes(user_id).appeared(self.now)
 
+    def _begun(self, user_id: str, body: OrderBody) -> SimulatedOrder:
+        """Return an order that bought nothing yet."""
+        return SimulatedOrder(
+            order_id=self._draw.new_id(),
+            action_id=f"ACT_{uuid.UUID(int=self._draw.rng.getrandbits(128), version=4)}",
+            user_id=user_id,
+            body=body,
+            created_at=self.now,
+            unavailable_domains=(),
+            purchase=None,
+        )
+
     def _target(self, user_id: str, body: OrderBody) -> SimulatedOrder:
         """Return the order that began the subscription, or registered the domain, that mailboxes are ordered for."""
+        known = self.holdings.has(subscription_id=body.subscription_id, domain_id=body.domain_id)
+        if self.settings.takes_unknown_ids and body.mailboxes and not known:
+            self.holdings.add(self._begun(user_id, body), self._draw.standing(body, self.now))
         if body.subscription_id is not None:
             order, provision = self.holdings.active_subscription(user_id, body.subscription_id, self.now)
         else:

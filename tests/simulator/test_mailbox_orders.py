@@ -103,6 +103,19 @@ async def test_the_target_must_be_known_and_the_users_own(start: Start, clock: C
     assert (len(caller.sim.state.orders), len(caller.sim.state.ledger)) == (1, 1)
 
 
+@pytest.mark.parametrize("name", ["domainId", "subscriptionId"])
+async def test_an_unknown_target_can_be_taken_for_the_users(start: Start, clock: Clock, name: str) -> None:
+    caller = await start(takes_unknown_ids=True)
+    body = mailbox_order_body(**{name: "X"})
+    assert (await caller.add(mailbox_order_body(**{name: "X"}, mailboxes={}))).status == 404
+    assert [(await caller.add(body)).status for _ in range(2)] == [200, 200]
+    assert (await caller.add(body, DEMO_USERS[1])).status == 403  # from then on it is somebody's
+    clock.now += 100
+    rows = (await caller.get("/subscriptions")).json["data"]["subscriptions"]
+    assert sum(row["totalMailboxQuantity"] for row in rows) == 4
+    assert (caller.sim.state.purchases("example.com"), caller.sim.state.ledger[0].amount) == (0, Decimal(6))
+
+
 async def test_a_user_must_be_named_and_known(start: Start) -> None:
     caller = await start()
     body = mailbox_order_body(domainId="X")

@@ -21,8 +21,9 @@ _KEY = "simulator-key"
 
 
 def embedded(user_ids: Iterable[str]) -> Simulator:
-    """Return a simulator for one command, with the demo users and those of the file."""
-    return Simulator(wallet=_AMPLE, api_key=_KEY, users=tuple(dict.fromkeys([*DEMO_USERS, *user_ids])))
+    """Return a simulator for one command, with the demo users and everything that the file says is there."""
+    users = tuple(dict.fromkeys([*DEMO_USERS, *user_ids]))
+    return Simulator(wallet=_AMPLE, api_key=_KEY, users=users, takes_unknown_ids=True)
 
 
 # The simulator parses its own options, --help included, so that they are those of `python -m cmr_async.simulator`.

@@ -106,3 +106,11 @@ def test_the_journal_shows_the_kind_as_json(world: World, cmr: Cmr) -> None:
     kinds = {line["reference"]: line["kind"] for line in lines if line["type"] == "step"}
     assert kinds == {"joins": "mailbox_order", "begins": "mailbox_order", "domain": "order"}
     assert len(world.sim.state.orders) == 4
+
+
+def test_the_template_can_be_tried_on_the_simulator_inside_the_command(cmr: Cmr, tmp_path: Path) -> None:
+    made = tmp_path / "mailboxes.csv"
+    made.write_text(cmr("orders", "template", "--mailboxes").stdout)
+    result = cmr("orders", "submit", made, "--simulator", "--confirm", "--yes")
+    assert result.exit_code == 0, result.output
+    assert "2 paid orders accepted of 2 orders." in result.stderr
