@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 
 from ...core.exchange import LONGEST_ID
-from ...models.common import ServiceProvider
+from ...models.common import NO_FIELDS, ServiceProvider
 from .domains import OrderedDomain
 from .prewarmup import PrewarmedDomain, PrewarmedMailbox
 
@@ -93,7 +93,7 @@ def _each(model: type) -> _Reader:
 
 def _structure(model: type, item: Mapping[str, Any]) -> Any:
     known, extra = read_fields(model, item)
-    return model(**known, extra=extra)
+    return model(**known, extra=extra or NO_FIELDS)
 
 
 @attrs.frozen
