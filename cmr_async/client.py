@@ -18,7 +18,7 @@ from .core.endpoints import DEFAULT_BASE_URL, resolve
 from .core.pacing import DEFAULT_GAP, Pace, Pacer, pace_name, shared_pacer
 from .core.processing import ProcessEndpoint
 from .core.retry import RetryPolicy
-from .pipeline import Pipeline
+from .pipeline import Pipeline, Stall
 from .resources.domains import Domains
 from .resources.orders import Orders
 from .resources.subscriptions import Subscriptions
@@ -240,6 +240,11 @@ class AsyncClient:
     def pace(self) -> Pace:
         """How fast requests may leave now: the gap, the limit that was measured, the pause, and how many wait."""
         return self._pipeline.slots.pace()
+
+    @property
+    def stall(self) -> Stall | None:
+        """Why calls under way get nowhere (no connection, no answer) and for how long; `None`: no sign of that."""
+        return self._pipeline.stall()
 
     async def close(self) -> None:
         """Close the connections that the client owns; calls after it raise `ClientStateError`.

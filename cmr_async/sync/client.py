@@ -20,6 +20,7 @@ from ..core.pacing import DEFAULT_GAP, Pace
 from ..core.processing import ProcessEndpoint
 from ..core.retry import RetryPolicy
 from ..journal.states import Step
+from ..pipeline import Stall
 from ..tracking.settings import TrackingSettings
 from ..transport import DEFAULT_MAX_ANSWER, Timeouts
 from .bulk import BlockingBulkRun, pull_in_caller
@@ -365,3 +366,8 @@ class Client(BlockingClient):
     def pace(self) -> Pace:
         """How fast requests may leave now: the gap, the limit that was measured, the pause, and how many wait."""
         return self._async.pace
+
+    @property
+    def stall(self) -> Stall | None:
+        """Why calls under way get nowhere (no connection, no answer) and for how long; `None`: no sign of that."""
+        return self._async.stall

@@ -41,6 +41,7 @@ from cmr_async.journal.states import Step
 async def the_client_itself(session: aiohttp.ClientSession, resolver: AbstractResolver) -> None:
     async with AsyncClient("key", "https://host", gap=0, timeouts=Timeouts(), retry=RetryPolicy()) as client:
         assert_type(client, AsyncClient)
+        assert_type(client.stall, Stall | None)
         assert_type(await client.close(), None)
     AsyncClient(endpoints={"orders.process": ProcessEndpoint(path="/run", order_id_in="query", user_id_in="body")})
     AsyncClient(key_header="x-key", endpoints={"orders.process": "/path"}, session=session, ssl=False)

@@ -9,6 +9,7 @@ from typing import Annotated
 import attrs
 import typer
 
+from ...client import AsyncClient
 from ...core.printable import printable
 from ...errors import ConfigurationError
 from ...journal.journal import Journal
@@ -60,6 +61,7 @@ def watch(
 class _Seen:
     """Where every order stands, and what was said of it."""
 
+    client: AsyncClient
     orders: dict[str, OrderProgress] = attrs.field(factory=dict)
     said: str = ""
 
@@ -81,7 +83,7 @@ class _Seen:
             await asyncio.sleep(_EVERY)
 
     def say(self) -> None:
-        """Say how far all orders are, unless there are none or that was said before."""
+        """Say how far all orders are and what holds that up, unless there are none or that was said before."""
         states = Counter(each.state for each in self.orders.values())
         mailboxes = sum(each.count(ProvisionKind.MAILBOX) for each in self.orders.values())
         active = sum(each.count(ProvisionKind.MAILBOX, ProvisionState.ACTIVE) for each in self.orders.values())
@@ -90,14 +92,16 @@ class _Seen:
             words += f", {active:,} of {counted(mailboxes, 'mailbox', 'mailboxes')}"
         if states[ProvisionState.FAILED]:
             words += f"; {states[ProvisionState.FAILED]:,} failed"
+        if (stall := self.client.stall) is not None:
+            words += f"; {stall.message}"
         if self.orders and words != self.said:
             note(words)
             self.said = words
 
 
 async def _watch(location: str, timeout: float | None) -> _Seen:
-    seen = _Seen()
     async with api_client() as client, Journal(location, create=False) as journal:
+        seen = _Seen(client)
         saying = asyncio.create_task(seen.say_again())
         try:
             async for progress in client.bulk.track(journal, changes=True, timeout=timeout):

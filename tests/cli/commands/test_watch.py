@@ -6,15 +6,18 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 from jsonschema import Draft202012Validator
 from typer.testing import Result
 
-from cmr_async import TrackingSettings
+from cmr_async import AsyncClient, OrderToken, Stall, TrackingSettings
 from cmr_async.cli.api import api_client
 from cmr_async.cli.commands import watch
+from cmr_async.models.progress import progress_of
 from cmr_async.simulator import DEMO_USERS, Simulator
+from tests.fakes import USER
 
 Cmr = Callable[..., Result]
 Start = Callable[..., Simulator]
@@ -80,6 +83,22 @@ def test_a_journal_without_paid_orders_has_nothing_to_wait_for(
     result = cmr("orders", "watch", path.with_name("orders.csv.journal.db"))
     assert (result.exit_code, result.stdout) == (0, "")
     assert "nothing to wait for" in result.stderr
+
+
+def test_what_holds_it_up_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    client = create_autospec(AsyncClient, instance=True)
+    seen = watch._Seen(client)
+    seen.take(progress_of(OrderToken(order_id="O", user_id=USER, domains=("a.com",)), {}))
+    for client.stall in (
+        Stall(message="no connection yet; trying", left=9),
+        Stall(message="no connection yet; trying", left=5),
+        None,
+    ):
+        seen.say()
+    assert capsys.readouterr().err.splitlines() == [
+        "0 of 1 order active; no connection yet; trying",
+        "0 of 1 order active",
+    ]
 
 
 def test_many_domains_of_an_order_are_shortened(cmr: Cmr, start_simulator: Start, tmp_path: Path) -> None:
