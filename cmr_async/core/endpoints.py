@@ -76,6 +76,8 @@ _ROWS = (
     Endpoint(name="subscriptions.list", method="GET", path="/subscriptions", user_id_in=UserIdIn.NOWHERE),
     # The help centre gives the path (reference, 10.6); the shape of the answer is unknown
     Endpoint(name="mailboxes.list", method="GET", path="/mailboxes", user_id_in=UserIdIn.NOWHERE),
+    # All mailboxes of one user, whatever the path says (reference, 10.6)
+    Endpoint(name="mailboxes.by_user", method="GET", path="/mailboxes/single"),
 )
 
 _PROCESS = "orders.process"

@@ -27,12 +27,12 @@ from .pages import Pages
 from .rows import Row, read_rows, total_pages
 from .settings import TrackingSettings
 
-__all__ = ["Lists", "ask", "fields_of"]
+__all__ = ["PAGE_SIZE", "Lists", "ask", "fields_of"]
 
 logger: logging.Logger = logging.getLogger("cmr_async")
 
 #: Rows of a page: the most that the help centre allows (reference, section 7).
-_PAGE_SIZE = 100
+PAGE_SIZE = 100
 #: Lists of all users, the one that says most first. That of the mailboxes has no documented shape.
 _LISTS = ("mailboxes.list", "subscriptions.list")
 #: Answers that say that a list cannot be had, now or later.
@@ -70,7 +70,7 @@ class Lists:
     _pipeline: Pipeline
     _settings: TrackingSettings
     _names: list[str] = attrs.field(factory=lambda: list(_LISTS), init=False)
-    _pages: Pages = attrs.field(factory=lambda: Pages(_PAGE_SIZE), init=False)
+    _pages: Pages = attrs.field(factory=lambda: Pages(PAGE_SIZE), init=False)
     _shown: set[tuple[ProvisionKind, str]] = attrs.field(factory=set, init=False)
     #: How many answers in a row could not be read.
     _unreadable: int = attrs.field(default=0, init=False)
@@ -91,7 +91,7 @@ class Lists:
             self._pipeline,
             self._names[0],
             subject="The list of what was provided",
-            query={"page": str(page), "limit": str(_PAGE_SIZE)},
+            query={"page": str(page), "limit": str(PAGE_SIZE)},
         )
         if isinstance(answer, _NO_LIST):
             self._drop(answer.message)
@@ -129,7 +129,7 @@ class Lists:
 
     def _drop(self, why: str) -> None:
         name = self._names.pop(0)
-        self._pages, self._shown, self._unreadable = Pages(_PAGE_SIZE), set(), 0
+        self._pages, self._shown, self._unreadable = Pages(PAGE_SIZE), set(), 0
         logger.info("%s tells nothing about orders that are waited for (%s)", name, why)
 
 

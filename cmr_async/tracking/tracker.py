@@ -19,9 +19,9 @@ from ..errors import ConfigurationError
 from ..models.progress import OrderProgress, OrderToken
 from ..models.tracking import ProvisionKind, ProvisionState, Sighting
 from ..pipeline import Pipeline, check_duration
-from .rows import Row, order_word, read_rows
+from .rows import Row, order_word, read_rows, total_pages
 from .settings import TrackingSettings
-from .sources import Lists, ask, fields_of
+from .sources import PAGE_SIZE, Lists, ask, fields_of
 from .table import OpenOrder, OrderTable
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ _LISTEN_EVERY = 1.0
 #: Longest time between two single looks at an order, in seconds.
 _LONGEST_GAP = 3600.0
 _OF_A_SIGHTING = tuple(field.name for field in attrs.fields(Sighting))
+#: Pages of a user's mailboxes that are looked at; with more of them it costs less to ask for the order itself.
+_MOST_PAGES = 5
 #: Of so many reads one may be a single look, as long as lists can be read.
 _SINGLE_EVERY = 4
 
@@ -88,6 +90,8 @@ class Tracker:
         self._watches: dict[str, set[Watch]] = {}
         self._lists = Lists(pipeline, self._settings)
         self._sweep: asyncio.Task[None] | None = None
+        #: By user, the page of the mailboxes to look at next, if not the first.
+        self._user_pages: dict[str, int] = {}
         self._reads = 0
 
     def token(self, token: OrderToken) -> OrderToken:
@@ -276,18 +280,13 @@ class Tracker:
         return order if order.single_at <= self._pipeline.clock() else None
 
     async def _look_at(self, order: OpenOrder) -> None:
-        """Look at what no list shows: at the domains of a user, or at one order."""
+        """Look at what no list shows: at what a user has, or at one order."""
         token, now = order.token, self._pipeline.clock()
         is_young = now < order.look_from + self._settings.single_look
-        order.looks += 1
-        if token.domains and not token.mailboxes and (is_young or order.looks % 2):
-            for other in self._table.orders.values():  # one list shows the domains of all orders of the user
-                if other.token.user_id == token.user_id and not other.token.mailboxes:
-                    other.single_at = now + self._settings.first_look
-            subject = f"The domains of user {token.user_id}"
-            answer = await ask(self._pipeline, "domains.by_user", subject=subject, user_id=token.user_id)
-            self._take_rows(read_rows(fields_of(answer), self._settings), user_id=token.user_id)
+        if (token.domains or token.mailboxes) and (order.looks % 2 == 0 or (is_young and not token.mailboxes)):
+            await self._look_at_user(order)
             return
+        order.looks += 1
         order.single_at = now + order.single_gap
         order.single_gap = min(2 * order.single_gap, _LONGEST_GAP)
         query = {"orderId": token.order_id}
@@ -297,6 +296,29 @@ class Tracker:
         rows = [row for row in read_rows(data, self._settings) if order in self._orders_of(row)]
         self._take_rows(rows, only=order)
         self._take_word(order, order_word(data), is_detailed=bool(rows))
+
+    async def _look_at_user(self, order: OpenOrder) -> None:
+        """Look at the domains, or at a page of the mailboxes, of a user: they tell of all orders of that user."""
+        token, now = order.token, self._pipeline.clock()
+        page = self._user_pages.pop(token.user_id, 1)
+        if token.mailboxes:
+            what, name, query = "mailboxes", "mailboxes.by_user", {"page": str(page), "limit": str(PAGE_SIZE)}
+        else:
+            what, name, query = "domains", "domains.by_user", {}
+        subject = f"The {what} of user {token.user_id}"
+        answer = await ask(self._pipeline, name, subject=subject, user_id=token.user_id, query=query)
+        data = fields_of(answer)
+        total = total_pages(data) or 1
+        if page < total <= _MOST_PAGES:
+            self._user_pages[token.user_id] = page + 1  # the order stays due, so that page comes next
+        else:
+            order.looks += 1
+        if page >= total:
+            pause = self._settings.single_look if token.mailboxes else self._settings.first_look
+            for other in self._table.orders.values():
+                if other.token.user_id == token.user_id and bool(other.token.mailboxes) == bool(token.mailboxes):
+                    other.single_at = max(other.single_at, now + pause)
+        self._take_rows(read_rows(data, self._settings), user_id=token.user_id)
 
     def _orders_of(self, row: Row, user_id: str | None = None) -> list[OpenOrder]:
         """Return the open orders that a row is about."""

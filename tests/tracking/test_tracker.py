@@ -19,9 +19,10 @@ from cmr_async.models.tracking import ProvisionKind, ProvisionState
 from cmr_async.simulator.answers import mailbox_status
 from cmr_async.tracking.settings import TrackingSettings
 from cmr_async.tracking.tracker import Tracker
-from tests.fakes import ADA, Clock, answered, make_order
+from tests.fakes import ADA, USER, Clock, answered, make_order
 from tests.tracking.shop import Shop, refuse
 
+OTHER_USER = "HATSA7AB56M513Q6EBF005YFHDQT"
 BOXES = [ADA, attrs.evolve(ADA, username="bob")]
 
 
@@ -161,7 +162,7 @@ async def test_a_list_that_is_not_there_is_replaced_by_the_documented_one() -> N
     found = await settled(shop, [token])
     assert found[token.order_id].state is ProvisionState.ACTIVE
     assert Counter(shop.read)["mailboxes.list"] == 1
-    assert {"subscriptions.list", "orders.status"} <= set(shop.read)  # which says of the mailboxes what no list says
+    assert {"subscriptions.list", "mailboxes.by_user"} <= set(shop.read)  # of which the first names no mailboxes
 
 
 @pytest.mark.parametrize("unreadable", [answered(200, {"page": "of another kind"}), answered(body=b"<html>")])
@@ -182,23 +183,50 @@ async def test_one_answer_that_cannot_be_understood_is_no_reason_to_drop_a_list(
     assert set(shop.read) == {"mailboxes.list"}
 
 
+async def test_what_no_list_shows_is_found_among_the_mailboxes_of_its_user() -> None:
+    shop = Shop()
+    shop.changed["mailboxes.list"] = lambda _: answered(200, {"mailboxes": [], "pagination": {"totalPages": 1}})
+    tokens = [shop.place(str(number)) for number in range(150)]
+    found = await settled(shop, tokens)
+    assert Counter(each.state for each in found.values()) == {ProvisionState.ACTIVE: 150}
+    assert set(shop.read) == {"mailboxes.list", "mailboxes.by_user"}
+    pages = [request.query["page"] for request in shop.sent if request.endpoint.name == "mailboxes.by_user"]
+    assert set(pages) == {"1", "2"}
+    assert len(pages) <= 6  # for all orders of the user together
+
+
+async def test_of_a_user_with_very_many_mailboxes_the_order_is_asked_for() -> None:
+    shop = Shop()
+    many = {"mailboxes": [], "pagination": {"totalPages": 6}}
+    shop.changed["mailboxes.list"] = lambda _: answered(200, {"mailboxes": [], "pagination": {"totalPages": 1}})
+    shop.changed["mailboxes.by_user"] = lambda _: answered(200, many)
+    token = shop.place()
+    assert (await settled(shop, [token]))[token.order_id].state is ProvisionState.ACTIVE
+    assert [name for name in shop.read if name != "mailboxes.list"] == ["mailboxes.by_user", "orders.status"]
+
+
+async def test_where_no_list_of_mailboxes_can_be_had_the_order_is_asked_for() -> None:
+    shop = Shop()
+    for name in ("mailboxes.list", "mailboxes.by_user"):
+        shop.changed[name] = refuse(404)
+    token = shop.place()
+    assert (await settled(shop, [token]))[token.order_id].state is ProvisionState.ACTIVE
+    assert "orders.status" in shop.read
+
+
 async def test_what_a_list_shows_is_looked_up_by_itself_later_than_what_none_shows() -> None:
     shop = Shop(provision_seconds=(300, 300))
-    shown, hidden = shop.place("shown"), shop.place("hidden")
+    shown, hidden = shop.place("shown"), shop.place("hidden", user_id=OTHER_USER)
     row = {"email": "ada@shown.com", "status": "IN_PROGRESS", "orderId": shown.order_id}
     shop.changed["mailboxes.list"] = lambda _: answered(200, {"mailboxes": [row]})
     began = shop.clock.now
     [each async for each in a_tracker(shop).follow([shown, hidden], timeout=250)]
-    looks = {
-        order.order_id: [
-            time - began
-            for time, request in zip(shop.times, shop.sent, strict=True)
-            if request.query.get("orderId") == order.order_id
-        ]
-        for order in (shown, hidden)
-    }
-    assert 90 <= looks[hidden.order_id][0] < 110
-    assert 180 <= looks[shown.order_id][0] < 200
+    first: dict[str, float] = {}
+    for time, request in zip(shop.times, shop.sent, strict=True):
+        if request.endpoint.name == "mailboxes.by_user":
+            first.setdefault(request.query["userId"], time - began)
+    assert 90 <= first[OTHER_USER] < 110
+    assert 180 <= first[USER] < 200
 
 
 async def test_failures_of_single_reads_end_nothing() -> None:
@@ -215,7 +243,7 @@ async def test_mailboxes_of_another_order_or_user_do_not_count() -> None:
     shop = Shop()
     token = shop.place()
     other = attrs.evolve(token, order_id="OTHER", domains=())
-    foreign = attrs.evolve(token, order_id="FOREIGN", user_id="HATSA7AB56M513Q6EBF005YFHDQT")
+    foreign = attrs.evolve(token, order_id="FOREIGN", user_id=OTHER_USER)
     found = {each.order_id: each async for each in a_tracker(shop).follow([token, other, foreign], timeout=300)}
     assert [found[name].state for name in (token.order_id, "OTHER", "FOREIGN")] == [
         ProvisionState.ACTIVE, ProvisionState.WAITING, ProvisionState.WAITING]  # fmt: skip
