@@ -40,7 +40,7 @@ from .settings import (
 from .slots import Slots
 from .tracking.settings import TrackingSettings
 from .tracking.waiting import Waiting
-from .transport import DEFAULT_MAX_ANSWER, Timeouts, Transport
+from .transport.transport import DEFAULT_MAX_ANSWER, Timeouts, Transport
 
 if TYPE_CHECKING:
     import aiohttp

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.checked import CheckedOrder, check_order, check_request
-from ..core.domain_names import normalise_domain
 from ..core.endpoints import require_path
+from ..core.order.checked import CheckedOrder, check_order, check_request
+from ..core.order.domain_names import normalise_domain
+from ..core.order.validation import checked_ids
 from ..core.processing import ProcessEndpoint, place_ids
-from ..core.validation import checked_ids
 from ..core.wire import read_order_created
 from ..errors import ConfigurationError, Fault, ValidationError
 from ..models import Envelope, MailboxOrder, Order, OrderCreated
