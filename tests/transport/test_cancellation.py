@@ -15,6 +15,7 @@ from cmr_async import AsyncClient, OutcomeUnknownError, Timeouts
 from cmr_async.core.endpoints import ENDPOINTS
 from cmr_async.core.exchange import Phase, Request
 from cmr_async.transport import transport as transport_module
+from cmr_async.transport.sessions import Sessions
 from cmr_async.transport.transport import Transport
 from tests.fakes import USER, make_order
 from tests.loopback import Act, Loopback, stall, stall_after_head
@@ -138,7 +139,7 @@ def test_a_loop_that_ends_under_an_order_says_that_it_may_have_been_placed() -> 
 
 
 def transport_to(server: Loopback) -> Transport:
-    return Transport(base_url=server.base_url, headers={"cmr-x-api-key": "key"}, timeouts=PATIENT)
+    return Transport(base_url=server.base_url, headers={"cmr-x-api-key": "key"}, timeouts=PATIENT, sessions=Sessions())
 
 
 def request_of(name: str) -> Request:

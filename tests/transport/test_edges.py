@@ -203,7 +203,7 @@ async def test_a_session_of_the_parents_is_not_used_in_a_forked_child(given: str
         values = {"session": session, "connector": session.connector, "resolver": aiohttp.ThreadedResolver()}
         own: Any = {given: values[given]}
         client = AsyncClient(KEY, server.base_url, gap=0, **own)
-        client._transport.leave_to_parent()  # as in a child
+        client._transport._sessions.leave_to_parent()  # as in a child
         with pytest.raises(
             ClientStateError, match="before a fork, around a session, connector or resolver of your own"
         ):

@@ -157,7 +157,7 @@ async def test_closing_lets_an_order_under_way_have_its_answer(make_client: Make
         await server.arrived.wait()
         closing = asyncio.ensure_future(client.close())
         await asyncio.sleep(0)
-        assert client._transport._closed
+        assert client._transport._sessions._closed
         hold.set()
         assert isinstance(await order, OrderCreated)
         await closing
@@ -360,10 +360,10 @@ async def test_a_fork_leaves_the_sessions_to_the_parent(make_client: MakeClient)
     async with Loopback() as server:
         client = make_client(server)
         await client.orders.status("A", user_id=USER)
-        kept = client._transport._kept
-        client._transport.leave_to_parent()  # as in a child
+        kept = client._transport._sessions._kept
+        client._transport._sessions.leave_to_parent()  # as in a child
         await client.orders.status("A", user_id=USER)
-        assert client._transport._kept is not kept
+        assert client._transport._sessions._kept is not kept
         assert kept is not None
         assert not kept.closed
         assert [request.connection for request in server.received] == [1, 2]

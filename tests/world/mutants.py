@@ -166,8 +166,8 @@ MUTANTS: tuple[Mutant, ...] = (
         edits={
             "transport.transport:Transport._exchange": (
                 (
-                    "attempt.fail(_describe(error), error)",
-                    "attempt.fail(_describe(error), error)\n            attempt.phase = Phase.NOT_SENT",
+                    "attempt.fail(describe(error), error)",
+                    "attempt.fail(describe(error), error)\n            attempt.phase = Phase.NOT_SENT",
                 ),
             )
         },
@@ -205,13 +205,13 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         name="an order goes over a connection that was used before",
         by="answers_of_every_kind",
-        edits={"transport.transport:Transport._session": (("if not request.endpoint.repeatable:", "if False:"),)},
+        edits={"transport.sessions:Sessions.session_for": (("if not endpoint.repeatable:", "if False:"),)},
     ),
     Mutant(
         name="a redirect is followed",
         by="answers_of_every_kind",
         edits={
-            "transport.transport:_Attempt.head_goes_out": (("if self._connected:", "if False:"),),
+            "transport.attempt:Attempt.head_goes_out": (("if self._connected:", "if False:"),),
             "transport.transport:Transport._exchange": (("allow_redirects=False", "allow_redirects=True"),),
         },
     ),
