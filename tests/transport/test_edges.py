@@ -1,15 +1,9 @@
-"""The edges of the transport: TLS, proxies, settings and sessions of the caller's, echoes of the key, loops, forks."""
+"""The edges of the transport: TLS, proxies, settings and sessions of the caller's, echoes of the key."""
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import json
-import os
 import pickle
 import ssl
-import subprocess
-import sys
 import traceback
 from typing import Any
 
@@ -20,7 +14,6 @@ import trustme
 from cmr_async import (
     AsyncClient,
     AuthenticationError,
-    ClientStateError,
     CMRError,
     NotSentError,
     Order,
@@ -192,104 +185,3 @@ def test_a_refused_key_is_not_in_the_traceback_with_its_locals() -> None:
     text = "".join(traceback.TracebackException(CMRError, caught.value, inner, capture_locals=True).format())
     assert "ftp" in text
     assert f"'{KEY}'" not in text
-
-
-# Loops and processes -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("given", ["session", "connector", "resolver"])
-async def test_a_session_of_the_parents_is_not_used_in_a_forked_child(given: str) -> None:
-    async with Loopback() as server, aiohttp.ClientSession() as session:
-        values = {"session": session, "connector": session.connector, "resolver": aiohttp.ThreadedResolver()}
-        own: Any = {given: values[given]}
-        client = AsyncClient(KEY, server.base_url, gap=0, **own)
-        client._transport._sessions.leave_to_parent()  # as in a child
-        with pytest.raises(
-            ClientStateError, match="before a fork, around a session, connector or resolver of your own"
-        ):
-            await client.orders.create(DRAFT, user_id=USER)
-        assert server.received == []
-
-
-def test_a_client_can_be_closed_after_its_loop_has_ended() -> None:
-    async def use() -> AsyncClient:
-        async with Loopback() as server:
-            client = AsyncClient(KEY, server.base_url, gap=0)
-            await client.orders.create(DRAFT, user_id=USER)
-            return client
-
-    client = asyncio.run(use())
-    asyncio.run(client.close())
-    gc.collect()
-
-
-_FORK = """
-import asyncio, json, os, sys, threading
-sys.path[:0] = json.loads(sys.argv[1])
-from cmr_async import AsyncClient, DomainRegistration, Order
-from tests.loopback import Loopback
-
-PAID = Order(domains=[DomainRegistration(domain="acme-outreach.com")], confirm=True)
-server, ready = Loopback(), threading.Event()
-
-async def serve():
-    async with server:
-        ready.set()
-        await asyncio.Event().wait()
-
-async def order():
-    await asyncio.wait_for(client.orders.status("A", user_id="U"), 60)
-    await asyncio.wait_for(client.orders.create(PAID, user_id="U"), 60)
-
-threading.Thread(target=asyncio.run, args=(serve(),), daemon=True).start()
-ready.wait()
-client = AsyncClient("k", server.base_url, gap=0)
-loop = asyncio.new_event_loop()
-loop.run_until_complete(order())
-child = os.fork()
-if child == 0:
-    asyncio.run(order())
-    asyncio.run(client.close())
-    os._exit(0)
-assert os.waitpid(child, 0)[1] == 0
-loop.run_until_complete(order())
-print(json.dumps([request.connection for request in server.received]), flush=True)
-os._exit(0)
-"""
-
-
-_FORK_UNUSED = """
-child = os.fork()
-if child == 0:
-    del client
-    sys.exit(0)
-assert os.waitpid(child, 0)[1] == 0
-loop.run_until_complete(order())
-print(json.dumps([request.connection for request in server.received]), flush=True)
-os._exit(0)
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_forked_child_that_never_uses_the_client_leaves_its_parents_connections_alone() -> None:
-    script = _FORK.partition("child = os.fork()")[0] + _FORK_UNUSED
-    done = subprocess.run(
-        [sys.executable, "-W", "default", "-W", "ignore::DeprecationWarning", "-c", script, json.dumps(sys.path)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert (done.stdout.strip(), done.stderr, done.returncode) == ("[1, 2, 1, 3]", "", 0)
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_forked_child_has_connections_of_its_own_and_leaves_its_parents_alone() -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", _FORK, json.dumps(sys.path)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert (done.stdout.strip(), done.returncode) == ("[1, 2, 3, 4, 1, 5]", 0), done.stderr
