@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from ..shop.faults import misbehave
 from ..shop.records import Refusal
 from ..shop.state import SimulatorState
 from .handlers import STATE, add_routes, json_answer
 from .limits import LARGEST_BODY, check_host
+from .misbehaviour import misbehave
 
 __all__ = ["API_BASE", "API_KEY_HEADER", "application"]
 
