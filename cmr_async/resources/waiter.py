@@ -1,4 +1,4 @@
-"""What `Orders` asks of whoever waits for accepted orders: the tracking above does it, and the client passes it down."""
+"""What calls ask of whoever waits for accepted orders: the tracking above does it, and the client passes it down."""
 
 from __future__ import annotations
 
@@ -30,3 +30,8 @@ class Waiter(Protocol):
         journal: str | PathLike[str] | Journal | None = None,
     ) -> AsyncGenerator[OrderProgress, None]:
         """Yield each order once it is settled; see `Orders.wait_all`."""
+
+    def journal(
+        self, journal: str | PathLike[str] | Journal | None, *, timeout: float | None, changes: bool = False
+    ) -> AsyncGenerator[OrderProgress, None]:
+        """Yield each accepted order of a journal once it is settled; see `Bulk.track`."""
