@@ -36,19 +36,19 @@ class Attempt:
     )
 
     def __init__(self, limit: float, redactor: Redactor, leaving: Callable[[], None] | None = None) -> None:
-        self.phase = Phase.NOT_SENT
+        self.phase: Phase = Phase.NOT_SENT
         # Not the response: it holds the trace, which holds this attempt, and only the garbage collector ends a circle
         self.status: int | None = None
         self.headers: Mapping[str, str] = {}
-        self.body = bytearray()
+        self.body: bytearray = bytearray()
         self.failure: str | None = None
         self.cause: HTTPLayerError | None = None
-        self.cancelled = False
-        self.too_long = False
+        self.cancelled: bool = False
+        self.too_long: bool = False
         #: What `leaving` raised.
         self.refusal: BaseException | None = None
         #: Seconds to wait for the answer once the head is out.
-        self.limit = limit
+        self.limit: float = limit
         #: Ends the wait for the answer; it starts when the head goes out.
         self.timeout: asyncio.Timeout | None = None
         self._redactor = redactor

@@ -220,7 +220,7 @@ class Receiver:
         """Take a delivery in aiohttp.web: `app.router.add_post("/webhooks/cmr", receiver.aiohttp_handler)`.
 
         Raises:
-            web.HTTPRequestEntityTooLarge: The body is longer than `client_max_size` of the application.
+            aiohttp.web.HTTPRequestEntityTooLarge: The body is longer than `client_max_size` of the application.
         """
         from .aiohttp_web import response  # noqa: PLC0415 - other frameworks need no server of aiohttp
 
