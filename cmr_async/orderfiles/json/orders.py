@@ -2,7 +2,7 @@
 
 An order may come with its user and reference: `{"user_id": ..., "reference": ..., "order": {...}}`. Fields that no
 page documents go into an object `extra` of the order, of a domain or of a mailbox, and are sent from there. The text
-itself is read by `json_text`, order by order.
+itself is read by `text`, order by order.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Decide which webhook is sent when, without any I/O: `sender.py` asks what is due and tells what was answered.
+"""Decide which webhook is sent when, without any I/O: `http/sender.py` asks what is due and tells what was answered.
 
 Documented (section 9.1): a delivery that is not answered with 2xx is made again after about 30 seconds and after about
 5 minutes, then it has failed. Whether the first of these "attempts" is the first delivery or a first repeat is unclear;
