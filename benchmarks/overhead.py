@@ -34,10 +34,10 @@ from cmr_async import (
     OrderRequest,
     ServiceProvider,
 )
-from cmr_async.core.checked import CheckedOrder
 from cmr_async.core.endpoints import ENDPOINTS
 from cmr_async.core.exchange import Request
 from cmr_async.core.judge import judge
+from cmr_async.core.order.checked import CheckedOrder
 from cmr_async.core.wire import dump_order, unstructure_order
 from cmr_async.resources.orders import send_order
 

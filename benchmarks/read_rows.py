@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cmr_async.orderfiles.file import OrderFile
-from cmr_async.orderfiles.header import COLUMNS
+from cmr_async.orderfiles.table.header import COLUMNS
 from cmr_async.preflight.plan import check_orders
 
 ROUNDS = 5

@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     from .sync import BlockingBulkRun, BlockingIterator, Client, use_uvloop
     from .sync.receiver import BlockingReceiver
     from .tracking.settings import TrackingSettings
-    from .transport import Timeouts
+    from .transport.transport import Timeouts
 
 __all__ = [
     "APIError",
@@ -216,7 +216,7 @@ _HOMES = {
     ".sync": ("BlockingBulkRun", "BlockingIterator", "Client", "use_uvloop"),
     ".sync.receiver": ("BlockingReceiver",),
     ".tracking.settings": ("TrackingSettings",),
-    ".transport": ("Timeouts",),
+    ".transport.transport": ("Timeouts",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -40,7 +40,8 @@ from .settings import (
 from .slots import Slots
 from .tracking.settings import TrackingSettings
 from .tracking.waiting import Waiting
-from .transport import DEFAULT_MAX_ANSWER, Timeouts, Transport
+from .transport.sessions import Sessions
+from .transport.transport import DEFAULT_MAX_ANSWER, Timeouts, Transport
 
 if TYPE_CHECKING:
     import aiohttp
@@ -175,17 +176,19 @@ class AsyncClient:
                     "Accept": "application/json",
                 },
                 timeouts=timeouts,
+                sessions=Sessions(
+                    session=session,
+                    connector=connector,
+                    connector_factory=connector_factory,
+                    resolver=resolver,
+                    local_addr=local_addr,
+                    trace_configs=check_kind("trace_configs", trace_configs, Sequence, "a sequence"),
+                ),
                 key=key,
                 key_header=header,
-                session=session,
-                connector=connector,
-                connector_factory=connector_factory,
                 proxy=check_proxy(proxy, base, trust_env=trust_env, allow_plain_http=allow_plain_http),
                 proxy_headers=check_proxy_headers(proxy_headers),
                 ssl=check_ssl(ssl, base),
-                resolver=resolver,
-                local_addr=local_addr,
-                trace_configs=check_kind("trace_configs", trace_configs, Sequence, "a sequence"),
                 max_answer=check_size("max_answer", max_answer),
             )
             origin = str(base.origin())

@@ -20,7 +20,7 @@ from .drain import Background, Guard
 from .errors import APIError, CMRError, ConfigurationError, NotSentError, RateLimitError
 from .models import Envelope
 from .slots import Slots
-from .transport import Timeouts, Transport
+from .transport.transport import Timeouts, Transport
 
 __all__ = ["Guard", "Pipeline", "Stall", "check_duration"]
 

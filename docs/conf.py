@@ -38,8 +38,8 @@ nitpick_ignore_regex = [
         r"py:(class|exc)",
         r"(CheckedFile|Database|Feed|JournalLike|Lifetime|_InputPuller|Outside|Pacer|Pipeline|Plan|Random|R_co|Readable|Refusal|Requests|SecretText|.*\.(CheckedOrder|JournalPace|SecretText))",
     ),
-    (r"py:class", r"cmr_async\.simulator\.records\.(OrderBody|Provision|Purchase|SimulatedMailbox)"),
-    (r"py:class", r"cmr_async\.simulator\.(holdings\.Holdings|outbox\.Outbox)"),
+    (r"py:class", r"cmr_async\.simulator\.shop\.records\.(OrderBody|Provision|Purchase|SimulatedMailbox)"),
+    (r"py:class", r"cmr_async\.simulator\.shop\.(holdings\.Holdings|outbox\.Outbox)"),
     (
         r"py:class",
         r"(Connection|DeliveryJournal|E|Handler|Keys|web\.\w+|cmr_async\.journal\.(states\.OrderKind|tracking\.TrackingRecords))",

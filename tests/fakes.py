@@ -16,7 +16,7 @@ from cmr_async.core.exchange import Exchange, Phase, Request
 from cmr_async.core.pacing import Pacer, Slot
 from cmr_async.pipeline import Pipeline
 from cmr_async.slots import SharedPace, Slots
-from cmr_async.transport import Transport
+from cmr_async.transport.transport import Transport
 
 __all__ = [
     "ACCEPTED",

@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from ..core.domain_names import normalise_domain
+from ..core.order.domain_names import normalise_domain
 
 __all__ = [
     "DomainList",

@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from ..core.domain_names import normalise_domain
+from ..core.order.domain_names import normalise_domain
 from ..journal.records import JournalEntry
 from ..journal.states import Step
 from ..models.requests import Verdict

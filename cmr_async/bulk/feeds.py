@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
-from ..core.checked import CheckedOrder
+from ..core.order.checked import CheckedOrder
 from ..errors import ConfigurationError, Fault, ValidationError
 from ..journal.states import Step, StepState
 from ..models.requests import OrderRequest

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import orjson
 
-from ..core.checked import CheckedOrder, check_request
 from ..core.endpoints import require_path
+from ..core.order.checked import CheckedOrder, check_request
 from ..core.printable import printable
 from ..drain import Guard
 from ..errors import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..core.checked import CheckedOrder
+from ..core.order.checked import CheckedOrder
 from ..errors import CMRError, NotSentError, OutcomeUnknownError
 from ..journal.states import Step, StepState
 from ..models.requests import OrderOutcome, OrderState, Verdict

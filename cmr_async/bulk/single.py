@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..core.checked import CheckedOrder
 from ..core.judge import refusal
+from ..core.order.checked import CheckedOrder
 from ..errors import NotSentError, OrderPlacedError
 from ..journal.states import CLAIMABLE, StepState
 from ..models import OrderCreated

@@ -12,13 +12,13 @@ from typing import Any, Protocol
 
 import attrs
 
-from ..core.checked import CheckedOrder
+from ..core.order.checked import CheckedOrder
 from ..errors import Fault, JournalConflictError
 from .identity import content_of, differences, fingerprint_of, is_made_up, key_of, kind_of, normal_reference
 from .records import JournalEntry, storable
-from .schema import events, insert_missing, orders, sa, steps
-from .statements import Transaction, chunks, entries, read_entry, typed
 from .states import CLAIMABLE, REPLACEABLE, Step, StepState, may_be_replaced
+from .storage.schema import events, insert_missing, orders, sa, steps
+from .storage.statements import Transaction, chunks, entries, read_entry, typed
 
 __all__ = ["WERE_UNKNOWN", "Sought", "add_orders", "conflict", "find_known", "planned"]
 

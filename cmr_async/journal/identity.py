@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from ..core.checked import CheckedOrder
-from ..core.domain_names import normalise_domain
+from ..core.order.checked import CheckedOrder
+from ..core.order.domain_names import normalise_domain
 from ..core.wire import dump_order, unstructure_order
 from ..errors import Fault, ValidationError
 from ..models import MailboxOrder, Order

@@ -16,18 +16,18 @@ from typing import Self
 import attrs
 
 from ..core.account import Account
-from ..core.checked import CheckedOrder, check_request
+from ..core.order.checked import CheckedOrder, check_request
 from ..errors import Fault, JournalError, ValidationError
 from ..models.requests import OrderRequest, Verdict
 from . import liveness
 from .adding import add_orders, conflict, planned
-from .clock import JournalClock
-from .database import Database, Outside
 from .pace import JournalPace
 from .records import Claim, JournalEntry, JournalEvent, excerpt, storable
-from .schema import events, sa, steps
-from .statements import CHUNK, Transaction, at, entries, read_entry
 from .states import OUTCOMES, Step, StepState
+from .storage.clock import JournalClock
+from .storage.database import Database, Outside
+from .storage.schema import events, sa, steps
+from .storage.statements import CHUNK, Transaction, at, entries, read_entry
 from .tracking import TrackingRecords
 
 __all__ = ["Claim", "Journal", "JournalEntry", "JournalEvent", "Step", "StepState", "Verdict"]

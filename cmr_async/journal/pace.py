@@ -21,12 +21,12 @@ from ..core.pacing import Pace, Pacer, Schedule, Slot
 from ..core.printable import printable
 from ..errors import JournalError
 from ..forks import leave_to_parent
-from .clock import JournalClock
-from .database import Database
-from .engine import safe_name
 from .liveness import this_process
-from .schema import insert_missing, sa, slots
-from .statements import Transaction
+from .storage.clock import JournalClock
+from .storage.database import Database
+from .storage.engine import safe_name
+from .storage.schema import insert_missing, sa, slots
+from .storage.statements import Transaction
 
 __all__ = ["JournalPace", "StoredPace"]
 

@@ -10,11 +10,11 @@ import orjson
 
 from ..models.requests import Verdict
 from ..models.tracking import Provision, Sighting, StoredDelivery, join
-from .database import Database
 from .records import JournalEntry, excerpt, storable
-from .schema import deliveries, insert_missing, orders, provisions, sa, steps
-from .statements import CHUNK, Transaction, entries, read_entry
 from .states import Step, StepState
+from .storage.database import Database
+from .storage.schema import deliveries, insert_missing, orders, provisions, sa, steps
+from .storage.statements import CHUNK, Transaction, entries, read_entry
 
 __all__ = ["TrackingRecords"]
 

@@ -26,14 +26,14 @@ from ..errors import OrderFileChangedError, OrderFileError
 from .bounded import BoundedReader, BrokenFileError, bounded_lines, bounded_rows, spool
 from .encoding import UTF8, TextEncoding, encoding_of_mark, stated_encoding
 from .encoding_guess import guess_encoding, is_utf8
-from .header import COLUMNS, column_name, read_header
-from .json import orders_from_json, orders_from_lines
+from .json.orders import orders_from_json, orders_from_lines
 from .limits import FileLimits
 from .located import InputFault, LocatedOrder, UnreadableOrder
-from .sheet_choice import about_others, where_orders_are
 from .source import BytesSource, CopySource, PathSource, Readable, Source, as_binary, name_of
-from .spreadsheet import Sheet, open_sheet
-from .table import orders_from_rows
+from .table.header import COLUMNS, column_name, read_header
+from .table.orders import orders_from_rows
+from .table.sheet_choice import about_others, where_orders_are
+from .table.spreadsheet import Sheet, open_sheet
 
 __all__ = ["InputFormat", "OrderFile"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ..core.domain_names import normalise_domain
+from ..core.order.domain_names import normalise_domain
 
 __all__ = ["domain_of_site", "is_address", "name_in_address"]
 

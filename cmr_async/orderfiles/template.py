@@ -10,7 +10,7 @@ from importlib import import_module
 import orjson
 
 from ..errors import OrderFileError
-from .header import COLUMNS
+from .table.header import COLUMNS
 
 __all__ = ["TemplateFormat", "template"]
 

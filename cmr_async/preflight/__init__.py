@@ -3,7 +3,7 @@
 `plan_orders` plans an `OrderFile`; the `FilePlan` that it returns has the orders for `bulk.submit`.
 """
 
-from ..core.prices import PriceList
+from ..core.order.prices import PriceList
 from .checked_file import OrdersToSend
 from .file_plan import FilePlan, plan_orders
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.checked import CheckedOrder
+from ..core.order.checked import CheckedOrder
 from ..errors import ConfigurationError, OrderFileChangedError
 from ..models.requests import OrderOutcome
 from ..orderfiles.file import OrderFile

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
-from ..core.checked import CheckedOrder, check_request
+from ..core.order.checked import CheckedOrder, check_request
 from ..errors import Fault
 from ..journal.identity import key_of
 from ..models import MailboxOrder, Order

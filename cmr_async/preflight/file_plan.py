@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from ..core.prices import PriceList
+from ..core.order.prices import PriceList
 from ..errors import ConfigurationError, OrderFileError
 from ..orderfiles.file import OrderFile
 from ..orderfiles.located import InputFault

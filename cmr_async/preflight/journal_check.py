@@ -17,16 +17,16 @@ from typing import Any, Self
 import attrs
 import orjson
 
-from ..core.checked import CheckedOrder
+from ..core.order.checked import CheckedOrder
 from ..core.wire import dump_order
 from ..errors import Fault, ValidationError
 from ..journal.adding import WERE_UNKNOWN, find_known
-from ..journal.engine import journal_errors, journal_url, reading_engine, safe_name
 from ..journal.identity import content_of, content_of_body, differences, fingerprint_of, key_of, kind_of
 from ..journal.records import verdict_of
-from ..journal.schema import StrangeValueError, has_tables, orders, sa, steps
 from ..journal.states import CLAIMABLE, REPLACEABLE, Step, StepState, may_be_replaced
-from ..journal.trust import JournalFile, check_objects
+from ..journal.storage.engine import journal_errors, journal_url, reading_engine, safe_name
+from ..journal.storage.schema import StrangeValueError, has_tables, orders, sa, steps
+from ..journal.storage.trust import JournalFile, check_objects
 from ..models.requests import Verdict
 from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
 from .file_check import FileOrder

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.prices import PriceList
+from ..core.order.prices import PriceList
 from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
 from .file_check import FileOrder, check_file
 from .name_index import NameIndex

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import orjson
 
-from ..core.prices import SAMPLE_DOMAIN_PRICE, PriceList
+from ..core.order.prices import SAMPLE_DOMAIN_PRICE, PriceList
 from ..errors import ConfigurationError
 
 __all__ = ["Budget", "read_prices"]

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import attrs
 
-from ..core.prices import PriceList
+from ..core.order.prices import PriceList
 from ..errors import ValidationError
 from ..journal.records import JournalEntry
 from .standing import Kind, Standing

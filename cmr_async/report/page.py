@@ -14,7 +14,7 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from ..core.prices import PriceList
+from ..core.order.prices import PriceList
 from ..core.printable import printable
 from ..core.wire import dump_order
 from ..journal.identity import fingerprint, kind_of, order_key

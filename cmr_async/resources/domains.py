@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from ..core.validation import check_texts, checked_domain, checked_ids
+from ..core.order.validation import check_texts, checked_domain, checked_ids
 from ..models import Envelope, ServiceProvider
 from ..pipeline import Pipeline
 

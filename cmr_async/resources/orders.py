@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..core.checked import CheckedOrder, check_order, check_request
-from ..core.domain_names import normalise_domain
 from ..core.endpoints import require_path
+from ..core.order.checked import CheckedOrder, check_order, check_request
+from ..core.order.domain_names import normalise_domain
+from ..core.order.validation import checked_ids
 from ..core.processing import ProcessEndpoint, place_ids
-from ..core.validation import checked_ids
 from ..core.wire import read_order_created
 from ..errors import ConfigurationError, Fault, ValidationError
 from ..models import Envelope, MailboxOrder, Order, OrderCreated
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..journal.journal import Journal
     from ..models.checks import OrderPreflight
     from ..models.progress import OrderProgress, OrderToken
-    from ..tracking.waiting import Waiting
+    from .waiter import Waiter
 
 __all__ = ["Orders", "describe", "process_order", "send_order"]
 
@@ -40,7 +40,7 @@ class Orders:
         self,
         pipeline: Pipeline,
         create_once: Callable[..., Awaitable[OrderCreated]] | None = None,
-        waiting: Waiting | None = None,
+        waiting: Waiter | None = None,
     ) -> None:
         """Make the calls of one client.
 
@@ -343,7 +343,7 @@ class Orders:
             async for progress in found:
                 yield progress
 
-    def _waits(self) -> Waiting:
+    def _waits(self) -> Waiter:
         if self._waiting is None:
             raise ConfigurationError("Only the orders of a client can be waited for.")
         return self._waiting

@@ -5,7 +5,7 @@ The help centre says: check availability, then the workspace, then order; both c
 
 from __future__ import annotations
 
-from ..core.checked import check_request
+from ..core.order.checked import check_request
 from ..errors import APIError, BadRequestError, ConflictError, Fault, NotFoundError, UnprocessableError, ValidationError
 from ..models import Envelope, Order
 from ..models.checks import OrderPreflight, WorkspaceCheck, WorkspaceFinding

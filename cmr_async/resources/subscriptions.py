@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..core.validation import check_texts
+from ..core.order.validation import check_texts
 from ..errors import Fault, ValidationError
 from ..models import Envelope
 from ..pipeline import Pipeline

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..core.validation import checked_ids
+from ..core.order.validation import checked_ids
 from ..models import Envelope
 from ..pipeline import Pipeline
 

@@ -6,12 +6,12 @@ sends. `docs/simulator.md` lists what it copies from the API and what it chose w
 
 from __future__ import annotations
 
-from ..core.prices import PriceList
-from .faults import FaultRule, FaultScript
-from .records import LedgerEntry, RequestCounts, SimulatedOrder, SimulatedUser, WebhookDelivery, body_hash
-from .server import Simulator
+from ..core.order.prices import PriceList
+from .http.server import Simulator
 from .settings import DEMO_USERS, Settings
-from .state import SimulatorState
+from .shop.faults import FaultRule, FaultScript
+from .shop.records import LedgerEntry, RequestCounts, SimulatedOrder, SimulatedUser, WebhookDelivery, body_hash
+from .shop.state import SimulatorState
 
 __all__ = [
     "DEMO_USERS",

@@ -11,8 +11,8 @@ from typing import Any, get_args
 
 import attrs
 
-from .limits import is_loopback
-from .server import EXPOSED, Simulator
+from .http.limits import is_loopback
+from .http.server import EXPOSED, Simulator
 from .settings import PROCESS_PATH, DuplicateDomains, Generation, WebhookEnvelopes
 
 __all__ = ["main"]

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import attrs
 from attrs import validators
 
-from ..core.prices import PriceList
+from ..core.order.prices import PriceList
 from ..webhooks import SignatureScheme
 
 __all__ = [

@@ -22,7 +22,7 @@ from ..core.retry import RetryPolicy
 from ..journal.states import Step
 from ..pipeline import Stall
 from ..tracking.settings import TrackingSettings
-from ..transport import DEFAULT_MAX_ANSWER, Timeouts
+from ..transport.transport import DEFAULT_MAX_ANSWER, Timeouts
 from .bulk import BlockingBulkRun, pull_in_caller
 from .iterator import BlockingIterator
 from .lifetime import NO_LIFETIME, BlockingClient, Lifetime, as_tuple

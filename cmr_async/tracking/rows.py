@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from ..core.domain_names import normalise_domain
+from ..core.order.domain_names import normalise_domain
 from ..models.tracking import ProvisionKind, ProvisionState
 from .settings import TrackingSettings
 

@@ -1,27 +1,19 @@
-"""A receiver in aiohttp.web: the raw body in, the status and the text out."""
+"""A receiver in aiohttp.web: what it replies as a response, and its route."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-if TYPE_CHECKING:
-    from .receiver import Receiver
-
-__all__ = ["answer", "routes"]
+__all__ = ["response", "route"]
 
 
-async def answer(receiver: Receiver, request: web.Request) -> web.Response:
-    """Take the delivery that a request brings.
-
-    Raises:
-        web.HTTPRequestEntityTooLarge: The body is longer than `client_max_size` of the application.
-    """
-    reply = await receiver.receive(await request.read(), request.headers)
-    return web.Response(status=reply.status, text=reply.text)
+def response(status: int, text: str) -> web.Response:
+    """Return the answer to a delivery."""
+    return web.Response(status=status, text=text)
 
 
-def routes(receiver: Receiver, path: str) -> list[web.RouteDef]:
-    """Return the route of a receiver."""
-    return [web.post(path, receiver.aiohttp_handler)]
+def route(path: str, handler: Callable[[web.Request], Awaitable[web.Response]]) -> web.RouteDef:
+    """Return the route that deliveries come by."""
+    return web.post(path, handler)

@@ -217,10 +217,15 @@ class Receiver:
         return self._fallback
 
     async def aiohttp_handler(self, request: web.Request) -> web.Response:
-        """Take a delivery in aiohttp.web: `app.router.add_post("/webhooks/cmr", receiver.aiohttp_handler)`."""
-        from .aiohttp_web import answer  # noqa: PLC0415 - other frameworks need no server of aiohttp
+        """Take a delivery in aiohttp.web: `app.router.add_post("/webhooks/cmr", receiver.aiohttp_handler)`.
 
-        return await answer(self, request)
+        Raises:
+            aiohttp.web.HTTPRequestEntityTooLarge: The body is longer than `client_max_size` of the application.
+        """
+        from .aiohttp_web import response  # noqa: PLC0415 - other frameworks need no server of aiohttp
+
+        reply = await self.receive(await request.read(), request.headers)
+        return response(reply.status, reply.text)
 
     def routes(self, path: str) -> list[web.RouteDef]:
         """Return the route for aiohttp.web: `app.add_routes(receiver.routes("/webhooks/cmr"))`.
@@ -228,9 +233,9 @@ class Receiver:
         Args:
             path: The path that the URL in the Partner Dashboard has.
         """
-        from .aiohttp_web import routes  # noqa: PLC0415 - as above
+        from .aiohttp_web import route  # noqa: PLC0415 - as above
 
-        return routes(self, path)
+        return [route(path, self.aiohttp_handler)]
 
 
 def _plain(handler: Callable[[E, Connection], object]) -> Callable[[E, Connection], object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..core.domain_names import normalise_domain
+from ..core.order.domain_names import normalise_domain
 from ..models.tracking import ProvisionKind, ProvisionState, Sighting
 from .events import (
     DomainOrderFailed,

@@ -14,7 +14,7 @@ from cmr_async import AsyncClient, OrderOutcome, OrderState
 from cmr_async.errors import JournalConflictError, JournalError
 from cmr_async.journal.journal import Journal, Step, StepState, Verdict
 from cmr_async.simulator import FaultRule, Simulator
-from cmr_async.transport import Timeouts
+from cmr_async.transport.transport import Timeouts
 from tests.fakes import make_request, wait_for_slot
 from tests.journal.arrange import stored
 from tests.loopback import ACCEPTED, Loopback, answer_after, stall

@@ -30,7 +30,7 @@ from cmr_async import (
     ValidationError,
 )
 from cmr_async.bulk.sending import Item, OrderGuard, OrderSender, check, unavailable_names
-from cmr_async.core.checked import check_order
+from cmr_async.core.order.checked import check_order
 from cmr_async.journal.journal import Journal, Step, StepState
 from cmr_async.pipeline import Pipeline
 from tests.fakes import FakeTransport, make_order, make_pipeline, make_request

@@ -10,7 +10,7 @@ import pytest
 
 from cmr_async import OrderState
 from cmr_async.bulk.settled import settled_outcome
-from cmr_async.core.checked import check_request
+from cmr_async.core.order.checked import check_request
 from cmr_async.journal.journal import Journal, StepState, Verdict
 from tests.fakes import make_request
 

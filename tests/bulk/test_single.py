@@ -11,7 +11,7 @@ import pytest
 
 from cmr_async import AsyncClient
 from cmr_async.bulk.single import create_once
-from cmr_async.core.checked import CheckedOrder, check_request
+from cmr_async.core.order.checked import CheckedOrder, check_request
 from cmr_async.errors import (
     ConfigurationError,
     EndpointNotConfiguredError,

@@ -222,7 +222,8 @@ def test_without_sqlalchemy_nothing_is_sent_and_it_says_how_to_get_it(
     cmr: Cmr, start_simulator: Start, orders: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
 ) -> None:
     simulator = start_simulator(rate_limit=None)
-    for module in [name for name in sys.modules if name.startswith(("cmr_async.journal.s", "cmr_async.journal.e"))]:
+    on_sqlalchemy = ("cmr_async.journal.states", "cmr_async.journal.storage.")
+    for module in [name for name in sys.modules if name.startswith(on_sqlalchemy)]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.delitem(sys.modules, "cmr_async.preflight.journal_check", raising=False)
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cmr_async.core.endpoints import ENDPOINTS
 from cmr_async.core.exchange import Exchange, Phase, Request
 from cmr_async.core.judge import Judgement, Outcome, judge
-from cmr_async.core.validation import inspect_order
+from cmr_async.core.order.validation import inspect_order
 from cmr_async.core.wire import dump_order, read_order_created, restore_order, structure_order, unstructure_order
 from cmr_async.errors import Fault, ValidationError
 from cmr_async.models import (

@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 
 from cmr_async.cli.exit_codes import ExitCode
-from cmr_async.cli.spending import ask
-from cmr_async.cli.summary import show_summary
+from cmr_async.cli.ordering.spending import ask
+from cmr_async.cli.output.summary import show_summary
 from cmr_async.models.requests import BulkSummary
 from cmr_async.preflight.plan import Plan
 from cmr_async.report.run_report import RunReport

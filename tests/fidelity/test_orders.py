@@ -13,8 +13,8 @@ import pytest
 from typer.testing import Result
 
 from cmr_async import AsyncClient, Client, DomainRegistration, GoogleOAuth, Mailbox, Order, OrderRequest
-from cmr_async.core.checked import check_request
-from cmr_async.core.validation import inspect_order
+from cmr_async.core.order.checked import check_request
+from cmr_async.core.order.validation import inspect_order
 from cmr_async.core.wire import dump_order, structure_order
 from cmr_async.errors import OrderWarning
 from cmr_async.journal.identity import fingerprint, order_key

@@ -22,10 +22,10 @@ from cmr_async import AsyncClient, RetryPolicy, Timeouts
 from cmr_async.bulk import answers
 from cmr_async.cli.commands.reconcile import _events as read_events
 from cmr_async.cli.journal_reading import opened_journal
-from cmr_async.core.domain_names import name_caution, normalise_domain
 from cmr_async.core.endpoints import ENDPOINTS
 from cmr_async.core.exchange import Exchange, Phase, Request
 from cmr_async.core.judge import Outcome, judge, retry_after
+from cmr_async.core.order.domain_names import name_caution, normalise_domain
 from cmr_async.core.printable import printable
 from cmr_async.core.redact import Redactor
 from cmr_async.core.wire import read_order_created

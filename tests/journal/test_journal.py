@@ -14,13 +14,13 @@ from typing import Any, NoReturn
 import pytest
 
 from cmr_async import work_thread
-from cmr_async.core.checked import check_request
+from cmr_async.core.order.checked import check_request
 from cmr_async.errors import JournalConflictError, JournalError, ValidationError
 from cmr_async.journal.identity import fingerprint_of, order_key
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.records import Claim
-from cmr_async.journal.statements import Transaction
 from cmr_async.journal.states import Step, StepState
+from cmr_async.journal.storage.statements import Transaction
 from cmr_async.models.requests import OrderRequest
 from tests.fakes import Clock
 from tests.journal.arrange import (
@@ -75,7 +75,7 @@ async def test_an_order_that_was_checked_before_is_not_checked_or_serialised_aga
         raise AssertionError
 
     monkeypatch.setattr("cmr_async.journal.journal.check_request", never)
-    monkeypatch.setattr("cmr_async.core.checked.dump_order", never)
+    monkeypatch.setattr("cmr_async.core.order.checked.dump_order", never)
     [entry] = await journal.add([checked])
     assert (entry.body.encode(), entry.fingerprint) == (body, fingerprint_of("U1", body))
 

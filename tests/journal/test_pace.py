@@ -16,9 +16,9 @@ import pytest
 from cmr_async.core.pacing import Slot
 from cmr_async.errors import ConfigurationError, JournalError
 from cmr_async.journal import pace as paces
-from cmr_async.journal.database import Database
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.pace import StoredPace
+from cmr_async.journal.storage.database import Database
 from tests.fakes import Clock, wait_for_slot
 
 

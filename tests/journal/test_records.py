@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from cmr_async.core.checked import check_request
+from cmr_async.core.order.checked import check_request
 from cmr_async.errors import ValidationError
 from cmr_async.journal.identity import fingerprint
 from cmr_async.journal.journal import Journal

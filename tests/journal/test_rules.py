@@ -16,8 +16,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from cmr_async import DomainRegistration, Order
 from cmr_async.errors import JournalError
 from cmr_async.journal.journal import Claim, Journal, Step, StepState, Verdict
-from cmr_async.journal.statements import Transaction
 from cmr_async.journal.states import may_be_sent
+from cmr_async.journal.storage.statements import Transaction
 from cmr_async.models.requests import OrderRequest
 from tests.journal.arrange import from_another_machine
 

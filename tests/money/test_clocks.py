@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from cmr_async.errors import JournalError
-from cmr_async.journal import clock as clocks
 from cmr_async.journal.journal import Journal, StepState, Verdict
+from cmr_async.journal.storage import clock as clocks
 from tests.fakes import Clock, wait_for_slot
 from tests.journal.arrange import (
     ACCEPTED,

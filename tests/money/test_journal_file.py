@@ -18,8 +18,8 @@ import pytest
 
 from cmr_async import AsyncClient
 from cmr_async.errors import JournalError
-from cmr_async.journal import trust
 from cmr_async.journal.journal import Journal
+from cmr_async.journal.storage import trust
 from cmr_async.simulator import Simulator
 from tests.journal.arrange import vanish
 from tests.money.buyer import requests

@@ -9,7 +9,7 @@ from typing import Any
 
 from cmr_async.models import Order
 from cmr_async.orderfiles import LocatedOrder, OrderFile, UnreadableOrder
-from cmr_async.orderfiles.header import COLUMNS
+from cmr_async.orderfiles.table.header import COLUMNS
 
 USER = "BVZGM5TE9BMP3PP0VWGW943RGV1B"
 #: What is said of a cell that is neither true nor false.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cmr_async.core.checked import check_request
+from cmr_async.core.order.checked import check_request
 from cmr_async.errors import OrderFileError
 from cmr_async.journal.identity import fingerprint_of, key_of
 from cmr_async.orderfiles import InputFault, LocatedOrder, OrderFile

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cmr_async import MailboxOrder
-from cmr_async.core.checked import check_request
+from cmr_async.core.order.checked import check_request
 from cmr_async.errors import OrderFileError
 from cmr_async.orderfiles.template import TemplateFormat, template
 from tests.orderfiles.reading import located, orders

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
-from cmr_async.core import checked as checked_module
+from cmr_async.core.order import checked as checked_module
 from cmr_async.models import DomainRegistration, Mailbox, Order
 from cmr_async.models.requests import OrderRequest
 from cmr_async.orderfiles import DomainRows, InputFault, LocatedOrder, UnreadableOrder

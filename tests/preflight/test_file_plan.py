@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cmr_async import AsyncClient, Client, OrderState
-from cmr_async.core.checked import CheckedOrder, check_request
+from cmr_async.core.order.checked import CheckedOrder, check_request
 from cmr_async.errors import ConfigurationError, OrderFileChangedError, OrderFileError
 from cmr_async.orderfiles import OrderFile
 from cmr_async.preflight import FilePlan, PriceList, plan_orders

@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from cmr_async import DomainRegistration, Mailbox, Order, OrderOutcome, OrderRequest, OrderState
-from cmr_async.core.prices import PriceList
+from cmr_async.core.order.prices import PriceList
 from cmr_async.journal.records import JournalEntry
 from cmr_async.journal.states import Step, StepState
 from cmr_async.models.requests import Verdict

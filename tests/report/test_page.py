@@ -13,8 +13,8 @@ import attrs
 import pytest
 
 from cmr_async import DomainRegistration, Mailbox, Order, OrderOutcome, OrderRequest, OrderState, UnprocessableError
-from cmr_async.core.checked import check_request
-from cmr_async.core.prices import PriceList
+from cmr_async.core.order.checked import check_request
+from cmr_async.core.order.prices import PriceList
 from cmr_async.journal.adding import planned
 from cmr_async.journal.records import JournalEntry
 from cmr_async.journal.states import Step, StepState

@@ -12,7 +12,7 @@ import attrs
 import orjson
 import pytest
 
-from cmr_async.core.checked import check_request
+from cmr_async.core.order.checked import check_request
 from cmr_async.errors import ConfigurationError, UnprocessableError
 from cmr_async.journal.adding import planned
 from cmr_async.journal.records import JOURNAL_COLUMNS, JournalEntry

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from cmr_async.simulator import DEMO_USERS
-from cmr_async.simulator.bodies import read_order
-from cmr_async.simulator.records import Provision
+from cmr_async.simulator.http.bodies import read_order
+from cmr_async.simulator.shop.records import Provision
 from tests.fakes import Clock
 
 from .conftest import USER, Caller, Start, order_body
-from .test_handlers import iso
+from .http.test_handlers import iso
 
 
 async def emails(caller: Caller, path: str = "/mailboxes", **query: str | int) -> list[str]:
@@ -113,9 +113,11 @@ async def test_an_answer_is_made_of_the_items_of_its_page_only(
         caller.sim.state.create_order(USER, read_order(order_body(f"d{number}.com", confirm=True)))
     clock.now += 100
     made: list[str] = []
-    monkeypatch.setattr("cmr_async.simulator.handlers.mailbox_item", lambda held, now: made.append(held.mailbox.email))
     monkeypatch.setattr(
-        "cmr_async.simulator.handlers.subscription_item", lambda held, *rest: made.append(held.provision.domain)
+        "cmr_async.simulator.http.handlers.mailbox_item", lambda held, now: made.append(held.mailbox.email)
+    )
+    monkeypatch.setattr(
+        "cmr_async.simulator.http.handlers.subscription_item", lambda held, *rest: made.append(held.provision.domain)
     )
     reply = await caller.get("/mailboxes", page=3, limit=100)
     assert reply.json["data"]["pagination"]["totalSearchedCount"] == 400

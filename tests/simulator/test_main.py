@@ -13,7 +13,7 @@ import pytest
 
 from cmr_async.simulator import DEMO_USERS, Settings, Simulator
 from cmr_async.simulator.__main__ import main
-from cmr_async.simulator.server import EXPOSED
+from cmr_async.simulator.http.server import EXPOSED
 
 
 @pytest.fixture

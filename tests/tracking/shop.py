@@ -15,11 +15,11 @@ from cmr_async.core.exchange import Exchange, Phase, Request
 from cmr_async.core.wire import dump_order
 from cmr_async.models.progress import OrderToken
 from cmr_async.pipeline import Pipeline
-from cmr_async.simulator.app import API_BASE, API_KEY_HEADER, application
-from cmr_async.simulator.bodies import read_order
-from cmr_async.simulator.records import SimulatedOrder
+from cmr_async.simulator.http.app import API_BASE, API_KEY_HEADER, application
+from cmr_async.simulator.http.bodies import read_order
 from cmr_async.simulator.settings import Settings
-from cmr_async.simulator.state import SimulatorState
+from cmr_async.simulator.shop.records import SimulatedOrder
+from cmr_async.simulator.shop.state import SimulatorState
 from tests.fakes import USER, Clock, FakeTransport, answered, make_order, make_pipeline
 
 __all__ = ["ORIGIN", "Shop"]

@@ -16,7 +16,7 @@ from cmr_async.core.exchange import Exchange
 from cmr_async.errors import ClientStateError, ConfigurationError, ProvisioningError
 from cmr_async.models.progress import OrderProgress, OrderToken
 from cmr_async.models.tracking import ProvisionKind, ProvisionState
-from cmr_async.simulator.answers import mailbox_status
+from cmr_async.simulator.shop.answers import mailbox_status
 from cmr_async.tracking.settings import TrackingSettings
 from cmr_async.tracking.tracker import Tracker
 from tests.fakes import ADA, USER, Clock, answered, make_order

@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 
 from cmr_async import Journal
-from cmr_async.journal.statements import Transaction
+from cmr_async.journal.storage.statements import Transaction
 from cmr_async.models.tracking import Sighting, join
 from cmr_async.webhooks import Event, Receiver, Refusal, parse, sign
 from cmr_async.webhooks.sightings import sightings_of

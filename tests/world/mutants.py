@@ -25,7 +25,7 @@ MUTANTS: tuple[Mutant, ...] = (
         name="a commit is not awaited",
         by="a bulk run",
         edits={
-            "journal.database:Database._transact": (
+            "journal.storage.database:Database._transact": (
                 (
                     "            with connection.begin():\n",
                     (
@@ -42,7 +42,7 @@ MUTANTS: tuple[Mutant, ...] = (
         name="a step is claimed whatever its state",
         by="single orders",
         edits={
-            "journal.statements:Transaction.claim": (
+            "journal.storage.statements:Transaction.claim": (
                 ("row is None or row.state not in CLAIMABLE", "row is None"),
                 ("if not may_be_sent(", "if False and not may_be_sent("),
             )
@@ -52,7 +52,7 @@ MUTANTS: tuple[Mutant, ...] = (
         name="the claim of a dead run is given back",
         by="a bulk run",
         edits={
-            "journal.statements:Transaction._mark_unknown": (
+            "journal.storage.statements:Transaction._mark_unknown": (
                 ('{"state": StepState.UNKNOWN.value', '{"state": StepState.NOT_SENT.value'),
                 ("row.step, StepState.UNKNOWN, reason", "row.step, StepState.NOT_SENT, reason"),
             )
@@ -81,7 +81,7 @@ MUTANTS: tuple[Mutant, ...] = (
         name="an unknown order is sent by the next run",
         by="a bulk run",
         edits={
-            "journal.statements:Transaction.claim": (
+            "journal.storage.statements:Transaction.claim": (
                 ("row.state not in CLAIMABLE", "row.state not in (*CLAIMABLE, StepState.UNKNOWN)"),
             ),
             "journal.states:may_be_sent": (
@@ -96,7 +96,7 @@ MUTANTS: tuple[Mutant, ...] = (
         name="a rejected order is sent by the next run",
         by="answers_of_every_kind",
         edits={
-            "journal.statements:Transaction.claim": (
+            "journal.storage.statements:Transaction.claim": (
                 ("row.state not in CLAIMABLE", "row.state not in (*CLAIMABLE, StepState.REJECTED)"),
             ),
             "journal.states:may_be_sent": (
@@ -111,7 +111,7 @@ MUTANTS: tuple[Mutant, ...] = (
         name="an absent order is sent without a resubmit",
         by="evidence",
         edits={
-            "journal.statements:Transaction.write_verdict": (
+            "journal.storage.statements:Transaction.write_verdict": (
                 (
                     "        return self.entry(key, step)",
                     (
@@ -147,27 +147,27 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         name="an order is absent although its owner may still send it",
         by="a_late_outcome",
-        edits={"journal.statements:Transaction._expect_no_owner": (("if row.recovered and", "if False and"),)},
+        edits={"journal.storage.statements:Transaction._expect_no_owner": (("if row.recovered and", "if False and"),)},
     ),
     Mutant(
         name="the journal of another account is taken",
         by="a_strange_journal",
-        edits={"journal.statements:Transaction.bind": (("        elif strange:", "        elif False:"),)},
+        edits={"journal.storage.statements:Transaction.bind": (("        elif strange:", "        elif False:"),)},
     ),
     Mutant(
         name="a copy of the journal is taken for the journal",
         by="a_strange_journal",
-        edits={"journal.trust:JournalFile.refuse_doubt": (("if self.doubt:", "if False:"),)},
+        edits={"journal.storage.trust:JournalFile.refuse_doubt": (("if self.doubt:", "if False:"),)},
     ),
     # How far a request got
     Mutant(
         name="a disconnect is taken for not sent",
         by="answers_of_every_kind",
         edits={
-            "transport:Transport._exchange": (
+            "transport.transport:Transport._exchange": (
                 (
-                    "attempt.fail(_describe(error), error)",
-                    "attempt.fail(_describe(error), error)\n            attempt.phase = Phase.NOT_SENT",
+                    "attempt.fail(describe(error), error)",
+                    "attempt.fail(describe(error), error)\n            attempt.phase = Phase.NOT_SENT",
                 ),
             )
         },
@@ -176,7 +176,7 @@ MUTANTS: tuple[Mutant, ...] = (
         name="a timeout is taken for not sent",
         by="an_answer_that_never_comes",
         edits={
-            "transport:Transport._exchange": (
+            "transport.transport:Transport._exchange": (
                 (
                     'attempt.fail("no answer in time", error)',
                     'attempt.fail("no answer in time", error)\n            attempt.phase = Phase.NOT_SENT',
@@ -188,7 +188,7 @@ MUTANTS: tuple[Mutant, ...] = (
         name="a cancellation after the head is taken for not sent",
         by="an_interrupt",
         edits={
-            "transport:Transport.send": (
+            "transport.transport:Transport.send": (
                 ("if attempt.phase is Phase.NOT_SENT or request.endpoint.repeatable:", "if True:"),
             )
         },
@@ -205,14 +205,14 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         name="an order goes over a connection that was used before",
         by="answers_of_every_kind",
-        edits={"transport:Transport._session": (("if not request.endpoint.repeatable:", "if False:"),)},
+        edits={"transport.sessions:Sessions.session_for": (("if not endpoint.repeatable:", "if False:"),)},
     ),
     Mutant(
         name="a redirect is followed",
         by="answers_of_every_kind",
         edits={
-            "transport:_Attempt.head_goes_out": (("if self._connected:", "if False:"),),
-            "transport:Transport._exchange": (("allow_redirects=False", "allow_redirects=True"),),
+            "transport.attempt:Attempt.head_goes_out": (("if self._connected:", "if False:"),),
+            "transport.transport:Transport._exchange": (("allow_redirects=False", "allow_redirects=True"),),
         },
     ),
     # What an answer proves
@@ -293,7 +293,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         name="a verdict does not belong to an attempt",
         by="a_late_verdict",
-        edits={"journal.statements:Transaction.write_verdict": (("if row.token != seen.token:", "if False:"),)},
+        edits={"journal.storage.statements:Transaction.write_verdict": (("if row.token != seen.token:", "if False:"),)},
     ),
     Mutant(
         name="an order is absent at once",
@@ -327,14 +327,14 @@ MUTANTS: tuple[Mutant, ...] = (
         name="the journal is in WAL mode with NORMAL",
         by="power cuts",
         edits={
-            "journal.engine:_set_up_sqlite": (("synchronous = EXTRA", "synchronous = NORMAL"),),
-            "journal.engine:leave_wal": (("journal_mode = TRUNCATE", "journal_mode = WAL"),),
+            "journal.storage.engine:_set_up_sqlite": (("synchronous = EXTRA", "synchronous = NORMAL"),),
+            "journal.storage.engine:leave_wal": (("journal_mode = TRUNCATE", "journal_mode = WAL"),),
         },
     ),
     Mutant(
         name="the journal is synced less often",
         by="power cuts",
-        edits={"journal.engine:_set_up_sqlite": (("synchronous = EXTRA", "synchronous = NORMAL"),)},
+        edits={"journal.storage.engine:_set_up_sqlite": (("synchronous = EXTRA", "synchronous = NORMAL"),)},
     ),
     Mutant(
         name="an outcome is told before it is written down",

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cmr_async import AsyncClient, Timeouts
 from cmr_async.core.pacing import Pacer
-from cmr_async.journal.clock import Clocks
-from cmr_async.journal.database import Outside
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.liveness import Machine, RunRecord
+from cmr_async.journal.storage.clock import Clocks
+from cmr_async.journal.storage.database import Outside
 from tests.world.loop import START, WorldLoop
 from tests.world.network import Connector
 from tests.world.store import Worker, store

@@ -21,11 +21,11 @@ from unittest import mock
 import attrs
 
 from cmr_async.core.account import Account
-from cmr_async.journal.clock import Clocks
-from cmr_async.journal.database import Outside
 from cmr_async.journal.journal import Claim, Journal, Step, StepState, Verdict
 from cmr_async.journal.liveness import Machine, RunRecord
-from cmr_async.journal.schema import steps
+from cmr_async.journal.storage.clock import Clocks
+from cmr_async.journal.storage.database import Outside
+from cmr_async.journal.storage.schema import steps
 from tests.fakes import Clock, make_request, wait_for_slot
 from tests.journal.arrange import vanish
 

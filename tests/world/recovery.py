@@ -11,14 +11,14 @@ from pathlib import Path
 import apsw
 import attrs
 
-from cmr_async.journal import engine as journal_engine
-from cmr_async.journal.clock import JournalClock
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.liveness import open_runs, this_process
-from cmr_async.journal.schema import events, prepare, sa, steps
-from cmr_async.journal.statements import Transaction
 from cmr_async.journal.states import Step
-from cmr_async.journal.trust import check_integrity
+from cmr_async.journal.storage import engine as journal_engine
+from cmr_async.journal.storage.clock import JournalClock
+from cmr_async.journal.storage.schema import events, prepare, sa, steps
+from cmr_async.journal.storage.statements import Transaction
+from cmr_async.journal.storage.trust import check_integrity
 from tests.world.disk import Disk, Op
 from tests.world.playing import COMMITTED, dump, opened, say
 from tests.world.recording import FILE, Known, Left, Unharmed

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from cmr_async import AsyncClient, RetryPolicy
-from cmr_async.transport import Timeouts
+from cmr_async.transport.transport import Timeouts
 from tests.fakes import USER
 from tests.loopback import Act, Connection, Loopback, Received, answer, envelope, reset_after_reading
 

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from cmr_async.journal import engine as journal_engine
-from cmr_async.journal.schema import prepare, sa
+from cmr_async.journal.storage import engine as journal_engine
+from cmr_async.journal.storage.schema import prepare, sa
 from cmr_async.work_thread import WorkThread
 
 if TYPE_CHECKING:

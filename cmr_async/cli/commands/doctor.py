@@ -24,7 +24,8 @@ from ...core.printable import printable
 from ...core.retry import RetryPolicy
 from ...errors import APIError, AuthenticationError, CMRError, InvalidResponseError
 from ...settings import check_base_url
-from ...transport import Timeouts, watch_answers
+from ...transport.traces import watch_answers
+from ...transport.transport import Timeouts
 from ..api import api_client, plain_http_allowed
 from ..exit_codes import ExitCode, plain_errors
 from ..journal_choice import JOURNAL_VARIABLE

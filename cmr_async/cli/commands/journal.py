@@ -21,9 +21,9 @@ from ...report.rows import ResultFormat, write_entries
 from ...settings import check_base_url
 from ..exit_codes import ExitCode, plain_errors
 from ..journal_reading import Location, opened_journal
+from ..ordering.spending import Prices
+from ..output.report_page import check_page, read_page, write_page
 from ..profiles import load_key
-from ..report_page import check_page, read_page, write_page
-from ..spending import Prices
 from ..streams import complain, counted, emit, note, say, voice
 
 __all__ = ["app"]

@@ -16,12 +16,11 @@ from ...errors import ConfigurationError, JournalError
 from ...preflight.plan import Plan
 from ...report.rows import ResultWriter
 from ..api import api_client, require_key
-from ..display import show_results
 from ..exit_codes import EXIT_CODES, ExitCode, exit_code, plain_errors
 from ..journal_choice import PIPE_JOURNAL, choose_journal, find_journal, other_journal
-from ..order_check import check_orders
-from ..order_input import OrderInput, Reading, open_order_input
-from ..order_options import (
+from ..ordering.order_check import check_orders
+from ..ordering.order_input import OrderInput, Reading, open_order_input
+from ..ordering.order_options import (
     AllowDuplicates,
     Check,
     DomainsPerOrder,
@@ -41,11 +40,12 @@ from ..order_options import (
     UserId,
     file_limits,
 )
-from ..report_page import RunPage, shows_journal
-from ..run import Connect, Submission
-from ..spending import Concurrency, MaxOrders, MaxSpend, Output, Prices, Yes, ask, read_budget
+from ..ordering.run import Connect, Submission
+from ..ordering.spending import Concurrency, MaxOrders, MaxSpend, Output, Prices, Yes, ask, read_budget
+from ..output.display import show_results
+from ..output.report_page import RunPage, shows_journal
+from ..output.summary import show_summary
 from ..streams import complain, note
-from ..summary import show_summary
 
 __all__ = ["app"]
 

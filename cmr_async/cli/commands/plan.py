@@ -11,8 +11,8 @@ from ...orderfiles.template import TemplateFormat
 from ...orderfiles.template import template as make_template
 from ..exit_codes import EXIT_CODES, plain_errors
 from ..journal_choice import find_journal
-from ..order_input import Reading, open_order_input
-from ..order_options import (
+from ..ordering.order_input import Reading, open_order_input
+from ..ordering.order_options import (
     AllowDuplicates,
     Check,
     DomainsPerOrder,
@@ -30,7 +30,7 @@ from ..order_options import (
     UserId,
     file_limits,
 )
-from ..spending import MaxOrders, MaxSpend, Prices, read_budget
+from ..ordering.spending import MaxOrders, MaxSpend, Prices, read_budget
 
 __all__ = ["app"]
 
@@ -94,7 +94,7 @@ def plan(  # noqa: PLR0917 - typer calls it by name
         with orders:
             plan = orders.plan()
             if check:
-                from ..order_check import check_orders  # noqa: PLC0415 - as above
+                from ..ordering.order_check import check_orders  # noqa: PLC0415 - as above
 
                 check_orders(orders, plan)
 

@@ -25,14 +25,14 @@ from ...preflight.prices import Budget
 from ...report.rows import ResultRow, ResultWriter
 from ...report.run_report import RunReport
 from ..api import api_client, require_key
-from ..display import show_plan, show_results
 from ..exit_codes import EXIT_CODES, ExitCode, exit_code, plain_errors
 from ..journal_choice import JOURNAL_VARIABLE
 from ..journal_reading import opened_journal
-from ..run import CommandRun, Connect
-from ..spending import Concurrency, MaxOrders, MaxSpend, Output, Prices, Yes, ask, read_budget
+from ..ordering.run import CommandRun, Connect
+from ..ordering.spending import Concurrency, MaxOrders, MaxSpend, Output, Prices, Yes, ask, read_budget
+from ..output.display import show_plan, show_results
+from ..output.summary import show_summary
 from ..streams import complain, counted, note
-from ..summary import show_summary
 
 __all__ = ["app"]
 

@@ -13,7 +13,7 @@ import orjson
 import pytest
 from typer.testing import Result
 
-from cmr_async.cli.display import show_plan
+from cmr_async.cli.output.display import show_plan
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 from tests.orderfiles.reading import BOOLEANS
 
@@ -379,7 +379,7 @@ def test_a_file_that_changes_after_its_check_is_not_sent(
         with orders.open("a") as file:
             file.write(f"{USER},ref-4,domain-4.com,ann,Ann,Lee,\n")
 
-    monkeypatch.setattr("cmr_async.cli.order_input.show_plan", change)
+    monkeypatch.setattr("cmr_async.cli.ordering.order_input.show_plan", change)
     result = cmr("orders", "submit", orders)
     assert result.exit_code == 1
     assert "The run stopped early: " in result.output

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import Result
 
 from cmr_async import AsyncClient, DomainRegistration, Mailbox, Order, OrderRequest
-from cmr_async.core.prices import PriceList
+from cmr_async.core.order.prices import PriceList
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 from tests.cli.terminal import on_terminal
 

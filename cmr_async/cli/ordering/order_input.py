@@ -1,0 +1,162 @@
+"""The file of orders that a command is given: opened as the options say, checked, and shown as a plan."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import attrs
+import typer
+
+from ...core.printable import printable
+from ...journal.states import StepState
+from ...orderfiles.file import InputFormat, OrderFile
+from ...orderfiles.limits import FileLimits
+from ...orderfiles.table.header import split_columns
+from ...preflight.checked_file import CheckedFile
+from ...preflight.plan import Plan, check_orders, make_plan
+from ...preflight.prices import Budget
+from ..exit_codes import ExitCode
+from ..output.display import Cautions, Faults, show_plan
+from ..streams import complain, counted
+
+if TYPE_CHECKING:
+    from ...preflight.journal_check import JournalCheck
+
+__all__ = ["OrderInput", "Reading", "open_order_input"]
+
+
+@attrs.frozen(kw_only=True)
+class Reading:
+    """What the options say about how a file is read."""
+
+    #: How its text is written; `None`: that is found out.
+    encoding: str | None = None
+    #: Name or number of the sheet; `None`: the first one.
+    sheet: str | None = None
+    #: Columns that are not read: texts with names between commas.
+    ignore_columns: Sequence[str] = ()
+    #: Take rows that are the same.
+    allow_duplicates: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class OrderInput(CheckedFile):
+    """The file of a command; a context manager that closes it."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.source.close()
+        if self.known is not None:
+            self.known.close()
+
+    @property
+    def journal(self) -> str | None:
+        """Name of the run's journal, without a password."""
+        return None if self.known is None else printable(self.known.name)
+
+    def known_to(self, journal: str) -> Mapping[str, int]:
+        """Return how many of the orders another journal has settled, by the state that it has them in.
+
+        Raises:
+            JournalError: The journal cannot be read.
+        """
+        with _known(journal) as known:
+            states = (
+                found.settled or (found.draft and StepState.ACCEPTED.value)
+                for found in check_orders(self.orders(), known=known)
+            )
+            return Counter(filter(None, states))
+
+    def plan(self, *, keep_users: bool = False, result: bool = True) -> Plan:
+        """Check the file and show everything that was found; exit when the file cannot be sent.
+
+        Args:
+            keep_users: The plan knows the ids of all users.
+            result: The plan is what the command was called for; else it is a note.
+        """
+        faults, cautions = Faults(), Cautions()
+        plan = make_plan(
+            self.orders(),
+            budget=self.budget(),
+            known=self.known,
+            keep_users=keep_users,
+            on_fault=faults.add,
+            on_caution=cautions.add,
+        )
+        for caution in self.source.cautions:
+            cautions.add(caution)
+        plan = attrs.evolve(plan, cautions=plan.cautions + len(self.source.cautions))
+        faults.show_rest()
+        cautions.show()
+        refusal = self.refusal(plan)
+        if refusal:
+            complain(f"cmr: {printable(refusal)}; nothing was sent.")
+            if plan.changed:
+                complain(self._about_changed(plan))
+            complain("More: `cmr docs order-files`")
+            raise typer.Exit(ExitCode.USAGE)
+        show_plan(plan, file=self.source.name, confirm=self.confirm, journal=self.journal, result=result)
+        return plan
+
+    def _about_changed(self, plan: Plan) -> str:
+        return (
+            f"{counted(plan.changed, 'order')} changed since the journal {self.journal} was written. Put back what was "
+            "there, or leave such orders out with --skip-invalid. A new reference makes a changed order a new purchase."
+        )
+
+
+def open_order_input(
+    file: str,
+    *,
+    format: InputFormat | None,  # noqa: A002 - the option's name
+    file_limits: FileLimits | None = None,
+    user_id: str | None,
+    limits: Budget,
+    domains_per_order: int,
+    skip_invalid: bool,
+    journal: str | None,
+    confirm: bool = False,
+    retry_rejected: bool = False,
+    reading: Reading | None = None,
+) -> OrderInput:
+    """Open a file as the options say.
+
+    With a journal its orders are looked up there; with `retry_rejected` those that were refused are sent again.
+
+    Raises:
+        CMRError: The file cannot be read.
+    """
+    return OrderInput(
+        user_id=user_id,
+        confirm=confirm,
+        domains_per_order=domains_per_order,
+        skip_invalid=skip_invalid,
+        limits=limits,
+        known=None if journal is None else _known(journal, retry_rejected=retry_rejected),
+        source=_opened(file, format, file_limits, reading or Reading()),
+    )
+
+
+def _opened(file: str, format: str | None, limits: FileLimits | None, reading: Reading) -> OrderFile:  # noqa: A002 - the option's name
+    return OrderFile(
+        file,
+        format=format,
+        limits=limits,
+        encoding=reading.encoding,
+        sheet=reading.sheet,
+        ignore_columns=split_columns(reading.ignore_columns),
+        allow_duplicates=reading.allow_duplicates,
+    )
+
+
+def _known(journal: str, *, retry_rejected: bool = False) -> JournalCheck:
+    from ...preflight.journal_check import JournalCheck  # noqa: PLC0415 - needs the extra `journal`
+
+    return JournalCheck(journal, retry_rejected=retry_rejected)

@@ -1,0 +1,1 @@
+"""What a command shows: plans and results, how far a run is, its last lines, and the HTML report."""
