@@ -101,10 +101,12 @@ def killstorm(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Give every reader made-up input, 100,000 examples and as many of webhooks; `-- SEED` repeats a session."""
+    """Give every reader made-up input, 100,000 examples, as many of webhooks, and 3,000 of each property; `-- SEED`."""
     session.install("-e", EVERYTHING, *TEST_GROUP)
     seed = session.posargs[0] if session.posargs else str(secrets.randbelow(2**31))
     session.run("pytest", "tests/fuzz", "-s", f"--hypothesis-seed={seed}", env={"CMR_FUZZ_EXAMPLES": "100000"})
+    others = ("-m", "hypothesis", "--ignore=tests/fuzz", "--ignore=tests/journal/test_rules.py")
+    session.run("pytest", *others, "--hypothesis-profile=long", f"--hypothesis-seed={seed}")
     session.install("atheris", success_codes=[0, 1, 2])  # it has no files for some systems and interpreters
     session.run("python", "-m", "tests.fuzz.guided", "1000", seed)
 

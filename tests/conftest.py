@@ -48,6 +48,8 @@ if os.access(memory, os.W_OK | os.X_OK) and shutil.disk_usage(memory).free > 4 *
 
 # The same examples in every run, however slow the machine is
 settings.register_profile("tests", derandomize=True, deadline=None)
+# Other and many more ones, for the session `fuzz`
+settings.register_profile("long", max_examples=3_000, deadline=None, database=None)
 settings.load_profile("tests")
 
 
