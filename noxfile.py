@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -20,6 +21,9 @@ PYPROJECT = nox.project.load_toml(HERE / "pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
 EVERYTHING = ".[" + ",".join(PYPROJECT["project"]["optional-dependencies"]) + "]"
 TEST_GROUP = nox.project.dependency_groups(PYPROJECT, "test")
+
+#: What sessions run on that name no interpreter.
+OWN_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 #: The main job, as the README shows it.
 DEMO = (
@@ -60,7 +64,9 @@ show_pyenv_interpreters()
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Pass the tests on every interpreter that is present."""
+    """Pass the tests on every interpreter that is present, or with `CMR_COVERED` on all but the one of `coverage`."""
+    if session.python == OWN_PYTHON and "CMR_COVERED" in os.environ:
+        session.skip("the session coverage runs the same tests on this interpreter")
     session.install("-e", EVERYTHING, *TEST_GROUP)
     session.run(*PYTEST, *session.posargs)
 
