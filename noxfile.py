@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -20,6 +21,9 @@ PYPROJECT = nox.project.load_toml(HERE / "pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
 EVERYTHING = ".[" + ",".join(PYPROJECT["project"]["optional-dependencies"]) + "]"
 TEST_GROUP = nox.project.dependency_groups(PYPROJECT, "test")
+
+#: What sessions run on that name no interpreter.
+OWN_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 #: The main job, as the README shows it. Its second half: from a spreadsheet to active mailboxes, with webhooks.
 DEMO = (
@@ -60,7 +64,9 @@ show_pyenv_interpreters()
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Pass the tests on every interpreter that is present."""
+    """Pass the tests on every interpreter that is present, or with `CMR_COVERED` on all but the one of `coverage`."""
+    if session.python == OWN_PYTHON and "CMR_COVERED" in os.environ:
+        session.skip("the session coverage runs the same tests on this interpreter")
     session.install("-e", EVERYTHING, *TEST_GROUP)
     session.run(*PYTEST, *session.posargs)
 
@@ -101,10 +107,12 @@ def killstorm(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Give every reader made-up input, 100,000 examples and as many of webhooks; `-- SEED` repeats a session."""
+    """Give every reader made-up input, 100,000 examples, as many of webhooks, and 3,000 of each property; `-- SEED`."""
     session.install("-e", EVERYTHING, *TEST_GROUP)
     seed = session.posargs[0] if session.posargs else str(secrets.randbelow(2**31))
     session.run("pytest", "tests/fuzz", "-s", f"--hypothesis-seed={seed}", env={"CMR_FUZZ_EXAMPLES": "100000"})
+    others = ("-m", "hypothesis", "--ignore=tests/fuzz", "--ignore=tests/journal/test_rules.py")
+    session.run("pytest", *others, "--hypothesis-profile=long", f"--hypothesis-seed={seed}")
     session.install("atheris", success_codes=[0, 1, 2])  # it has no files for some systems and interpreters
     session.run("python", "-m", "tests.fuzz.guided", "1000", seed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -47,7 +48,18 @@ if os.access(memory, os.W_OK | os.X_OK) and shutil.disk_usage(memory).free > 4 *
 
 # The same examples in every run, however slow the machine is
 settings.register_profile("tests", derandomize=True, deadline=None)
+# Other and many more ones, for the session `fuzz`
+settings.register_profile("long", max_examples=3_000, deadline=None, database=None)
 settings.load_profile("tests")
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collected tests out of every later garbage collection: most of its time went there.
+
+    What the tests themselves make is collected as ever.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class MockedResponse(aiohttp.ClientResponse):

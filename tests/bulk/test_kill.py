@@ -29,9 +29,9 @@ from tests.fakes import make_order
 
 pytestmark = pytest.mark.slow
 
-ORDERS = int(os.environ.get("CMR_KILL_ORDERS", "200"))
+ORDERS = int(os.environ.get("CMR_KILL_ORDERS", "100"))
 KILLS = int(os.environ.get("CMR_KILL_KILLS", "12"))
-STOPS = int(os.environ.get("CMR_KILL_STOPS", "6"))
+STOPS = int(os.environ.get("CMR_KILL_STOPS", "4"))
 SEED = int(os.environ.get("CMR_KILL_SEED", "7"))
 #: Seconds after which a test is taken for hung.
 LIMIT = 60 + ORDERS * 0.3

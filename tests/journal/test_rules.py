@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 _T = TypeVar("_T")
 
 #: More of them in the session `killstorm`; see `noxfile.py`.
-EXAMPLES = int(os.environ.get("CMR_JOURNAL_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("CMR_JOURNAL_EXAMPLES", "40"))
 
 NAMES = ["A", "B"]
 KEYS = st.sampled_from(NAMES)

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cmr_async.core.order import domain_names
@@ -459,7 +459,6 @@ def _with_mailboxes(tested: Order, boxes: Mapping[Any, Any]) -> Order:
 
 
 @given(orders | tidy_orders)
-@settings(max_examples=300, deadline=None)
 def test_whatever_is_in_the_fields_inspection_returns_and_what_it_lets_through_can_be_sent(tested: Order) -> None:
     findings = inspect_order(tested)
     if findings.faults:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cmr_async.models import BillingCycle, DomainRegistration, GoogleOAuth, Mailbox, Order, ServiceProvider
@@ -345,7 +345,6 @@ def found(
     domains_per_order=st.integers(1, 2),
     columns=st.permutations(range(len(COLUMNS))),
 )
-@settings(max_examples=300, deadline=None)
 def test_white_space_around_cells_and_the_order_of_the_columns_mean_nothing(
     rows: list[tuple[tuple[str, ...], int]], user_id: str | None, domains_per_order: int, columns: list[int]
 ) -> None:
@@ -358,7 +357,6 @@ def test_white_space_around_cells_and_the_order_of_the_columns_mean_nothing(
 
 
 @given(st.lists(_row, min_size=1, max_size=6), st.integers(1, 2))
-@settings(max_examples=300, deadline=None)
 def test_every_mailbox_of_every_row_is_in_one_order_at_its_row(rows: list[tuple[str, ...]], most: int) -> None:
     read_orders = found(COLUMNS, rows, domains_per_order=most)
     at = [order.row for order in read_orders]
