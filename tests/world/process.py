@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
@@ -89,10 +89,26 @@ class Process:
         world.alive.add((host, self.pid))
         with self.loop.running():
             self.main: asyncio.Task[None] = self.loop.create_task(cast("Any", work(self)))
+        self._spawned: set[asyncio.Task[None]] = set()
 
     def monotonic(self) -> float:
         """Return the time of the loop, which begins near 1,000."""
         return self.world.now - self.suspended
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let something happen in this process beside its work, as a request to its server does."""
+        task = self.loop.create_task(work)
+        self._spawned.add(task)
+        task.add_done_callback(self._ended)
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether something that was spawned has not ended."""
+        return bool(self._spawned)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._spawned.discard(task)
+        task.result()  # the loop tells whoever runs it
 
     def client(self) -> AsyncClient:
         """Make a client that lives in this process."""
