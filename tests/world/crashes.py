@@ -102,6 +102,7 @@ def explore(
     # The states of each run, then its number of steps: they count when all states have been tried
     waiting: deque[Snapshot | int] = deque()
     recovery: int | None = None
+    calm = attrs.evolve(CALM, stale=scenario.weather.stale)  # old copies are no fault
     result.runs += 1
     world = World(name, scenario.weather, most_faults=most_faults)
     world.known = known
@@ -118,7 +119,7 @@ def explore(
             recovery += 1
             if recovery % _COLLECTED == 0:
                 gc.collect()
-            world = World(f"{name} {recovery}", CALM, snapshot)
+            world = World(f"{name} {recovery}", calm, snapshot)
             world.known = known
             steps = _recover(world, scenario, result)
             waiting += (*world.snapshots, steps)

@@ -365,6 +365,26 @@ MUTANTS: tuple[Mutant, ...] = (
         by="deliveries",
         edits={"models.tracking:join": (("ahead = _RANK[new.state] > _RANK[known.state]", "ahead = True"),)},
     ),
+    # Tracking
+    Mutant(
+        name="what a tracker sees is told before it is written down",
+        by="tracking",
+        edits={
+            "tracking.tracker:_written": (
+                ("await records.note(unwritten)", "asyncio.ensure_future(records.note(unwritten))"),
+            )
+        },
+    ),
+    Mutant(
+        name="the reason of a failure is lost",
+        by="tracking",
+        edits={"journal.tracking:_storable": (("reason=excerpt(sighting.reason)", "reason=''"),)},
+    ),
+    Mutant(
+        name="a tracker asks with what is no read",
+        by="tracking",
+        edits={"tracking.sources:ask": (("pipeline.call(name,", "pipeline.call('domains.has_workspace',"),)},
+    ),
     # The disk
     Mutant(
         name="the journal is in WAL mode with NORMAL",

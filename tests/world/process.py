@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
-from cmr_async import AsyncClient, Timeouts
+from cmr_async import AsyncClient, Timeouts, TrackingSettings
 from cmr_async.core.pacing import Pacer
 from cmr_async.journal.clock import Clocks
 from cmr_async.journal.database import Outside
@@ -25,6 +25,8 @@ __all__ = ["EPOCH", "TIMEOUTS", "Process", "Work"]
 #: The UTC time at which virtual time begins.
 EPOCH = 1_800_000_000.0
 TIMEOUTS = Timeouts(connect=5.0, read=20.0, drain=5.0)
+#: Short times, so that there are few turns of a tracker.
+_TRACKING = TrackingSettings(first_look=2.0, read_every=2.0, single_look=4.0)
 _PATHS = {"orders.process": "/orders/process"}
 
 
@@ -75,6 +77,8 @@ class Process:
         self.rng = Random(f"{world.seed} {self.pid}")
         #: Seconds for which this host was suspended: its monotonic clock did not count them.
         self.suspended = 0.0
+        #: Whether it has ended its orders, and must not send anything but reads.
+        self.only_reads = False
         #: Until when it gets no turn, because it was stopped.
         self.stopped_until = 0.0
         self.loop = WorldLoop(self.monotonic)
@@ -117,9 +121,11 @@ class Process:
             "http://127.0.0.1:1/api",
             endpoints=_PATHS,
             timeouts=TIMEOUTS,
+            tracking=_TRACKING,
             connector_factory=lambda: Connector(self),
             _clock=self.monotonic,
             _rng=self.rng,
+            _wall_clock=lambda: self.world.epoch + self.world.wall_step,
             _pacer=self.pacer,
         )
 

@@ -27,6 +27,7 @@ from cmr_async.models.requests import OrderState
 from tests.world.api import FAULTS, USER
 from tests.world.deliveries import receiver
 from tests.world.process import Process, Work
+from tests.world.provisioning import check_told
 from tests.world.weather import Weather
 
 #: Seconds after which nothing that a dead process sent can still arrive.
@@ -55,6 +56,8 @@ class Scenario:
     again: Work | None = None
     #: Whether events about the orders are delivered, and taken by a receiver.
     delivers: bool = False
+    #: Whether a run ends only when its accepted orders have come to their end.
+    tracks: bool = False
     #: After a calm run, no order is left in doubt.
     clears_up: bool = False
 
@@ -195,6 +198,18 @@ def _delivered(count: int) -> Work:
     return work
 
 
+def _tracked(count: int) -> Work:
+    async def work(process: Process) -> None:
+        async with process.client() as cmr, process.journal() as journal:
+            await _submit(process, cmr, journal, requests(count))
+            process.only_reads = True
+            async for progress in cmr.bulk.track(journal):
+                check_told(process.world, progress)
+                process.world.note(f"told {progress}")
+
+    return work
+
+
 def _interrupted(work: Work) -> Work:
     async def interrupted(process: Process) -> None:
         rng = process.world.draw.rng
@@ -238,6 +253,7 @@ SCENARIOS = (
     Scenario(
         name="deliveries", work=_delivered(2), weather=Weather(faults=_EVEN, delivery=0.25), orders=2, delivers=True
     ),
+    Scenario(name="tracking", work=_tracked(2), weather=Weather(faults=_EVEN, stale=0.3), orders=2, tracks=True),
     Scenario(name="a full disk", work=_BULK, weather=Weather(faults=_EVEN, full=0.05)),
 )
 

@@ -112,7 +112,7 @@ class Worker(WorkThread):
             error = raised
         database.is_full = False
         if database.connection.total_changes != before:
-            world.note("commit")
+            world.committed()
         self._process.loop.call_later(world.draw.working(), self._tell, future, result, error)
 
     def _tell(self, future: asyncio.Future[Any] | None, result: Any, error: Exception | None) -> None:

@@ -25,6 +25,7 @@ from tests.world.graves import GRAVES
 from tests.world.loop import START
 from tests.world.network import Line, Sent
 from tests.world.process import EPOCH, Process, Work
+from tests.world.provisioning import active
 from tests.world.store import store
 from tests.world.weather import Draw, Weather
 
@@ -104,6 +105,7 @@ class World:
         self._events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._number = 0 if snapshot is None else snapshot.number
         store().reset(None if snapshot is None else snapshot.database)
+        self._active = active()
 
     @property
     def epoch(self) -> float:
@@ -168,6 +170,8 @@ class World:
         for entry in self.api.done:
             orders.setdefault(f"r{entry.domain[1:-4]}", []).append(entry.what)
         keys = {entry.order_id: f"r{entry.domain[1:-4]}" for entry in self.api.done}
+        for order_id, kind, state in store().rows("SELECT order_id, kind, state FROM cmr_provisions ORDER BY kind"):
+            orders.setdefault(keys[order_id], []).append(f"{kind} {state}")
         for (event_id,) in store().rows("SELECT id FROM cmr_deliveries"):
             name, _, order_id = event_id.partition(" of ")
             orders.setdefault(keys[order_id], []).append(f"{name} {event_id in self.sender.acknowledged}")
@@ -188,6 +192,12 @@ class World:
         self.told += (Told(key, state, order_id),)
         self.note(f"told {key} {state} {order_id}")
 
+    def committed(self) -> None:
+        """Note a commit to the journal, in which nothing that was active may have gone back."""
+        before, self._active = self._active, active()
+        self.expect(before <= self._active, f"{sorted(before - self._active)} was active, and is not any more")
+        self.note("commit")
+
     def expect(self, holds: bool, otherwise: str) -> None:
         """Expect that a promise holds, also where whoever calls would take an error for a fault of the wire.
 
@@ -207,6 +217,7 @@ class World:
 
     def send(self, process: Process, line: Line, sent: Sent) -> None:
         """Put a request on the wire."""
+        self.expect(sent.method == "GET" or not process.only_reads, f"{sent.method} {sent.path} is sent while tracking")
         self.starts.append(line.began)
         number = self.next_number()
         if sent.spends:
@@ -217,7 +228,7 @@ class World:
     def _arrive(self, process: Process, line: Line, sent: Sent, number: int) -> None:
         self.flying.pop(number, None)
         fault, before = self.draw.fault(sent), self.api.done
-        reply = self.api.serve(sent, fault, epoch=self.epoch)
+        reply = self.api.serve(sent, fault, epoch=self.epoch, stale=self.draw.staleness())
         if self.api.done is not before:
             self.note(f"arrives {sent.path} {fault}")
             self.sender.send_new()
