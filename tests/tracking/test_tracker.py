@@ -161,8 +161,9 @@ class SlowRecords:
     async def provisions(self, *, since: float = 0.0) -> AsyncIterator[Provision]:
         for _ in range(1_000):
             await asyncio.sleep(0)
-        for _ in ():
-            yield
+        nothing: tuple[Provision, ...] = ()
+        for provision in nothing:
+            yield provision
 
     async def note(self, sightings: Iterable[Sighting]) -> int:
         self.noted += sightings
