@@ -77,7 +77,9 @@ class Sender:
         self.acknowledged = acknowledged
         self._world = world
         self._known: set[str] = set()
-        self._to: tuple[Process, Receiver] | None = None
+        self._receivers: dict[Process, Receiver] = {}
+        #: What was delivered and not answered: to whom, and how often before.
+        self._open: list[tuple[Process, str, bytes, int]] = []
 
     @property
     def has_open(self) -> bool:
@@ -85,13 +87,13 @@ class Sender:
         return any(event_id not in self.acknowledged for event_id, _ in _events(self._world.api.done))
 
     def begin(self, process: Process, taker: Receiver) -> None:
-        """Deliver to a receiver of a process from now on."""
-        self._to = (process, taker)
+        """Deliver to the receiver of a process, beside those of others, from now on."""
+        self._receivers[process] = taker
         self.send_new()
 
     def send_new(self) -> None:
         """Begin to deliver what is new; nothing, as long as there was no receiver."""
-        if self._to is None:
+        if not self._receivers:
             return
         rng = self._world.draw.rng
         for event_id, body in _events(self._world.api.done):
@@ -101,18 +103,27 @@ class Sender:
                     self._world.later(rng.choice(_APART) * rng.random(), self._attempt, event_id, body, 0)
 
     def _attempt(self, event_id: str, body: bytes, number: int) -> None:
-        if event_id in self.acknowledged or self._to is None:
+        if event_id in self.acknowledged:
             return
-        process, taker = self._to
-        if process in self._world.processes:
+        alive = [process for process in self._receivers if process in self._world.processes]
+        if alive:
+            process = self._world.draw.rng.choice(alive)
+            self._open.append((process, event_id, body, number))
             with process.loop.running():
-                process.spawn(self._deliver(process, taker, event_id, body, number))
+                process.spawn(self._deliver(process, event_id, body, number))
         else:
             self._repeat(event_id, body, number)
 
-    async def _deliver(self, process: Process, taker: Receiver, event_id: str, body: bytes, number: int) -> None:
+    def cut(self, process: Process) -> None:
+        """Deliver again what a process that has died did not answer."""
+        for lost in [each for each in self._open if each[0] is process]:
+            self._open.remove(lost)
+            self._repeat(*lost[1:])
+
+    async def _deliver(self, process: Process, event_id: str, body: bytes, number: int) -> None:
         world = self._world
-        reply = await taker.receive(body, sign(body, key=_KEY, now=world.epoch))
+        reply = await self._receivers[process].receive(body, sign(body, key=_KEY, now=world.epoch))
+        self._open.remove((process, event_id, body, number))
         if reply.status == 200:
             world.expect(
                 _effects()[event_id] == 1, f"{event_id} was answered with 2xx, with {_effects()[event_id]} effects"

@@ -265,4 +265,12 @@ LIVE = (
     Scenario(
         name="live: reconcile and resubmit", work=_reconciled(3), weather=Weather(rate=0.6, faults=_IN_DOUBT), orders=3
     ),
+    Scenario(
+        name="live: deliveries",
+        work=_delivered(2),
+        weather=Weather(faults=_EVEN, delivery=0.25),
+        orders=2,
+        delivers=True,
+    ),
+    Scenario(name="live: tracking", work=_tracked(2), weather=Weather(faults=_EVEN, stale=0.3), orders=2, tracks=True),
 )

@@ -259,6 +259,7 @@ class World:
             self.processes.remove(process)
             self.alive.discard((process.host, process.pid))
             self.note(f"{process.pid} dies")
+            self.sender.cut(process)
             GRAVES.append(process)
 
     def stop(self, process: Process, seconds: float) -> None:
