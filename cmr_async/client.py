@@ -6,7 +6,7 @@ import ssl as ssl_module
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike, environ
 from random import Random
-from time import monotonic
+from time import monotonic, time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
@@ -103,6 +103,7 @@ class AsyncClient:
         max_answer: int = DEFAULT_MAX_ANSWER,
         tracking: TrackingSettings | None = None,
         _clock: Callable[[], float] = monotonic,
+        _wall_clock: Callable[[], float] = time,
         _rng: Random | None = None,
         _pacer: Pacer | None = None,
     ) -> None:
@@ -215,7 +216,7 @@ class AsyncClient:
         self._transport = transport
         self._stored_pace = stored_pace
         self._pipeline = pipeline
-        self._waiting = waiting = Waiting(pipeline, tracking)
+        self._waiting = waiting = Waiting(pipeline, tracking, wall_clock=_wall_clock)
         self.orders = Orders(pipeline, create_once, waiting)
         self.users = Users(pipeline)
         self.domains = Domains(pipeline)

@@ -134,13 +134,14 @@ class Tracker:
         try:
             async with aclosing(self._listening(watch, records, more, ends)) as turns:
                 async for _ in turns:
-                    for progress in watch.take():
+                    for progress in await _written(watch, watch.take(), records):
                         if progress.is_settled:
                             self._remove(progress.order_id, watch)
                         if changes or progress.is_settled:
                             yield progress
-            for order_id in tuple(watch.open):
-                yield self._table.orders[order_id].progress
+            left = [self._table.orders[order_id].progress for order_id in watch.open]
+            for progress in await _written(watch, left, records):
+                yield progress
         finally:
             for order_id in tuple(watch.open):
                 self._remove(order_id, watch)
@@ -171,9 +172,6 @@ class Tracker:
                 return
             pause = _LISTEN_EVERY if records is not None else left
             await self._wait(watch, pause if left is None or pause is None else min(pause, left))
-            if records is not None and watch.unwritten:
-                written, watch.unwritten = watch.unwritten, []
-                await records.note(written)
 
     async def _hear(self, watch: Watch, records: TrackingRecords, since: float) -> float:
         """Take over what a journal knows; return the time of the newest of it."""
@@ -378,3 +376,11 @@ class Tracker:
                         watch.unwritten.append(sighting)
         for order_id in changed:
             self._tell(self._table.orders[order_id])
+
+
+async def _written(watch: Watch, changed: list[OrderProgress], records: TrackingRecords | None) -> list[OrderProgress]:
+    """Return what changed, once a journal knows what the sweep saw: what is told has to be there after any death."""
+    if records is not None and watch.unwritten:
+        unwritten, watch.unwritten = watch.unwritten, []
+        await records.note(unwritten)
+    return changed

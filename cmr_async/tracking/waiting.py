@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
+from time import time
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -23,10 +24,13 @@ __all__ = ["Waiting"]
 class Waiting:
     """Everything that one client waits for; what it takes is loaded when somebody waits."""
 
-    def __init__(self, pipeline: Pipeline, settings: TrackingSettings | None = None) -> None:
-        """Wait with the calls of one client."""
+    def __init__(
+        self, pipeline: Pipeline, settings: TrackingSettings | None = None, *, wall_clock: Callable[[], float] = time
+    ) -> None:
+        """Wait with the calls of one client; see `Tracker` for the arguments."""
         self._pipeline = pipeline
         self._settings = settings
+        self._wall_clock = wall_clock
         #: What reads for the callers without a journal, and for those of each open journal, whose pace it keeps.
         self._trackers: WeakKeyDictionary[Pipeline | Journal, Tracker] = WeakKeyDictionary()
 
@@ -101,5 +105,6 @@ class Waiting:
         if key not in self._trackers:
             from .tracker import Tracker  # noqa: PLC0415 - only who waits needs it
 
-            self._trackers[key] = Tracker(with_shared_pace(self._pipeline, journal), self._settings)
+            pipeline = with_shared_pace(self._pipeline, journal)
+            self._trackers[key] = Tracker(pipeline, self._settings, wall_clock=self._wall_clock)
         return self._trackers[key]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from itertools import cycle
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -15,7 +15,7 @@ import pytest
 from cmr_async.core.exchange import Exchange
 from cmr_async.errors import ClientStateError, ConfigurationError, ProvisioningError
 from cmr_async.models.progress import OrderProgress, OrderToken
-from cmr_async.models.tracking import ProvisionKind, ProvisionState
+from cmr_async.models.tracking import Provision, ProvisionKind, ProvisionState, Sighting
 from cmr_async.simulator.shop.answers import mailbox_status
 from cmr_async.tracking.settings import TrackingSettings
 from cmr_async.tracking.tracker import Tracker
@@ -153,6 +153,36 @@ async def test_changes_are_told_on_request() -> None:
     assert counts[-1] == 2
     assert sorted(counts) == counts
     assert [each.is_settled for each in found] == [False] * (len(found) - 1) + [True]
+
+
+class SlowRecords:
+    """Stands in for what a journal keeps; the sweep goes on while it is read."""
+
+    def __init__(self) -> None:
+        self.noted: list[Sighting] = []
+
+    async def provisions(self, *, since: float = 0.0) -> AsyncIterator[Provision]:
+        for _ in range(1_000):
+            await asyncio.sleep(0)
+        nothing: tuple[Provision, ...] = ()
+        for provision in nothing:
+            yield provision
+
+    async def note(self, sightings: Iterable[Sighting]) -> int:
+        self.noted += sightings
+        return len(self.noted)
+
+
+@pytest.mark.parametrize("timeout", [None, 60.0])
+async def test_nothing_is_told_before_it_is_in_the_journal(timeout: float | None) -> None:
+    shop, records = Shop(), SlowRecords()
+    token = shop.place(mailboxes={"a.com": BOXES})
+    told = []
+    async for progress in a_tracker(shop).follow([token], timeout=timeout, records=cast("Any", records)):
+        told.append(progress)
+        known = {(sighting.name, sighting.state) for sighting in records.noted}
+        assert {(each.name, each.state) for each in progress.provisions if each.kind == "mailbox"} <= known
+    assert [progress.is_settled for progress in told] == [True]
 
 
 async def test_a_list_that_is_not_there_is_replaced_by_the_documented_one() -> None:

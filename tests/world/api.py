@@ -10,6 +10,7 @@ import attrs
 import orjson
 
 from tests.world.network import Sent
+from tests.world.provisioning import provided
 
 __all__ = ["FAULTS", "USER", "Api", "Entry"]
 
@@ -50,11 +51,14 @@ class Api:
     def __init__(self, done: tuple[Entry, ...] = ()) -> None:
         self.done = done
 
-    def serve(self, sent: Sent, fault: str, *, epoch: float) -> Reply | None:
-        """Do what a request asks for, unless the fault comes before that; return the answer, `None` for a stall."""
+    def serve(self, sent: Sent, fault: str, *, epoch: float, stale: float = 0.0) -> Reply | None:
+        """Do what a request asks for, unless the fault comes before that; return the answer, `None` for a stall.
+
+        What becomes of orders is read from a copy that is some seconds old.
+        """
         if fault in _INSTEAD:
             return _INSTEAD[fault]
-        status, message, data = self._do(sent, epoch)
+        status, message, data = self._do(sent, epoch, stale)
         answer = _answer(status, message, data)
         match fault:
             case "cut":
@@ -74,7 +78,8 @@ class Api:
         """Return what was done for a domain."""
         return [entry for entry in self.done if entry.domain == domain and entry.what in kinds]
 
-    def _do(self, sent: Sent, epoch: float) -> tuple[int, str, Any]:
+    def _do(self, sent: Sent, epoch: float, stale: float = 0.0) -> tuple[int, str, Any]:
+        became = {each["orderId"]: each for each in provided(self.done, epoch - stale)}
         match sent.path.removeprefix("/api"):
             case "/orders/json":
                 return self._create(orjson.loads(sent.body), epoch)
@@ -84,7 +89,10 @@ class Api:
                 known = [entry for entry in self.done if entry.order_id == sent.query["orderId"]]
                 if not known:
                     return 404, "Order not found", None
-                return 200, "Order status", {"orderId": known[0].order_id, "domains": []}
+                domains = [became[sent.query["orderId"]]] if sent.query["orderId"] in became else []
+                return 200, "Order status", {"orderId": known[0].order_id, "domains": domains}
+            case "/mailboxes":
+                return 200, "Mailboxes", [each["mailbox"] for each in became.values()]
             case "/users":
                 return 200, "User", {"userId": sent.query["userId"]}
             case "/domains/by-user":
@@ -103,7 +111,7 @@ class Api:
                         "periodStart": _iso(entry.at),
                     }
                     for number, entry in enumerate(self.done)
-                    if entry.what != "draft" and entry.domain == sent.query.get("domain")
+                    if entry.what != "draft" and sent.query.get("domain") in {entry.domain, None}
                 ]
                 pages = {"totalSearchedCount": len(rows), "currentPage": 1, "nextPage": 2, "totalPages": 1}
                 return 200, "Subscriptions", {"subscriptions": rows, "pagination": pages}

@@ -6,7 +6,9 @@ from collections import Counter
 from typing import Any
 
 from cmr_async.models.requests import OrderState
+from tests.world.deliveries import check_deliveries
 from tests.world.process import EPOCH
+from tests.world.provisioning import check_tracking
 from tests.world.scenarios import Scenario
 from tests.world.store import store
 from tests.world.world import Violation, World
@@ -44,6 +46,10 @@ def check_end(world: World, scenario: Scenario, *, is_calm: bool) -> Counter[str
             _check_row(row, did, is_calm=is_calm and scenario.clears_up)
             ended[row[2]] += 1
     _check_told(world, rows)
+    if scenario.tracks:
+        check_tracking(world)
+    if scenario.delivers:
+        check_deliveries(world)
     check_pace(world)
     return ended
 

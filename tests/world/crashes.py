@@ -14,6 +14,7 @@ from functools import partial
 import attrs
 
 from tests.world.check import check_end
+from tests.world.graves import GRAVES, unheard
 from tests.world.process import Process
 from tests.world.scenarios import SCENARIOS, Scenario
 from tests.world.store import store
@@ -101,10 +102,11 @@ def explore(
     # The states of each run, then its number of steps: they count when all states have been tried
     waiting: deque[Snapshot | int] = deque()
     recovery: int | None = None
+    calm = attrs.evolve(CALM, stale=scenario.weather.stale)  # old copies are no fault
     result.runs += 1
+    world = World(name, scenario.weather, most_faults=most_faults)
+    world.known = known
     try:
-        world = World(name, scenario.weather, most_faults=most_faults)
-        world.known = known
         world.start(scenario.work)
         steps = _finish(world, scenario, result, is_calm=False)
         waiting += (*world.snapshots, steps)
@@ -117,12 +119,13 @@ def explore(
             recovery += 1
             if recovery % _COLLECTED == 0:
                 gc.collect()
-            world = World(f"{name} {recovery}", CALM, snapshot)
+            world = World(f"{name} {recovery}", calm, snapshot)
             world.known = known
             steps = _recover(world, scenario, result)
             waiting += (*world.snapshots, steps)
     except Exception as error:  # noqa: BLE001 - an error that no user should see is a broken promise as well
         what = str(error) if isinstance(error, Violation) else f"{type(error).__name__}: {error}"
+        GRAVES.extend(world.processes)
         result.violations.append(
             Found(scenario=scenario.name, seed=seed, recovery=recovery, most_faults=most_faults, what=what)
         )
@@ -197,7 +200,7 @@ def run_crashes(
     began = time.monotonic()
     chosen = tuple(scenarios)
     turn = 0
-    with undisturbed():
+    with undisturbed(), unheard():
         while turn < rounds * len(chosen) or result.points < points or time.monotonic() - began < seconds:
             scenario, number = chosen[turn % len(chosen)], seed + turn // len(chosen)
             explore(scenario, number, result, most_recoveries=most_recoveries, most_faults=most_faults)

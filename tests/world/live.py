@@ -6,22 +6,18 @@ the outside can see: a claim that was just committed, a request that has just le
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import sys
 import time
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from random import Random
 
 import attrs
 
 from tests.world.check import check_end
 from tests.world.crashes import Found, settle
+from tests.world.graves import bury, unheard
 from tests.world.process import Process, Work
 from tests.world.scenarios import LIVE, Scenario
-from tests.world.world import GRAVES, Violation, World, digest_of, undisturbed
+from tests.world.world import Violation, World, digest_of, undisturbed
 
 __all__ = ["LiveResult", "live", "run_live"]
 
@@ -149,32 +145,6 @@ def _starter(world: _LiveWorld, work: Work, host: str) -> Callable[[], None]:
     return lambda: world.begin(work, host)
 
 
-def _bury() -> None:
-    """Throw away what is left of dead processes, while nothing of it can reach a world any more."""
-    for process in GRAVES:
-        for task in asyncio.all_tasks(process.loop):
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-            with suppress(BaseException):
-                task.get_coro().close()
-        process.loop.close()
-    GRAVES.clear()
-    gc.collect()
-
-
-@contextmanager
-def _unheard() -> Iterator[None]:
-    """Let nobody hear what the remains of dead processes complain about as they are collected."""
-    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-            _bury()
-            gc.collect()  # what the first collection has closed
-    finally:
-        sys.unraisablehook = hook
-
-
 def run_live(
     *,
     seed: int,
@@ -197,13 +167,13 @@ def run_live(
     result = LiveResult(seed=seed)
     began = time.monotonic()
     turn = 0
-    with undisturbed(), _unheard():
+    with undisturbed(), unheard():
         while turn < worlds * len(scenarios) or time.monotonic() - began < seconds:
             number = seed + turn // len(scenarios)
             live(scenarios[turn % len(scenarios)], number, result, most_faults=most_faults)
             turn += 1
             if turn % _COLLECTED == 0:
-                _bury()
+                bury()
             if len(result.violations) >= most:
                 break
     result.seconds = time.monotonic() - began

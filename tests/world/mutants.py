@@ -322,6 +322,69 @@ MUTANTS: tuple[Mutant, ...] = (
             "bulk.stopping:StopRules.take": (("case _ if self._in_doubt >= self.after_unknown:", "case _ if False:"),)
         },
     ),
+    # Webhooks
+    Mutant(
+        name="a delivery is answered before it is written down",
+        by="deliveries",
+        edits={
+            "webhooks.receiver:Receiver._take": (
+                (
+                    "is_new = await self._journal.tracking.take(",
+                    "is_new = __import__('asyncio').ensure_future(self._journal.tracking.take(",
+                ),
+                ("sightings_of(event), effect)", "sightings_of(event), effect))"),
+            )
+        },
+    ),
+    Mutant(
+        name="a delivery is noted in a transaction of its own",
+        by="deliveries",
+        edits={
+            "journal.tracking:TrackingRecords.take": (
+                (
+                    "        return await self._database.write(",
+                    (
+                        "        write = self._database.write\n"
+                        "        if not await write(lambda own: _take_delivery(own, delivery, (), None)):\n"
+                        "            return False\n"
+                        "        effect and await write(lambda own: effect(own.connection))\n"
+                        "        return await self._database.write("
+                    ),
+                ),
+                ("_take_delivery(transaction, delivery, given, effect))", "_note_sightings(transaction, given) >= 0)"),
+            )
+        },
+    ),
+    Mutant(
+        name="an effect happens for each copy of a delivery",
+        by="deliveries",
+        edits={"journal.tracking:_take_delivery": (("        return False\n", "        pass\n"),)},
+    ),
+    Mutant(
+        name="the last word about a mailbox counts, not the furthest",
+        by="deliveries",
+        edits={"models.tracking:join": (("ahead = _RANK[new.state] > _RANK[known.state]", "ahead = True"),)},
+    ),
+    # Tracking
+    Mutant(
+        name="what a tracker sees is told before it is written down",
+        by="tracking",
+        edits={
+            "tracking.tracker:_written": (
+                ("await records.note(unwritten)", "asyncio.ensure_future(records.note(unwritten))"),
+            )
+        },
+    ),
+    Mutant(
+        name="the reason of a failure is lost",
+        by="tracking",
+        edits={"journal.tracking:_storable": (("reason=excerpt(sighting.reason)", "reason=''"),)},
+    ),
+    Mutant(
+        name="a tracker asks with what is no read",
+        by="tracking",
+        edits={"tracking.sources:ask": (("pipeline.call(name,", "pipeline.call('domains.has_workspace',"),)},
+    ),
     # The disk
     Mutant(
         name="the journal is in WAL mode with NORMAL",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
-from cmr_async import AsyncClient, Timeouts
+from cmr_async import AsyncClient, Timeouts, TrackingSettings
 from cmr_async.core.pacing import Pacer
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.liveness import Machine, RunRecord
@@ -25,6 +25,8 @@ __all__ = ["EPOCH", "TIMEOUTS", "Process", "Work"]
 #: The UTC time at which virtual time begins.
 EPOCH = 1_800_000_000.0
 TIMEOUTS = Timeouts(connect=5.0, read=20.0, drain=5.0)
+#: Short times, so that there are few turns of a tracker.
+_TRACKING = TrackingSettings(first_look=2.0, read_every=2.0, single_look=4.0)
 _PATHS = {"orders.process": "/orders/process"}
 
 
@@ -75,6 +77,8 @@ class Process:
         self.rng = Random(f"{world.seed} {self.pid}")
         #: Seconds for which this host was suspended: its monotonic clock did not count them.
         self.suspended = 0.0
+        #: Whether it has ended its orders, and must not send anything but reads.
+        self.only_reads = False
         #: Until when it gets no turn, because it was stopped.
         self.stopped_until = 0.0
         self.loop = WorldLoop(self.monotonic)
@@ -89,10 +93,26 @@ class Process:
         world.alive.add((host, self.pid))
         with self.loop.running():
             self.main: asyncio.Task[None] = self.loop.create_task(cast("Any", work(self)))
+        self._spawned: set[asyncio.Task[None]] = set()
 
     def monotonic(self) -> float:
         """Return the time of the loop, which begins near 1,000."""
         return self.world.now - self.suspended
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let something happen in this process beside its work, as a request to its server does."""
+        task = self.loop.create_task(work)
+        self._spawned.add(task)
+        task.add_done_callback(self._ended)
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether something that was spawned has not ended."""
+        return bool(self._spawned)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._spawned.discard(task)
+        task.result()  # the loop tells whoever runs it
 
     def client(self) -> AsyncClient:
         """Make a client that lives in this process."""
@@ -101,9 +121,11 @@ class Process:
             "http://127.0.0.1:1/api",
             endpoints=_PATHS,
             timeouts=TIMEOUTS,
+            tracking=_TRACKING,
             connector_factory=lambda: Connector(self),
             _clock=self.monotonic,
             _rng=self.rng,
+            _wall_clock=lambda: self.world.epoch + self.world.wall_step,
             _pacer=self.pacer,
         )
 

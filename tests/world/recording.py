@@ -19,17 +19,20 @@ from typing import Any
 from unittest import mock
 
 import attrs
+import orjson
 
 from cmr_async.core.account import Account
 from cmr_async.journal.journal import Claim, Journal, Step, StepState, Verdict
 from cmr_async.journal.liveness import Machine, RunRecord
 from cmr_async.journal.storage.clock import Clocks
 from cmr_async.journal.storage.database import Outside
-from cmr_async.journal.storage.schema import steps
-from tests.fakes import Clock, make_request, wait_for_slot
+from cmr_async.journal.storage.schema import sa, steps
+from cmr_async.webhooks import Event, Receiver, sign
+from tests.fakes import USER, Clock, make_request, wait_for_slot
 from tests.journal.arrange import vanish
+from tests.world.store import EFFECTS
 
-__all__ = ["FILE", "Died", "Known", "Left", "Mark", "Recording", "Said", "Unharmed", "record"]
+__all__ = ["FILE", "Answered", "Died", "Known", "Left", "Mark", "Recording", "Said", "Unharmed", "record"]
 
 ACCOUNT = Account(origin="https://api.example", fingerprint="0123456789abcdef")
 #: Journals of older versions, as SQL text.
@@ -82,7 +85,14 @@ class Died:
     """The process ended without a word; what it had given to the system stays."""
 
 
-Mark = Left | Unharmed | Known | Died
+@attrs.frozen
+class Answered:
+    """The delivery of an event was answered with 2xx, so it never comes again."""
+
+    event: str
+
+
+Mark = Left | Unharmed | Known | Died | Answered
 
 
 @attrs.frozen(kw_only=True)
@@ -164,6 +174,7 @@ class _Script:
         self._clock = Clock()
         self._orders = 0
         self._ids = 0
+        self._events = 0
         #: Steps that can be claimed, claims on their way, and steps in doubt with the claim and whether it was placed.
         self._ready: list[tuple[str, Step]] = []
         self._under_way: list[Claim] = []
@@ -180,6 +191,7 @@ class _Script:
             (40, self._answer),
             (4, self._add),
             (8, self._reconcile),
+            (6, self._deliver),
             (3, self._beat),
             (3, self._process),
             (3, self._crash),
@@ -258,6 +270,17 @@ class _Script:
             await self._journal.resubmit(claim.key, step=claim.step)
             self._ready.append((claim.key, claim.step))
 
+    async def _deliver(self) -> None:
+        """Deliver an event, or once more the one before."""
+        self._events += self._events == 0 or self._rng.random() < 0.8
+        event, name = f"E{self._events}", f"d{self._events}.com"
+        data = {"orderId": "ORDER", "userId": USER, "email": f"ada@{name}"}
+        body = orjson.dumps({"event": "mailbox.created", "eventId": event, "data": data})
+        taker = Receiver(self._journal, keys="key", fallback=_have_effect, now=self._clock)
+        reply = await taker.receive(body, sign(body, key="key", now=self._clock()))
+        assert reply.status == 200, reply.text
+        self._log.entries.append(Answered(event))
+
     async def _beat(self) -> None:
         await self._journal.beat()
 
@@ -283,6 +306,11 @@ class _Script:
         self._under_way.clear()
         self._journal = self._made()
         await self._open()
+
+
+def _have_effect(event: Event, transaction: sa.Connection) -> None:
+    transaction.execute(sa.schema.CreateTable(EFFECTS, if_not_exists=True))
+    transaction.execute(sa.insert(EFFECTS).values(event=event.event_id))
 
 
 def record(folder: Path, seed: int, *, turns: int) -> Recording:

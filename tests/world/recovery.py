@@ -16,12 +16,13 @@ from cmr_async.journal.liveness import open_runs, this_process
 from cmr_async.journal.states import Step
 from cmr_async.journal.storage import engine as journal_engine
 from cmr_async.journal.storage.clock import JournalClock
-from cmr_async.journal.storage.schema import events, prepare, sa, steps
+from cmr_async.journal.storage.schema import deliveries, events, prepare, sa, steps
 from cmr_async.journal.storage.statements import Transaction
 from cmr_async.journal.storage.trust import check_integrity
 from tests.world.disk import Disk, Op
 from tests.world.playing import COMMITTED, dump, opened, say
-from tests.world.recording import FILE, Known, Left, Unharmed
+from tests.world.recording import FILE, Answered, Known, Left, Unharmed
+from tests.world.store import EFFECTS
 
 __all__ = ["Outside", "Recovery", "Remnant", "reopened"]
 
@@ -34,6 +35,8 @@ class Outside:
     told: set[tuple[str, str, str, str, str | None]] = attrs.field(factory=set)
     #: Attempts that may have placed an order, by step: no other may be sent.
     attempts: dict[tuple[str, str], set[str]] = attrs.field(factory=dict)
+    #: Events of which the provider believes that they had their effect.
+    answered: set[str] = attrs.field(factory=set)
     #: How many transactions were committed, and how many of them the outside knows of.
     commits: int = 0
     known: int = 0
@@ -50,9 +53,11 @@ class Outside:
             case Unharmed(token):
                 for tokens in self.attempts.values():
                     tokens.discard(token)
+            case Answered(event):
+                self.answered.add(event)
             case _:
                 pass
-        if isinstance(mark, Left | Known):
+        if isinstance(mark, Left | Known | Answered):
             self.known = self.commits
 
     @property
@@ -71,6 +76,9 @@ class Remnant:
     history: frozenset[tuple[str, str, str, str | None, str | None]] = frozenset()
     #: Steps that the package would send.
     sendable: frozenset[tuple[str, str]] = frozenset()
+    #: Events that were taken, and those that had an effect, once for each effect.
+    taken: tuple[str, ...] = ()
+    effects: tuple[str, ...] = ()
 
     def faults(self, outside: Outside, held: Mapping[bytes, tuple[int, int]]) -> Iterator[str]:
         """Yield what must not be, given what the outside knows."""
@@ -81,6 +89,10 @@ class Remnant:
             yield f"the {'claim' if change == 'sent' else f'outcome {change}'} of {key} ({step}) is lost"
         for key, step in sorted(self.sendable & outside.may_be_placed):
             yield f"{key} ({step}) would be sent twice"
+        for event in sorted(outside.answered.difference(self.effects)):
+            yield f"the effect of {event} is lost"
+        if self.taken != self.effects:
+            yield f"{self.taken} were taken, and the effects are those of {self.effects}"
         first, last = held.get(self.dump, (-1, -1))
         if last < outside.known:
             yield "it is no state after a commit" if last < 0 else f"it is as old as after commit {last}"
@@ -163,8 +175,11 @@ class Recovery:
                 transaction.begin_run()
                 known = [tuple(row) for row in made.execute(sa.select(steps.c.key, steps.c.step))]
                 sendable = frozenset(each for each in known if transaction.claim(each[0], Step(each[1])) is not None)
+            taken = tuple(sorted(made.scalars(sa.select(deliveries.c.id))))
+            has_effects = sa.inspect(made).has_table(EFFECTS.name)
+            effects = tuple(sorted(made.scalars(sa.select(EFFECTS.c.event)))) if has_effects else ()
         open_runs.discard(self._run.id)
-        return Remnant(dump=held, history=history, sendable=sendable)
+        return Remnant(dump=held, history=history, sendable=sendable, taken=taken, effects=effects)
 
 
 def _name(*parts: bytes) -> bytes:

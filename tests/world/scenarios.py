@@ -25,8 +25,13 @@ from cmr_async.errors import (
 from cmr_async.journal.journal import Journal
 from cmr_async.models.requests import OrderState
 from tests.world.api import FAULTS, USER
+from tests.world.deliveries import receiver
 from tests.world.process import Process, Work
+from tests.world.provisioning import check_told
 from tests.world.weather import Weather
+
+#: Seconds after which nothing that a dead process sent can still arrive.
+_LATEST = 5.0
 
 __all__ = ["SCENARIOS", "Scenario", "requests"]
 
@@ -49,6 +54,10 @@ class Scenario:
     orders: int = 4
     #: What is done after a death; `None`: the same.
     again: Work | None = None
+    #: Whether events about the orders are delivered, and taken by a receiver.
+    delivers: bool = False
+    #: Whether a run ends only when its accepted orders have come to their end.
+    tracks: bool = False
     #: After a calm run, no order is left in doubt.
     clears_up: bool = False
 
@@ -176,6 +185,31 @@ def _reconciled(count: int) -> Work:
     return work
 
 
+def _delivered(count: int) -> Work:
+    async def work(process: Process) -> None:
+        sender = process.world.sender
+        async with process.client() as cmr, process.journal() as journal:
+            sender.begin(process, receiver(process, journal))
+            await _submit(process, cmr, journal, requests(count))
+            await asyncio.sleep(_LATEST)
+            while sender.has_open or process.is_serving:  # noqa: ASYNC110 - no event of a loop outlives its process
+                await asyncio.sleep(10.0)
+
+    return work
+
+
+def _tracked(count: int) -> Work:
+    async def work(process: Process) -> None:
+        async with process.client() as cmr, process.journal() as journal:
+            await _submit(process, cmr, journal, requests(count))
+            process.only_reads = True
+            async for progress in cmr.bulk.track(journal):
+                check_told(process.world, progress)
+                process.world.note(f"told {progress}")
+
+    return work
+
+
 def _interrupted(work: Work) -> Work:
     async def interrupted(process: Process) -> None:
         rng = process.world.draw.rng
@@ -216,6 +250,10 @@ SCENARIOS = (
     Scenario(
         name="interrupted orders", work=_interrupted(_SINGLE), again=_SINGLE, weather=Weather(faults=_EVEN), orders=3
     ),
+    Scenario(
+        name="deliveries", work=_delivered(2), weather=Weather(faults=_EVEN, delivery=0.25), orders=2, delivers=True
+    ),
+    Scenario(name="tracking", work=_tracked(2), weather=Weather(faults=_EVEN, stale=0.3), orders=2, tracks=True),
     Scenario(name="a full disk", work=_BULK, weather=Weather(faults=_EVEN, full=0.05)),
 )
 
@@ -227,4 +265,12 @@ LIVE = (
     Scenario(
         name="live: reconcile and resubmit", work=_reconciled(3), weather=Weather(rate=0.6, faults=_IN_DOUBT), orders=3
     ),
+    Scenario(
+        name="live: deliveries",
+        work=_delivered(2),
+        weather=Weather(faults=_EVEN, delivery=0.25),
+        orders=2,
+        delivers=True,
+    ),
+    Scenario(name="live: tracking", work=_tracked(2), weather=Weather(faults=_EVEN, stale=0.3), orders=2, tracks=True),
 )

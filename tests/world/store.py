@@ -21,7 +21,10 @@ from cmr_async.work_thread import WorkThread
 if TYPE_CHECKING:
     from tests.world.process import Process
 
-__all__ = ["Store", "Worker", "store"]
+__all__ = ["EFFECTS", "Store", "Worker", "store"]
+
+#: A table of the user's own, in the file of the journal. It has no key: that would hide a second effect.
+EFFECTS = sa.Table("effects", sa.MetaData(), sa.Column("event", sa.Text))
 
 
 class _Kept(sa.pool.StaticPool):
@@ -47,6 +50,8 @@ class Store:
         sa.event.listen(self.engine, "commit", self._commit)
         with self.engine.connect() as made:
             prepare(made, name="template")
+            with made.begin():
+                EFFECTS.create(made)
         self._template = self.connection.serialize()
 
     def reset(self, snapshot: bytes | None = None) -> None:
@@ -107,7 +112,7 @@ class Worker(WorkThread):
             error = raised
         database.is_full = False
         if database.connection.total_changes != before:
-            world.note("commit")
+            world.committed()
         self._process.loop.call_later(world.draw.working(), self._tell, future, result, error)
 
     def _tell(self, future: asyncio.Future[Any] | None, result: Any, error: Exception | None) -> None:

@@ -40,6 +40,7 @@ def test_settings_that_lose_claims_are_found_out(changes: dict[str, str]) -> Non
     result = run_power(500, seed=2, changes=changes, most=100_000, turns=10)
     assert any("would be sent twice" in violation.what for violation in result.violations)
     assert any("the claim of" in violation.what for violation in result.violations)
+    assert any("the effect of" in violation.what for violation in result.violations)
 
 
 @pytest.mark.parametrize("changes", _SOUND.values(), ids=_SOUND)

@@ -24,6 +24,10 @@ class Weather:
     refused: float = 0.05
     #: The share of commits that the disk refuses.
     full: float = 0.0
+    #: The share of deliveries of webhooks whose handler fails, and of answers to them that are lost.
+    delivery: float = 0.0
+    #: The share of answers about what became of orders that come from an old copy.
+    stale: float = 0.0
 
 
 CALM = Weather(rate=0.0, refused=0.0)
@@ -65,6 +69,14 @@ class Draw:
     def disk_is_full(self) -> bool:
         """Whether the disk refuses a commit."""
         return self._happens(self.weather.full)
+
+    def delivery_fails(self) -> bool:
+        """Whether a handler fails, or an answer to a delivery is lost."""
+        return self._happens(self.weather.delivery)
+
+    def staleness(self) -> float:
+        """How many seconds old the copy is that a request is answered from."""
+        return 10.0 * self.rng.random() if self._happens(self.weather.stale) else 0.0
 
     def fault(self, sent: Sent) -> str:
         """Return what goes wrong with a request; empty if nothing does."""

@@ -20,13 +20,16 @@ import orjson
 
 from cmr_async.models.requests import OrderState
 from tests.world.api import Api, Entry
+from tests.world.deliveries import Sender
+from tests.world.graves import GRAVES
 from tests.world.loop import START
 from tests.world.network import Line, Sent
 from tests.world.process import EPOCH, Process, Work
+from tests.world.provisioning import active
 from tests.world.store import store
 from tests.world.weather import Draw, Weather
 
-__all__ = ["GRAVES", "Snapshot", "Told", "Violation", "World", "digest_of", "undisturbed"]
+__all__ = ["Snapshot", "Told", "Violation", "World", "digest_of", "undisturbed"]
 
 #: Steps after which a world that has not ended will never end.
 _MOST_STEPS = 60_000
@@ -56,6 +59,8 @@ class Snapshot:
     #: Requests that are on the wire and that arrive after all.
     flying: tuple[Sent, ...]
     told: tuple[Told, ...]
+    #: Ids of the events whose deliveries were answered with 2xx, as far as the provider knows.
+    acknowledged: frozenset[str]
     number: int
     #: When the last requests left.
     starts: tuple[float, ...]
@@ -80,6 +85,8 @@ class World:
         self.processes: list[Process] = []
         #: What users were told.
         self.told: tuple[Told, ...] = () if snapshot is None else snapshot.told
+        #: Delivers webhooks, if a process has a receiver.
+        self.sender = Sender(self, frozenset() if snapshot is None else snapshot.acknowledged)
         #: When the slot of each request had come.
         self.starts: list[float] = [] if snapshot is None else [*snapshot.starts]
         #: Callbacks that were run, and events of the world.
@@ -92,10 +99,13 @@ class World:
         self.flying: dict[int, Sent] = {}
         #: Whether some process was stopped, so that its slots have passed.
         self.was_stopped = False
+        #: The first promise of `expect` that was broken.
+        self.broken = ""
         self._log = hashlib.blake2b(digest_size=16)
         self._events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._number = 0 if snapshot is None else snapshot.number
         store().reset(None if snapshot is None else snapshot.database)
+        self._active = active()
 
     @property
     def epoch(self) -> float:
@@ -144,6 +154,7 @@ class World:
                     done=self.api.done,
                     flying=flying,
                     told=self.told,
+                    acknowledged=self.sender.acknowledged,
                     number=self._number,
                     starts=tuple(self.starts[-8:]),
                 )
@@ -158,6 +169,12 @@ class World:
             orders.setdefault(key, []).append(f"{step} {change}")
         for entry in self.api.done:
             orders.setdefault(f"r{entry.domain[1:-4]}", []).append(entry.what)
+        keys = {entry.order_id: f"r{entry.domain[1:-4]}" for entry in self.api.done}
+        for order_id, kind, state in store().rows("SELECT order_id, kind, state FROM cmr_provisions ORDER BY kind"):
+            orders.setdefault(keys[order_id], []).append(f"{kind} {state}")
+        for (event_id,) in store().rows("SELECT id FROM cmr_deliveries"):
+            name, _, order_id = event_id.partition(" of ")
+            orders.setdefault(keys[order_id], []).append(f"{name} {event_id in self.sender.acknowledged}")
         for sent in flying:
             domains = [entry.domain for entry in self.api.done if entry.order_id.encode() in sent.body]
             name = domains[0] if domains else orjson.loads(sent.body)["domains"][0]["domain"]
@@ -175,6 +192,22 @@ class World:
         self.told += (Told(key, state, order_id),)
         self.note(f"told {key} {state} {order_id}")
 
+    def committed(self) -> None:
+        """Note a commit to the journal, in which nothing that was active may have gone back."""
+        before, self._active = self._active, active()
+        self.expect(before <= self._active, f"{sorted(before - self._active)} was active, and is not any more")
+        self.note("commit")
+
+    def expect(self, holds: bool, otherwise: str) -> None:
+        """Expect that a promise holds, also where whoever calls would take an error for a fault of the wire.
+
+        Raises:
+            Violation: It is broken.
+        """
+        if not holds:
+            self.broken = self.broken or otherwise
+            raise Violation(otherwise)
+
     def may_be_placed(self, domain: str) -> bool:
         """Tell whether an order was placed, or is on the wire."""
         bought = self.api.entries(domain, "order", "processing")
@@ -184,6 +217,7 @@ class World:
 
     def send(self, process: Process, line: Line, sent: Sent) -> None:
         """Put a request on the wire."""
+        self.expect(sent.method == "GET" or not process.only_reads, f"{sent.method} {sent.path} is sent while tracking")
         self.starts.append(line.began)
         number = self.next_number()
         if sent.spends:
@@ -194,9 +228,10 @@ class World:
     def _arrive(self, process: Process, line: Line, sent: Sent, number: int) -> None:
         self.flying.pop(number, None)
         fault, before = self.draw.fault(sent), self.api.done
-        reply = self.api.serve(sent, fault, epoch=self.epoch)
+        reply = self.api.serve(sent, fault, epoch=self.epoch, stale=self.draw.staleness())
         if self.api.done is not before:
             self.note(f"arrives {sent.path} {fault}")
+            self.sender.send_new()
         self._log.update(f"{self.now:.9f} {sent.path} {fault}\n".encode())
         if reply is not None:
             self.later(self.draw.way() + reply.delay, self._answer, process, line, reply)
@@ -214,6 +249,7 @@ class World:
         """Let a request of a dead process arrive."""
         self.api.arrive(sent, epoch=self.epoch)
         self._log.update(f"{self.now:.9f} late {sent.path}\n".encode())
+        self.sender.send_new()
 
     # Life and death
 
@@ -223,6 +259,7 @@ class World:
             self.processes.remove(process)
             self.alive.discard((process.host, process.pid))
             self.note(f"{process.pid} dies")
+            self.sender.cut(process)
             GRAVES.append(process)
 
     def stop(self, process: Process, seconds: float) -> None:
@@ -270,6 +307,8 @@ class World:
 
     def _turn(self, process: Process) -> None:
         self.steps += process.loop.turn() - 1
+        if self.broken:
+            raise Violation(self.broken)
         if process.main.done():
             self.processes.remove(process)
             self.alive.discard((process.host, process.pid))
@@ -277,10 +316,6 @@ class World:
             process.main.result()
             if process.loop.uncaught:
                 raise Violation(f"nobody caught {process.loop.uncaught[0]}")
-
-
-#: Processes that have died. What is left of them must not be collected while a world runs.
-GRAVES: list[Process] = []
 
 
 def digest_of(digests: Iterable[str]) -> str:
