@@ -91,7 +91,7 @@ class Api:
                     return 404, "Order not found", None
                 domains = [became[sent.query["orderId"]]] if sent.query["orderId"] in became else []
                 return 200, "Order status", {"orderId": known[0].order_id, "domains": domains}
-            case "/mailboxes":
+            case "/mailboxes" | "/mailboxes/single":
                 return 200, "Mailboxes", [each["mailbox"] for each in became.values()]
             case "/users":
                 return 200, "User", {"userId": sent.query["userId"]}
