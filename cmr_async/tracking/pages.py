@@ -84,7 +84,7 @@ class Pages:
         # Never read: what is beside it tells what to expect
         beside = [self._seen[each] for each in (place - 1, place + 1) if each in self._seen]
         expected = [each.ours * (self._reads - each.at) ** 2 for each in beside]
-        return max(least * self._reads**2, _COMING * (place == self.total), *expected, 0.0)
+        return max(least * self._reads**2, _COMING * (place == self.total), *expected)
 
     def _coming(self, place: int, rows: int, age: int) -> int:
         """Return how many rows are expected to have come to a page since it was read."""
