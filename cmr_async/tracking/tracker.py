@@ -298,11 +298,11 @@ class Tracker:
     async def _look_at_user(self, order: OpenOrder) -> None:
         """Look at the domains, or at a page of the mailboxes, of a user: they tell of all orders of that user."""
         token, now = order.token, self._pipeline.clock()
-        page = self._user_pages.pop(token.user_id, 1)
         if token.mailboxes:
+            page = self._user_pages.pop(token.user_id, 1)
             what, name, query = "mailboxes", "mailboxes.by_user", {"page": str(page), "limit": str(PAGE_SIZE)}
         else:
-            what, name, query = "domains", "domains.by_user", {}
+            page, what, name, query = 1, "domains", "domains.by_user", {}
         subject = f"The {what} of user {token.user_id}"
         answer = await ask(self._pipeline, name, subject=subject, user_id=token.user_id, query=query)
         data = fields_of(answer)
