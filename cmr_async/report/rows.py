@@ -14,7 +14,9 @@ import attrs
 import orjson
 
 from ..errors import ConfigurationError
+from ..journal.identity import kind_of
 from ..journal.records import JOURNAL_COLUMNS, JournalEntry
+from ..journal.states import OrderKind
 from ..models.requests import OrderOutcome, OrderState
 from .output import OutputFile, unwritable
 
@@ -76,6 +78,8 @@ class ResultRow:
     domains: str
     #: How many mailboxes it has.
     mailboxes: int
+    #: Which endpoint it is for: `order`, or `mailbox_order` for mailboxes on a domain that is there.
+    kind: str = OrderKind.ORDER.value
     #: `True`: the order was to be paid; `False`: a draft.
     confirm: bool
     #: How it ended: `accepted`, `rejected`, `unknown`, `not_sent` or `skipped`.
@@ -104,6 +108,7 @@ class ResultRow:
             user_id=request.user_id,
             domains=" ".join(request.order.domain_names),
             mailboxes=request.order.mailbox_count,
+            kind=kind_of(request.order).value,
             confirm=request.order.confirm,
             state=outcome.state.value,
             order_id=outcome.order_id or "",

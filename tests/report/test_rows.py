@@ -17,9 +17,10 @@ from cmr_async.errors import ConfigurationError, UnprocessableError
 from cmr_async.journal.adding import planned
 from cmr_async.journal.records import JOURNAL_COLUMNS, JournalEntry
 from cmr_async.journal.states import StepState
-from cmr_async.models import DomainRegistration, Order, OrderCreated
+from cmr_async.models import DomainRegistration, MailboxOrder, Order, OrderCreated
 from cmr_async.models.requests import OrderOutcome, OrderRequest, OrderState, Verdict
 from cmr_async.report.rows import RESULT_COLUMNS, ResultFormat, ResultRow, ResultWriter, spreadsheet_safe, write_entries
+from tests.fakes import ADA
 
 REQUEST = OrderRequest(user_id="U", order=Order(domains=[DomainRegistration(domain="one.com")]), reference="=1+1")
 ACCEPTED = OrderOutcome(
@@ -46,9 +47,17 @@ def test_csv_cells_cannot_become_formulas(tmp_path: Path) -> None:
     write(tmp_path / "r.csv")
     assert (tmp_path / "r.csv").read_text().splitlines() == [
         ",".join(f'"{name}"' for name in RESULT_COLUMNS),
-        '"2","\'=1+1","U","one.com","0","false","accepted","ORD","ACT_1","two.com","","fine","2"',
-        '"3","\'=1+1","U","one.com","0","false","rejected","","","","","\'@no, sorry","1"',
+        '"2","\'=1+1","U","one.com","0","order","false","accepted","ORD","ACT_1","two.com","","fine","2"',
+        '"3","\'=1+1","U","one.com","0","order","false","rejected","","","","","\'@no, sorry","1"',
     ]
+
+
+def test_a_row_tells_orders_of_mailboxes_apart() -> None:
+    order = MailboxOrder(subscription_id="SUB", mailboxes={"one.com": [ADA]}, confirm=True)
+    request = OrderRequest(user_id="U", order=order)
+    row = ResultRow.of(OrderOutcome(index=0, request=request, state=OrderState.UNKNOWN), row=2)
+    assert (row.kind, row.domains, row.mailboxes) == ("mailbox_order", "one.com", 1)
+    assert ResultRow.of(ACCEPTED, row=2).kind == "order"
 
 
 @pytest.mark.parametrize(
