@@ -380,9 +380,9 @@ def _is_encodable(text: str) -> bool:
 @lru_cache(maxsize=4096)
 def _are_plain(username: str, first_name: str, last_name: str) -> bool:
     """Tell whether there is nothing to be said of the names of a mailbox, as of most."""
-    names = (username, first_name, last_name)
-    plain = all(name.isascii() and name.isprintable() and name.strip() for name in names)
-    return plain and _USERNAME.fullmatch(username) is not None
+    together = username + first_name + last_name
+    is_ascii_text = together.isascii() and together.isprintable() and first_name.strip() and last_name.strip()
+    return bool(is_ascii_text) and _USERNAME.fullmatch(username) is not None
 
 
 @lru_cache(maxsize=4096)
