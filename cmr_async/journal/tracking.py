@@ -8,11 +8,12 @@ from typing import Any
 import attrs
 import orjson
 
+from ..errors import JournalError
 from ..models.requests import Verdict
 from ..models.tracking import Provision, Sighting, StoredDelivery, join
 from .records import JournalEntry, excerpt, storable
 from .states import Step, StepState
-from .storage.database import Database
+from .storage.database import Database, is_to_be_repeated
 from .storage.schema import deliveries, insert_missing, orders, provisions, sa, steps
 from .storage.statements import CHUNK, Transaction, entries, read_entry
 
@@ -29,6 +30,19 @@ _JOIN = (
     .where(*(column == sa.bindparam(f"the_{column.name}") for column in _PLACE))
     .values({name: sa.bindparam(f"new_{name}") for name in (*_TEXTS[3:], "changed_at")})
 )
+
+
+#: Any number, as long as no other program takes the same advisory lock; `adding` has its neighbour.
+_LINE = 0x636D725F61737970
+_EFFECT = "The effect of a delivery (the handler of its event)"
+
+
+class _EffectError(Exception):
+    """An effect raised something."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
 
 
 @attrs.frozen
@@ -49,18 +63,27 @@ class TrackingRecords:
             delivery: The delivery; its `at` and `number` are the journal's to give.
             sightings: What it says about domains and mailboxes.
             effect: Called in the journal's thread with the SQLAlchemy connection of the transaction: what it writes
-                through it is committed together with the delivery, or not at all. It must not commit or roll back, and
-                may be called again if the database could not commit.
+                through it is committed together with the delivery, or not at all. It must not commit or roll back, it
+                runs a statement that may fail within `connection.begin_nested()`, and it may be called again if the
+                database could not commit. On PostgreSQL too one delivery is taken after the other.
 
         Returns:
             `True` after the commit. `False` for a delivery that was taken before; nothing was done then.
 
         Raises:
-            JournalError: The database could not be written. Nothing of it is there; the delivery may come again.
-            Exception: What `effect` raised; nothing was written then.
+            JournalError: The database could not be written, or `effect` ended or broke the transaction. Nothing of it is
+                there, unless `effect` committed it; the delivery may come again.
+            Exception: What `effect` raised; nothing was written then. What would end a thread, a task or the program is
+                raised as a `RuntimeError`.
         """
         given = tuple(sightings)
-        return await self._database.write(lambda transaction: _take_delivery(transaction, delivery, given, effect))
+        try:
+            return await self._database.write(lambda transaction: _take_delivery(transaction, delivery, given, effect))
+        except _EffectError as failed:
+            error = failed.error
+        if isinstance(error, Exception):
+            raise error
+        raise RuntimeError(f"The effect of a delivery raised {type(error).__name__}.") from error
 
     async def deliveries(self, *, after: int = 0) -> AsyncGenerator[StoredDelivery, None]:
         """Yield the webhook deliveries that were taken, oldest first.
@@ -87,7 +110,12 @@ class TrackingRecords:
             JournalError: The database could not be written. It is safe to try again.
         """
         given = tuple(sightings)
-        return await self._database.write(lambda transaction: _note_sightings(transaction, given)) if given else 0
+
+        def note(transaction: Transaction) -> int:
+            _wait_in_line(transaction)
+            return _note_sightings(transaction, given)
+
+        return await self._database.write(note) if given else 0
 
     async def provisions(self, *, since: float = 0.0) -> AsyncGenerator[Provision, None]:
         """Yield what is known about the domains and mailboxes of orders, those that changed first before the others.
@@ -170,6 +198,7 @@ def _take_delivery(
     effect: Callable[[sa.Connection], object] | None,
 ) -> bool:
     """Write a delivery with everything that it brings; return `False`, and do nothing, if it was taken before."""
+    _wait_in_line(transaction)
     row = {
         "id": storable(delivery.id),
         "name": storable(delivery.name),
@@ -181,8 +210,39 @@ def _take_delivery(
         return False
     _note_sightings(transaction, sightings)
     if effect is not None:
-        effect(transaction.connection)
+        _call(effect, transaction)
     return True
+
+
+def _call(effect: Callable[[sa.Connection], object], transaction: Transaction) -> None:
+    """Let an effect write, and make sure that the transaction is still what it was."""
+    connection = transaction.connection
+    begun = connection.get_transaction()
+    try:
+        effect(connection)
+    except BaseException as error:
+        if is_to_be_repeated(error):
+            raise
+        raise _EffectError(error) from None  # which nothing takes for an error of the journal's own
+    if connection.get_transaction() is not begun:
+        connection.rollback()
+        raise JournalError(f"{_EFFECT} must not commit or roll back: the transaction ends when it returns.")
+    try:
+        connection.execute(sa.select(1))
+    except sa.exc.DBAPIError:
+        raise JournalError(
+            f"{_EFFECT} went on after a statement had failed, and the database keeps nothing of such a transaction. Run "
+            "a statement that may fail in `with transaction.begin_nested():`."
+        ) from None
+
+
+def _wait_in_line(transaction: Transaction) -> None:
+    """Make sure that what comes later has a higher number and a later time, for those who read on from where they were.
+
+    PostgreSQL gives numbers when a row is written, not when it is committed. On SQLite one writes after the other.
+    """
+    if transaction.connection.dialect.name == "postgresql":
+        transaction.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LINE)))
 
 
 def _read_provision(row: Any) -> Provision:

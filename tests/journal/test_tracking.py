@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import attrs
 import pytest
 import sqlalchemy as sa
 
+from cmr_async.errors import JournalError
 from cmr_async.journal.journal import Journal
 from cmr_async.models.tracking import Provision, ProvisionKind, ProvisionState, Sighting, StoredDelivery
 from tests.fakes import Clock
@@ -61,6 +66,97 @@ async def test_an_effect_is_written_with_the_delivery_or_not_at_all(journal: Jou
     assert await journal.tracking.take(a_delivery(), [ACTIVE], write)
     assert not await journal.tracking.take(a_delivery(), [ACTIVE], write)
     assert effects == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "error", [LookupError("no such customer"), StopIteration(), sqlite3.OperationalError("database is locked")]
+)
+async def test_what_an_effect_raises_is_raised_once(journal: Journal, error: Exception) -> None:
+    calls = []
+
+    def fail(connection: sa.Connection) -> None:
+        calls.append(connection)
+        raise error
+
+    expected = RuntimeError if isinstance(error, StopIteration) else type(error)
+    with pytest.raises(expected) as caught:
+        await journal.tracking.take(a_delivery(), [ACTIVE], fail)
+    assert error in {caught.value, caught.value.__cause__}
+    assert (len(calls), await known(journal), await taken(journal)) == (1, [], [])
+
+
+@pytest.mark.parametrize("error", [SystemExit(2), asyncio.CancelledError(), KeyboardInterrupt()])
+async def test_no_effect_ends_the_program(journal: Journal, error: BaseException) -> None:
+    def leave(connection: sa.Connection) -> None:
+        raise error
+
+    with pytest.raises(RuntimeError, match=type(error).__name__) as caught:
+        await journal.tracking.take(a_delivery(), [ACTIVE], leave)
+    assert caught.value.__cause__ is error
+    assert (await known(journal), await taken(journal)) == ([], [])
+
+
+@pytest.mark.parametrize("end", [sa.Connection.commit, sa.Connection.rollback])
+@pytest.mark.parametrize("goes_on", [True, False])
+async def test_an_effect_that_ends_the_transaction_is_an_error(
+    journal: Journal, end: Callable[[sa.Connection], None], goes_on: bool
+) -> None:
+    def end_it(connection: sa.Connection) -> None:
+        end(connection)
+        if goes_on:
+            connection.execute(sa.select(1))
+
+    with pytest.raises(
+        sa.exc.InvalidRequestError if goes_on else JournalError, match="must not commit|closed transaction"
+    ):
+        await journal.tracking.take(a_delivery(), [], end_it)
+    assert await journal.tracking.take(a_delivery("E2"), [ACTIVE])
+
+
+async def test_an_effect_that_hides_the_failure_of_a_statement_is_an_error_where_it_breaks_the_transaction(
+    location: str, journal: Journal
+) -> None:
+    def hide(connection: sa.Connection) -> None:
+        with suppress(sa.exc.DBAPIError):
+            connection.execute(sa.text("SELECT * FROM no_such_table"))
+
+    def hide_in_a_savepoint(connection: sa.Connection) -> None:
+        with suppress(sa.exc.DBAPIError), connection.begin_nested():
+            connection.execute(sa.text("SELECT * FROM no_such_table"))
+
+    assert await journal.tracking.take(a_delivery(), [ACTIVE], hide_in_a_savepoint)
+    if location.startswith("postgresql"):
+        with pytest.raises(JournalError, match="begin_nested"):
+            await journal.tracking.take(a_delivery("E2"), [], hide)
+    else:
+        assert await journal.tracking.take(a_delivery("E2"), [], hide)
+    assert await taken(journal) == (["E1"] if location.startswith("postgresql") else ["E1", "E2"])
+
+
+async def test_what_is_taken_later_is_read_later(postgresql_location: str, clock: Clock) -> None:
+    """A reader that goes on from what it has read would miss what comes later with a lower number or an earlier time."""
+    is_under_way, go_on = threading.Event(), threading.Event()
+    waiting = sa.text("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+
+    def wait(connection: sa.Connection) -> None:
+        is_under_way.set()
+        assert go_on.wait(60)
+
+    async with AsyncExitStack() as stack:
+        one, other, reader = [await stack.enter_async_context(Journal(postgresql_location, clock=clock)) for _ in "123"]
+        slow = asyncio.create_task(one.tracking.take(a_delivery("slow"), [ACTIVE], wait))
+        assert await asyncio.to_thread(is_under_way.wait, 60)
+        clock.now += 1
+        quick = asyncio.create_task(other.tracking.take(a_delivery("quick"), [attrs.evolve(ACTIVE, name="c@d.com")]))
+        noted = asyncio.create_task(other.tracking.note([attrs.evolve(ACTIVE, name="e@f.com")]))
+        while not quick.done() and not await reader._database.rows(waiting):
+            await asyncio.sleep(0)
+        clock.now += 1
+        go_on.set()
+        assert await asyncio.gather(slow, quick, noted) == [True, True, 1]
+        assert await taken(reader) == ["slow", "quick"]
+        changed = {each.name: each.changed_at for each in await known(reader)}
+        assert changed == {"a@b.com": clock.now - 2, "c@d.com": clock.now, "e@f.com": clock.now}
 
 
 async def test_deliveries_are_read_in_the_order_in_which_they_came(journal: Journal) -> None:

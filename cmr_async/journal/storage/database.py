@@ -27,7 +27,7 @@ from .schema import prepare, sa
 from .statements import Transaction
 from .trust import JournalFile, check_integrity, check_objects, newest_event
 
-__all__ = ["Database", "Outside"]
+__all__ = ["Database", "Outside", "is_to_be_repeated"]
 
 _T = TypeVar("_T")
 
@@ -270,5 +270,10 @@ class Database:
                 if is_busy(cause) and elapsed() - began < self._patience:
                     if tries == 1:
                         logger.warning("waiting for another process that holds the journal %s", printable(self.name))
-                elif tries == _TRIES or getattr(cause, "sqlstate", None) not in _AGAIN:
+                elif tries == _TRIES or not is_to_be_repeated(error):
                     raise
+
+
+def is_to_be_repeated(error: BaseException) -> bool:
+    """Tell whether PostgreSQL asks for the transaction to be run again."""
+    return getattr(getattr(error, "orig", error), "sqlstate", None) in _AGAIN
