@@ -71,8 +71,8 @@ class TrackingRecords:
             `True` after the commit. `False` for a delivery that was taken before; nothing was done then.
 
         Raises:
-            JournalError: The database could not be written, or `effect` ended or broke the transaction. Nothing of it is
-                there, unless `effect` committed it; the delivery may come again.
+            JournalError: The database could not be written, or `effect` ended or broke the transaction. Nothing of it
+                is there, unless `effect` committed it; the delivery may come again.
             Exception: What `effect` raised; nothing was written then. What would end a thread, a task or the program is
                 raised as a `RuntimeError`.
         """
@@ -231,8 +231,8 @@ def _call(effect: Callable[[sa.Connection], object], transaction: Transaction) -
         connection.execute(sa.select(1))
     except sa.exc.DBAPIError:
         raise JournalError(
-            f"{_EFFECT} went on after a statement had failed, and the database keeps nothing of such a transaction. Run "
-            "a statement that may fail in `with transaction.begin_nested():`."
+            f"{_EFFECT} went on after a statement had failed, and the database keeps nothing of such a transaction. "
+            "Run a statement that may fail in `with transaction.begin_nested():`."
         ) from None
 
 
