@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 import orjson
 
+from ..core.order.domain_names import normalise_domain
 from ..core.redact import Redactor
 from ..core.wire import restore_mailbox_order, restore_order
 from ..errors import JournalError
@@ -178,8 +179,9 @@ class JournalEntry:
             self.order,
             self.order_id or "",
             user_id=self.user_id,
-            unavailable=self.unavailable,
+            unavailable=[normalise_domain(name) or name for name in self.unavailable],
             placed_at=self.ended_at or 0.0,
+            reference=self.reference,
             origin=origin,
         )
 

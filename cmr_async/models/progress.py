@@ -41,6 +41,8 @@ class OrderToken:
     unavailable: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     #: When it was accepted, UTC epoch in seconds; 0 if that is not known.
     placed_at: float = 0.0
+    #: The caller's own name for the order, as its journal has it; `None`: there is none.
+    reference: str | None = None
     #: Scheme, host and port of the API that took it; empty: of any. A client of another one refuses to wait for it.
     origin: str = ""
 
@@ -53,6 +55,7 @@ class OrderToken:
         user_id: str,
         unavailable: Iterable[str] = (),
         placed_at: float = 0.0,
+        reference: str | None = None,
         origin: str = "",
     ) -> OrderToken:
         """Return the token of an order.
@@ -63,6 +66,7 @@ class OrderToken:
             user_id: Id of the user who owns it.
             unavailable: Domains that the API took it without.
             placed_at: When it was accepted, UTC epoch in seconds.
+            reference: The caller's own name for it.
             origin: Scheme, host and port of the API.
         """
         addresses = [f"{box.username}@{domain}".lower() for domain, boxes in order.mailboxes.items() for box in boxes]
@@ -73,6 +77,7 @@ class OrderToken:
             mailboxes=dict.fromkeys(addresses),
             unavailable=unavailable,
             placed_at=placed_at,
+            reference=reference,
             origin=origin,
         )
 
@@ -94,6 +99,7 @@ class OrderToken:
             raise ConfigurationError("The text is no order token: it is what to_json() gives.") from None
         names = (token.order_id, token.user_id, token.origin, *token.domains, *token.mailboxes, *token.unavailable)
         lists = [fields.get(name, []) for name in ("domains", "mailboxes", "unavailable")]
+        names += () if token.reference is None else (token.reference,)
         if not all(isinstance(name, str) for name in names) or not all(isinstance(each, list) for each in lists):
             raise ConfigurationError("The text is no order token: a field has another type.")
         if type(token.placed_at) not in {int, float} or not token.order_id or not token.user_id:

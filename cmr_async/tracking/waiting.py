@@ -8,8 +8,11 @@ from time import time
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+import attrs
+
 from ..bulk.run import JournalLike, opened, with_shared_pace
 from ..errors import ConfigurationError, StillWaitingError
+from ..journal.states import Step
 from ..pipeline import Pipeline, check_duration
 from .settings import TrackingSettings
 
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from .tracker import Tracker
 
 __all__ = ["Waiting"]
+
+#: Seconds by which an outcome may be written later than it says: one transaction of PostgreSQL overtakes another.
+_LATE = 10.0
 
 
 class Waiting:
@@ -82,11 +88,13 @@ class Waiting:
 
             async def more() -> AsyncGenerator[OrderToken, None]:
                 nonlocal since
-                async for entry in records.accepted(since=since):
-                    since = entry.known_at or since
-                    token = entry.order_token(origin=origin)
-                    if token.order_id not in known:
-                        known.add(token.order_id)
+                async for entry in records.accepted(since=since - _LATE):
+                    since = max(since, entry.known_at or since)
+                    if entry.order_id not in known:
+                        known.add(str(entry.order_id))
+                        token = entry.order_token(origin=origin)
+                        if entry.step is Step.PROCESS and (draft := await ledger.get(entry.key)) is not None:
+                            token = attrs.evolve(token, unavailable=draft.order_token().unavailable + token.unavailable)
                         yield token
 
             follow = self._begun(ledger).follow((), timeout=timeout, changes=changes, records=records, more=more)

@@ -45,6 +45,14 @@ def test_a_field_of_a_body_that_the_sdk_does_not_know_is_kept() -> None:
     assert an_entry('{"confirm":false,"colour":"red"}').order.extra == {"colour": "red"}
 
 
+def test_an_order_is_waited_for_under_its_reference_and_without_what_the_api_did_not_have() -> None:
+    entry = an_entry(check_request(a_request()).body.decode())
+    entry = attrs.evolve(entry, reference="A", order_id="O", unavailable=("Example.COM", "b.com.", "no domain"))
+    token = entry.order_token()
+    assert (token.order_id, token.reference, token.domains) == ("O", "A", ("example.com",))
+    assert token.unavailable == ("example.com", "b.com", "no domain")
+
+
 def test_a_row_says_the_verdict_and_leaves_out_what_is_not_known() -> None:
     row = attrs.evolve(an_entry(), state=UNKNOWN, verdict=Verdict.PLACED).plain()
     assert (row["verdict"], row["domains"], row["mailboxes"], row["sent_at"]) == ("placed", "", 0, None)

@@ -14,8 +14,11 @@ from cmr_async import (
     AsyncClient,
     AuthenticationError,
     Client,
+    DomainRegistration,
     Journal,
     MailboxOrder,
+    Order,
+    OrderRequest,
     OrderToken,
     ProvisionKind,
     ProvisionState,
@@ -24,9 +27,11 @@ from cmr_async import (
     TrackingSettings,
 )
 from cmr_async.errors import ClientStateError, ConfigurationError, ValidationError
+from cmr_async.journal.states import Step, StepState
 from cmr_async.models.tracking import StoredDelivery
 from cmr_async.simulator import Simulator
-from tests.fakes import ADA, USER, make_order, make_requests
+from cmr_async.tracking import tracker
+from tests.fakes import ADA, USER, Clock, make_order, make_requests
 
 #: Everything at once: provisioning takes no time, nor does it take long to look.
 QUICK = TrackingSettings(first_look=0, read_every=0.01, single_look=0.05)
@@ -174,6 +179,67 @@ async def test_the_orders_of_a_journal_are_tracked_and_another_process_goes_on(
         again = [each async for each in other.bulk.track(path)]
     assert {each.order_id for each in again} == {each.order_id for each in found}
     assert simulator.state.requests.total == asked
+
+
+async def accept(
+    journal: Journal, order: Order, *, step: Step = Step.CREATE, unavailable: tuple[str, ...] = ()
+) -> None:
+    """Let an order be accepted, with its first domain's name as reference and id."""
+    name = order.domain_names[0]
+    if step is Step.CREATE:
+        await journal.add([OrderRequest(user_id=USER, order=order, reference=name)])
+    else:
+        await journal.add_processing([name])
+    claim = await journal.claim(name, step=step)
+    assert claim is not None
+    await journal.record(claim, StepState.ACCEPTED, order_id=name, unavailable=unavailable)
+
+
+async def activate(journal: Journal, name: str) -> None:
+    """Let the domain of an order and its mailbox be active."""
+    found = ((ProvisionKind.DOMAIN, name), (ProvisionKind.MAILBOX, f"ada@{name}"))
+    await journal.tracking.note(
+        Sighting(order_id=name, kind=kind, name=each, state=ProvisionState.ACTIVE) for kind, each in found
+    )
+
+
+async def test_an_order_is_not_missed_when_its_outcome_is_written_late(
+    simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracker, "_LISTEN_EVERY", 0.001)
+    clock = Clock(1_800_000_000.0)
+    slow = TrackingSettings(first_look=3600)
+    async with (
+        a_client(simulator, tracking=slow) as cmr,
+        Journal(tmp_path / "run.db", clock=clock) as journal,
+        aclosing(cmr.bulk.track(journal)) as tracked,
+    ):
+        for name in ("a", "b"):
+            await accept(journal, make_order(name, confirm=True))
+        await activate(journal, "a.com")
+        assert (await anext(tracked)).order_id == "a.com"
+        clock.now -= 5  # its transaction began before the others', and ends after them
+        await accept(journal, make_order("late", confirm=True))
+        clock.now += 5
+        await activate(journal, "late.com")
+        await activate(journal, "b.com")
+        assert {each.token.reference async for each in tracked} == {"b.com", "late.com"}
+
+
+async def test_a_draft_that_was_taken_without_a_domain_is_not_waited_for_as_a_whole(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    both = attrs.evolve(
+        make_order("a", confirm=False), domains=[DomainRegistration(domain=name) for name in ("a.com", "b.com")]
+    )
+    async with a_client(simulator) as cmr, Journal(tmp_path / "run.db") as journal:
+        await accept(journal, both, unavailable=("B.com",))
+        await accept(journal, both, step=Step.PROCESS)
+        await activate(journal, "a.com")
+        (found,) = [each async for each in cmr.bulk.track(journal)]
+    assert [(each.name, each.state) for each in found.provisions] == [
+        ("a.com", ProvisionState.ACTIVE), ("b.com", ProvisionState.FAILED), ("ada@a.com", ProvisionState.ACTIVE)
+    ]  # fmt: skip
 
 
 async def test_what_webhooks_brought_counts(simulator: Simulator, tmp_path: Path) -> None:
