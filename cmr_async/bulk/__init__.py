@@ -106,7 +106,9 @@ class Bulk:
         """Wait for the domains and mailboxes of every paid order of a journal that the API accepted. It only reads.
 
         What is seen is written into the journal, so that a killed process, or another one, goes on from there. What a
-        webhook receiver writes into it counts as well. Orders that are accepted meanwhile are waited for too.
+        webhook receiver writes into it counts as well. Orders that are accepted meanwhile are waited for too; it ends
+        when all that are accepted by then are settled. Nobody can wait for an order whose id is not known: one in
+        doubt, or one that only its domains prove.
 
         Args:
             journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`; it must belong to this client's account.

@@ -12,7 +12,7 @@ import typer
 from ...client import AsyncClient
 from ...core.printable import printable
 from ...errors import ConfigurationError
-from ...journal.journal import Journal
+from ...journal.journal import Journal, JournalEntry, Step, StepState, Verdict
 from ...models.progress import OrderProgress
 from ...models.tracking import ProvisionKind, ProvisionState
 from ..api import api_client, require_key
@@ -29,7 +29,8 @@ Examples:
   cmr orders watch orders.csv.journal.db
   cmr orders watch orders.csv.journal.db --timeout 600 --json
 
-Exit codes: 0 when everything is active, 1 when something failed or is not done when the time is over."""
+Exit codes: 0 when every paid order is active; 1 when something failed, is not done when the time is over, or is not
+sent yet; 3 when an order may have been placed and cannot be waited for."""
 
 #: Seconds until the first note about how far it is, when the journal's orders are known, and between two of them.
 _FIRST, _EVERY = 0.5, 5.0
@@ -53,8 +54,63 @@ def watch(
     with plain_errors(otherwise=ExitCode.REJECTED, usage=(ConfigurationError,)):
         require_key()
         seen = asyncio.run(_watch(journal, timeout))
-    if not seen.is_good:
-        raise typer.Exit(ExitCode.REJECTED)
+    if seen.exit_code is not ExitCode.ACCEPTED:
+        raise typer.Exit(seen.exit_code)
+
+
+@attrs.frozen(kw_only=True)
+class _Unwatched:
+    """How many paid orders of the journal nobody waits for."""
+
+    #: They may have been placed.
+    in_doubt: int = 0
+    #: They were placed, by the evidence, but nothing told their ids.
+    without_id: int = 0
+    #: They were not sent yet, or are being sent.
+    unsent: int = 0
+
+    @classmethod
+    async def of(cls, journal: Journal) -> _Unwatched:
+        counts: Counter[str] = Counter()
+        for state in (StepState.UNKNOWN, StepState.PLANNED, StepState.NOT_SENT, StepState.SENT):
+            for step in Step:
+                async for entry in journal.entries(state=state, step=step):
+                    counts[_why_unwatched(entry)] += 1
+        counts.pop("", None)
+        return cls(**counts)
+
+    def say(self, journal: str) -> None:
+        """Say of each kind what to do."""
+        if self.in_doubt:
+            orders = counted(self.in_doubt, "paid order")
+            complain(
+                f"Not watched: {orders} in doubt, which may have been placed. Do not send them again; "
+                f"`cmr orders reconcile {journal}` looks for them."
+            )
+        if self.without_id:
+            orders = counted(self.without_id, "paid order")
+            complain(
+                f"Not watched: {orders} that the evidence shows as placed, but whose ids are not known. Look for their "
+                f"domains in the dashboard; `cmr journal show {journal}` names them."
+            )
+        if self.unsent:
+            orders = counted(self.unsent, "paid order")
+            complain(f"Not watched: {orders} not sent yet. Run the command that sends them again.")
+
+
+def _why_unwatched(entry: JournalEntry) -> str:
+    """Return the field of `_Unwatched` that counts an entry, empty for one that took no money."""
+    if not (entry.confirm or entry.step is Step.PROCESS):
+        return ""
+    if entry.state is not StepState.UNKNOWN:
+        return "unsent"
+    match entry.verdict:
+        case Verdict.ABSENT:
+            return ""
+        case Verdict.PLACED:
+            return "" if entry.order_id else "without_id"
+        case _:
+            return "in_doubt"
 
 
 @attrs.define
@@ -63,11 +119,15 @@ class _Seen:
 
     client: AsyncClient
     orders: dict[str, OrderProgress] = attrs.field(factory=dict)
+    unwatched: _Unwatched = attrs.field(factory=_Unwatched)
     said: str = ""
 
     @property
-    def is_good(self) -> bool:
-        return all(each.state is ProvisionState.ACTIVE for each in self.orders.values())
+    def exit_code(self) -> ExitCode:
+        if self.unwatched.in_doubt or self.unwatched.without_id:
+            return ExitCode.UNKNOWN
+        is_good = all(each.state is ProvisionState.ACTIVE for each in self.orders.values())
+        return ExitCode.ACCEPTED if is_good and not self.unwatched.unsent else ExitCode.REJECTED
 
     def take(self, progress: OrderProgress) -> None:
         """Note how far an order is, and show it once it is settled."""
@@ -108,6 +168,7 @@ async def _watch(location: str, timeout: float | None) -> _Seen:
                 seen.take(progress)
         finally:
             saying.cancel()
+        seen.unwatched = await _Unwatched.of(journal)
     seen.say()
     if not seen.orders:
         note("The journal has no paid order that was accepted: there is nothing to wait for.")
@@ -119,6 +180,11 @@ async def _watch(location: str, timeout: float | None) -> _Seen:
             f"{counted(len(late), 'order')} not done when the time was over. They go on: run the same command again, "
             "and do not send them again."
         )
+    seen.unwatched.say(printable(journal.name))
+    if voice.json:
+        states = Counter(each.state.value for each in seen.orders.values())
+        counts = {state.value: states[state.value] for state in ProvisionState}
+        emit("progress_summary", counts | attrs.asdict(seen.unwatched) | {"exit_code": int(seen.exit_code)})
     return seen
 
 
@@ -132,7 +198,8 @@ def _show(progress: OrderProgress) -> None:
         [f"{each.name}: {each.reason or 'failed'}" for each in progress.failures]
         or [f"{each.name} is not done" for each in progress.waiting]
     )
-    line = (progress.state.value, progress.order_id, f"{', '.join(names[:_SHOWN])}{rest}", what)
+    reference = progress.token.reference or ""
+    line = (progress.state.value, progress.order_id, reference, f"{', '.join(names[:_SHOWN])}{rest}", what)
     say("\t".join(map(printable, line)).rstrip("\t"))
 
 
@@ -143,6 +210,7 @@ def _plain(progress: OrderProgress) -> dict[str, object]:
 
     return {
         "order_id": progress.order_id,
+        "reference": progress.token.reference or "",
         "user_id": progress.token.user_id,
         "state": progress.state.value,
         "status": progress.status,
