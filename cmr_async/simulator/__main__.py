@@ -14,6 +14,7 @@ import attrs
 from .http.limits import is_loopback
 from .http.server import EXPOSED, Simulator
 from .settings import PROCESS_PATH, DuplicateDomains, Generation, WebhookEnvelopes
+from .shop.faults import FaultRule
 
 __all__ = ["main"]
 
@@ -30,9 +31,19 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m cmr_async.
     """
     parser = _parser(prog)
     try:
-        simulator = Simulator(**vars(parser.parse_args(argv)))
+        settings = vars(parser.parse_args(argv))
+        faults = [
+            FaultRule(
+                kind="close_before_answer", method="POST", path="/orders/json", times=times, after_processing=placed
+            )
+            for name, placed in (("lost_orders", False), ("lost_answers", True))
+            if (times := settings.pop(name, 0))
+        ]
+        simulator = Simulator(**settings)
     except ValueError as error:
         parser.error(str(error))
+    for fault in faults:
+        simulator.faults.add(fault)
     if not is_loopback(simulator.host):
         sys.stderr.write(f"warning: {simulator.host}: {EXPOSED}\n")
     try:
@@ -123,6 +134,18 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         metavar="DOMAIN",
         help="domain whose order of mailboxes fails; repeatable (default: none)",
     )
+    add(
+        "--lost-answers",
+        type=_count,
+        metavar="N",
+        help="place the first N orders and close their connections without an answer (default: 0)",
+    )
+    add(
+        "--lost-orders",
+        type=_count,
+        metavar="N",
+        help="close the connections of the first N orders without placing them (default: 0)",
+    )
     add("--webhook-url", metavar="URL", help="where to send webhooks (default: none are sent)")
     add(
         "--webhook-envelopes",
@@ -159,6 +182,12 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 def _limit(text: str) -> int | None:
     return int(text) or None
+
+
+def _count(text: str) -> int:
+    if (count := int(text)) < 0:
+        raise ValueError
+    return count
 
 
 def _process_path(text: str) -> dict[str, str]:

@@ -73,6 +73,15 @@ def test_every_option_sets_its_setting(started: list[Simulator]) -> None:
     assert (sim.webhook_duplicates, sim.webhook_shuffle, sim.webhook_losses) == (0.5, 20.0, 0.25)
 
 
+def test_orders_and_answers_are_lost_on_request(started: list[Simulator]) -> None:
+    assert main(["--port", "0", "--lost-answers", "2", "--lost-orders", "1"]) == 0
+    faults = [(fault.kind, fault.path, fault.times, fault.after_processing) for fault in started[0].faults.waiting]
+    assert faults == [
+        ("close_before_answer", "/orders/json", 1, False),
+        ("close_before_answer", "/orders/json", 2, True),
+    ]
+
+
 def test_a_rate_limit_is_a_number_of_requests(started: list[Simulator]) -> None:
     assert main(["--port", "0", "--rate-limit", "3"]) == 0
     assert started[0].rate_limit == 3
@@ -86,6 +95,7 @@ def test_a_rate_limit_is_a_number_of_requests(started: list[Simulator]) -> None:
         (["--time-scale", "0"], "'time_scale' must be > 0"),
         (["--rate-limit", "-1"], "rate_limit must be at least 1"),
         (["--rate-limit", "five"], "argument --rate-limit"),
+        (["--lost-orders", "-1"], "argument --lost-orders"),
         (["--generation", "2027-01"], "invalid choice: '2027-01'"),
         (["--process-path", "run"], "must begin with a slash"),
     ],
@@ -135,5 +145,5 @@ def test_the_help_shows_the_defaults(capsys: pytest.CaptureFixture[str]) -> None
     shown = re.findall(r"\(default:\s+([^)]*)\)", capsys.readouterr().out)
     assert [" ".join(words.split()) for words in shown] == [
         "127.0.0.1", "8080", "1000", "a random one", "5", "0", "10 90", "1", "three demo users", "2026-06", "allow",
-        "none", "none", "none", "none are sent", "documentation", "0", "0", "0", "/orders/process",
+        "none", "none", "none", "0", "0", "none are sent", "documentation", "0", "0", "0", "/orders/process",
     ]  # fmt: skip
