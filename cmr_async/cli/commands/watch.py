@@ -95,7 +95,7 @@ class _Unwatched:
             )
         if self.unsent:
             orders = counted(self.unsent, "paid order")
-            complain(f"Not watched: {orders} not sent yet. Run the command that sends them again.")
+            complain(f"Not watched: {orders} not sent yet. Run the command that sends them, unless it still runs.")
 
 
 def _why_unwatched(entry: JournalEntry) -> str:

@@ -126,7 +126,7 @@ def left(path: Path, state: StepState, *, confirm: bool = True, verdict: Verdict
             "1 paid order that the evidence shows as placed, but whose ids are not known",
         ),
         ({"state": StepState.PLANNED}, "unsent", "1 paid order not sent yet"),
-        ({"state": StepState.NOT_SENT}, "unsent", "Run the command that sends them again."),
+        ({"state": StepState.NOT_SENT}, "unsent", "Run the command that sends them, unless it still runs."),
     ],
 )  # fmt: skip
 def test_paid_orders_that_nobody_waits_for_are_told(
