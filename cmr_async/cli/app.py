@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from traceback import walk_tb
 from typing import Annotated, Any
 
 import typer
@@ -16,7 +17,7 @@ from typer.main import get_group
 
 from .._version import __version__
 from .common_options import common_options
-from .streams import voice
+from .streams import flush_output, lose_output, output_is_lost, voice
 
 __all__ = ["COMMANDS", "LazyGroup", "app"]
 
@@ -91,6 +92,23 @@ class LazyGroup(TyperGroup):
         if name == "cmr":
             self.params.extend(common_options(json=False))
 
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """Run the command; one whose results could not be printed does not end with 0."""
+        from .exit_codes import ExitCode  # noqa: PLC0415 - the help of a group needs no errors
+
+        try:
+            return super().main(*args, **settings)
+        except OSError as error:
+            if not _is_of_printing(error):
+                raise
+            lose_output(error)
+            raise SystemExit(ExitCode.UNKNOWN if voice.only_printed else ExitCode.REJECTED) from None
+        except SystemExit as ended:
+            flush_output()
+            if not ended.code and output_is_lost():
+                raise SystemExit(ExitCode.REJECTED) from None
+            raise
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments of the group; those of `cmr` begin a command, which may be `help`."""
         if self.name == "cmr":
@@ -130,6 +148,12 @@ for _group, _line in _GROUPS.items():
         name=_group,
         help=_line,
     )
+
+
+def _is_of_printing(error: OSError) -> bool:
+    """Return whether an error was raised where help or a table is printed, which is done without `say`."""
+    *_, (frame, _) = walk_tb(error.__traceback__)
+    return frame.f_globals.get("__name__", "").partition(".")[0] in {"typer", "click", "rich"}
 
 
 def _version(wanted: bool) -> None:

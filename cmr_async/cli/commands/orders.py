@@ -289,6 +289,7 @@ def _send(
         journal=journal,
         retry_rejected=retry_rejected,
         watch=page.add if page is not None and journal is None else None,
+        unrecorded=journal is None and not simulator,
     )
     try:
         report = submission.run()

@@ -120,6 +120,11 @@ def _incomplete(report: RunReport) -> list[str]:
             f"{counted(report.unrecorded, 'order')} could not be written into the journal, which will show them as "
             'unknown: keep the lines above that begin with "not written down".'
         )
+    if voice.unprinted:
+        lines.append(
+            "Standard output could not be written, and no journal has the orders: keep the lines above that begin with "
+            '"not printed", and do not send these orders again.'
+        )
     if not report.incomplete:
         return lines
     more = ", ..." if len(report.unavailable) == DOMAINS_NAMED else ""
