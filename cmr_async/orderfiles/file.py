@@ -349,14 +349,15 @@ class OrderFile:
                 break
         else:
             hint = where_orders_are(others) or "; its first row names the columns"
-            yield self._broken(f"the {'file' if sheet is None else 'sheet'} is empty{hint}")
+            message = f"the {'file' if sheet is None else 'sheet'} is empty{hint}"
+            yield UnreadableOrder.of(InputFault(source=self.name, message=message))
             return
         header = read_header(self.name, cells, user_id=user_id, row=row, ignored=self._ignored)
         if isinstance(header, tuple):
             first, *more = header
             if not any(column_name(cell) == "domain" for cell in cells):
                 first = attrs.evolve(first, message=first.message + where_orders_are(others))
-            yield UnreadableOrder.of(first, *more, ends_reading=True)
+            yield UnreadableOrder.of(first, *more)
             return
         self._cautions = header.cautions
         if sheet is not None and others and self._sheet is None:
