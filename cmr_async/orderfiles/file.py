@@ -33,7 +33,7 @@ from .source import BytesSource, CopySource, PathSource, Readable, Source, as_bi
 from .table.header import COLUMNS, column_name, read_header
 from .table.orders import orders_from_rows
 from .table.sheet_choice import about_others, where_orders_are
-from .table.spreadsheet import Sheet, open_sheet
+from .table.spreadsheet import Sheet, open_sheet, without_value
 
 __all__ = ["InputFormat", "OrderFile"]
 
@@ -352,6 +352,11 @@ class OrderFile:
             message = f"the {'file' if sheet is None else 'sheet'} is empty{hint}"
             yield UnreadableOrder.of(InputFault(source=self.name, message=message))
             return
+        valueless = sheet.valueless if sheet is not None else {}
+        if at := next((number for number in valueless if number <= row), None):
+            fault = InputFault(source=self.name, row=at, message=without_value(valueless[at]))
+            yield UnreadableOrder.of(fault)
+            return
         header = read_header(self.name, cells, user_id=user_id, row=row, ignored=self._ignored)
         if isinstance(header, tuple):
             first, *more = header
@@ -370,6 +375,7 @@ class OrderFile:
             confirm=confirm,
             domains_per_order=domains_per_order,
             allow_duplicates=self._allow_duplicates,
+            valueless=valueless,
         )
 
 
