@@ -93,7 +93,7 @@ def _values(report: RunReport, plan: Plan, *, journal: str | None, code: ExitCod
 def _counts(report: RunReport, plan: Plan, *, confirm: bool, processed: bool) -> list[str]:
     summary = report.summary
     if processed:
-        lines = [f"The processing of {counted(summary.accepted, 'draft')} accepted of {counted(plan.orders, 'draft')}."]
+        lines = [f"{summary.accepted:,} of {counted(plan.orders, 'draft')} processed."]
     else:
         what = "paid order" if confirm else "draft"
         lines = [f"{counted(summary.accepted, what)} accepted of {counted(plan.orders, 'order')}."]

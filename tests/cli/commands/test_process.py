@@ -95,7 +95,7 @@ def test_the_accepted_drafts_are_paid_once_each(
 ) -> None:
     result = process("--yes", "--output", tmp_path / "results.csv")
     assert result.exit_code == 0
-    assert "The processing of 3 drafts accepted of 3 drafts." in result.output
+    assert "3 of 3 drafts processed." in result.output
     assert paid(simulator) == ["e", "a", "b", "c"]
     assert states(cmr, journal) == dict.fromkeys("abc", "accepted")
     with (tmp_path / "results.csv").open(newline="") as file:

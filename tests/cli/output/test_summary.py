@@ -90,9 +90,7 @@ def test_with_a_journal_the_same_command_goes_on(lines: Any) -> None:
 
 
 def test_processed_drafts_need_nothing_more(lines: Any) -> None:
-    assert lines(BulkSummary(accepted=3), processed=True, journal="run.db") == [
-        "The processing of 3 drafts accepted of 3 drafts."
-    ]
+    assert lines(BulkSummary(accepted=3), processed=True, journal="run.db") == ["3 of 3 drafts processed."]
 
 
 def test_orders_that_were_taken_in_part_are_named_and_nothing_is_promised(lines: Any) -> None:
