@@ -97,7 +97,12 @@ def use_profile(name: str | None) -> tuple[str, ...]:
     path = config_path()
     if name is None and not path.is_file():
         return ()
-    config = _read(path)
+    try:
+        config = _read(path)
+    except ConfigurationError as error:
+        if name is None:
+            raise
+        raise ConfigurationError(f"the profile {name!r} cannot be used: {error.message}") from None
     name = name or config.get("default_profile")
     if name is None or name in _used:
         return ()

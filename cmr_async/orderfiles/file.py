@@ -376,6 +376,7 @@ class OrderFile:
             domains_per_order=domains_per_order,
             allow_duplicates=self._allow_duplicates,
             valueless=valueless,
+            separator=(self._mark or ",") if sheet is None else None,
         )
 
 

@@ -83,6 +83,7 @@ def test_a_profile_that_is_not_there_is_a_usage_error(
     monkeypatch.setenv("CMR_CONFIG", str(tmp_path / "config.toml"))
     result = cmr("users", "get", "U", "--profile", "live")
     assert result.exit_code == 2
+    assert "the profile 'live' cannot be used: " in result.stderr
     assert "config.toml" in result.stderr
     assert "cannot be read" in result.stderr
 

@@ -195,8 +195,10 @@ def _stopped(report: RunReport) -> list[str]:
     """Say why the run stopped early, unless it was Ctrl-C, or key or wallet, about which there is advice."""
     stopped = report.stopped or ""
     advised = {AuthenticationError: "(401)", InsufficientBalanceError: "(402)"}
-    if not stopped or report.interrupted or any(
-        error in report.errors and status in stopped for error, status in advised.items()
+    if (
+        not stopped
+        or report.interrupted
+        or any(error in report.errors and status in stopped for error, status in advised.items())
     ):
         return []
     return [f"The run stopped early: {printable(stopped.rstrip('.'))}."]

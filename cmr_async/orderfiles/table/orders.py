@@ -38,6 +38,8 @@ _NO_SETTINGS = ("",) * len(SETTINGS)
 _NO_TARGET = ("",) * len(TARGETS)
 #: Columns that say nothing about the order that a row belongs to.
 _OF_ROW = ("years", "forward_to", *MAILBOX)
+#: What may stand between cells.
+_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 #: The name of a spreadsheet's cell.
 _CELL = re.compile(r"([A-Z]{1,3})[0-9]+")
 #: Characters of a cell in a message.
@@ -53,6 +55,7 @@ def orders_from_rows(
     domains_per_order: int = 1,
     allow_duplicates: bool = False,
     valueless: Mapping[int, Sequence[str]] | None = None,
+    separator: str | None = ",",
 ) -> Iterator[LocatedOrder | UnreadableOrder]:
     """Read orders from the rows of a table, one at a time, so that memory does not grow with the file.
 
@@ -65,6 +68,7 @@ def orders_from_rows(
             have no reference.
         allow_duplicates: Take rows that are the same as an earlier row of their order; else they are faults.
         valueless: Row to the names of its cells whose formula has no value, which are read as empty; each is a fault.
+        separator: What stands between the cells, for messages; `None`: nothing, in a spreadsheet.
 
     Yields:
         Each order when its last row was read. A row that cannot be read and belongs to no order comes by itself.
@@ -75,7 +79,7 @@ def orders_from_rows(
     read = {-1, *header.positions.values()}  # columns that are left out may hold anything
     missing = {row: [cell for cell in cells if _position(cell) in read] for row, cells in (valueless or {}).items()}
     valueless = {row: cells for row, cells in missing.items() if cells}
-    for row in _read_rows(header, rows, valueless):
+    for row in _read_rows(header, rows, valueless, separator):
         if isinstance(row, InputFault):
             torn = row
             if order is None:
@@ -105,7 +109,7 @@ _Row = tuple[int, tuple[str, ...], tuple[str, ...], tuple[str, ...], str]
 
 
 def _read_rows(
-    header: TableHeader, rows: Iterable[list[str]], valueless: Mapping[int, Sequence[str]]
+    header: TableHeader, rows: Iterable[list[str]], valueless: Mapping[int, Sequence[str]], separator: str | None
 ) -> Iterator[_Row | InputFault]:
     """Yield each row that is not blank; one is a fault that has another width than the header, or no tell-tale cell."""
     width = header.width
@@ -118,7 +122,7 @@ def _read_rows(
         if not any(cells):
             continue
         if len(row) != width and (len(row) < width or any(cells[width:])):
-            message = f"has {len(row)} cells, the header has {width}; is a comma in a cell without quotes?"
+            message = f"has {len(row)} cells, the header has {width}{_hint(separator, short=len(row) < width)}"
             yield InputFault(source=header.source, row=number, message=message)
             continue
         named, given = names(cells), ""
@@ -129,6 +133,14 @@ def _read_rows(
             given = named[_DOMAIN]
             named = (*named[:_DOMAIN], domain, *named[_DOMAIN + 1 :])
         yield number, named, mailbox(cells), settings(cells), given
+
+
+def _hint(separator: str | None, *, short: bool) -> str:
+    """Return a question about what may be wrong with a row of another width."""
+    if separator is None:
+        return ""
+    name = _SEPARATORS.get(separator, "separator")
+    return f"; is a {name} missing?" if short else f"; is a {name} in a cell without quotes?"
 
 
 def _is_placed(header: TableHeader, missing: Sequence[str]) -> bool:
