@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import orjson
@@ -68,6 +69,14 @@ def test_so_it_is_as_json_and_for_a_reader_that_goes_away(start_simulator: Start
     kept = [orjson.loads(line) for line in not_printed(said)]
     assert {line["order_id"] for line in kept if line["type"] == "order"} == set(simulator.state.orders)
     assert "standard output cannot be written" not in said
+
+
+def test_orders_that_bought_nothing_need_not_be_kept(start_simulator: Start, orders: Path) -> None:
+    start_simulator(wallet=Decimal(0))
+    ran = to_full_disk("orders", "submit", orders, "--confirm", "--yes", "--no-journal")
+    assert ran.returncode == 1
+    assert not not_printed(ran.stderr)
+    assert "do not send these orders again" not in ran.stderr
 
 
 @pytest.mark.parametrize("kept", ["--journal", "--output"])

@@ -127,11 +127,16 @@ class CommandRun(ABC):
             self._report.unrecorded += 1
             self._progress.complain(f"not written down\t{result_line(row)}")
         self._write(row)
-        voice.only_printed = self._unrecorded and self._writer is None
+        self._keep_if_lost(outcome)
         self._report.take(outcome, row, keep_all=self.has_table)
         self._progress.ended(row, run.summary)
         if self._watch is not None:
             self._watch(outcome)
+
+    def _keep_if_lost(self, outcome: OrderOutcome) -> None:
+        """Let an order that may exist be printed somewhere, if it is written nowhere."""
+        may_exist = outcome.state in {OrderState.ACCEPTED, OrderState.UNKNOWN}
+        voice.only_printed = self._unrecorded and self._writer is None and may_exist
 
     def _write(self, row: ResultRow) -> None:
         if self._writer is not None:
@@ -184,7 +189,7 @@ class CommandRun(ABC):
             outcome = OrderOutcome(index=index, request=request, state=OrderState.UNKNOWN)
             row = attrs.evolve(self.row_of(outcome), message=_IN_FLIGHT)
             self._write(row)
-            voice.only_printed = self._unrecorded and self._writer is None
+            self._keep_if_lost(outcome)
             self._progress.ended(row, BulkSummary())
         self._progress.__exit__(None, None, None)
         left = len(run.in_flight)
