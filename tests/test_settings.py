@@ -362,7 +362,7 @@ def test_a_read_whose_answer_is_beyond_the_limit_is_not_repeated() -> None:
     error, requests = asyncio.run(read(1024))
     assert isinstance(error, InvalidResponseError)
     assert error.message == (
-        f"The details of user {USER} got an answer of more than 1024 bytes. If it is an answer of the API, raise the "
+        f"The request for user {USER} got an answer of more than 1024 bytes. If it is an answer of the API, raise the "
         "client's max_answer."
     )
     assert requests == 1

@@ -14,6 +14,7 @@ from ..errors import (
     PermissionDeniedError,
     RateLimitError,
 )
+from ..journal.states import Step
 from ..models.requests import OrderOutcome, OrderRequest, OrderState
 from .sending import Ended
 
@@ -24,6 +25,11 @@ _SAME_REFUSALS = 3
 #: Refusals with 403 in a row after which a user's further orders are held back.
 _FORBIDDEN = 3
 
+#: What is the first to be wrong when drafts are processed.
+_PATH = (
+    'the path of "Process the Order" first, which is not documented (--path, --process-path, CMR_PROCESS_PATH, or '
+    "`endpoints` in Python), then at "
+)
 _SAFE = "Sending it again is safe."
 
 
@@ -97,9 +103,11 @@ class StopRules:
         first.append(ended)
         if len(first) == _SAME_REFUSALS:
             self.blameless += first
+            processes = ended.entry is not None and ended.entry.step is Step.PROCESS
             self.stop(
                 f"the first {_SAME_REFUSALS} orders were refused in the same way ({outcome.error}). Look at "
-                "CMR_BASE_URL and at the user id; what was refused is sent again by the next run"
+                f"{_PATH if processes else ''}CMR_BASE_URL and at the user id; what was refused is sent again by the "
+                "next run"
             )
         elif len(first) > _SAME_REFUSALS:
             self.blameless.append(ended)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from traceback import walk_tb
 from typing import Annotated, Any
 
 import typer
@@ -16,7 +17,7 @@ from typer.main import get_group
 
 from .._version import __version__
 from .common_options import common_options
-from .streams import voice
+from .streams import flush_output, lose_output, output_is_lost, voice
 
 __all__ = ["COMMANDS", "LazyGroup", "app"]
 
@@ -89,7 +90,23 @@ class LazyGroup(TyperGroup):
         listed = {command: TyperCommand(command, help=line) for command, (_, line) in self._table.items()}
         super().__init__(name=name, commands={**commands, **listed}, **settings)
         if name == "cmr":
-            self.params.extend(common_options(json=False))
+            self.params.extend(common_options(json=True))
+
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """Run the command; one whose results could not be printed does not end with 0."""
+        try:
+            return super().main(*args, **settings)
+        except OSError as error:
+            if not _is_of_printing(error):
+                raise
+            lose_output(error)
+        except SystemExit as ended:
+            flush_output()
+            if ended.code or not output_is_lost():
+                raise
+        from .exit_codes import ExitCode  # noqa: PLC0415 - the help of a group needs no errors
+
+        raise SystemExit(ExitCode.UNKNOWN if voice.only_printed else ExitCode.REJECTED)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments of the group; those of `cmr` begin a command, which may be `help`."""
@@ -102,6 +119,8 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Return the command that is called, from its module."""
         name, command, rest = super().resolve_command(ctx, args)
+        if voice.json and name in _WITHOUT_JSON:
+            raise typer.BadParameter(f"`{ctx.command_path} {name}` prints no data", ctx, param_hint="--json")
         if name is not None and name in self._table:
             from .exit_codes import plain_errors  # noqa: PLC0415 - the help of a group needs no errors
 
@@ -130,6 +149,12 @@ for _group, _line in _GROUPS.items():
         name=_group,
         help=_line,
     )
+
+
+def _is_of_printing(error: OSError) -> bool:
+    """Return whether an error was raised where help or a table is printed, which is done without `say`."""
+    *_, (frame, _) = walk_tb(error.__traceback__)
+    return frame.f_globals.get("__name__", "").partition(".")[0] in {"typer", "click", "rich"}
 
 
 def _version(wanted: bool) -> None:

@@ -13,7 +13,7 @@ import typer
 
 from ..core.printable import printable_lines
 from ..errors import CMRError
-from .streams import complain
+from .streams import complain, voice
 
 if TYPE_CHECKING:
     from ..report.run_report import RunReport
@@ -27,7 +27,7 @@ class ExitCode(IntEnum):
     #: Every order was accepted (or the file is good, when nothing was to be sent).
     ACCEPTED = 0
     #: Some orders were refused, not sent, or taken without some of their domains, and none is in doubt; the API refused
-    #: what was asked; or the user did not want to spend the money.
+    #: what was asked; the user did not want to spend the money; or standard output could not be written.
     REJECTED = 1
     #: The command line or the input is wrong; nothing was sent.
     USAGE = 2
@@ -42,7 +42,7 @@ EXIT_CODES = """\b
 Exit codes:
   0    every order was accepted, or the file is good and nothing was to be sent
   1    some orders were refused, not sent, or taken without some of their domains, none is in doubt;
-       or you did not want to spend the money
+       or you did not want to spend the money, or standard output could not be written
   2    the command line or the input is wrong; nothing was sent
   3    some orders may or may not have been placed, or could not be written down: do not send them again
   130  interrupted by Ctrl-C or SIGTERM; no order is in doubt"""
@@ -56,7 +56,7 @@ def exit_code(report: RunReport, *, planned: int) -> ExitCode:
         planned: Orders of the file.
     """
     summary = report.summary
-    if summary.unknown or report.unrecorded:
+    if summary.unknown or report.unrecorded or voice.unprinted:
         return ExitCode.UNKNOWN
     if report.interrupted:
         return ExitCode.INTERRUPTED

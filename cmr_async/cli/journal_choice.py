@@ -59,8 +59,8 @@ def choose_journal(file: str, *, named: str | None, without: bool, pays: bool) -
         return None
     if not default.exists() and default.parent.is_dir() and not os.access(default.parent, os.W_OK):
         raise ConfigurationError(
-            f"The journal {default} cannot be made: its folder is read-only. Name another place with --journal, or "
-            "go without one with --no-journal."
+            f"The journal {default} cannot be made: its folder is read-only. Name another place with --journal. "
+            "(--no-journal also works, but a second run of this command would then buy everything again.)"
         )
     return str(default)
 

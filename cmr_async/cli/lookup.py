@@ -44,6 +44,9 @@ def look_up(call: str, ask: Callable[[AsyncClient], Awaitable[Envelope]]) -> Non
     if voice.json:
         emit("answer", {"call": call, "status": answer.status, "message": answer.message, "data": data})
         return
+    if data is None and answer.message:
+        say(printable(answer.message))  # all that the answer has
+        return
     if answer.message:
         note(printable(answer.message))
     say(_shown(data))

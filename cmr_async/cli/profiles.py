@@ -97,7 +97,7 @@ def use_profile(name: str | None) -> tuple[str, ...]:
     path = config_path()
     if name is None and not path.is_file():
         return ()
-    config = _read(path)
+    config = _read(path, wanted=name)
     name = name or config.get("default_profile")
     if name is None or name in _used:
         return ()
@@ -138,14 +138,17 @@ def load_key() -> str | None:
     return os.environ.get(_KEY) or None
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, *, wanted: str | None) -> dict[str, Any]:
+    asked_for = "" if wanted is None else f"the profile {wanted!r} cannot be used: "
     try:
         with path.open("rb") as file:
             return tomllib.load(file)
     except OSError as error:
-        raise ConfigurationError(f"{path}, where the profiles are, cannot be read: {error.strerror}.") from None
+        raise ConfigurationError(
+            f"{asked_for}{path}, where the profiles are, cannot be read: {error.strerror}."
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is no TOML: {error}.") from None
+        raise ConfigurationError(f"{asked_for}{path} is no TOML: {error}.") from None
 
 
 def _check(profile: Any, name: str, path: Path) -> None:

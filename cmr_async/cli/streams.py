@@ -18,7 +18,21 @@ from typing import Any, TextIO
 
 import attrs
 
-__all__ = ["Voice", "complain", "counted", "emit", "is_terminal", "note", "program", "say", "voice"]
+__all__ = [
+    "Voice",
+    "complain",
+    "counted",
+    "emit",
+    "flush_output",
+    "is_terminal",
+    "lose_output",
+    "note",
+    "output_is_lost",
+    "print_output",
+    "program",
+    "say",
+    "voice",
+]
 
 #: Columns below which text is not folded any further.
 _NARROWEST = 20
@@ -39,10 +53,18 @@ class Voice:
     verbose: bool = False
     #: Results are JSON.
     json: bool = False
+    #: Results exist nowhere else: what standard output does not take goes to standard error.
+    only_printed: bool = False
+    #: Why standard output takes nothing more; `None`: it does.
+    lost: OSError | None = None
+    #: Lines that standard error has instead.
+    unprinted: int = 0
 
     def reset(self) -> None:
         """Talk as a command without options does."""
-        self.quiet = self.verbose = self.json = False
+        self.quiet = self.verbose = self.json = self.only_printed = False
+        self.lost = None
+        self.unprinted = 0
 
 
 #: How the command of this process talks.
@@ -74,16 +96,67 @@ def complain(text: str) -> None:
 
 def _print(text: str, stream: TextIO, *, folded: bool = True) -> None:
     """Print a text; a reader that went away (`| head`) or a full disk must not end a run of paid orders."""
+    if stream is sys.stdout and voice.lost is not None:
+        _keep(text)
+        return
+    shown = text
     if folded and "\t" not in text and stream.isatty():
-        text = _folded(text, shutil.get_terminal_size().columns)
+        shown = _folded(text, shutil.get_terminal_size().columns)
     try:
-        stream.write(text + "\n")
+        stream.write(shown + "\n")
         stream.flush()
     except OSError as error:
-        # The interpreter flushes once more when it exits: that must not fail either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        if not isinstance(error, BrokenPipeError) and stream is not sys.stderr:
+        _lose(stream, error)
+        if stream is sys.stdout:
+            _keep(text)
+
+
+def _lose(stream: TextIO, error: OSError) -> None:
+    """Let a stream that cannot be written lead nowhere, and say so if nobody closed it on purpose."""
+    # The interpreter flushes once more when it exits: that must not fail either
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    if stream is sys.stdout:
+        voice.lost = error
+        if not isinstance(error, BrokenPipeError):
             complain(f"cmr: standard output cannot be written any more: {error.strerror}.")
+
+
+def _keep(text: str) -> None:
+    """Print a line that standard output did not take to standard error, if it would be nowhere else."""
+    if voice.only_printed:
+        voice.unprinted += 1
+        complain(f"not printed\t{text}")
+
+
+def lose_output(error: OSError) -> None:
+    """Say that standard output cannot be written any more, and let it lead nowhere."""
+    _lose(sys.stdout, error)
+
+
+def print_output(data: bytes) -> None:
+    """Print a file to standard output as it is."""
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        lose_output(error)
+
+
+def flush_output() -> bool:
+    """Write what waits to be written to standard output; return whether that went well."""
+    stream: TextIO | None = sys.stdout
+    try:
+        if stream is not None:
+            stream.flush()
+    except OSError as error:
+        lose_output(error)
+        return False
+    return True
+
+
+def output_is_lost() -> bool:
+    """Return whether results could not be printed; a reader that went away (`| head`) did not want them."""
+    return voice.lost is not None and not isinstance(voice.lost, BrokenPipeError)
 
 
 def _folded(text: str, width: int) -> str:

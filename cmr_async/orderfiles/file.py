@@ -33,7 +33,7 @@ from .source import BytesSource, CopySource, PathSource, Readable, Source, as_bi
 from .table.header import COLUMNS, column_name, read_header
 from .table.orders import orders_from_rows
 from .table.sheet_choice import about_others, where_orders_are
-from .table.spreadsheet import Sheet, open_sheet
+from .table.spreadsheet import Sheet, open_sheet, without_value
 
 __all__ = ["InputFormat", "OrderFile"]
 
@@ -349,14 +349,20 @@ class OrderFile:
                 break
         else:
             hint = where_orders_are(others) or "; its first row names the columns"
-            yield self._broken(f"the {'file' if sheet is None else 'sheet'} is empty{hint}")
+            message = f"the {'file' if sheet is None else 'sheet'} is empty{hint}"
+            yield UnreadableOrder.of(InputFault(source=self.name, message=message))
+            return
+        valueless = sheet.valueless if sheet is not None else {}
+        if at := next((number for number in valueless if number <= row), None):
+            fault = InputFault(source=self.name, row=at, message=without_value(valueless[at]))
+            yield UnreadableOrder.of(fault)
             return
         header = read_header(self.name, cells, user_id=user_id, row=row, ignored=self._ignored)
         if isinstance(header, tuple):
             first, *more = header
             if not any(column_name(cell) == "domain" for cell in cells):
                 first = attrs.evolve(first, message=first.message + where_orders_are(others))
-            yield UnreadableOrder.of(first, *more, ends_reading=True)
+            yield UnreadableOrder.of(first, *more)
             return
         self._cautions = header.cautions
         if sheet is not None and others and self._sheet is None:
@@ -369,6 +375,8 @@ class OrderFile:
             confirm=confirm,
             domains_per_order=domains_per_order,
             allow_duplicates=self._allow_duplicates,
+            valueless=valueless,
+            separator=(self._mark or ",") if sheet is None else None,
         )
 
 

@@ -62,7 +62,7 @@ class CheckedFile:
         if plan.faults and not self.skip_invalid:
             return f"{plan.faults:,} {'fault' if plan.faults == 1 else 'faults'} in {name}"
         if not plan.orders:
-            return f"{name} holds no orders"
+            return f"no order of {name} is without faults" if plan.invalid else f"{name} holds no orders"
         return uncertain_limit(plan, self.limits.max_spend)
 
 

@@ -8,6 +8,7 @@ the journal's claim alone.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
@@ -46,6 +47,7 @@ _TWICE = "what a second order for it does is not documented, it may be bought tw
 _BUYING = (StepState.SENT, StepState.ACCEPTED, StepState.UNKNOWN)
 
 _the_keys: sa.BindParameter[Any] = sa.bindparam("the_keys", expanding=True)
+_ALL_MAILBOXES = re.compile(r'mailboxes\[".*"\]')
 _JOINED = orders.join(steps, orders.c.key == steps.c.key)
 _IS_CREATE = steps.c.step == Step.CREATE.value
 #: Without a condition on the step, for which SQLite would read a whole index instead of finding the rows by their keys;
@@ -300,7 +302,9 @@ class JournalCheck:
         where = f"({checked.request.reference or known.key}, {known.state} there)"
         for fault in found:
             if fault.path != "confirm":
-                yield located.at(Fault(fault.path, f"{fault.message} {where}"))
+                told = located.at(Fault(fault.path, f"{fault.message} {where}"))
+                # No column of a table holds all mailboxes of a domain
+                yield attrs.evolve(told, column=fault.path) if _ALL_MAILBOXES.fullmatch(fault.path) else told
             elif len(found) == 1:
                 was, now = ("a draft", "paid") if checked.order.confirm else ("paid", "a draft")
                 message = f"was {was} when its answer was lost, now it is to be {now} {where}: send it as before first"

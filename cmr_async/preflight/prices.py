@@ -35,13 +35,19 @@ class Budget:
     #: Their cost so far.
     cost: Decimal = Decimal(0)
 
+    @property
+    def reached(self) -> str:
+        """Which limit the order passes that does not fit any more."""
+        if self.max_spend is None or (self.max_orders is not None and self.orders >= self.max_orders):
+            return f"the limit of {self.max_orders or 0:,} orders is reached"
+        return f"the next order would pass the limit of ${self.max_spend:,.2f}"
+
     def take(self, estimate: Decimal) -> str | None:
         """Count an order of this cost; or return the limit that it would pass, and do not count it."""
         cost = self.cost + estimate
-        if self.max_orders is not None and self.orders >= self.max_orders:
-            return f"the limit of {self.max_orders:,} orders is reached"
-        if self.max_spend is not None and cost > self.max_spend:
-            return f"the next order would pass the limit of ${self.max_spend:,.2f}"
+        many = self.max_orders is not None and self.orders >= self.max_orders
+        if many or (self.max_spend is not None and cost > self.max_spend):
+            return self.reached
         self.orders += 1
         self.cost = cost
         return None

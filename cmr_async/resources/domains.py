@@ -42,7 +42,10 @@ class Domains:
         """
         (user_id,) = checked_ids(user_id=user_id)
         return await self._pipeline.call(
-            "domains.by_user", subject=f"The domains of user {user_id}".__str__, user_id=user_id, timeout=timeout
+            "domains.by_user",
+            subject=f"The list of domains of user {user_id}".__str__,
+            user_id=user_id,
+            timeout=timeout,
         )
 
     async def has_workspace(

@@ -38,5 +38,5 @@ class Users:
         """
         (user_id,) = checked_ids(user_id=user_id)
         return await self._pipeline.call(
-            "users.get", subject=f"The details of user {user_id}".__str__, user_id=user_id, timeout=timeout
+            "users.get", subject=f"The request for user {user_id}".__str__, user_id=user_id, timeout=timeout
         )

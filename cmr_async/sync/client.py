@@ -165,7 +165,9 @@ class Bulk:
         Args:
             journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`; it must belong to this client's account.
             references: Keys of the orders to look up, those that are unknown; `None`: every unknown order.
-            settle: Seconds that must have passed since the send before an order can be called absent.
+            settle: Seconds that must have passed since the send before an order can be called absent. With fewer than
+                the default, an order that the API is still working on can be called absent, and is bought twice if it
+                is sent again.
             events: Webhook events as CMR delivered them, each a mapping with `event` and `data`. Those that a
                 `webhooks.Receiver` took into the same journal are evidence without being given here.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from cmr_async.bulk.sending import Ended
@@ -18,6 +19,8 @@ from cmr_async.errors import (
     UnprocessableError,
     ValidationError,
 )
+from cmr_async.journal.records import JournalEntry
+from cmr_async.journal.states import Step, StepState
 from cmr_async.models.requests import OrderOutcome, OrderState, Verdict
 from tests.fakes import USER, make_request
 
@@ -111,6 +114,26 @@ def test_the_same_refusal_of_the_first_three_orders_stops_the_run_and_is_not_the
     assert str(rules.stopped).startswith("the first 3 orders were refused in the same way (not found).")
     assert "CMR_BASE_URL" in str(rules.stopped)
     assert len(rules.blameless) == 4  # the last one was under way
+
+
+def test_where_drafts_are_processed_the_path_that_nobody_documents_is_named_first() -> None:
+    entry = JournalEntry(
+        key="a",
+        step=Step.PROCESS,
+        position=0,
+        user_id=USER,
+        reference="a",
+        body="{}",
+        fingerprint="",
+        confirm=False,
+        state=StepState.REJECTED,
+        planned_at=0,
+    )
+    stopped = str(after(*[attrs.evolve(refused(), entry=entry)] * 3).stopped)
+    path, url = stopped.index('the path of "Process the Order" first'), stopped.index("CMR_BASE_URL")
+    assert path < url
+    assert "CMR_PROCESS_PATH" in stopped
+    assert "Process the Order" not in str(after(*[refused()] * 3).stopped)
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,7 @@ def test_a_profile_that_is_not_there_is_a_usage_error(
     monkeypatch.setenv("CMR_CONFIG", str(tmp_path / "config.toml"))
     result = cmr("users", "get", "U", "--profile", "live")
     assert result.exit_code == 2
+    assert "the profile 'live' cannot be used: " in result.stderr
     assert "config.toml" in result.stderr
     assert "cannot be read" in result.stderr
 
@@ -95,6 +96,20 @@ def test_a_quiet_command_says_nothing_but_the_result(
     assert (result.exit_code, result.stderr) == (0, "")
     assert orjson.loads(result.stdout)["userId"] == DEMO_USERS[0]
     assert cmr("users", "get", DEMO_USERS[0]).stderr != ""
+
+
+@pytest.mark.parametrize("arguments", [("--json", "users", "get"), ("users", "get", "--json")])
+def test_results_are_json_wherever_the_option_stands(
+    arguments: tuple[str, ...], simulator: Simulator, cmr: Cmr
+) -> None:
+    result = cmr(*arguments, DEMO_USERS[0])
+    assert result.exit_code == 0
+    assert orjson.loads(result.stdout)["type"] == "answer"
+
+
+@pytest.mark.parametrize("arguments", [("--json", "docs"), ("docs", "--json")])
+def test_a_command_without_data_has_no_json(arguments: tuple[str, ...], cmr: Cmr) -> None:
+    assert cmr(*arguments).exit_code == 2
 
 
 def test_a_talkative_command_shows_each_request(

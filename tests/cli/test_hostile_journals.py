@@ -34,7 +34,7 @@ COMMANDS = {
     "plan": "orders plan {file} --journal {journal}",
     "submit": "orders submit {file} --simulator --confirm --yes --process-path /process --journal {journal}",
     "process": "orders process {journal} --path /process --yes",
-    "reconcile": "orders reconcile {journal} --settle 0",
+    "reconcile": "orders reconcile {journal} --settle 0 --yes",
     "resubmit": "orders resubmit {journal} --all-rejected",
 }
 

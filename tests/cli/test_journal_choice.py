@@ -242,7 +242,8 @@ def test_a_folder_that_is_read_only_is_said_before_anything_is_sent(
     monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
     result = cmr("orders", "submit", orders, "--confirm", "--yes")
     assert result.exit_code == 2
-    assert "its folder is read-only. Name another place with --journal" in result.stderr
+    assert "its folder is read-only. Name another place with --journal. (--no-journal also works, but" in result.stderr
+    assert "would then buy everything again" in result.stderr
     assert not simulator.state.orders
 
 

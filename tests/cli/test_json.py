@@ -74,7 +74,7 @@ def test_a_run_what_its_journal_says_and_what_became_of_it(
     shown = lines("journal", "show", journal, "--step", "create")
     assert types(shown) == ["counts", "step", "step", "step"]
     assert shown[0]["states"]["unknown"] == 1
-    (finding,) = lines("orders", "reconcile", journal, "--settle", 0)
+    (finding,) = lines("orders", "reconcile", journal, "--settle", 0, "--yes")
     assert (finding["type"], finding["verdict"], finding["key"]) == ("finding", "absent", "b")
     assert lines("orders", "resubmit", journal, "--all-absent") == [
         {"type": "resubmitted", "step": "create", "key": "b"}

@@ -26,7 +26,6 @@ def simulator(start_simulator: Start) -> Simulator:
     [
         (("users", "get", DEMO_USERS[0]), "users.get"),
         (("domains", "list", "--user-id", DEMO_USERS[0]), "domains.by_user"),
-        (("domains", "has-workspace", "free.com", "--service-provider", "GOOGLE"), "domains.has_workspace"),
         (("subscriptions", "list", "--page", "1", "--limit", "10"), "subscriptions.list"),
     ],
 )
@@ -39,6 +38,18 @@ def test_an_answer_is_shown_for_people_and_as_json(
     assert (answer["type"], answer["call"], answer["status"]) == ("answer", call, 200)
     assert orjson.loads(shown.stdout) == answer["data"]
     assert shown.stderr == f"{answer['message']}\n"
+
+
+def test_what_an_answer_without_data_says_is_the_result(simulator: Simulator, cmr: Cmr) -> None:
+    command = ("domains", "has-workspace", "free.com", "--service-provider", "GOOGLE")
+    shown = cmr(*command)
+    assert (shown.exit_code, shown.stdout, shown.stderr) == (0, "Workspace not exists\n", "")
+    answer = orjson.loads(cmr(*command, "--json").stdout)
+    assert (answer["call"], answer["message"], answer["data"]) == (
+        "domains.has_workspace",
+        "Workspace not exists",
+        None,
+    )
 
 
 def test_the_status_of_an_order(simulator: Simulator, cmr: Cmr) -> None:

@@ -10,7 +10,18 @@ import orjson
 import pytest
 
 from cmr_async.cli import streams
-from cmr_async.cli.streams import Voice, complain, counted, emit, is_terminal, note, program, say
+from cmr_async.cli.streams import (
+    Voice,
+    complain,
+    counted,
+    emit,
+    flush_output,
+    is_terminal,
+    note,
+    output_is_lost,
+    program,
+    say,
+)
 
 
 @pytest.fixture
@@ -58,7 +69,7 @@ def test_json_is_no_table_on_a_terminal(voice: Voice, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(("tell", "name"), [(say, "stdout"), (complain, "stderr")])
 def test_a_line_that_nobody_reads_any_more_goes_nowhere(
-    tell: object, name: str, monkeypatch: pytest.MonkeyPatch
+    tell: object, name: str, voice: Voice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert callable(tell)
     reading, writing = os.pipe()
@@ -72,13 +83,47 @@ def test_a_line_that_nobody_reads_any_more_goes_nowhere(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_full_disk_is_said_once_and_ends_nothing(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    voice: Voice, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
         monkeypatch.setattr(sys, "stdout", full)
         say("lost")
         say("lost, too")
     assert capsys.readouterr().err == "cmr: standard output cannot be written any more: No space left on device.\n"
+    assert output_is_lost()
+    voice.reset()
+    assert not output_is_lost()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_lines_that_are_nowhere_else_are_kept_on_standard_error(
+    voice: Voice, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        monkeypatch.setattr(sys, "stdout", full)
+        say("elsewhere, too")
+        voice.only_printed = True
+        say("accepted\tORDERID")
+        emit("order", {"row": 2})
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "not printed\taccepted\tORDERID",
+        'not printed\t{"type":"order","row":2}',
+    ]
+    assert voice.unprinted == 2
+
+
+def test_a_reader_that_went_away_lost_nothing_it_wanted(
+    voice: Voice, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w") as stream:  # noqa: PTH123 - a descriptor has no path
+        monkeypatch.setattr(sys, "stdout", stream)
+        stream.write("waits to be written")
+        assert not flush_output()
+        assert flush_output()
+    assert not output_is_lost()
+    assert capsys.readouterr().err == ""
 
 
 class Screen:

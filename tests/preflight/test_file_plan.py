@@ -100,6 +100,19 @@ def test_a_file_without_orders_or_without_an_end_is_refused() -> None:
     assert plan.refusal == "orders.json cannot be read to its end, so no order of it is certain to be whole"
 
 
+@pytest.mark.parametrize("content", [b"", b"user_id,domian\nU,one.com\n", b"domain\none.com\n"])
+def test_a_file_without_a_usable_header_has_faults_and_is_not_called_cut(content: bytes) -> None:
+    with OrderFile(content, name="orders.csv", format="csv") as file:
+        plan = plan_orders(file)
+        assert plan.refusal == ("1 fault in orders.csv" if plan.faults == 1 else f"{plan.faults} faults in orders.csv")
+        assert plan_orders(file, skip_invalid=True).refusal == "no order of orders.csv is without faults"
+
+
+def test_a_file_whose_orders_all_have_faults_is_not_called_empty() -> None:
+    with upload(table("nonsense", "nonsense, too")) as file:
+        assert plan_orders(file, skip_invalid=True).refusal == "no order of orders.csv is without faults"
+
+
 def test_a_limit_of_dollars_needs_every_price() -> None:
     columns = "user_id,domain,years,username,first_name,last_name,on_warmup,service_provider,google_app_name"
     content = f"{columns}\n{USER},one.com,1,ada,Ada,Lee,yes,GOOGLE,App\n"

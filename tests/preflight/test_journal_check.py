@@ -204,6 +204,23 @@ async def test_a_difference_in_a_table_is_named_by_row_and_column(location: str,
     ]
 
 
+async def test_all_mailboxes_of_a_domain_are_no_difference_of_its_name(location: str, tmp_path: Path) -> None:
+    from cmr_async.orderfiles.file import OrderFile
+
+    path = tmp_path / "a.csv"
+    path.write_text("user_id,reference,domain,username,first_name,last_name\nU1,A,a.com,ann,Ann,Lee\n")
+    with OrderFile(path) as file:
+        await write(location, *(read.request for read in file.orders() if isinstance(read, LocatedOrder)))
+    path.write_text(path.read_text().replace("a.com", "b.com"))
+    with OrderFile(path) as file, JournalCheck(location) as known:
+        (read,) = check_orders(file.orders(), known=known)
+    assert [(fault.row, fault.column) for fault in read.faults] == [
+        (2, "domain"),
+        (2, 'mailboxes["a.com"]'),
+        (2, 'mailboxes["b.com"]'),
+    ]
+
+
 async def test_an_accepted_draft_is_paid_by_a_run_that_pays(location: str) -> None:
     await write(location, request("one"), request("two"))
     drafts = checked(location, paid(request("one")), request("two"), paid(request("three")))

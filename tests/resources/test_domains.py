@@ -26,7 +26,7 @@ async def test_the_domains_of_a_user_are_plain_data(
 
 async def test_a_refusal_names_the_domains_of_whom(cmr: AsyncClient, mocked_api: aioresponses) -> None:
     mocked_api.get(URL_OF_U1, status=400, payload={"status": 400, "message": "no", "data": None})
-    with pytest.raises(BadRequestError, match="The domains of user u1 was refused with 400"):
+    with pytest.raises(BadRequestError, match="The list of domains of user u1 was refused with 400"):
         await cmr.domains.by_user("u1")
 
 

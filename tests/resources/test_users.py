@@ -28,6 +28,6 @@ async def test_a_user_is_looked_up_by_id(
 async def test_a_user_who_does_not_exist_is_named(cmr: AsyncClient, mocked_api: aioresponses) -> None:
     url = "https://api.example/v1/users?userId=nobody"
     mocked_api.get(url, status=404, body=(SAMPLES / "unknown_user.json").read_bytes())
-    with pytest.raises(NotFoundError, match="The details of user nobody was refused with 404") as caught:
+    with pytest.raises(NotFoundError, match="The request for user nobody was refused with 404") as caught:
         await cmr.users.get("nobody")
     assert (caught.value.status, caught.value.attempts) == (404, 1)

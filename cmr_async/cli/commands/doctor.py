@@ -128,7 +128,9 @@ def _installed() -> Iterator[Check]:
         if find_spec(package) is not None:
             yield Check(f"extra {extra}", State.OK, "installed")
         else:
-            yield Check(f"extra {extra}", State.NOTE, f'missing: pip install "cmr-async[{extra}]" for {purpose}')
+            yield Check(
+                f"extra {extra}", State.NOTE, f'optional, not installed: pip install "cmr-async[{extra}]" for {purpose}'
+            )
     path = config_path()
     yield Check("profiles", State.NOTE, f"{path}, {'read' if path.is_file() else 'not there'}")
 

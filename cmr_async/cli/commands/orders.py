@@ -65,6 +65,10 @@ _NO_JOURNAL = (
     "note: --no-journal: nothing is written down. If the run is cut short, nobody can tell from here which orders were "
     "placed, and sending the file again buys them again."
 )
+_PATH_NEEDED = (
+    'note: to pay for the drafts, the path of the API\'s "Process the Order" is needed, which is not documented: '
+    "--process-path or CMR_PROCESS_PATH."
+)
 _DRAFTS_FROM_PIPE = (
     "note: drafts from a pipe are not written down, so the same command makes them a second time. To have them "
     f"written down, and to pay for them later: --journal {PIPE_JOURNAL}."
@@ -155,12 +159,14 @@ def submit(  # noqa: PLR0917 - typer calls it by name
         )
         stack.enter_context(orders)
         plan = orders.plan(keep_users=simulator, result=dry_run)
-        if plan.drafts and not process_path:
+        if plan.drafts and not process_path and not dry_run:
             raise ConfigurationError(_drafts_without_path(plan, orders.journal))
         connect = _connect(plan, simulator=simulator, process_path=process_path)
         if check:
             check_orders(orders, plan, connect)
         if dry_run:
+            if plan.drafts and not process_path:
+                note(_PATH_NEEDED)
             note("Dry run: nothing was sent.")
             return
         _before_sending(orders, plan, file, location, pays=pays, without=simulator or no_journal, yes=yes)
@@ -289,6 +295,7 @@ def _send(
         journal=journal,
         retry_rejected=retry_rejected,
         watch=page.add if page is not None and journal is None else None,
+        unrecorded=journal is None and not simulator,
     )
     try:
         report = submission.run()

@@ -31,6 +31,7 @@ from ..ordering.order_options import (
     file_limits,
 )
 from ..ordering.spending import MaxOrders, MaxSpend, Prices, read_budget
+from ..streams import print_output
 
 __all__ = ["app"]
 
@@ -111,11 +112,8 @@ def template(
     """Print a small order file to start from."""
     with plain_errors():
         file = make_template(format, mailboxes=mailboxes)
-    if format is not TemplateFormat.XLSX:
-        sys.stdout.write(file.decode())
-    elif sys.stdout.isatty():
+    if format is TemplateFormat.XLSX and sys.stdout.isatty():
         raise typer.BadParameter(
             "a spreadsheet is no text: write it to a file, with > orders.xlsx", param_hint="--format"
         )
-    else:
-        sys.stdout.buffer.write(file)
+    print_output(file)

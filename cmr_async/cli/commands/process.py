@@ -150,7 +150,16 @@ def process(  # noqa: PLR0917 - typer calls it by name
             ask(drafts.plan, can_answer=True, noun="draft", asked_by="processing")
         writer = stack.enter_context(ResultWriter(output, overwrite=overwrite)) if output else None
         raise typer.Exit(
-            _send(drafts, journal, path or "", name=name, concurrency=concurrency, writer=writer, output=output)
+            _send(
+                drafts,
+                journal,
+                path or "",
+                name=name,
+                limit=budget.reached,
+                concurrency=concurrency,
+                writer=writer,
+                output=output,
+            )
         )
 
 
@@ -182,6 +191,7 @@ def _send(
     path: str,
     *,
     name: str,
+    limit: str,
     concurrency: int,
     writer: ResultWriter | None,
     output: Path | None,
@@ -199,7 +209,7 @@ def _send(
         writer=writer,
         connect=connect,
     )
-    report = _with_processed(processing.run(), drafts)
+    report = _with_processed(processing.run(), drafts, limit)
     if processing.has_table:
         show_results(report.rows)
     code = exit_code(report, planned=plan.orders)
@@ -217,9 +227,9 @@ def _send(
     return code
 
 
-def _with_processed(report: RunReport, drafts: Drafts) -> RunReport:
+def _with_processed(report: RunReport, drafts: Drafts, limit: str) -> RunReport:
     """Add the drafts that earlier runs have processed, and say that a limit kept others back."""
     report.summary = attrs.evolve(report.summary, skipped=report.summary.skipped + drafts.processed)
     if report.stopped is None and drafts.plan.affordable < drafts.plan.to_send:
-        report.stopped = "the next draft would pass a limit"
+        report.stopped = limit
     return report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import sys
 from asyncio import sleep
 from collections import Counter
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ import orjson
 import typer
 
 from ...bulk.evidence import Finding, is_draft
-from ...bulk.reconcile import CHANGED
+from ...bulk.reconcile import CHANGED, DEFAULT_SETTLE
 from ...client import AsyncClient
 from ...core.printable import printable
 from ...errors import ConfigurationError
@@ -53,12 +54,17 @@ def reconcile(
     settle: Annotated[
         float,
         typer.Option(
-            "--settle", min=0, help="Seconds that must have passed since an order was sent before it is called absent."
+            "--settle",
+            min=0,
+            help="Seconds that must have passed since an order was sent before it is called absent. With fewer than "
+            f"{DEFAULT_SETTLE:.0f}, an order that the API is still working on is called absent, and is bought twice if "
+            "it is sent again.",
         ),
-    ] = 900.0,
+    ] = DEFAULT_SETTLE,
     wait: Annotated[
         bool, typer.Option("--wait", help="Stay until these seconds are over for every order, then look again.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask when --settle is below its default.")] = False,
 ) -> None:
     """Find out what became of the unknown orders of JOURNAL.
 
@@ -66,9 +72,27 @@ def reconcile(
     or conflict.
     """
     with plain_errors():
+        if settle < DEFAULT_SETTLE:
+            _warn(settle, asks=not yes)
         in_doubt = asyncio.run(_Reconciliation(events=_events(events), settle=settle, wait=wait).run(journal))
     if in_doubt:
         raise typer.Exit(ExitCode.UNKNOWN)
+
+
+def _warn(settle: float, *, asks: bool) -> None:
+    """Say what a short time to settle may cost, and exit unless the user takes the risk."""
+    complain(
+        f"warning: --settle {settle:g} is less than {DEFAULT_SETTLE:.0f} seconds: an order that the API is still "
+        "working on is called absent, and is bought twice if it is sent again."
+    )
+    if not asks:
+        return
+    if not sys.stdin.isatty():
+        complain("cmr: nobody can be asked here whether that is meant: add --yes. Nothing was looked up.")
+        raise typer.Exit(ExitCode.USAGE)
+    if not typer.confirm("Call orders absent that early?", err=True):
+        complain("Nothing was looked up.")
+        raise typer.Exit(ExitCode.REJECTED)
 
 
 @attrs.define(kw_only=True)

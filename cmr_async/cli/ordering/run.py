@@ -25,7 +25,7 @@ from ...transport.transport import Timeouts
 from ..exit_codes import ExitCode
 from ..output.display import LARGEST_TABLE, result_line
 from ..output.progress import Progress
-from ..streams import complain, counted, is_terminal
+from ..streams import complain, counted, is_terminal, voice
 from .order_input import OrderInput
 
 __all__ = ["CommandRun", "Connect", "Submission"]
@@ -50,6 +50,7 @@ class CommandRun(ABC):
         connect: Connect,
         writer: ResultWriter | None,
         watch: Callable[[OrderOutcome], None] | None = None,
+        unrecorded: bool = False,
     ) -> None:
         """Prepare a run.
 
@@ -58,11 +59,13 @@ class CommandRun(ABC):
             connect: Returns the client.
             writer: Where results are written, if anywhere.
             watch: Called with every outcome.
+            unrecorded: No journal has the orders: those that cannot be printed, nor written, go to standard error.
         """
         self._plan = plan
         self._connect = connect
         self._writer = writer
         self._watch = watch
+        self._unrecorded = unrecorded
         self._report = RunReport()
         self._bulk: BulkRun | None = None
         self._interrupts = 0
@@ -124,10 +127,16 @@ class CommandRun(ABC):
             self._report.unrecorded += 1
             self._progress.complain(f"not written down\t{result_line(row)}")
         self._write(row)
+        self._keep_if_lost(outcome)
         self._report.take(outcome, row, keep_all=self.has_table)
         self._progress.ended(row, run.summary)
         if self._watch is not None:
             self._watch(outcome)
+
+    def _keep_if_lost(self, outcome: OrderOutcome) -> None:
+        """Let an order that may exist be printed somewhere, if it is written nowhere."""
+        may_exist = outcome.state in {OrderState.ACCEPTED, OrderState.UNKNOWN}
+        voice.only_printed = self._unrecorded and self._writer is None and may_exist
 
     def _write(self, row: ResultRow) -> None:
         if self._writer is not None:
@@ -180,6 +189,7 @@ class CommandRun(ABC):
             outcome = OrderOutcome(index=index, request=request, state=OrderState.UNKNOWN)
             row = attrs.evolve(self.row_of(outcome), message=_IN_FLIGHT)
             self._write(row)
+            self._keep_if_lost(outcome)
             self._progress.ended(row, BulkSummary())
         self._progress.__exit__(None, None, None)
         left = len(run.in_flight)
@@ -202,6 +212,7 @@ class Submission(CommandRun):
         journal: str | None = None,
         retry_rejected: bool = False,
         watch: Callable[[OrderOutcome], None] | None = None,
+        unrecorded: bool = False,
     ) -> None:
         """Prepare a run.
 
@@ -214,8 +225,9 @@ class Submission(CommandRun):
             journal: Where the run is recorded, if anywhere.
             retry_rejected: Send orders again that were refused in earlier runs.
             watch: Called with every outcome.
+            unrecorded: Standard output and the results are all that will know of orders that exist.
         """
-        super().__init__(plan, connect=connect, writer=writer, watch=watch)
+        super().__init__(plan, connect=connect, writer=writer, watch=watch, unrecorded=unrecorded)
         self._to_send = OrdersToSend(orders, plan)
         self._concurrency = concurrency
         self._journal = journal

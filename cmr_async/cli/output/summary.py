@@ -8,6 +8,7 @@ from typing import Any
 
 from ...core.printable import printable
 from ...errors import AuthenticationError, InsufficientBalanceError, PermissionDeniedError
+from ...journal.states import StepState
 from ...preflight.plan import Plan
 from ...report.run_report import DOMAINS_NAMED, RunReport
 from ..exit_codes import ExitCode
@@ -51,17 +52,17 @@ def show_summary(
     summary = report.summary
     lines = _counts(report, plan, confirm=confirm, processed=processed)
     lines += _incomplete(report)
-    if report.stopped and not report.interrupted:
-        lines.append(f"The run stopped early: {printable(report.stopped.rstrip('.'))}.")
+    lines += _stopped(report)
     for reason, count in report.reasons.most_common(_REASONS_SHOWN):
         lines.append(f"  {count:,} x {printable(reason)}")
-    lines += _advice(report, journal, processed=processed)
+    lines += _advice(report, plan, journal, processed=processed)
     if output is not None:
         lines.append(f"Results: {output}")
     if page is not None:
         lines.append(f"Report: {page}")
     if journal is not None and (report.left_alone or summary.accepted + summary.skipped < plan.orders + plan.invalid):
-        lines.append(f"To go on, run the same command again: {_SKIPPED.format(journal)}.")
+        if _sends_more(report, plan):
+            lines.append(f"To go on, run the same command again: {_SKIPPED.format(journal)}.")
         lines += _first_left(report, plan)
     elif not processed:
         lines += _next(report, plan, source=source, confirm=confirm, simulator=simulator, output=output)
@@ -72,6 +73,19 @@ def show_summary(
     show = note if code is ExitCode.ACCEPTED else complain
     for line in ["", *lines]:
         show(line)
+
+
+def _sends_more(report: RunReport, plan: Plan) -> bool:
+    """Return whether the same command would send something: not what was refused, is in doubt, or was found absent."""
+    summary = report.summary
+    left = plan.orders - summary.total + summary.not_sent - report.absent + plan.invalid
+    return left > 0 or report.stopped is not None
+
+
+def _refused_before(report: RunReport, plan: Plan) -> int | None:
+    """Return how many of the orders that were left alone were refused, the others being sent; `None`: not known."""
+    refused = plan.settled.get(StepState.REJECTED.value, 0)
+    return refused if refused + plan.settled.get(StepState.SENT.value, 0) == report.left_alone else None
 
 
 def _values(report: RunReport, plan: Plan, *, journal: str | None, code: ExitCode) -> dict[str, Any]:
@@ -93,10 +107,11 @@ def _values(report: RunReport, plan: Plan, *, journal: str | None, code: ExitCod
 def _counts(report: RunReport, plan: Plan, *, confirm: bool, processed: bool) -> list[str]:
     summary = report.summary
     if processed:
-        lines = [f"The processing of {counted(summary.accepted, 'draft')} accepted of {counted(plan.orders, 'draft')}."]
+        lines = [f"{summary.accepted:,} of {counted(plan.orders, 'draft')} processed."]
     else:
         what = "paid order" if confirm else "draft"
         lines = [f"{counted(summary.accepted, what)} accepted of {counted(plan.orders, 'order')}."]
+    refused = _refused_before(report, plan)
     parts = [
         (summary.rejected, "refused: by our reading nothing was bought"),
         (summary.unknown, "UNKNOWN: may or may not have been placed"),
@@ -104,7 +119,12 @@ def _counts(report: RunReport, plan: Plan, *, confirm: bool, processed: bool) ->
         (report.absent, "not placed, by the evidence that was found"),
         (summary.skipped - report.left_alone - report.placed, "skipped: accepted in an earlier run"),
         (report.placed, "skipped: found placed after an earlier run"),
-        (report.left_alone, "skipped: refused in an earlier run, or being sent by another one"),
+        (refused or 0, "skipped: refused in an earlier run"),
+        (0 if refused is None else report.left_alone - refused, "skipped: being sent by another run"),
+        (
+            report.left_alone if refused is None else 0,
+            "skipped: refused in an earlier run, or being sent by another one",
+        ),
         (plan.orders - summary.total, "not started"),
         (plan.invalid, "left out because of faults"),
     ]
@@ -120,6 +140,11 @@ def _incomplete(report: RunReport) -> list[str]:
             f"{counted(report.unrecorded, 'order')} could not be written into the journal, which will show them as "
             'unknown: keep the lines above that begin with "not written down".'
         )
+    if voice.unprinted:
+        lines.append(
+            "Standard output could not be written, and no journal has the orders: keep the lines above that begin with "
+            '"not printed", and do not send these orders again.'
+        )
     if not report.incomplete:
         return lines
     more = ", ..." if len(report.unavailable) == DOMAINS_NAMED else ""
@@ -129,7 +154,7 @@ def _incomplete(report: RunReport) -> list[str]:
     return [*lines, told]
 
 
-def _advice(report: RunReport, journal: str | None, *, processed: bool) -> list[str]:
+def _advice(report: RunReport, plan: Plan, journal: str | None, *, processed: bool) -> list[str]:
     lines = []
     if AuthenticationError in report.errors:
         lines.append(
@@ -151,7 +176,7 @@ def _advice(report: RunReport, journal: str | None, *, processed: bool) -> list[
         )
     place = None if journal is None else shlex.quote(journal)
     step = " --step process" if processed else ""
-    if report.left_alone and place is not None:
+    if report.left_alone and place is not None and _refused_before(report, plan) != 0:
         again = f"`{program()} orders resubmit {place} --all-rejected{step}` plans them again" if processed else _RETRY
         lines.append(f"Orders that were refused are left as they are: {again}.")
     if report.absent and place is not None:
@@ -164,6 +189,19 @@ def _advice(report: RunReport, journal: str | None, *, processed: bool) -> list[
     elif report.summary.unknown:
         lines.append("Do not send the unknown orders again: look them up in the Partner Dashboard first.")
     return lines
+
+
+def _stopped(report: RunReport) -> list[str]:
+    """Say why the run stopped early, unless it was Ctrl-C, or key or wallet, about which there is advice."""
+    stopped = report.stopped or ""
+    advised = {AuthenticationError: "(401)", InsufficientBalanceError: "(402)"}
+    if (
+        not stopped
+        or report.interrupted
+        or any(error in report.errors and status in stopped for error, status in advised.items())
+    ):
+        return []
+    return [f"The run stopped early: {printable(stopped.rstrip('.'))}."]
 
 
 def _first_left(report: RunReport, plan: Plan) -> list[str]:
@@ -199,6 +237,6 @@ def _next(
         ]
     if not confirm:
         return ["Drafts are not charged until they are processed. How long they live is not documented."]
-    if report.incomplete:
+    if report.incomplete or not summary.accepted:
         return []
     return ["Accepted means queued: the rest usually takes 10 to 90 seconds by the help centre, and can still fail."]

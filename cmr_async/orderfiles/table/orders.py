@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import attrs
@@ -25,6 +27,7 @@ from .cells import (
     parse_years,
 )
 from .header import NAMES, TableHeader
+from .spreadsheet import without_value
 
 __all__ = ["orders_from_rows"]
 
@@ -33,6 +36,12 @@ _DOMAIN = NAMES.index("domain")
 _AUTO_RENEW = SETTINGS.index("auto_renew")
 _NO_SETTINGS = ("",) * len(SETTINGS)
 _NO_TARGET = ("",) * len(TARGETS)
+#: Columns that say nothing about the order that a row belongs to.
+_OF_ROW = ("years", "forward_to", *MAILBOX)
+#: What may stand between cells.
+_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
+#: The name of a spreadsheet's cell.
+_CELL = re.compile(r"([A-Z]{1,3})[0-9]+")
 #: Characters of a cell in a message.
 _SHOWN = 100
 
@@ -45,6 +54,8 @@ def orders_from_rows(
     confirm: bool = False,
     domains_per_order: int = 1,
     allow_duplicates: bool = False,
+    valueless: Mapping[int, Sequence[str]] | None = None,
+    separator: str | None = ",",
 ) -> Iterator[LocatedOrder | UnreadableOrder]:
     """Read orders from the rows of a table, one at a time, so that memory does not grow with the file.
 
@@ -56,14 +67,19 @@ def orders_from_rows(
         domains_per_order: How many domains of one user and equal settings one order may hold, when the rows
             have no reference.
         allow_duplicates: Take rows that are the same as an earlier row of their order; else they are faults.
+        valueless: Row to the names of its cells whose formula has no value, which are read as empty; each is a fault.
+        separator: What stands between the cells, for messages; `None`: nothing, in a spreadsheet.
 
     Yields:
-        Each order when its last row was read. A row of another width that belongs to no order comes by itself.
+        Each order when its last row was read. A row that cannot be read and belongs to no order comes by itself.
     """
     order: _OpenOrder | None = None
     # A row that cannot be read may belong to the order before it or to the one after it: neither is whole.
     torn: InputFault | None = None
-    for row in _read_rows(header, rows):
+    read = {-1, *header.positions.values()}  # columns that are left out may hold anything
+    missing = {row: [cell for cell in cells if _position(cell) in read] for row, cells in (valueless or {}).items()}
+    valueless = {row: cells for row, cells in missing.items() if cells}
+    for row in _read_rows(header, rows, valueless, separator):
         if isinstance(row, InputFault):
             torn = row
             if order is None:
@@ -80,6 +96,8 @@ def orders_from_rows(
                 order.add_fault(number, "", f"row {torn.row}, which cannot be read, may belong to this order")
         torn = None
         order.add(row)
+        if number in valueless:
+            order.add_fault(number, "", without_value(valueless[number]))
     if order is not None:
         yield order.finish(confirm=confirm)
 
@@ -90,16 +108,21 @@ def orders_from_rows(
 _Row = tuple[int, tuple[str, ...], tuple[str, ...], tuple[str, ...], str]
 
 
-def _read_rows(header: TableHeader, rows: Iterable[list[str]]) -> Iterator[_Row | InputFault]:
-    """Yield each row that is not blank; one of another width than the header is a fault."""
+def _read_rows(
+    header: TableHeader, rows: Iterable[list[str]], valueless: Mapping[int, Sequence[str]], separator: str | None
+) -> Iterator[_Row | InputFault]:
+    """Yield each row that is not blank; one is a fault that has another width than the header, or no tell-tale cell."""
     width = header.width
     names, mailbox, settings = map(header.pick, (NAMES, MAILBOX, SETTINGS))
     for number, row in enumerate(rows, start=header.row + 1):
         cells = [*map(str.strip, row), ""]
+        if number in valueless and not (any(cells) and _is_placed(header, valueless[number])):
+            yield InputFault(source=header.source, row=number, message=without_value(valueless[number]))
+            continue
         if not any(cells):
             continue
         if len(row) != width and (len(row) < width or any(cells[width:])):
-            message = f"has {len(row)} cells, the header has {width}; is a comma in a cell without quotes?"
+            message = f"has {len(row)} cells, the header has {width}{_hint(separator, short=len(row) < width)}"
             yield InputFault(source=header.source, row=number, message=message)
             continue
         named, given = names(cells), ""
@@ -110,6 +133,26 @@ def _read_rows(header: TableHeader, rows: Iterable[list[str]]) -> Iterator[_Row 
             given = named[_DOMAIN]
             named = (*named[:_DOMAIN], domain, *named[_DOMAIN + 1 :])
         yield number, named, mailbox(cells), settings(cells), given
+
+
+def _hint(separator: str | None, *, short: bool) -> str:
+    """Return a question about what may be wrong with a row of another width."""
+    if separator is None:
+        return ""
+    name = _SEPARATORS.get(separator, "separator")
+    return f"; is a {name} missing?" if short else f"; is a {name} in a cell without quotes?"
+
+
+def _is_placed(header: TableHeader, missing: Sequence[str]) -> bool:
+    """Return whether a row says which order it belongs to although some of its cells have no value."""
+    own = {header.positions.get(name) for name in _OF_ROW}
+    return all(_position(cell) in own for cell in missing)
+
+
+def _position(cell: str) -> int:
+    """Return the position of a spreadsheet's cell in its row; -1: its name does not tell."""
+    match = _CELL.fullmatch(cell)
+    return -1 if match is None else reduce(lambda count, letter: 26 * count + ord(letter) - 64, match[1], 0) - 1
 
 
 @attrs.define

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from importlib import import_module
@@ -21,7 +21,7 @@ from ..bounded import BrokenFileError
 from ..limits import FileLimits
 from .sheet_choice import choose_sheet, like_orders
 
-__all__ = ["Sheet", "open_sheet"]
+__all__ = ["Sheet", "open_sheet", "without_value"]
 
 _MAGIC = b"PK\x03\x04"
 #: Sheets shrink to a twentieth; an archive that unpacks to more than this many times its size was made for that.
@@ -47,6 +47,10 @@ _DEEPEST = 64
 _LONGEST = 1 << 20
 #: Shared texts that a part may have in any case; beyond them each takes some packed bytes.
 _FEW_TEXTS = 100_000
+#: Cells with a formula without a value that are told one by one; with more of them nobody ever calculated the sheet.
+_MOST_VALUELESS = 500
+#: Characters of the name of such a cell.
+_LONGEST_NAME = 20
 _REASON = 200
 
 
@@ -60,6 +64,8 @@ class Sheet:
     rows: Iterator[list[str]]
     #: Names of the other sheets that look like orders.
     others: tuple[str, ...]
+    #: Row to the names of its cells with a formula that has no value.
+    valueless: Mapping[int, Sequence[str]]
 
 
 def open_sheet(name: str, file: BinaryIO, limits: FileLimits, *, wanted: str | None = None) -> Sheet:
@@ -80,7 +86,7 @@ def open_sheet(name: str, file: BinaryIO, limits: FileLimits, *, wanted: str | N
     except ModuleNotFoundError:
         raise OrderFileError(f'{name}: spreadsheets need an extra: pip install "cmr-async[xlsx]"') from None
     try:
-        valueless = _check_archive(file, limits)
+        formulas = _check_archive(file, limits)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about looks that no order has
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
@@ -88,7 +94,8 @@ def open_sheet(name: str, file: BinaryIO, limits: FileLimits, *, wanted: str | N
             others = like_orders(book.worksheets, sheet)
         # What a sheet states as its size may be wrong: rows beyond it would be left out
         sheet.reset_dimensions()
-        _refuse_valueless(valueless.get(str(sheet._worksheet_path).lstrip("/")))  # noqa: SLF001 - the only way to it
+        valueless = formulas.get(str(sheet._worksheet_path).lstrip("/"), {})  # noqa: SLF001 - the only way to it
+        _refuse_uncalculated(valueless)
     except BrokenFileError as error:
         error.row = error.row or 1
         raise
@@ -96,7 +103,7 @@ def open_sheet(name: str, file: BinaryIO, limits: FileLimits, *, wanted: str | N
         raise
     except Exception as error:  # noqa: BLE001 - a broken spreadsheet fails in many ways
         raise OrderFileError(f"{name} is no readable spreadsheet: {_reason(error)}") from None
-    return Sheet(title=sheet.title, rows=_closing_texts(book, sheet), others=others)
+    return Sheet(title=sheet.title, rows=_closing_texts(book, sheet), others=others, valueless=valueless)
 
 
 def _closing_texts(book: Any, sheet: Any) -> Iterator[list[str]]:
@@ -107,14 +114,19 @@ def _closing_texts(book: Any, sheet: Any) -> Iterator[list[str]]:
             book.close()
 
 
-def _refuse_valueless(found: tuple[int, str] | None) -> None:
-    if found is not None:
-        row, cell = found
-        raise BrokenFileError(
-            f"cell {printable(cell)[:_REASON]} holds a formula without its value; open the file in a spreadsheet "
-            "program, save it, and try again",
-            row=row,
-        )
+def _refuse_uncalculated(valueless: Mapping[int, Sequence[str]]) -> None:
+    """Refuse a sheet with so many formulas without a value that they are not told one by one."""
+    if sum(map(len, valueless.values())) > _MOST_VALUELESS:
+        row, cells = next(iter(valueless.items()))
+        raise BrokenFileError(without_value(cells), row=row)
+
+
+def without_value(cells: Sequence[str]) -> str:
+    """Return the fault of a row with cells whose formula has no value."""
+    return (
+        f"cell {cells[0]} holds a formula without its value; open the file in a spreadsheet program, save it, and try "
+        "again"
+    )
 
 
 def _texts(rows: Iterator[tuple[Any, ...]]) -> Iterator[list[str]]:
@@ -159,11 +171,11 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def _check_archive(file: BinaryIO, limits: FileLimits) -> dict[str, tuple[int, str]]:
+def _check_archive(file: BinaryIO, limits: FileLimits) -> dict[str, dict[int, list[str]]]:
     """Look through all parts of an archive with bounded memory.
 
     Returns:
-        For parts in which a formula has no value, row and name of the first such cell.
+        For parts in which a formula has no value, the names of such cells by their row, up to one more than are told.
 
     Raises:
         BrokenFileError: A part passes a limit.
@@ -190,7 +202,7 @@ def _check_archive(file: BinaryIO, limits: FileLimits) -> dict[str, tuple[int, s
             check = _PartCheck(part.filename, packed, limits)
             with archive.open(part) as opened:
                 check.run(opened)
-            if check.valueless is not None:
+            if check.valueless:
                 valueless[part.filename] = check.valueless
         return valueless
 
@@ -223,8 +235,9 @@ class _PartCheck:
         self._record_depth = self._inside = self._characters = self._cell = 0
         # The name of the cell, and whether it has a formula and a value
         self._cell_name, self._has_formula, self._has_value = "", False, False
-        #: Row and name of the first cell with a formula that has no value.
-        self.valueless: tuple[int, str] | None = None
+        #: Row to the names of its cells with a formula that has no value.
+        self.valueless: dict[int, list[str]] = {}
+        self._all_valueless = 0
 
     def run(self, file: Any) -> None:
         parser = expat.ParserCreate()
@@ -305,8 +318,9 @@ class _PartCheck:
             if local == "v" and self._cell:
                 self._has_value = True
             elif local == "c":
-                if not self._has_value and self.valueless is None:
-                    self.valueless = (self._row, self._cell_name)
+                if not self._has_value and self._all_valueless <= _MOST_VALUELESS:
+                    self._all_valueless += 1
+                    self.valueless.setdefault(self._row, []).append(printable(self._cell_name)[:_LONGEST_NAME])
                 self._has_formula = False
         if self._record and self._depth == self._record_depth:
             self._record = ""

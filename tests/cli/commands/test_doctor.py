@@ -133,4 +133,4 @@ def test_the_clock_is_compared_with_that_of_the_api(ours: float, date: str, stat
 
 def test_an_extra_that_is_missing_says_how_to_get_it(cmr: Cmr, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "find_spec", lambda _: None)
-    assert 'missing: pip install "cmr-async[xlsx]" for spreadsheets' in cmr("doctor").stdout
+    assert 'optional, not installed: pip install "cmr-async[xlsx]" for spreadsheets' in cmr("doctor").stdout

@@ -95,7 +95,7 @@ def test_the_accepted_drafts_are_paid_once_each(
 ) -> None:
     result = process("--yes", "--output", tmp_path / "results.csv")
     assert result.exit_code == 0
-    assert "The processing of 3 drafts accepted of 3 drafts." in result.output
+    assert "3 of 3 drafts processed." in result.output
     assert paid(simulator) == ["e", "a", "b", "c"]
     assert states(cmr, journal) == dict.fromkeys("abc", "accepted")
     with (tmp_path / "results.csv").open(newline="") as file:
@@ -178,15 +178,21 @@ def test_a_dry_run_needs_neither_key_nor_path(
     assert paid(simulator) == ["e"]
 
 
-@pytest.mark.parametrize("limit", [("--max-orders", "2"), ("--max-spend", "40")])
+@pytest.mark.parametrize(
+    ("limit", "reached"),
+    [
+        (("--max-orders", "2"), "the limit of 2 orders is reached"),
+        (("--max-spend", "40"), "the next order would pass the limit of $40.00"),
+    ],
+)
 def test_a_limit_holds_the_rest_back_until_the_next_time(
-    process: Cmr, simulator: Simulator, limit: tuple[str, str]
+    process: Cmr, simulator: Simulator, limit: tuple[str, str], reached: str
 ) -> None:
     first = process("--yes", *limit)
     assert first.exit_code == 1
     assert "limit      stops after 2 drafts, about $37.76" in first.output
     assert "1 not started." in first.output
-    assert "The run stopped early: the next draft would pass a limit." in first.output
+    assert f"The run stopped early: {reached}." in first.output
     assert paid(simulator) == ["e", "a", "b"]
     assert process("--yes", *limit).exit_code == 0
     assert paid(simulator) == ["e", "a", "b", "c"]

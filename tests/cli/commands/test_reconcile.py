@@ -55,7 +55,7 @@ def test_the_same_command_goes_on_and_buys_nothing_twice(
     assert shown.output.splitlines()[0] == "create: 2 accepted, 2 unknown"
     assert len(shown.output.splitlines()) == 3
 
-    reconciled = cmr("orders", "reconcile", journal, "--settle", "0")
+    reconciled = cmr("orders", "reconcile", journal, "--settle", "0", "--yes")
     assert reconciled.exit_code == 0
     cells = [line.split("\t") for line in reconciled.output.splitlines() if "\t" in line]
     verdicts = {key: verdict for verdict, _, key, _ in cells}
@@ -88,6 +88,31 @@ def test_an_order_that_stays_in_doubt_makes_exit_code_three(unknown: Path, cmr: 
     assert then.startswith("Some have to settle until ")
     assert then.endswith(f": `cmr orders reconcile {unknown} --wait` stays until then.")
     assert last == "1 undecided: look again later, or in the Partner Dashboard. Do not send them again."
+
+
+def test_calling_an_order_absent_early_has_to_be_meant(unknown: Path, cmr: Cmr) -> None:
+    warning = (
+        "warning: --settle 899 is less than 900 seconds: an order that the API is still working on is called absent, "
+        "and is bought twice if it is sent again."
+    )
+    refused = cmr("orders", "reconcile", unknown, "--settle", "899")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr.splitlines() == [
+        warning,
+        "cmr: nobody can be asked here whether that is meant: add --yes. Nothing was looked up.",
+    ]
+    meant = cmr("orders", "reconcile", unknown, "--settle", "899", "--yes")
+    assert meant.stderr.splitlines()[0] == warning
+    assert meant.stdout.startswith("undecided\tcreate\ta-one\t")
+    assert "warning" not in cmr("orders", "reconcile", unknown, "--settle", "900").stderr
+
+
+def test_somebody_at_a_terminal_is_asked_about_it(unknown: Path) -> None:
+    with on_terminal("orders", "reconcile", unknown, "--settle", "0") as terminal:
+        terminal.read_until("[y/N]")
+        terminal.type("n\n")
+        assert terminal.end() == 1
+    assert "Nothing was looked up." in terminal.text
 
 
 def test_events_of_webhooks_are_evidence(unknown: Path, tmp_path: Path, cmr: Cmr) -> None:
@@ -204,7 +229,7 @@ def test_ctrl_c_ends_the_wait_and_loses_nothing(unknown: Path, cmr: Cmr, asleep:
     result = cmr("orders", "reconcile", unknown, "--wait")
     assert (result.exit_code, result.stdout) == (130, "")
     assert result.stderr.endswith("cmr: interrupted.\n")
-    assert cmr("orders", "reconcile", unknown, "--settle", "0").stdout.startswith("absent\tcreate\ta-one\t")
+    assert cmr("orders", "reconcile", unknown, "--settle", "0", "--yes").stdout.startswith("absent\tcreate\ta-one\t")
 
 
 @pytest.mark.slow
@@ -224,7 +249,7 @@ def test_a_draft_in_doubt_can_only_be_made_once_more(
     simulator.faults.add(FaultRule(kind="close_unread", method="POST", path="/orders/json"))
     submit = ("orders", "submit", orders, "--journal", journal, "--concurrency", "1")
     assert cmr(*submit).exit_code == 3
-    result = cmr("orders", "reconcile", journal, "--settle", "0")
+    result = cmr("orders", "reconcile", journal, "--settle", "0", "--yes")
     assert result.exit_code == 3
     assert result.output.splitlines()[-1] == (
         "1 draft in doubt: no look-up shows drafts. A second draft costs nothing: "

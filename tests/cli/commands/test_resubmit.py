@@ -172,7 +172,7 @@ def test_the_commands_that_are_printed_work_as_typed(tmp_path: Path, cmr: Cmr, s
     simulator.faults.add(FaultRule(kind="close_unread", method="POST", path="/orders/json"))
     assert cmr("orders", "submit", orders, "--confirm", "--yes").exit_code == 3
     journal = tmp_path / "my orders.csv.journal.db"
-    found = cmr("orders", "reconcile", journal, "--settle", "0").stderr.splitlines()[-1]
+    found = cmr("orders", "reconcile", journal, "--settle", "0", "--yes").stderr.splitlines()[-1]
     planned = cmr(*shlex.split(found.split("`")[1])[1:])
     assert planned.exit_code == 0
     command = planned.stderr.splitlines()[-1].removeprefix("To send it: ")

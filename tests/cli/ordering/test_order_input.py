@@ -183,6 +183,10 @@ def test_without_the_path_drafts_are_named_and_nothing_is_sent(
     assert f"`cmr orders process {tmp_path / 'run.db'} --path /the/path`" in refused.stderr
     assert "name another journal with --journal" in refused.stderr
     assert list(simulator.state.orders) == ids
+    dry = cmr(*pay, "--dry-run")
+    assert dry.exit_code == 0
+    assert "3 drafts will be paid, 1 new order" in dry.stdout
+    assert dry.stderr.splitlines()[-2].startswith("note: to pay for the drafts, the path of ")
     assert cmr(*pay, "--process-path", "no-slash").exit_code == 2
 
     monkeypatch.setenv("CMR_PROCESS_PATH", PATH)

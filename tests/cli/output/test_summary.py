@@ -74,25 +74,91 @@ def test_unknown_orders_are_looked_up_before_anything_else(lines: Any) -> None:
 
 
 def test_with_a_journal_the_same_command_goes_on(lines: Any) -> None:
-    report = {"left_alone": 1, "reasons": Counter(["not available"])}
-    assert lines(BulkSummary(rejected=1, skipped=2), report=report, journal="run.db") == [
-        "0 paid orders accepted of 3 orders.",
+    report = {"left_alone": 1, "reasons": Counter(["not available"]), "next_row": 7}
+    found = lines(BulkSummary(rejected=1, skipped=2), plan=Plan(orders=4), report=report, journal="run.db")
+    assert found == [
+        "0 paid orders accepted of 4 orders.",
         "  1 refused: by our reading nothing was bought.",
         "  1 skipped: accepted in an earlier run.",
         "  1 skipped: refused in an earlier run, or being sent by another one.",
+        "  1 not started.",
         "  1 x not available",
         (
             "Orders that were refused are left as they are: correct their rows, or send them as they are with "
             "--retry-rejected."
         ),
         "To go on, run the same command again: what the journal run.db has settled is skipped.",
+        "The first order that was not started begins at row 7.",
+    ]
+
+
+GOES_ON = "To go on, run the same command again: what the journal run.db has settled is skipped."
+
+
+@pytest.mark.parametrize(
+    ("summary", "report", "goes_on"),
+    [
+        (BulkSummary(accepted=1, rejected=2), {}, False),
+        (BulkSummary(accepted=1, unknown=2), {}, False),
+        (BulkSummary(accepted=1, skipped=2), {"left_alone": 2}, False),
+        (BulkSummary(accepted=2, not_sent=1), {"absent": 1}, False),
+        (BulkSummary(accepted=2, not_sent=1), {}, True),
+        (BulkSummary(accepted=1, rejected=1), {}, True),
+        (BulkSummary(rejected=3), {"stopped": "the first 3 orders were refused in the same way"}, True),
+    ],
+)
+def test_the_same_command_is_advised_only_if_it_would_send_something(
+    summary: BulkSummary, report: dict[str, Any], goes_on: bool, lines: Any
+) -> None:
+    assert (GOES_ON in lines(summary, report=report, journal="run.db")) is goes_on
+
+
+@pytest.mark.parametrize(
+    ("settled", "said"),
+    [
+        ({"rejected": 2}, ["  2 skipped: refused in an earlier run."]),
+        ({"sent": 2}, ["  2 skipped: being sent by another run."]),
+        (
+            {"rejected": 1, "sent": 1, "accepted": 1},
+            ["  1 skipped: refused in an earlier run.", "  1 skipped: being sent by another run."],
+        ),
+        ({}, ["  2 skipped: refused in an earlier run, or being sent by another one."]),
+    ],
+)
+def test_what_was_refused_is_told_from_what_is_being_sent(settled: dict[str, int], said: list[str], lines: Any) -> None:
+    plan = Plan(orders=3, settled=settled)
+    found = lines(BulkSummary(skipped=3), plan=plan, report={"left_alone": 2}, journal="run.db")
+    assert [line for line in found if "skipped: " in line and "accepted in" not in line] == said
+    refused = "Orders that were refused are left as they are" in "".join(found)
+    assert refused is (settled != {"sent": 2})
+
+
+@pytest.mark.parametrize(
+    ("error", "stopped", "advice"),
+    [
+        (AuthenticationError, "the API refused the key (401): look at CMR_API_KEY", "The API does not take this key: "),
+        (InsufficientBalanceError, "the wallet does not hold enough (402): top it up", "The wallet is too low: "),
+    ],
+)
+def test_a_wrong_key_or_an_empty_wallet_is_said_once(
+    error: type[CMRError], stopped: str, advice: str, lines: Any
+) -> None:
+    report = {"errors": {error}, "stopped": stopped, "reasons": Counter(["refused with 401: no"])}
+    found = lines(BulkSummary(not_sent=1), report=report, journal="run.db")
+    assert found[3] == "  1 x refused with 401: no"
+    assert found[4].startswith(advice)
+    assert "stopped early" not in "".join(found)
+
+
+def test_where_nothing_was_accepted_nothing_is_said_of_acceptance(lines: Any) -> None:
+    assert lines(BulkSummary(skipped=3), journal="run.db") == [
+        "0 paid orders accepted of 3 orders.",
+        "  3 skipped: accepted in an earlier run.",
     ]
 
 
 def test_processed_drafts_need_nothing_more(lines: Any) -> None:
-    assert lines(BulkSummary(accepted=3), processed=True, journal="run.db") == [
-        "The processing of 3 drafts accepted of 3 drafts."
-    ]
+    assert lines(BulkSummary(accepted=3), processed=True, journal="run.db") == ["3 of 3 drafts processed."]
 
 
 def test_orders_that_were_taken_in_part_are_named_and_nothing_is_promised(lines: Any) -> None:
@@ -117,7 +183,6 @@ def test_settled_unknowns_are_counted_as_what_they_are(lines: Any) -> None:
             "What was found absent can be sent: `cmr orders resubmit 'my run.db' --all-absent`, then the same command "
             "again."
         ),
-        "To go on, run the same command again: what the journal my run.db has settled is skipped.",
     ]
 
 

@@ -155,7 +155,7 @@ def test_each_bad_cell_is_reported_in_one_pass(tmp_path: Path) -> None:
 def test_a_row_of_another_width_is_a_fault_and_spoils_the_order_it_may_belong_to(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"user_id,domain,username,first_name,last_name\n{USER},one.com,ann,Ann,Lee\n{USER},one.com,Lee\n")
-    assert faults(path) == ["row 3: has 3 cells, the header has 5; is a comma in a cell without quotes?"]
+    assert faults(path) == ["row 3: has 3 cells, the header has 5; is a comma missing?"]
     assert [type(order) for order in read(path)] == [UnreadableOrder]
 
 
@@ -268,10 +268,21 @@ def test_a_torn_row_before_the_first_order_comes_by_itself_and_spoils_that_order
     header = table_of("user_id", "domain", "years")
     first, second = orders_from_rows(header, [["U", "one.com"], ["U", "two.com", "1"]])
     assert [str(fault) for order in (first, second) for fault in unreadable(order).faults] == [
-        "f.csv, row 2: has 2 cells, the header has 3; is a comma in a cell without quotes?",
+        "f.csv, row 2: has 2 cells, the header has 3; is a comma missing?",
         "f.csv, row 3: row 2, which cannot be read, may belong to this order",
     ]
     assert (unreadable(first).key, unreadable(second).key) == ("", "U:two.com")
+
+
+@pytest.mark.parametrize(("mark", "name"), [(",", "comma"), (";", "semicolon"), ("\t", "tab")])
+def test_a_row_of_another_width_is_asked_about_the_separator_of_its_file(tmp_path: Path, mark: str, name: str) -> None:
+    path = tmp_path / "a.csv"
+    rows = [["user_id", "domain", "years"], [USER, "one.com"], [USER, "two.com", "1", "x"]]
+    path.write_text("".join(f"{mark.join(row)}\n" for row in rows))
+    assert [fault for fault in faults(path) if "cells" in fault] == [
+        f"row 2: has 2 cells, the header has 3; is a {name} missing?",
+        f"row 3: has 4 cells, the header has 3; is a {name} in a cell without quotes?",
+    ]
 
 
 def test_empty_cells_behind_the_last_column_mean_nothing() -> None:

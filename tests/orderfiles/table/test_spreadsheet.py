@@ -153,6 +153,64 @@ def test_a_formula_without_a_value_is_a_fault_where_orders_are_read(tmp_path: Pa
     assert faults(path) == ([f"row 2: {what}"] if sheet == 0 else [])
 
 
+def test_a_formula_without_a_value_is_a_fault_of_its_row_alone(tmp_path: Path) -> None:
+    """Where it says which order a row belongs to, the orders beside it are not certain to be whole either."""
+    book = openpyxl.Workbook()
+    table = [
+        ["user_id", "domain", "years", "username"],
+        [USER, "one.com", "=1+1", "ann"],
+        [USER, "two.com", "=1+1", "=B3"],
+        [USER, "good.com", 1, "ann"],
+        [USER, "four.com", 1, "ann"],
+        [USER, "=B4", 1, "ann"],
+        [USER, "five.com", 1, "ann"],
+        [USER, "six.com", 1, "ann"],
+        ["=A8"],
+    ]
+    for row in table:
+        book.active.append(row)
+    path = tmp_path / "a.xlsx"
+    book.save(path)
+    what = "holds a formula without its value; open the file in a spreadsheet program, save it, and try again"
+    assert faults(path) == [
+        f"row 2: cell C2 {what}",
+        f"row 3: cell C3 {what}",
+        f"row 6: cell B6 {what}",
+        "row 7: row 6, which cannot be read, may belong to this order",
+        f"row 9: cell A9 {what}",
+    ]
+    with OrderFile(path) as file:
+        read = [order.row for order in file.orders() if isinstance(order, LocatedOrder)]
+        assert not any(order.ends_reading for order in file.orders() if isinstance(order, UnreadableOrder))
+    assert read == [4]
+
+
+def test_a_formula_without_a_value_in_the_header_or_in_very_many_rows_is_a_fault_of_the_sheet(tmp_path: Path) -> None:
+    what = "holds a formula without its value; open the file in a spreadsheet program, save it, and try again"
+    book = openpyxl.Workbook()
+    book.active.append(["user_id", "domain", '="reference"'])
+    book.active.append([USER, "one.com", "a"])
+    path = tmp_path / "a.xlsx"
+    book.save(path)
+    assert faults(path) == [f"row 1: cell C1 {what}"]
+    book = openpyxl.Workbook()
+    book.active.append(["user_id", "domain", "years"])
+    for number in range(501):
+        book.active.append([USER, f"d-{number}.com", "=1+1"])
+    book.save(path)
+    assert faults(path) == [f"row 2: cell C2 {what}"]
+
+
+def test_a_formula_without_a_value_in_a_column_that_is_left_out_is_no_fault(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["user_id", "domain", "notes"])
+    book.active.append([USER, "one.com", "=1+1"])
+    path = tmp_path / "a.xlsx"
+    book.save(path)
+    with OrderFile(path, ignore_columns=["notes"]) as file:
+        assert [type(order) for order in file.orders()] == [LocatedOrder]
+
+
 def test_a_formula_with_its_value_is_read(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     book.active.append(["user_id", "domain", "years"])
