@@ -342,13 +342,13 @@ MUTANTS: tuple[Mutant, ...] = (
         edits={
             "journal.tracking:TrackingRecords.take": (
                 (
-                    "        return await self._database.write(",
+                    "            return await self._database.write(",
                     (
-                        "        write = self._database.write\n"
-                        "        if not await write(lambda own: _take_delivery(own, delivery, (), None)):\n"
-                        "            return False\n"
-                        "        effect and await write(lambda own: effect(own.connection))\n"
-                        "        return await self._database.write("
+                        "            write = self._database.write\n"
+                        "            if not await write(lambda own: _take_delivery(own, delivery, (), None)):\n"
+                        "                return False\n"
+                        "            effect and await write(lambda own: effect(own.connection))\n"
+                        "            return await self._database.write("
                     ),
                 ),
                 ("_take_delivery(transaction, delivery, given, effect))", "_note_sightings(transaction, given) >= 0)"),
