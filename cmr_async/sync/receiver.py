@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from ..errors import ClientStateError
+from ..errors import ClientStateError, ConfigurationError
 from ..models.tracking import Sighting, StoredDelivery
 from ..webhooks import Event, Receiver, Reply, SignatureScheme, WebhookEvent
 from ..webhooks.headers import Headers
@@ -62,15 +62,19 @@ class BlockingReceiver:
         """
         self._journal = _JournalOfProcess(journal)
         self._closed = False
-        self._receiver = Receiver(
-            self._journal,
-            keys=keys,
-            fallback=fallback,
-            scheme=scheme,
-            max_body=max_body,
-            now=now,
-            on_reply=on_reply,
-        )
+        try:
+            self._receiver = Receiver(
+                self._journal,
+                keys=keys,
+                fallback=fallback,
+                scheme=scheme,
+                max_body=max_body,
+                now=now,
+                on_reply=on_reply,
+            )
+        except ConfigurationError:
+            del keys  # a traceback with locals would show them
+            raise
 
     def on(self, kind: type[E]) -> Callable[[Callable[[E, Connection], object]], Callable[[E, Connection], object]]:
         """Let a function handle the events of one class; see `webhooks.Receiver.on`."""

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import attrs
 
-from ..core.account import SecretText
 from ..errors import ConfigurationError
 from ..models.tracking import Sighting, StoredDelivery
 from .events import Event, WebhookEvent
@@ -27,7 +26,7 @@ from .refusal import Refusal, RefusalReason
 from .scheme import SignatureScheme
 from .sightings import sightings_of
 from .stored import stored
-from .verify import LONGEST_BODY, Keys, verify
+from .verify import LONGEST_BODY, Keys, Secrets, VerifiedDelivery, verify_with
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -140,7 +139,7 @@ class Receiver:
             ConfigurationError: There is no usable key, or another argument has the wrong type.
         """
         self._journal = journal
-        self._keys = keys if isinstance(keys, str | SecretText) else tuple(keys)
+        self._secrets = Secrets(keys)
         del keys  # a traceback with locals would show them
         self._scheme = SignatureScheme() if scheme is None else scheme
         self._max_body = max_body
@@ -148,7 +147,7 @@ class Receiver:
         self._on_reply = on_reply
         self._handlers: dict[type, Callable[[Any, Any], object]] = {}
         self._fallback = _plain(fallback)
-        verify(b"", {}, keys=self._keys, scheme=self._scheme, max_body=max_body)  # which raises what is wrong with them
+        self._verify(b"", {}, None)  # which raises what is wrong with the settings
 
     def on(self, kind: type[E]) -> Callable[[Callable[[E, Connection], object]], Callable[[E, Connection], object]]:
         """Let a function handle the events of one class: `@receiver.on(MailboxCreated)`.
@@ -194,7 +193,7 @@ class Receiver:
         return reply
 
     async def _take(self, body: bytes, headers: Headers) -> Reply:
-        delivery = verify(body, headers, keys=self._keys, now=self._now(), scheme=self._scheme, max_body=self._max_body)
+        delivery = self._verify(body, headers, self._now())
         if isinstance(delivery, Refusal):
             return _refused(delivery)
         event = parse(delivery)
@@ -209,6 +208,9 @@ class Receiver:
             logger.error("webhook %s %s: not taken, %s", event.name, event.event_id, _named(cause))  # noqa: TRY400
             return Reply(status=500, text=_FAILED, event=event, error=cause)
         return Reply(status=200, text=_TAKEN if is_new else _DUPLICATE, event=event)
+
+    def _verify(self, body: bytes, headers: Headers, now: float | None) -> VerifiedDelivery | Refusal:
+        return verify_with(self._secrets, body, headers, now=now, scheme=self._scheme, max_body=self._max_body)
 
     def _handler(self, event: Event) -> Callable[[Any, Any], object]:
         for kind in type(event).__mro__:

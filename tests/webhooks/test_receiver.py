@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Callable
+from traceback import walk_tb
 from typing import Any
 
 import orjson
@@ -253,10 +254,21 @@ async def test_a_key_that_is_on_its_way_out_is_still_taken(tmp_path: Any) -> Non
     assert "old" not in repr(receiver)
 
 
-@pytest.mark.parametrize("keys", ["", [], ["with space"]])
+@pytest.mark.parametrize("keys", ["", [], ["with space"], {"production": KEY}, None, 5, b"bytes", [None]])
 def test_a_receiver_without_a_usable_key_is_not_made(keys: Any, tmp_path: Any) -> None:
     with pytest.raises(ConfigurationError, match="key"):
         a_receiver(Journal(tmp_path / "run.db"), keys=keys)
+
+
+def test_nothing_shows_the_keys_of_a_receiver(tmp_path: Any) -> None:
+    journal = Journal(tmp_path / "run.db")
+    assert KEY not in repr(vars(a_receiver(journal)))
+    assert KEY not in repr(vars(a_receiver(journal, keys=[KEY, "another"])))
+    with pytest.raises(ConfigurationError) as raised:
+        Receiver(journal, keys=[KEY, "with space"], fallback=nothing)
+    of_the_sdk = [frame.f_locals for frame, _ in walk_tb(raised.tb) if frame.f_globals["__name__"] != __name__]
+    assert of_the_sdk
+    assert KEY not in repr(of_the_sdk)
 
 
 async def a_coroutine(event: Event, transaction: sa.Connection) -> None:
