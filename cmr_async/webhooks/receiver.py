@@ -85,7 +85,8 @@ class Reply:
     event: Event | None = None
     #: Why the delivery was not taken; `None` if it is genuine.
     refusal: Refusal | None = None
-    #: What the handler or the database raised; `None` if nothing did. In no repr: it may show what the event holds.
+    #: What the handler raised, or a `JournalError`; `None` if nothing did. A `SystemExit`, a `StopIteration` and the
+    #: like are the cause of a `RuntimeError`. In no repr: it may show what the event holds.
     error: Exception | None = attrs.field(default=None, repr=False)
 
     @property
@@ -102,9 +103,10 @@ class Receiver:
 
     A handler is a plain function `handler(event, transaction)`. `transaction` is the SQLAlchemy connection of the
     transaction that takes the delivery: what the handler writes through it is committed together with the note that the
-    event was taken, or not at all. It must not commit or roll back, and should do nothing but write: it runs in the
-    journal's thread, holds the database meanwhile, and may run again if the database could not commit. If it raises,
-    nothing is written, the answer is 500, and the API sends the event again.
+    event was taken, or not at all. It must not commit or roll back, and runs a statement that may fail within
+    `with transaction.begin_nested():`. It should do nothing but write: it runs in the journal's thread, holds the
+    database meanwhile, and may run again if the database could not commit. If it raises, nothing is written, the answer
+    is 500, and the API sends the event again.
 
     The domains and mailboxes that an event is about are noted in the same transaction, so that the order in which
     events arrive does not matter to what the journal knows in the end.
@@ -199,14 +201,17 @@ class Receiver:
         event = parse(delivery)
         if isinstance(event, Refusal):
             return _refused(event)
-        effect = _Effect(self._handler(event), event)
+        handler = self._handler(event)
+
+        def effect(transaction: Connection) -> None:
+            _expect_done(handler(event, transaction))
+
         try:
             is_new = await self._journal.tracking.take(stored(event, delivery.body), sightings_of(event), effect)
         except Exception as error:  # noqa: BLE001 - whatever it is, the API has to send the event again
-            cause = effect.error or error  # a journal names errors of its database and of files in its own words
             # Neither the error's text nor its traceback: both may show what the event holds, such as a password
-            logger.error("webhook %s %s: not taken, %s", event.name, event.event_id, _named(cause))  # noqa: TRY400
-            return Reply(status=500, text=_FAILED, event=event, error=cause)
+            logger.error("webhook %s %s: not taken, %s", event.name, event.event_id, _named(error))  # noqa: TRY400
+            return Reply(status=500, text=_FAILED, event=event, error=error)
         return Reply(status=200, text=_TAKEN if is_new else _DUPLICATE, event=event)
 
     def _verify(self, body: bytes, headers: Headers, now: float | None) -> VerifiedDelivery | Refusal:
@@ -246,24 +251,6 @@ def _plain(handler: Callable[[E, Connection], object]) -> Callable[[E, Connectio
     if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None)):  # noqa: B004
         raise ConfigurationError(_NOT_PLAIN)
     return handler
-
-
-class _Effect:
-    """What a journal calls in its transaction: the handler of one event."""
-
-    def __init__(self, handler: Callable[[Any, Any], object], event: Event) -> None:
-        self._handler = handler
-        self._event = event
-        #: What the handler raised the last time that it was called.
-        self.error: Exception | None = None
-
-    def __call__(self, transaction: Connection) -> None:
-        self.error = None
-        try:
-            _expect_done(self._handler(self._event, transaction))
-        except Exception as error:
-            self.error = error
-            raise
 
 
 def _expect_done(result: object) -> None:

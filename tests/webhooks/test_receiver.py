@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Callable
+from contextlib import suppress
 from traceback import walk_tb
 from typing import Any
 
@@ -143,6 +144,39 @@ async def test_a_handler_that_fails_leaves_nothing_and_is_called_again(
         f"webhook mailbox.created E1: not taken, {name}" for name in ("ValueError", "OSError", "IntegrityError")
     ]
     assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("end", [sa.Connection.commit, sa.Connection.rollback])
+async def test_a_handler_that_ends_the_transaction_is_an_error(
+    journal: Journal, end: Callable[[sa.Connection], None]
+) -> None:
+    reply = await take(a_receiver(journal, fallback=lambda event, transaction: end(transaction)), body())
+    assert (reply.status, reply.text, type(reply.error)) == (500, "failed", JournalError)
+    assert "must not commit or roll back" in str(reply.error)
+
+
+async def test_a_statement_that_may_fail_stands_in_a_savepoint(journal: Journal) -> None:
+    def handler(event: Event, transaction: sa.Connection) -> None:
+        write(event, transaction)
+        with suppress(sa.exc.DBAPIError), transaction.begin_nested():
+            transaction.execute(sa.text("SELECT * FROM no_such_table"))
+        transaction.execute(sa.insert(NOTES).values(text="afterwards"))
+
+    assert (await take(a_receiver(journal, fallback=handler), body())).status == 200
+    assert await notes(journal) == ["E1", "afterwards"]
+
+
+@pytest.mark.parametrize("error", [SystemExit(2), KeyboardInterrupt(), asyncio.CancelledError(), StopIteration()])
+async def test_no_handler_ends_the_program(journal: Journal, error: BaseException) -> None:
+    def leave(event: Event, transaction: sa.Connection) -> None:
+        write(event, transaction)
+        raise error
+
+    reply = await take(a_receiver(journal, fallback=leave), body())
+    assert (reply.status, reply.text, type(reply.error)) == (500, "failed", RuntimeError)
+    assert reply.error is not None
+    assert reply.error.__cause__ is error
+    assert (await notes(journal), await taken(journal)) == ([], [])
 
 
 async def test_a_database_that_fails_is_answered_with_500(tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
