@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable
 from pathlib import Path
 from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
@@ -45,9 +45,11 @@ logger: logging.Logger = logging.getLogger("cmr_async")
 _BAD_REQUEST = frozenset({RefusalReason.NOT_AN_OBJECT, RefusalReason.BODY_NOT_BYTES})
 _NOT_A_KIND = "Handlers are for classes of events, such as MailboxCreated: got {!r:.60}."
 _NOT_PLAIN = (
-    "A handler of webhooks is a plain function (event, transaction), not a coroutine: it runs inside a transaction of "
-    "the database, which must not wait for anything else. Write down there what is to be done, and do it afterwards."
+    "A handler of webhooks is a plain function (event, transaction), without async and yield: it runs inside a "
+    "transaction of the database, which must not wait for anything else. Write down there what is to be done, and do "
+    "it afterwards."
 )
+_KINDS_OF_FUNCTIONS = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
 
 
 class DeliveryRecords(Protocol):
@@ -162,8 +164,8 @@ class Receiver:
             A decorator, which returns the function as it is.
 
         Raises:
-            ConfigurationError: It is no class of events, it has a handler already, or the handler is a coroutine
-                function.
+            ConfigurationError: It is no class of events, it has a handler already, or the handler is no plain function
+                but a coroutine or a generator.
         """
         if not (isinstance(kind, type) and issubclass(kind, WebhookEvent)):
             raise ConfigurationError(_NOT_A_KIND.format(kind))
@@ -248,15 +250,22 @@ class Receiver:
 def _plain(handler: Callable[[E, Connection], object]) -> Callable[[E, Connection], object]:
     if not callable(handler):
         raise ConfigurationError(f"A handler of webhooks is a function (event, transaction): got {handler!r:.60}.")
-    if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None)):  # noqa: B004
+    if _does_nothing(handler):
         raise ConfigurationError(_NOT_PLAIN)
     return handler
 
 
+def _does_nothing(function: object) -> bool:
+    """Tell whether a function does nothing when it is called, but returns a coroutine or a generator."""
+    of_object = getattr(function, "__call__", None)  # noqa: B004 - an instance of a class with this method
+    return any(is_kind(it) for it in (function, of_object) for is_kind in _KINDS_OF_FUNCTIONS)
+
+
 def _expect_done(result: object) -> None:
-    """Refuse the coroutine of a function that does not say what it is, such as a lambda."""
-    if inspect.iscoroutine(result):
-        result.close()
+    """Refuse the coroutine or generator of a function that does not say what it is, such as a lambda."""
+    if isinstance(result, Awaitable | Generator | AsyncGenerator):
+        if isinstance(result, Coroutine | Generator):
+            result.close()
         raise ConfigurationError(_NOT_PLAIN)
 
 

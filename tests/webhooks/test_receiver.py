@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from traceback import walk_tb
 from typing import Any
 
@@ -309,20 +311,38 @@ async def a_coroutine(event: Event, transaction: sa.Connection) -> None:
     raise AssertionError
 
 
+def a_generator(event: Event, transaction: sa.Connection) -> Iterator[None]:
+    yield
+    raise AssertionError
+
+
+async def an_async_generator(event: Event, transaction: sa.Connection) -> AsyncIterator[None]:
+    yield
+    raise AssertionError
+
+
 class Callables:
     async def __call__(self, event: Event, transaction: sa.Connection) -> None:
         raise AssertionError
 
 
+class Waits:
+    def __await__(self) -> Iterator[None]:
+        raise AssertionError
+
+
+NOT_PLAIN = [a_coroutine, a_generator, an_async_generator]
+
+
 def test_handlers_that_cannot_run_in_a_transaction_are_refused(tmp_path: Any) -> None:
     journal = Journal(tmp_path / "run.db")
-    for handler in (a_coroutine, Callables()):
-        with pytest.raises(ConfigurationError, match="not a coroutine: it runs inside a transaction"):
+    for handler in (*NOT_PLAIN, *map(partial, NOT_PLAIN), Callables()):
+        with pytest.raises(ConfigurationError, match="without async and yield: it runs inside a transaction"):
             a_receiver(journal, fallback=handler)
     with pytest.raises(ConfigurationError, match="a function \\(event, transaction\\): got None"):
         a_receiver(journal, fallback=None)
     receiver = a_receiver(journal)
-    with pytest.raises(ConfigurationError, match="not a coroutine"):
+    with pytest.raises(ConfigurationError, match="without async and yield"):
         receiver.on(MailboxCreated)(a_coroutine)
     with pytest.raises(ConfigurationError, match=r"classes of events, such as MailboxCreated: got 'mailbox\.created'"):
         receiver.on("mailbox.created")  # type: ignore[arg-type]
@@ -331,12 +351,23 @@ def test_handlers_that_cannot_run_in_a_transaction_are_refused(tmp_path: Any) ->
         receiver.on(MailboxCreated)(nothing)
 
 
-async def test_a_coroutine_in_disguise_is_an_error_of_the_handler(tmp_path: Any) -> None:
-    async with Journal(tmp_path / "run.db") as journal:
-        receiver = a_receiver(journal, fallback=lambda event, transaction: a_coroutine(event, transaction))  # noqa: PLW0108
-        reply = await take(receiver, body())
-        assert (reply.status, type(reply.error)) == (500, ConfigurationError)
-        assert await taken(journal) == []
+@pytest.mark.parametrize("handler", [*NOT_PLAIN, lambda event, transaction: Waits()])
+async def test_what_would_have_to_be_run_afterwards_is_an_error_of_the_handler(
+    handler: Callable[..., Any], journal: Journal
+) -> None:
+    made = []
+
+    def in_disguise(event: Event, transaction: sa.Connection) -> object:
+        made.append(handler(event, transaction))
+        return made[0]
+
+    reply = await take(a_receiver(journal, fallback=in_disguise), body())
+    assert (reply.status, type(reply.error)) == (500, ConfigurationError)
+    assert await taken(journal) == []
+    if handler is a_coroutine:
+        assert inspect.getcoroutinestate(made[0]) == inspect.CORO_CLOSED
+    if handler is a_generator:
+        assert inspect.getgeneratorstate(made[0]) == inspect.GEN_CLOSED
 
 
 async def test_a_decorated_handler_stays_a_function(tmp_path: Any) -> None:
