@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import attrs
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, JournalError
 from ..models.tracking import Sighting, StoredDelivery
 from .events import Event, WebhookEvent
 from .headers import Headers
@@ -211,7 +211,7 @@ class Receiver:
         try:
             is_new = await self._journal.tracking.take(stored(event, delivery.body), sightings_of(event), effect)
         except Exception as error:  # noqa: BLE001 - whatever it is, the API has to send the event again
-            # Neither the error's text nor its traceback: both may show what the event holds, such as a password
+            # No traceback, and no text but that of a journal: both may show what the event holds, such as a password
             logger.error("webhook %s %s: not taken, %s", event.name, event.event_id, _named(error))  # noqa: TRY400
             return Reply(status=500, text=_FAILED, event=event, error=error)
         return Reply(status=200, text=_TAKEN if is_new else _DUPLICATE, event=event)
@@ -280,6 +280,7 @@ def _refused(refusal: Refusal) -> Reply:
 
 
 def _named(error: BaseException) -> str:
-    """Return the class of an error and where it was raised, without its text."""
+    """Return the class of an error and where it was raised; of a journal's own also the text, which shows no event."""
     places = [f"{Path(frame.f_code.co_filename).name}:{line}" for frame, line in walk_tb(error.__traceback__)]
-    return f"{type(error).__name__} ({places[-1]})" if places else type(error).__name__
+    named = f"{type(error).__name__} ({places[-1]})" if places else type(error).__name__
+    return f"{named}: {error}" if isinstance(error, JournalError) else named

@@ -186,6 +186,8 @@ async def test_a_database_that_fails_is_answered_with_500(tmp_path: Any, caplog:
     reply = await take(receiver, body())
     assert (reply.status, reply.text, type(reply.error)) == (500, "failed", JournalError)
     assert "not taken, JournalError (database.py:" in caplog.text
+    assert "): The journal " in caplog.text
+    assert caplog.messages[0].endswith(f": {reply.error}")
 
 
 async def test_the_journal_keeps_no_secret(journal: Journal) -> None:
