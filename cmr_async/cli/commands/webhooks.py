@@ -47,6 +47,8 @@ Examples:
   cmr webhooks trigger mailbox.created --to http://127.0.0.1:8026/
   cmr webhooks trigger domain.order.success --to http://127.0.0.1:8026/ --order-id ORDER-ID --domain acme.com"""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+#: Lines of a recording that a warning of their own names.
+_MOST_LINES = 20
 
 Target = Annotated[str, typer.Option("--to", metavar="URL", help="The URL of the receiver.")]
 
@@ -129,15 +131,20 @@ def replay(
 
     They are signed anew with the key and the present time, because a receiver refuses what is older than five minutes.
     Each is a line: the status of the answer, event, order, address or domain, remarks. The exit code is 1 if an answer
-    was not 2xx.
+    was not 2xx. Lines of FILE that were cut short are named and left out.
     """
     with plain_errors():
         require_key(": it signs the deliveries.")
-        bodies = read_recording(file) * (2 if duplicate else 1)
+        recording = read_recording(file)
+        for line in recording.cut_lines[:_MOST_LINES]:
+            complain(f"cmr: {file}, line {line} is no JSON: writing it was cut short, and it is left out.")
+        bodies = list(recording.bodies) * (2 if duplicate else 1)
         if shuffle is not None:
             random.Random(shuffle).shuffle(bodies)  # noqa: S311 - an order that can be had again, no secret
         taken = asyncio.run(_send(bodies, to))
-        note(f"{taken:,} of {counted(len(bodies), 'delivery', 'deliveries')} taken.")
+        left_out = len(recording.cut_lines)
+        left_out_too = f" {counted(left_out, 'line')} of the file left out." if left_out else ""
+        note(f"{taken:,} of {counted(len(bodies), 'delivery', 'deliveries')} taken.{left_out_too}")
     if taken < len(bodies):
         raise typer.Exit(ExitCode.REJECTED)
 
