@@ -24,6 +24,7 @@ from ..journal_choice import JOURNAL_VARIABLE
 from ..profiles import load_key
 from ..streams import complain, counted, emit, note, say, voice
 from ..webhooks.listener import Listener, NoJournal
+from ..webhooks.own_address import leads_back
 from ..webhooks.recording import Recorder, read_recording
 from ..webhooks.samples import sample
 from ..webhooks.sending import Sent, opened_sender
@@ -88,12 +89,17 @@ def listen(
 async def _listen(*, host: str, port: int, journal: str | None, forward_to: str | None, record: Path | None) -> None:
     async with AsyncExitStack() as stack:
         taken_into = NoJournal() if journal is None else await _opened(journal, stack)
+        sender = None
+        if forward_to is not None:
+            sender = await stack.enter_async_context(opened_sender(forward_to, option="--forward-to"))
+            if await leads_back(sender.url, host=host, port=port):
+                raise ConfigurationError(
+                    "--forward-to is the address that this command listens on. Choose another --port."
+                )
         listener = Listener(
             receiver=Receiver(taken_into, keys=load_key() or "", fallback=lambda _event, _transaction: None),
             remembers=journal is not None,
-            sender=None
-            if forward_to is None
-            else await stack.enter_async_context(opened_sender(forward_to, option="--forward-to")),
+            sender=sender,
             recorder=None if record is None else stack.enter_context(Recorder(record)),
         )
         url = await stack.enter_async_context(serving(listener.take, host=host, port=port))

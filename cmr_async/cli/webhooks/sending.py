@@ -40,7 +40,8 @@ class Sender:
     """Sends deliveries to one URL, over a connection that is kept."""
 
     _session: aiohttp.ClientSession
-    _url: URL
+    #: Where they go.
+    url: URL
 
     async def send(self, body: bytes, headers: Mapping[str, str]) -> Sent:
         """Send one delivery. No redirect is followed: it would carry the event to a place that nobody named.
@@ -51,7 +52,7 @@ class Sender:
         """
         try:
             async with self._session.post(
-                self._url, data=body, headers={**headers, "Content-Type": "application/json"}, allow_redirects=False
+                self.url, data=body, headers={**headers, "Content-Type": "application/json"}, allow_redirects=False
             ) as answer:
                 return Sent(status=answer.status)
         except TimeoutError:

@@ -101,6 +101,14 @@ def test_it_shows_deliveries_until_ctrl_c_and_ends_well(tmp_path: Path) -> None:
     assert read_recording(record).bodies == (CREATED, CREATED)
 
 
+@pytest.mark.usefixtures("_key")
+def test_it_forwards_nothing_to_itself(cmr: Cmr, unused_tcp_port: int) -> None:
+    url = f"http://localhost:{unused_tcp_port}/webhooks/cmr"
+    result = cmr("webhooks", "listen", "--port", unused_tcp_port, "--forward-to", url)
+    assert result.exit_code == 2
+    assert "--forward-to is the address that this command listens on" in result.stderr
+
+
 def numbered(number: int) -> bytes:
     return orjson.dumps({"event": "domain.expired", "eventId": f"E{number}", "data": {"domainName": f"{number}.com"}})
 

@@ -28,7 +28,7 @@ async def test_a_wrong_target_is_refused(target: str, said: str) -> None:
 async def test_plain_http_to_another_machine_can_be_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CMR_PLAIN_HTTP", "1")
     async with opened_sender("http://app:8000/webhooks", option="--to") as sender:
-        assert str(sender._url) == "http://app:8000/webhooks"
+        assert str(sender.url) == "http://app:8000/webhooks"
 
 
 async def test_nobody_listens(unused_tcp_port: int) -> None:
