@@ -98,6 +98,8 @@ class Reply:
 
 
 _TAKEN, _DUPLICATE, _FAILED = "taken", "duplicate", "failed"
+#: The answer to a body that aiohttp could not read; there is no `Reply` then.
+_UNREADABLE = "unreadable_body"
 
 
 class Receiver:
@@ -228,12 +230,18 @@ class Receiver:
     async def aiohttp_handler(self, request: web.Request) -> web.Response:
         """Take a delivery in aiohttp.web: `app.router.add_post("/webhooks/cmr", receiver.aiohttp_handler)`.
 
+        A body that cannot be read, because it is packed wrongly or the client leaves, is answered with 400.
+
         Raises:
             aiohttp.web.HTTPRequestEntityTooLarge: The body is longer than `client_max_size` of the application.
         """
-        from .aiohttp_web import response  # noqa: PLC0415 - other frameworks need no server of aiohttp
+        from .aiohttp_web import read_body, response  # noqa: PLC0415 - other frameworks need no server of aiohttp
 
-        reply = await self.receive(await request.read(), request.headers)
+        body = await read_body(request)
+        if body is None:
+            logger.warning("webhook refused: %s", _UNREADABLE)
+            return response(400, _UNREADABLE)
+        reply = await self.receive(body, request.headers)
         return response(reply.status, reply.text)
 
     def routes(self, path: str) -> list[web.RouteDef]:

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import pytest
 import sqlalchemy as sa
-from aiohttp import web
+from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from cmr_async import Journal
@@ -36,6 +36,7 @@ from cmr_async.webhooks import (
     WebhookEvent,
     sign,
 )
+from tests.webhooks.leaving import leave_in_mid_body
 
 KEY = "key-of-a-receiver"
 NOW = 1_700_000_000.0
@@ -388,3 +389,34 @@ async def test_it_is_mounted_in_aiohttp(tmp_path: Any) -> None:
             async with client.post("/hooks", data=io.BytesIO(b" " * (1 << 21))) as answer:
                 assert answer.status == 413
         assert await taken(journal) == ["E1"]
+
+
+async def test_a_body_that_aiohttp_cannot_unpack_is_a_bad_request(
+    tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = web.Application()
+    app.add_routes(a_receiver(Journal(tmp_path / "run.db")).routes("/hooks"))
+    async with TestClient(TestServer(app)) as client:
+        headers = {**signed(b"no gzip"), "Content-Encoding": "gzip"}
+        async with client.post("/hooks", data=b"no gzip", headers=headers) as answer:
+            assert (answer.status, await answer.text()) == (400, "unreadable_body")
+    assert caplog.messages == ["webhook refused: unreadable_body"]
+
+
+async def test_a_client_that_leaves_in_the_middle_of_a_body_is_no_fault(
+    tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = web.Application()
+    app.add_routes(a_receiver(Journal(tmp_path / "run.db")).routes("/"))
+    runner = web.AppRunner(app)  # unlike the server for tests, it cancels no handler
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    await leave_in_mid_body(port)
+    async with ClientSession() as session, session.post(f"http://127.0.0.1:{port}/", data=b"{}") as answer:
+        assert answer.status == 401
+    await runner.cleanup()
+    assert [record.getMessage() for record in caplog.records if record.levelname != "INFO"] == [
+        "webhook refused: unreadable_body",
+        "webhook refused: no_signature",
+    ]
