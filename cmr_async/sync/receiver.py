@@ -60,9 +60,9 @@ class BlockingReceiver:
         Raises:
             ConfigurationError: There is no usable key, or another argument has the wrong type.
         """
-        self._journal = _JournalOfProcess(journal)
         self._closed = False
         try:
+            self._journal = _JournalOfProcess(journal)
             self._receiver = Receiver(
                 self._journal,
                 keys=keys,
@@ -116,6 +116,8 @@ class _JournalOfProcess:
     """A journal that is opened on the portal of this process when it is first needed; used on its loop only."""
 
     def __init__(self, location: str | os.PathLike[str]) -> None:
+        if not isinstance(location, str | os.PathLike):
+            raise ConfigurationError(f"journal is the path or the URL of a journal: got {type(location).__name__}.")
         self._location = location
         #: The portal that it was opened on, which a forked child does not have, and its opening.
         self._opened: tuple[Portal, asyncio.Task[Journal]] | None = None

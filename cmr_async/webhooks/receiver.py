@@ -49,6 +49,7 @@ _NOT_PLAIN = (
     "transaction of the database, which must not wait for anything else. Write down there what is to be done, and do "
     "it afterwards."
 )
+_NO_JOURNAL = "A receiver takes deliveries into a journal, such as `Journal('run.db')`: got {}."
 _KINDS_OF_FUNCTIONS = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
 
 
@@ -138,15 +139,21 @@ class Receiver:
             scheme: How deliveries are signed; `None`: as the API's help centre says.
             max_body: Longest body in bytes.
             now: Returns the time in seconds since 1970, for tests.
-            on_reply: Called with every `Reply`, for logs, counts, or a service that collects errors
-                (`reply.error`). What it raises is logged and changes no answer.
+            on_reply: A plain function that is called with every `Reply`, for logs, counts, or a service that collects
+                errors (`reply.error`). What it raises is logged and changes no answer.
 
         Raises:
             ConfigurationError: There is no usable key, or another argument has the wrong type.
         """
-        self._journal = journal
         self._secrets = Secrets(keys)
         del keys  # a traceback with locals would show them
+        if not callable(getattr(getattr(journal, "tracking", None), "take", None)):
+            raise ConfigurationError(_NO_JOURNAL.format(type(journal).__name__))
+        if not callable(now):
+            raise ConfigurationError("now is a function that returns the seconds since 1970.")
+        if on_reply is not None and (not callable(on_reply) or _does_nothing(on_reply)):
+            raise ConfigurationError("on_reply is a plain function (reply), without async and yield.")
+        self._journal = journal
         self._scheme = SignatureScheme() if scheme is None else scheme
         self._max_body = max_body
         self._now = now
@@ -193,7 +200,7 @@ class Receiver:
         reply = await self._take(body, headers)
         if self._on_reply is not None:
             try:
-                self._on_reply(reply)
+                _expect_done(self._on_reply(reply))
             except Exception as error:  # noqa: BLE001 - the event was taken or not, whatever is done with the news
                 logger.error("webhook: on_reply failed with %s", _named(error))  # noqa: TRY400 - as in `_take`
         return reply

@@ -64,6 +64,33 @@ async def take(receiver: Receiver, content: bytes) -> Reply:
     return await receiver.receive(content, signed(content))
 
 
+async def a_coroutine(event: Event, transaction: sa.Connection) -> None:
+    raise AssertionError
+
+
+def a_generator(event: Event, transaction: sa.Connection) -> Iterator[None]:
+    yield
+    raise AssertionError
+
+
+async def an_async_generator(event: Event, transaction: sa.Connection) -> AsyncIterator[None]:
+    yield
+    raise AssertionError
+
+
+class Callables:
+    async def __call__(self, event: Event, transaction: sa.Connection) -> None:
+        raise AssertionError
+
+
+class Waits:
+    def __await__(self) -> Iterator[None]:
+        raise AssertionError
+
+
+NOT_PLAIN = [a_coroutine, a_generator, an_async_generator]
+
+
 NOTES = sa.Table("notes", sa.MetaData(), sa.Column("text", sa.Text))
 
 
@@ -299,6 +326,32 @@ def test_a_receiver_without_a_usable_key_is_not_made(keys: Any, tmp_path: Any) -
         a_receiver(Journal(tmp_path / "run.db"), keys=keys)
 
 
+@pytest.mark.parametrize("journal", ["run.db", None, Journal])
+def test_what_is_no_journal_is_refused(journal: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"into a journal, such as `Journal\('run\.db'\)`: got \w+\."):
+        a_receiver(journal)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"now": NOW}, "now is a function"),
+        ({"on_reply": "print"}, "on_reply is a plain function"),
+        ({"on_reply": a_coroutine}, "on_reply is a plain function"),
+        ({"on_reply": a_generator}, "on_reply is a plain function"),
+    ],
+)
+def test_what_is_no_function_is_refused(settings: dict[str, Any], said: str, tmp_path: Any) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        a_receiver(Journal(tmp_path / "run.db"), **settings)
+
+
+async def test_what_on_reply_would_leave_to_be_awaited_is_said(tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
+    receiver = a_receiver(Journal(tmp_path / "run.db"), on_reply=lambda reply: a_coroutine(reply, reply))
+    assert (await receiver.receive(b"", {})).status == 401
+    assert caplog.messages[-1].startswith("webhook: on_reply failed with ConfigurationError (")
+
+
 def test_nothing_shows_the_keys_of_a_receiver(tmp_path: Any) -> None:
     journal = Journal(tmp_path / "run.db")
     assert KEY not in repr(vars(a_receiver(journal)))
@@ -308,33 +361,6 @@ def test_nothing_shows_the_keys_of_a_receiver(tmp_path: Any) -> None:
     of_the_sdk = [frame.f_locals for frame, _ in walk_tb(raised.tb) if frame.f_globals["__name__"] != __name__]
     assert of_the_sdk
     assert KEY not in repr(of_the_sdk)
-
-
-async def a_coroutine(event: Event, transaction: sa.Connection) -> None:
-    raise AssertionError
-
-
-def a_generator(event: Event, transaction: sa.Connection) -> Iterator[None]:
-    yield
-    raise AssertionError
-
-
-async def an_async_generator(event: Event, transaction: sa.Connection) -> AsyncIterator[None]:
-    yield
-    raise AssertionError
-
-
-class Callables:
-    async def __call__(self, event: Event, transaction: sa.Connection) -> None:
-        raise AssertionError
-
-
-class Waits:
-    def __await__(self) -> Iterator[None]:
-        raise AssertionError
-
-
-NOT_PLAIN = [a_coroutine, a_generator, an_async_generator]
 
 
 def test_handlers_that_cannot_run_in_a_transaction_are_refused(tmp_path: Any) -> None:
