@@ -35,8 +35,10 @@ async def serving(take: Take, *, host: str, port: int) -> AsyncGenerator[str, No
         The URL to send deliveries to.
 
     Raises:
-        ConfigurationError: It cannot listen there.
+        ConfigurationError: It cannot listen there, or the address is empty, which would be every one of the machine.
     """
+    if not host.strip():
+        raise ConfigurationError("--host is empty: name the address to listen on, such as 127.0.0.1; 0.0.0.0 is all.")
 
     async def handle(request: web.Request) -> web.Response:
         body = b""

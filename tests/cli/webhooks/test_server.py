@@ -50,6 +50,13 @@ async def test_a_client_that_leaves_in_the_middle_of_a_body_is_no_fault(caplog: 
     assert caplog.messages == []
 
 
+@pytest.mark.parametrize("host", ["", " "])
+async def test_no_address_is_not_every_address(host: str) -> None:
+    with pytest.raises(ConfigurationError, match="--host is empty"):
+        async with serving(Behind().take, host=host, port=0):
+            raise AssertionError  # pragma: no cover - it is not reached
+
+
 async def test_a_port_that_is_taken_is_named() -> None:
     behind = Behind()
     async with serving(behind.take, host="127.0.0.1", port=0) as url:
