@@ -7,6 +7,7 @@ that dies after leaves both, and the event is a duplicate when it comes again.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import time
@@ -200,7 +201,9 @@ class Receiver:
         reply = await self._take(body, headers)
         if self._on_reply is not None:
             try:
-                _expect_done(self._on_reply(reply))
+                result = self._on_reply(reply)
+                if not isinstance(result, asyncio.Future):  # a task goes on by itself
+                    _expect_done(result)
             except Exception as error:  # noqa: BLE001 - the event was taken or not, whatever is done with the news
                 logger.error("webhook: on_reply failed with %s", _named(error))  # noqa: TRY400 - as in `_take`
         return reply

@@ -352,6 +352,21 @@ async def test_what_on_reply_would_leave_to_be_awaited_is_said(tmp_path: Any, ca
     assert caplog.messages[-1].startswith("webhook: on_reply failed with ConfigurationError (")
 
 
+async def test_on_reply_may_begin_a_task(tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
+    tasks: list[asyncio.Task[None]] = []
+
+    async def tell() -> None:
+        """Tell somebody."""
+
+    def begin(reply: Reply) -> asyncio.Task[None]:
+        tasks.append(asyncio.create_task(tell()))
+        return tasks[-1]
+
+    assert (await a_receiver(Journal(tmp_path / "run.db"), on_reply=begin).receive(b"", {})).status == 401
+    await asyncio.gather(*tasks)
+    assert caplog.messages == ["webhook refused: no_signature"]
+
+
 def test_nothing_shows_the_keys_of_a_receiver(tmp_path: Any) -> None:
     journal = Journal(tmp_path / "run.db")
     assert KEY not in repr(vars(a_receiver(journal)))
