@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ import httpx
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from cmr_async.webhooks import sign
+from cmr_async import BlockingReceiver
+from cmr_async.webhooks import Receiver, sign
 
 PAGE = Path(__file__).parents[1] / "docs" / "webhooks.md"
 KEY = "key-of-a-page"
@@ -43,6 +44,12 @@ def aiohttp(names: dict[str, Any], deliveries: list[Delivery]) -> list[Answer]:
     return asyncio.run(run())
 
 
+async def parts(body: bytes) -> AsyncIterator[bytes]:
+    """Give a body as a network does, in parts."""
+    for start in range(0, len(body), 65_536):
+        yield body[start : start + 65_536]
+
+
 def fastapi(names: dict[str, Any], deliveries: list[Delivery]) -> list[Answer]:
     app = names["fastapi_app"]
 
@@ -52,7 +59,7 @@ def fastapi(names: dict[str, Any], deliveries: list[Delivery]) -> list[Answer]:
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url="http://service") as client,
         ):
-            answers = [await client.post(PATH, content=body, headers=headers) for body, headers in deliveries]
+            answers = [await client.post(PATH, content=parts(body), headers=headers) for body, headers in deliveries]
         return [(answer.status_code, answer.text) for answer in answers]
 
     return asyncio.run(run())
@@ -142,6 +149,27 @@ def test_an_event_whose_handler_failed_is_taken_when_it_comes_again(
     monkeypatch.setattr(names["ready"], "create", fails_once)
     assert service(names, [(BODY, sign(BODY, key=KEY))] * 2) == [(500, "failed"), (200, "taken")]
     assert ready(tmp_path) == [("ada@example.com", "O1")]
+
+
+@pytest.mark.parametrize("service", [fastapi, flask])
+def test_no_more_of_a_body_is_kept_than_shows_that_it_is_too_long(
+    service: Service, names: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    for receiver in (Receiver, BlockingReceiver):
+        monkeypatch.setattr(receiver, "receive", _noting_sizes(sizes, receiver.receive))
+    body = b" " * 3_000_000
+    ((status, _),) = service(names, [(body, sign(body, key=KEY))])
+    assert status == 413
+    assert all(size == 1_048_577 for size in sizes)
+
+
+def _noting_sizes(sizes: list[int], receive: Callable[..., Any]) -> Callable[..., Any]:
+    def noting(self: Any, body: bytes, headers: Any) -> Any:
+        sizes.append(len(body))
+        return receive(self, body, headers)
+
+    return noting
 
 
 def test_aiohttp_unpacks_what_was_signed_packed(names: dict[str, Any]) -> None:

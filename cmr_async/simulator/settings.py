@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
 
 import attrs
 from attrs import validators
+from yarl import URL
 
 from ..core.order.prices import PriceList
 from ..webhooks import SignatureScheme
@@ -102,12 +102,13 @@ def _web_address(url: str | None) -> str | None:
     if url is None:
         return None
     try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+        parts = URL(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.host) and bool(parts.port) and url.isprintable()
+        (parts.raw_host or "").encode("idna")  # as it is looked up: this refuses names that no host can have
     except ValueError:
         usable = False
-    if not usable:
-        raise ValueError("webhook_url must be a whole http or https URL.")  # which may hold a secret
+    if not usable:  # the URL may hold a secret
+        raise ValueError("webhook_url must be a whole http or https URL with a usable host.")
     return url
 
 

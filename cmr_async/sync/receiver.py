@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from ..errors import ClientStateError
+from ..errors import ClientStateError, ConfigurationError
 from ..models.tracking import Sighting, StoredDelivery
 from ..webhooks import Event, Receiver, Reply, SignatureScheme, WebhookEvent
 from ..webhooks.headers import Headers
@@ -60,17 +60,21 @@ class BlockingReceiver:
         Raises:
             ConfigurationError: There is no usable key, or another argument has the wrong type.
         """
-        self._journal = _JournalOfProcess(journal)
         self._closed = False
-        self._receiver = Receiver(
-            self._journal,
-            keys=keys,
-            fallback=fallback,
-            scheme=scheme,
-            max_body=max_body,
-            now=now,
-            on_reply=on_reply,
-        )
+        try:
+            self._journal = _JournalOfProcess(journal)
+            self._receiver = Receiver(
+                self._journal,
+                keys=keys,
+                fallback=fallback,
+                scheme=scheme,
+                max_body=max_body,
+                now=now,
+                on_reply=on_reply,
+            )
+        except ConfigurationError:
+            del keys  # a traceback with locals would show them
+            raise
 
     def on(self, kind: type[E]) -> Callable[[Callable[[E, Connection], object]], Callable[[E, Connection], object]]:
         """Let a function handle the events of one class; see `webhooks.Receiver.on`."""
@@ -112,6 +116,8 @@ class _JournalOfProcess:
     """A journal that is opened on the portal of this process when it is first needed; used on its loop only."""
 
     def __init__(self, location: str | os.PathLike[str]) -> None:
+        if not isinstance(location, str | os.PathLike):
+            raise ConfigurationError(f"journal is the path or the URL of a journal: got {type(location).__name__}.")
         self._location = location
         #: The portal that it was opened on, which a forked child does not have, and its opening.
         self._opened: tuple[Portal, asyncio.Task[Journal]] | None = None

@@ -7,18 +7,18 @@ that dies after leaves both, and the event is a duplicate when it comes again.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable
 from pathlib import Path
 from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import attrs
 
-from ..core.account import SecretText
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, JournalError
 from ..models.tracking import Sighting, StoredDelivery
 from .events import Event, WebhookEvent
 from .headers import Headers
@@ -27,7 +27,7 @@ from .refusal import Refusal, RefusalReason
 from .scheme import SignatureScheme
 from .sightings import sightings_of
 from .stored import stored
-from .verify import LONGEST_BODY, Keys, verify
+from .verify import LONGEST_BODY, Keys, Secrets, VerifiedDelivery, verify_with
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -46,9 +46,12 @@ logger: logging.Logger = logging.getLogger("cmr_async")
 _BAD_REQUEST = frozenset({RefusalReason.NOT_AN_OBJECT, RefusalReason.BODY_NOT_BYTES})
 _NOT_A_KIND = "Handlers are for classes of events, such as MailboxCreated: got {!r:.60}."
 _NOT_PLAIN = (
-    "A handler of webhooks is a plain function (event, transaction), not a coroutine: it runs inside a transaction of "
-    "the database, which must not wait for anything else. Write down there what is to be done, and do it afterwards."
+    "A handler of webhooks is a plain function (event, transaction), without async and yield: it runs inside a "
+    "transaction of the database, which must not wait for anything else. Write down there what is to be done, and do "
+    "it afterwards."
 )
+_NO_JOURNAL = "A receiver takes deliveries into a journal, such as `Journal('run.db')`: got {}."
+_KINDS_OF_FUNCTIONS = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
 
 
 class DeliveryRecords(Protocol):
@@ -86,7 +89,8 @@ class Reply:
     event: Event | None = None
     #: Why the delivery was not taken; `None` if it is genuine.
     refusal: Refusal | None = None
-    #: What the handler or the database raised; `None` if nothing did. In no repr: it may show what the event holds.
+    #: What the handler raised, or a `JournalError`; `None` if nothing did. A `SystemExit`, a `StopIteration` and the
+    #: like are the cause of a `RuntimeError`. In no repr: it may show what the event holds.
     error: Exception | None = attrs.field(default=None, repr=False)
 
     @property
@@ -96,6 +100,8 @@ class Reply:
 
 
 _TAKEN, _DUPLICATE, _FAILED = "taken", "duplicate", "failed"
+#: The answer to a body that aiohttp could not read; there is no `Reply` then.
+_UNREADABLE = "unreadable_body"
 
 
 class Receiver:
@@ -103,9 +109,10 @@ class Receiver:
 
     A handler is a plain function `handler(event, transaction)`. `transaction` is the SQLAlchemy connection of the
     transaction that takes the delivery: what the handler writes through it is committed together with the note that the
-    event was taken, or not at all. It must not commit or roll back, and should do nothing but write: it runs in the
-    journal's thread, holds the database meanwhile, and may run again if the database could not commit. If it raises,
-    nothing is written, the answer is 500, and the API sends the event again.
+    event was taken, or not at all. It must not commit or roll back, and runs a statement that may fail within
+    `with transaction.begin_nested():`. It should do nothing but write: it runs in the journal's thread, holds the
+    database meanwhile, and may run again if the database could not commit. If it raises, nothing is written, the answer
+    is 500, and the API sends the event again.
 
     The domains and mailboxes that an event is about are noted in the same transaction, so that the order in which
     events arrive does not matter to what the journal knows in the end.
@@ -133,22 +140,28 @@ class Receiver:
             scheme: How deliveries are signed; `None`: as the API's help centre says.
             max_body: Longest body in bytes.
             now: Returns the time in seconds since 1970, for tests.
-            on_reply: Called with every `Reply`, for logs, counts, or a service that collects errors
-                (`reply.error`). What it raises is logged and changes no answer.
+            on_reply: A plain function that is called with every `Reply`, for logs, counts, or a service that collects
+                errors (`reply.error`). What it raises is logged and changes no answer.
 
         Raises:
             ConfigurationError: There is no usable key, or another argument has the wrong type.
         """
-        self._journal = journal
-        self._keys = keys if isinstance(keys, str | SecretText) else tuple(keys)
+        self._secrets = Secrets(keys)
         del keys  # a traceback with locals would show them
+        if not callable(getattr(getattr(journal, "tracking", None), "take", None)):
+            raise ConfigurationError(_NO_JOURNAL.format(type(journal).__name__))
+        if not callable(now):
+            raise ConfigurationError("now is a function that returns the seconds since 1970.")
+        if on_reply is not None and (not callable(on_reply) or _does_nothing(on_reply)):
+            raise ConfigurationError("on_reply is a plain function (reply), without async and yield.")
+        self._journal = journal
         self._scheme = SignatureScheme() if scheme is None else scheme
         self._max_body = max_body
         self._now = now
         self._on_reply = on_reply
         self._handlers: dict[type, Callable[[Any, Any], object]] = {}
         self._fallback = _plain(fallback)
-        verify(b"", {}, keys=self._keys, scheme=self._scheme, max_body=max_body)  # which raises what is wrong with them
+        self._verify(b"", {}, None)  # which raises what is wrong with the settings
 
     def on(self, kind: type[E]) -> Callable[[Callable[[E, Connection], object]], Callable[[E, Connection], object]]:
         """Let a function handle the events of one class: `@receiver.on(MailboxCreated)`.
@@ -161,8 +174,8 @@ class Receiver:
             A decorator, which returns the function as it is.
 
         Raises:
-            ConfigurationError: It is no class of events, it has a handler already, or the handler is a coroutine
-                function.
+            ConfigurationError: It is no class of events, it has a handler already, or the handler is no plain function
+                but a coroutine or a generator.
         """
         if not (isinstance(kind, type) and issubclass(kind, WebhookEvent)):
             raise ConfigurationError(_NOT_A_KIND.format(kind))
@@ -188,27 +201,35 @@ class Receiver:
         reply = await self._take(body, headers)
         if self._on_reply is not None:
             try:
-                self._on_reply(reply)
+                result = self._on_reply(reply)
+                if not isinstance(result, asyncio.Future):  # a task goes on by itself
+                    _expect_done(result)
             except Exception as error:  # noqa: BLE001 - the event was taken or not, whatever is done with the news
                 logger.error("webhook: on_reply failed with %s", _named(error))  # noqa: TRY400 - as in `_take`
         return reply
 
     async def _take(self, body: bytes, headers: Headers) -> Reply:
-        delivery = verify(body, headers, keys=self._keys, now=self._now(), scheme=self._scheme, max_body=self._max_body)
+        delivery = self._verify(body, headers, self._now())
         if isinstance(delivery, Refusal):
             return _refused(delivery)
         event = parse(delivery)
         if isinstance(event, Refusal):
             return _refused(event)
-        effect = _Effect(self._handler(event), event)
+        handler = self._handler(event)
+
+        def effect(transaction: Connection) -> None:
+            _expect_done(handler(event, transaction))
+
         try:
             is_new = await self._journal.tracking.take(stored(event, delivery.body), sightings_of(event), effect)
         except Exception as error:  # noqa: BLE001 - whatever it is, the API has to send the event again
-            cause = effect.error or error  # a journal names errors of its database and of files in its own words
-            # Neither the error's text nor its traceback: both may show what the event holds, such as a password
-            logger.error("webhook %s %s: not taken, %s", event.name, event.event_id, _named(cause))  # noqa: TRY400
-            return Reply(status=500, text=_FAILED, event=event, error=cause)
+            # No traceback, and no text but that of a journal: both may show what the event holds, such as a password
+            logger.error("webhook %s %s: not taken, %s", event.name, event.event_id, _named(error))  # noqa: TRY400
+            return Reply(status=500, text=_FAILED, event=event, error=error)
         return Reply(status=200, text=_TAKEN if is_new else _DUPLICATE, event=event)
+
+    def _verify(self, body: bytes, headers: Headers, now: float | None) -> VerifiedDelivery | Refusal:
+        return verify_with(self._secrets, body, headers, now=now, scheme=self._scheme, max_body=self._max_body)
 
     def _handler(self, event: Event) -> Callable[[Any, Any], object]:
         for kind in type(event).__mro__:
@@ -219,12 +240,18 @@ class Receiver:
     async def aiohttp_handler(self, request: web.Request) -> web.Response:
         """Take a delivery in aiohttp.web: `app.router.add_post("/webhooks/cmr", receiver.aiohttp_handler)`.
 
+        A body that cannot be read, because it is packed wrongly or the client leaves, is answered with 400.
+
         Raises:
             aiohttp.web.HTTPRequestEntityTooLarge: The body is longer than `client_max_size` of the application.
         """
-        from .aiohttp_web import response  # noqa: PLC0415 - other frameworks need no server of aiohttp
+        from .aiohttp_web import read_body, response  # noqa: PLC0415 - other frameworks need no server of aiohttp
 
-        reply = await self.receive(await request.read(), request.headers)
+        body = await read_body(request)
+        if body is None:
+            logger.warning("webhook refused: %s", _UNREADABLE)
+            return response(400, _UNREADABLE)
+        reply = await self.receive(body, request.headers)
         return response(reply.status, reply.text)
 
     def routes(self, path: str) -> list[web.RouteDef]:
@@ -241,33 +268,22 @@ class Receiver:
 def _plain(handler: Callable[[E, Connection], object]) -> Callable[[E, Connection], object]:
     if not callable(handler):
         raise ConfigurationError(f"A handler of webhooks is a function (event, transaction): got {handler!r:.60}.")
-    if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None)):  # noqa: B004
+    if _does_nothing(handler):
         raise ConfigurationError(_NOT_PLAIN)
     return handler
 
 
-class _Effect:
-    """What a journal calls in its transaction: the handler of one event."""
-
-    def __init__(self, handler: Callable[[Any, Any], object], event: Event) -> None:
-        self._handler = handler
-        self._event = event
-        #: What the handler raised the last time that it was called.
-        self.error: Exception | None = None
-
-    def __call__(self, transaction: Connection) -> None:
-        self.error = None
-        try:
-            _expect_done(self._handler(self._event, transaction))
-        except Exception as error:
-            self.error = error
-            raise
+def _does_nothing(function: object) -> bool:
+    """Tell whether a function does nothing when it is called, but returns a coroutine or a generator."""
+    of_object = getattr(function, "__call__", None)  # noqa: B004 - an instance of a class with this method
+    return any(is_kind(it) for it in (function, of_object) for is_kind in _KINDS_OF_FUNCTIONS)
 
 
 def _expect_done(result: object) -> None:
-    """Refuse the coroutine of a function that does not say what it is, such as a lambda."""
-    if inspect.iscoroutine(result):
-        result.close()
+    """Refuse the coroutine or generator of a function that does not say what it is, such as a lambda."""
+    if isinstance(result, Awaitable | Generator | AsyncGenerator):
+        if isinstance(result, Coroutine | Generator):
+            result.close()
         raise ConfigurationError(_NOT_PLAIN)
 
 
@@ -282,6 +298,7 @@ def _refused(refusal: Refusal) -> Reply:
 
 
 def _named(error: BaseException) -> str:
-    """Return the class of an error and where it was raised, without its text."""
+    """Return the class of an error and where it was raised; of a journal's own also the text, which shows no event."""
     places = [f"{Path(frame.f_code.co_filename).name}:{line}" for frame, line in walk_tb(error.__traceback__)]
-    return f"{type(error).__name__} ({places[-1]})" if places else type(error).__name__
+    named = f"{type(error).__name__} ({places[-1]})" if places else type(error).__name__
+    return f"{named}: {error}" if isinstance(error, JournalError) else named

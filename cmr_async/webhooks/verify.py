@@ -19,7 +19,7 @@ from .headers import Headers, find_headers
 from .refusal import Refusal, RefusalReason
 from .scheme import SignatureScheme
 
-__all__ = ["LONGEST_BODY", "Keys", "VerifiedDelivery", "sign", "verify"]
+__all__ = ["LONGEST_BODY", "Keys", "Secrets", "VerifiedDelivery", "sign", "verify", "verify_with"]
 
 #: Bytes of a body that are taken unless the caller says otherwise: 1 MiB.
 LONGEST_BODY = 1_048_576
@@ -77,8 +77,15 @@ def verify(
         ConfigurationError: There is no usable key, or `now`, `scheme` or `max_body` has the wrong type. The message
             holds no key.
     """
-    secrets = _Secrets(keys)
+    secrets = Secrets(keys)
     del keys  # before anything can raise: a traceback with locals would show them
+    return verify_with(secrets, body, headers, now=now, scheme=scheme, max_body=max_body)
+
+
+def verify_with(
+    secrets: Secrets, body: bytes, headers: Headers, *, now: float | None, scheme: SignatureScheme, max_body: int
+) -> VerifiedDelivery | Refusal:
+    """Do what `verify` does, with keys that were made ready before."""
     _check_settings(secrets, now, scheme, max_body)
     if not isinstance(body, (bytes, bytearray, memoryview)):
         said = f"The body is {type(body).__name__}, not bytes: verify the raw body of the request."
@@ -116,7 +123,7 @@ def sign(
     Raises:
         ConfigurationError: There is no usable key, or another argument has the wrong type.
     """
-    secrets = _Secrets(key)
+    secrets = Secrets(key)
     del key
     _check_settings(secrets, now, scheme, LONGEST_BODY)
     if not isinstance(body, bytes):
@@ -126,7 +133,7 @@ def sign(
     return {scheme.signature_header: signature, scheme.timestamp_header: timestamp}
 
 
-class _Secrets:
+class Secrets:
     """The keys as bytes; no repr shows them."""
 
     __slots__ = ("_keys", "fault")
@@ -166,7 +173,7 @@ def _listed(keys: Any) -> list[Any]:
     return list(keys)
 
 
-def _check_settings(secrets: _Secrets, now: float | None, scheme: SignatureScheme, max_body: int) -> None:
+def _check_settings(secrets: Secrets, now: float | None, scheme: SignatureScheme, max_body: int) -> None:
     if secrets.fault is not None:
         raise ConfigurationError(secrets.fault)
     if now is not None and not (isinstance(now, (int, float)) and 0 <= now < _LAST_TIME):

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from traceback import walk_tb
 
 import pytest
 import sqlalchemy as sa
 
-from cmr_async import BlockingReceiver, ClientStateError
-from cmr_async.errors import JournalError
+from cmr_async import BlockingReceiver, ClientStateError, Journal
+from cmr_async.errors import ConfigurationError, JournalError
 from cmr_async.sync.portal import running_portal
 from cmr_async.webhooks import Event, MailboxCreated, Reply, sign
 
@@ -78,6 +79,22 @@ def test_a_journal_that_cannot_be_opened_is_tried_again(receiver: BlockingReceiv
     assert (reply.status, type(reply.error)) == (500, JournalError)
     path.rmdir()
     assert deliver(receiver, 1).text == "taken"
+
+
+def test_what_is_set_wrong_shows_no_key(path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="A key of a webhook must be") as raised:
+        BlockingReceiver(path, keys=[KEY, "with space"], fallback=write)
+    assert_no_key(raised)
+    with pytest.raises(ConfigurationError, match="journal is the path or the URL of a journal: got Journal") as raised:
+        BlockingReceiver(Journal(path), keys=KEY, fallback=write)  # type: ignore[arg-type]
+    assert_no_key(raised)
+
+
+def assert_no_key(raised: pytest.ExceptionInfo[ConfigurationError]) -> None:
+    """A traceback that shows the variables of the SDK shows no key."""
+    of_the_sdk = [frame.f_locals for frame, _ in walk_tb(raised.tb) if frame.f_globals["__name__"] != __name__]
+    assert of_the_sdk
+    assert KEY not in repr(of_the_sdk)
 
 
 def test_a_closed_receiver_takes_nothing(receiver: BlockingReceiver, path: Path) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from traceback import walk_tb
 from typing import Any
 
 import orjson
 import pytest
 import sqlalchemy as sa
-from aiohttp import web
+from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from cmr_async import Journal
@@ -32,6 +36,7 @@ from cmr_async.webhooks import (
     WebhookEvent,
     sign,
 )
+from tests.webhooks.leaving import leave_in_mid_body
 
 KEY = "key-of-a-receiver"
 NOW = 1_700_000_000.0
@@ -57,6 +62,33 @@ def a_receiver(journal: Journal, **settings: Any) -> Receiver:
 
 async def take(receiver: Receiver, content: bytes) -> Reply:
     return await receiver.receive(content, signed(content))
+
+
+async def a_coroutine(event: Event, transaction: sa.Connection) -> None:
+    raise AssertionError
+
+
+def a_generator(event: Event, transaction: sa.Connection) -> Iterator[None]:
+    yield
+    raise AssertionError
+
+
+async def an_async_generator(event: Event, transaction: sa.Connection) -> AsyncIterator[None]:
+    yield
+    raise AssertionError
+
+
+class Callables:
+    async def __call__(self, event: Event, transaction: sa.Connection) -> None:
+        raise AssertionError
+
+
+class Waits:
+    def __await__(self) -> Iterator[None]:
+        raise AssertionError
+
+
+NOT_PLAIN = [a_coroutine, a_generator, an_async_generator]
 
 
 NOTES = sa.Table("notes", sa.MetaData(), sa.Column("text", sa.Text))
@@ -144,11 +176,46 @@ async def test_a_handler_that_fails_leaves_nothing_and_is_called_again(
     assert SECRET not in caplog.text
 
 
+@pytest.mark.parametrize("end", [sa.Connection.commit, sa.Connection.rollback])
+async def test_a_handler_that_ends_the_transaction_is_an_error(
+    journal: Journal, end: Callable[[sa.Connection], None]
+) -> None:
+    reply = await take(a_receiver(journal, fallback=lambda event, transaction: end(transaction)), body())
+    assert (reply.status, reply.text, type(reply.error)) == (500, "failed", JournalError)
+    assert "must not commit or roll back" in str(reply.error)
+
+
+async def test_a_statement_that_may_fail_stands_in_a_savepoint(journal: Journal) -> None:
+    def handler(event: Event, transaction: sa.Connection) -> None:
+        write(event, transaction)
+        with suppress(sa.exc.DBAPIError), transaction.begin_nested():
+            transaction.execute(sa.text("SELECT * FROM no_such_table"))
+        transaction.execute(sa.insert(NOTES).values(text="afterwards"))
+
+    assert (await take(a_receiver(journal, fallback=handler), body())).status == 200
+    assert await notes(journal) == ["E1", "afterwards"]
+
+
+@pytest.mark.parametrize("error", [SystemExit(2), KeyboardInterrupt(), asyncio.CancelledError(), StopIteration()])
+async def test_no_handler_ends_the_program(journal: Journal, error: BaseException) -> None:
+    def leave(event: Event, transaction: sa.Connection) -> None:
+        write(event, transaction)
+        raise error
+
+    reply = await take(a_receiver(journal, fallback=leave), body())
+    assert (reply.status, reply.text, type(reply.error)) == (500, "failed", RuntimeError)
+    assert reply.error is not None
+    assert reply.error.__cause__ is error
+    assert (await notes(journal), await taken(journal)) == ([], [])
+
+
 async def test_a_database_that_fails_is_answered_with_500(tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
     receiver = a_receiver(Journal(tmp_path / "never-opened.db"))
     reply = await take(receiver, body())
     assert (reply.status, reply.text, type(reply.error)) == (500, "failed", JournalError)
     assert "not taken, JournalError (database.py:" in caplog.text
+    assert "): The journal " in caplog.text
+    assert caplog.messages[0].endswith(f": {reply.error}")
 
 
 async def test_the_journal_keeps_no_secret(journal: Journal) -> None:
@@ -253,30 +320,73 @@ async def test_a_key_that_is_on_its_way_out_is_still_taken(tmp_path: Any) -> Non
     assert "old" not in repr(receiver)
 
 
-@pytest.mark.parametrize("keys", ["", [], ["with space"]])
+@pytest.mark.parametrize("keys", ["", [], ["with space"], {"production": KEY}, None, 5, b"bytes", [None]])
 def test_a_receiver_without_a_usable_key_is_not_made(keys: Any, tmp_path: Any) -> None:
     with pytest.raises(ConfigurationError, match="key"):
         a_receiver(Journal(tmp_path / "run.db"), keys=keys)
 
 
-async def a_coroutine(event: Event, transaction: sa.Connection) -> None:
-    raise AssertionError
+@pytest.mark.parametrize("journal", ["run.db", None, Journal])
+def test_what_is_no_journal_is_refused(journal: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"into a journal, such as `Journal\('run\.db'\)`: got \w+\."):
+        a_receiver(journal)
 
 
-class Callables:
-    async def __call__(self, event: Event, transaction: sa.Connection) -> None:
-        raise AssertionError
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"now": NOW}, "now is a function"),
+        ({"on_reply": "print"}, "on_reply is a plain function"),
+        ({"on_reply": a_coroutine}, "on_reply is a plain function"),
+        ({"on_reply": a_generator}, "on_reply is a plain function"),
+    ],
+)
+def test_what_is_no_function_is_refused(settings: dict[str, Any], said: str, tmp_path: Any) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        a_receiver(Journal(tmp_path / "run.db"), **settings)
+
+
+async def test_what_on_reply_would_leave_to_be_awaited_is_said(tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
+    receiver = a_receiver(Journal(tmp_path / "run.db"), on_reply=lambda reply: a_coroutine(reply, reply))
+    assert (await receiver.receive(b"", {})).status == 401
+    assert caplog.messages[-1].startswith("webhook: on_reply failed with ConfigurationError (")
+
+
+async def test_on_reply_may_begin_a_task(tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
+    tasks: list[asyncio.Task[None]] = []
+
+    async def tell() -> None:
+        """Tell somebody."""
+
+    def begin(reply: Reply) -> asyncio.Task[None]:
+        tasks.append(asyncio.create_task(tell()))
+        return tasks[-1]
+
+    assert (await a_receiver(Journal(tmp_path / "run.db"), on_reply=begin).receive(b"", {})).status == 401
+    await asyncio.gather(*tasks)
+    assert caplog.messages == ["webhook refused: no_signature"]
+
+
+def test_nothing_shows_the_keys_of_a_receiver(tmp_path: Any) -> None:
+    journal = Journal(tmp_path / "run.db")
+    assert KEY not in repr(vars(a_receiver(journal)))
+    assert KEY not in repr(vars(a_receiver(journal, keys=[KEY, "another"])))
+    with pytest.raises(ConfigurationError) as raised:
+        Receiver(journal, keys=[KEY, "with space"], fallback=nothing)
+    of_the_sdk = [frame.f_locals for frame, _ in walk_tb(raised.tb) if frame.f_globals["__name__"] != __name__]
+    assert of_the_sdk
+    assert KEY not in repr(of_the_sdk)
 
 
 def test_handlers_that_cannot_run_in_a_transaction_are_refused(tmp_path: Any) -> None:
     journal = Journal(tmp_path / "run.db")
-    for handler in (a_coroutine, Callables()):
-        with pytest.raises(ConfigurationError, match="not a coroutine: it runs inside a transaction"):
+    for handler in (*NOT_PLAIN, *map(partial, NOT_PLAIN), Callables()):
+        with pytest.raises(ConfigurationError, match="without async and yield: it runs inside a transaction"):
             a_receiver(journal, fallback=handler)
     with pytest.raises(ConfigurationError, match="a function \\(event, transaction\\): got None"):
         a_receiver(journal, fallback=None)
     receiver = a_receiver(journal)
-    with pytest.raises(ConfigurationError, match="not a coroutine"):
+    with pytest.raises(ConfigurationError, match="without async and yield"):
         receiver.on(MailboxCreated)(a_coroutine)
     with pytest.raises(ConfigurationError, match=r"classes of events, such as MailboxCreated: got 'mailbox\.created'"):
         receiver.on("mailbox.created")  # type: ignore[arg-type]
@@ -285,12 +395,23 @@ def test_handlers_that_cannot_run_in_a_transaction_are_refused(tmp_path: Any) ->
         receiver.on(MailboxCreated)(nothing)
 
 
-async def test_a_coroutine_in_disguise_is_an_error_of_the_handler(tmp_path: Any) -> None:
-    async with Journal(tmp_path / "run.db") as journal:
-        receiver = a_receiver(journal, fallback=lambda event, transaction: a_coroutine(event, transaction))  # noqa: PLW0108
-        reply = await take(receiver, body())
-        assert (reply.status, type(reply.error)) == (500, ConfigurationError)
-        assert await taken(journal) == []
+@pytest.mark.parametrize("handler", [*NOT_PLAIN, lambda event, transaction: Waits()])
+async def test_what_would_have_to_be_run_afterwards_is_an_error_of_the_handler(
+    handler: Callable[..., Any], journal: Journal
+) -> None:
+    made = []
+
+    def in_disguise(event: Event, transaction: sa.Connection) -> object:
+        made.append(handler(event, transaction))
+        return made[0]
+
+    reply = await take(a_receiver(journal, fallback=in_disguise), body())
+    assert (reply.status, type(reply.error)) == (500, ConfigurationError)
+    assert await taken(journal) == []
+    if handler is a_coroutine:
+        assert inspect.getcoroutinestate(made[0]) == inspect.CORO_CLOSED
+    if handler is a_generator:
+        assert inspect.getgeneratorstate(made[0]) == inspect.GEN_CLOSED
 
 
 async def test_a_decorated_handler_stays_a_function(tmp_path: Any) -> None:
@@ -309,3 +430,34 @@ async def test_it_is_mounted_in_aiohttp(tmp_path: Any) -> None:
             async with client.post("/hooks", data=io.BytesIO(b" " * (1 << 21))) as answer:
                 assert answer.status == 413
         assert await taken(journal) == ["E1"]
+
+
+async def test_a_body_that_aiohttp_cannot_unpack_is_a_bad_request(
+    tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = web.Application()
+    app.add_routes(a_receiver(Journal(tmp_path / "run.db")).routes("/hooks"))
+    async with TestClient(TestServer(app)) as client:
+        headers = {**signed(b"no gzip"), "Content-Encoding": "gzip"}
+        async with client.post("/hooks", data=b"no gzip", headers=headers) as answer:
+            assert (answer.status, await answer.text()) == (400, "unreadable_body")
+    assert caplog.messages == ["webhook refused: unreadable_body"]
+
+
+async def test_a_client_that_leaves_in_the_middle_of_a_body_is_no_fault(
+    tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = web.Application()
+    app.add_routes(a_receiver(Journal(tmp_path / "run.db")).routes("/"))
+    runner = web.AppRunner(app)  # unlike the server for tests, it cancels no handler
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    await leave_in_mid_body(port)
+    async with ClientSession() as session, session.post(f"http://127.0.0.1:{port}/", data=b"{}") as answer:
+        assert answer.status == 401
+    await runner.cleanup()
+    assert [record.getMessage() for record in caplog.records if record.levelname != "INFO"] == [
+        "webhook refused: unreadable_body",
+        "webhook refused: no_signature",
+    ]

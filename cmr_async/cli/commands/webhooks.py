@@ -24,6 +24,7 @@ from ..journal_choice import JOURNAL_VARIABLE
 from ..profiles import load_key
 from ..streams import complain, counted, emit, note, say, voice
 from ..webhooks.listener import Listener, NoJournal
+from ..webhooks.own_address import leads_back
 from ..webhooks.recording import Recorder, read_recording
 from ..webhooks.samples import sample
 from ..webhooks.sending import Sent, opened_sender
@@ -47,6 +48,8 @@ Examples:
   cmr webhooks trigger mailbox.created --to http://127.0.0.1:8026/
   cmr webhooks trigger domain.order.success --to http://127.0.0.1:8026/ --order-id ORDER-ID --domain acme.com"""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+#: Lines of a recording that a warning of their own names.
+_MOST_LINES = 20
 
 Target = Annotated[str, typer.Option("--to", metavar="URL", help="The URL of the receiver.")]
 
@@ -86,12 +89,17 @@ def listen(
 async def _listen(*, host: str, port: int, journal: str | None, forward_to: str | None, record: Path | None) -> None:
     async with AsyncExitStack() as stack:
         taken_into = NoJournal() if journal is None else await _opened(journal, stack)
+        sender = None
+        if forward_to is not None:
+            sender = await stack.enter_async_context(opened_sender(forward_to, option="--forward-to"))
+            if await leads_back(sender.url, host=host, port=port):
+                raise ConfigurationError(
+                    "--forward-to is the address that this command listens on. Choose another --port."
+                )
         listener = Listener(
             receiver=Receiver(taken_into, keys=load_key() or "", fallback=lambda _event, _transaction: None),
             remembers=journal is not None,
-            sender=None
-            if forward_to is None
-            else await stack.enter_async_context(opened_sender(forward_to, option="--forward-to")),
+            sender=sender,
             recorder=None if record is None else stack.enter_context(Recorder(record)),
         )
         url = await stack.enter_async_context(serving(listener.take, host=host, port=port))
@@ -129,15 +137,20 @@ def replay(
 
     They are signed anew with the key and the present time, because a receiver refuses what is older than five minutes.
     Each is a line: the status of the answer, event, order, address or domain, remarks. The exit code is 1 if an answer
-    was not 2xx.
+    was not 2xx. Lines of FILE that were cut short are named and left out.
     """
     with plain_errors():
         require_key(": it signs the deliveries.")
-        bodies = read_recording(file) * (2 if duplicate else 1)
+        recording = read_recording(file)
+        for line in recording.cut_lines[:_MOST_LINES]:
+            complain(f"cmr: {file}, line {line} is no JSON: writing it was cut short, and it is left out.")
+        bodies = list(recording.bodies) * (2 if duplicate else 1)
         if shuffle is not None:
             random.Random(shuffle).shuffle(bodies)  # noqa: S311 - an order that can be had again, no secret
         taken = asyncio.run(_send(bodies, to))
-        note(f"{taken:,} of {counted(len(bodies), 'delivery', 'deliveries')} taken.")
+        left_out = len(recording.cut_lines)
+        left_out_too = f" {counted(left_out, 'line')} of the file left out." if left_out else ""
+        note(f"{taken:,} of {counted(len(bodies), 'delivery', 'deliveries')} taken.{left_out_too}")
     if taken < len(bodies):
         raise typer.Exit(ExitCode.REJECTED)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
+from ...errors import JournalError
 from ...models.tracking import Sighting, StoredDelivery
 from ...webhooks import Receiver, Reply, SignatureScheme
 from ...webhooks.headers import find_headers
@@ -82,6 +83,8 @@ class Listener:
     def _show(self, reply: Reply, forwarded: Sent | None, *, status: int) -> None:
         is_duplicate = reply.is_duplicate if self.remembers and reply.event is not None else None
         if voice.json:
+            if reply.error is not None:
+                complain(f"cmr: {_why(reply.error)}")
             emit(
                 "delivery",
                 {
@@ -99,10 +102,15 @@ class Listener:
         if is_duplicate:
             remarks.append("duplicate")
         if reply.error is not None:
-            remarks.append("not taken: the journal could not be written")
+            remarks.append(_why(reply.error))
         if forwarded is not None:
             remarks.append(f"forwarded: {forwarded.error or forwarded.status}")
         say(columns("verified" if reply.refusal is None else "refused", reply.event, *remarks))
+
+
+def _why(error: Exception) -> str:
+    """Say why the journal did not take a delivery; the text of other errors may show what the event holds."""
+    return f"not taken: {error if isinstance(error, JournalError) else 'the journal could not be written'}"
 
 
 def _signature(headers: Mapping[str, str]) -> dict[str, str]:

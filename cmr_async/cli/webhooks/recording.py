@@ -10,19 +10,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import attrs
 import orjson
 
 from ...errors import ConfigurationError
 from ...report.output import expect_writable
 from ...webhooks.verify import LONGEST_BODY
 
-__all__ = ["Recorder", "read_recording"]
+__all__ = ["Recorder", "Recording", "read_recording"]
 
 #: Not every system has all of these.
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _OWNER_ONLY = 0o600
 #: Bytes of a line: a character of the body may need six in JSON.
 _LONGEST_LINE = 6 * LONGEST_BODY + 100_000
+_NOT_RECORDED = "{}, line {}: this is no delivery that `cmr webhooks listen --record` wrote."
 
 
 class Recorder:
@@ -77,28 +79,47 @@ def _ends_with_newline(file: int, size: int) -> bool:
     return os.read(file, 1) == b"\n"
 
 
-def read_recording(path: Path) -> list[bytes]:
-    """Return the bodies of a recording, in the order in which they came.
+@attrs.frozen(kw_only=True)
+class Recording:
+    """What a file of `--record` holds."""
+
+    #: The bodies, in the order in which they came.
+    bodies: tuple[bytes, ...]
+    #: The numbers, from 1, of the lines that are no JSON: writing them was cut short.
+    cut_lines: tuple[int, ...]
+
+
+def read_recording(path: Path) -> Recording:
+    """Read a recording. A line that was cut short spoils no other.
 
     Raises:
-        ConfigurationError: The file cannot be read, or a line is not one that `--record` writes; the message names
-            the line and shows nothing of it.
+        ConfigurationError: The file cannot be read, it holds lines but no delivery, or a line is JSON but not what
+            `--record` writes; the message names the line and shows nothing of it.
     """
-    bodies = []
+    bodies: list[bytes] = []
+    cut_lines: list[int] = []
     try:
         with path.open("rb") as file:
             number = 0
             while line := file.readline(_LONGEST_LINE):
                 number += 1
-                bodies.append(_body(line, f"{path}, line {number}"))
+                if len(line) == _LONGEST_LINE and not line.endswith(b"\n"):
+                    raise ConfigurationError(_NOT_RECORDED.format(path, number))
+                try:
+                    found = orjson.loads(line)
+                except ValueError:
+                    cut_lines.append(number)
+                else:
+                    bodies.append(_body(found, path, number))
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
-    return bodies
+    if cut_lines and not bodies:
+        raise ConfigurationError(_NOT_RECORDED.format(path, cut_lines[0]))
+    return Recording(bodies=tuple(bodies), cut_lines=tuple(cut_lines))
 
 
-def _body(line: bytes, place: str) -> bytes:
+def _body(found: Any, path: Path, number: int) -> bytes:
     try:
-        found: Any = orjson.loads(line)
         return str.encode(found["body"])
     except (ValueError, TypeError, KeyError):
-        raise ConfigurationError(f"{place}: this is no delivery that `cmr webhooks listen --record` wrote.") from None
+        raise ConfigurationError(_NOT_RECORDED.format(path, number)) from None

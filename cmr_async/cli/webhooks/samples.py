@@ -77,7 +77,7 @@ def sample(name: str, *, order_id: str | None = None, user_id: str | None = None
         domain: The domain, of the address too; `None`: a made-up one.
 
     Raises:
-        ConfigurationError: There is no event of this name, or it has no field for what was given.
+        ConfigurationError: There is no event of this name, or it has no field for what was given, or that is no text.
     """
     kind = EVENT_TYPES.get(name)
     if kind is None:
@@ -95,10 +95,17 @@ def sample(name: str, *, order_id: str | None = None, user_id: str | None = None
     ):
         if given is not None and not is_there:
             raise ConfigurationError(f"{name} has no field for {option}.")
+        if given is not None and not _is_text(given):
+            raise ConfigurationError(f"{option} is no text in UTF-8.")
     event: dict[str, Any] = {"event": name, "eventId": _new_id(), "data": data}
     if name in _OF_OTHER_FORM:
         event = {"eventType": name, "data": data}
     return Sample(body=orjson.dumps(event), is_documented=name in _SHOWN)
+
+
+def _is_text(given: str) -> bool:
+    """Tell whether an argument of the command line has a form in UTF-8; bytes that had none are half characters."""
+    return not any("\ud800" <= character <= "\udfff" for character in given)
 
 
 def _fields_of(kind: type[Any]) -> list[str]:

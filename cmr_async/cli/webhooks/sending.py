@@ -40,7 +40,8 @@ class Sender:
     """Sends deliveries to one URL, over a connection that is kept."""
 
     _session: aiohttp.ClientSession
-    _url: URL
+    #: Where they go.
+    url: URL
 
     async def send(self, body: bytes, headers: Mapping[str, str]) -> Sent:
         """Send one delivery. No redirect is followed: it would carry the event to a place that nobody named.
@@ -51,7 +52,7 @@ class Sender:
         """
         try:
             async with self._session.post(
-                self._url, data=body, headers={**headers, "Content-Type": "application/json"}, allow_redirects=False
+                self.url, data=body, headers={**headers, "Content-Type": "application/json"}, allow_redirects=False
             ) as answer:
                 return Sent(status=answer.status)
         except TimeoutError:
@@ -82,14 +83,15 @@ async def opened_sender(target: str, *, option: str) -> AsyncGenerator[Sender, N
 def _checked(target: str, option: str) -> URL:
     try:
         url = URL(target)
-        port = url.port
+        host, port = url.host, url.port
+        (url.raw_host or "").encode("idna")  # as it is looked up: this refuses names that no host can have
     except ValueError:
-        url, port = URL(), None
-    if url.scheme not in {"http", "https"} or not url.host or not port or not target.isprintable():
-        raise ConfigurationError(f"{option} must be a URL like http://127.0.0.1:8000/webhooks/cmr.")
-    if url.scheme == "http" and url.host not in _LOOPBACK and not plain_http_allowed():
+        url, host, port = URL(), None, None
+    if url.scheme not in {"http", "https"} or not host or not port or not target.isprintable():
+        raise ConfigurationError(f"{option} must be a URL with a usable host, like http://127.0.0.1:8000/webhooks/cmr.")
+    if url.scheme == "http" and host not in _LOOPBACK and not plain_http_allowed():
         raise ConfigurationError(
-            f"{option}: http://{url.host} would show the passwords of events to everyone on the way: use https, or "
+            f"{option}: http://{host} would show the passwords of events to everyone on the way: use https, or "
             "--plain-http."
         )
     return url

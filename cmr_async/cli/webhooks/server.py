@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from ...errors import ConfigurationError
+from ...webhooks.aiohttp_web import UNREADABLE
 from ...webhooks.verify import LONGEST_BODY
 
 __all__ = ["Answer", "Take", "serving"]
@@ -34,13 +35,18 @@ async def serving(take: Take, *, host: str, port: int) -> AsyncGenerator[str, No
         The URL to send deliveries to.
 
     Raises:
-        ConfigurationError: It cannot listen there.
+        ConfigurationError: It cannot listen there, or the address is empty, which would be every one of the machine.
     """
+    if not host.strip():
+        raise ConfigurationError("--host is empty: name the address to listen on, such as 127.0.0.1; 0.0.0.0 is all.")
 
     async def handle(request: web.Request) -> web.Response:
         body = b""
-        while len(body) <= LONGEST_BODY and (part := await request.content.readany()):
-            body += part
+        try:
+            while len(body) <= LONGEST_BODY and (part := await request.content.readany()):
+                body += part
+        except UNREADABLE:
+            return web.Response(status=400, text="unreadable_body")
         status, text = await take(body[: LONGEST_BODY + 1], request.headers)
         return web.Response(status=status, text=text)
 

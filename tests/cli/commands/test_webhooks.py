@@ -98,7 +98,15 @@ def test_it_shows_deliveries_until_ctrl_c_and_ends_well(tmp_path: Path) -> None:
     assert "will hold secrets" in terminal.text
     assert SECRET not in terminal.text
     assert "Traceback" not in terminal.text
-    assert read_recording(record) == [CREATED, CREATED]
+    assert read_recording(record).bodies == (CREATED, CREATED)
+
+
+@pytest.mark.usefixtures("_key")
+def test_it_forwards_nothing_to_itself(cmr: Cmr, unused_tcp_port: int) -> None:
+    url = f"http://localhost:{unused_tcp_port}/webhooks/cmr"
+    result = cmr("webhooks", "listen", "--port", unused_tcp_port, "--forward-to", url)
+    assert result.exit_code == 2
+    assert "--forward-to is the address that this command listens on" in result.stderr
 
 
 def numbered(number: int) -> bytes:
@@ -153,12 +161,26 @@ def test_a_receiver_that_does_not_take_a_replay_makes_the_exit_code_1(
 
 @pytest.mark.usefixtures("_key")
 def test_a_file_that_is_no_recording_sends_nothing(cmr: Cmr, recording: Path) -> None:
-    recording.write_text(recording.read_text() + "no JSON\n")
+    recording.write_text(recording.read_text() + "[]\n")
     behind = Behind()
     with listening(behind) as url:
         result = cmr("webhooks", "replay", recording, "--to", url)
     assert (result.exit_code, behind.got) == (2, [])
     assert "line 21: this is no delivery" in result.stderr
+
+
+@pytest.mark.usefixtures("_key")
+def test_lines_that_were_cut_short_are_named_and_left_out(cmr: Cmr, recording: Path) -> None:
+    lines = recording.read_text().splitlines()
+    recording.write_text("\n".join([lines[0], lines[1][:30], *lines[2:], "\n" * 30]))
+    behind = Behind()
+    with listening(behind) as url:
+        result = cmr("webhooks", "replay", recording, "--to", url)
+    assert (result.exit_code, len(behind.got)) == (0, 19)
+    first, *_, last = result.stderr.splitlines()
+    assert first.endswith("deliveries.jsonl, line 2 is no JSON: writing it was cut short, and it is left out.")
+    assert len(result.stderr.splitlines()) == 21
+    assert last == "19 of 19 deliveries taken. 31 lines of the file left out."
 
 
 @pytest.mark.usefixtures("_key")

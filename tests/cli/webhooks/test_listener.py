@@ -79,8 +79,29 @@ async def test_a_journal_that_cannot_be_written_is_said(tmp_path: Path, capsys: 
         closed = receiver(Journal(tmp_path / "closed.db"))
         listener = Listener(receiver=closed, remembers=True, sender=sender)
         assert await listener.take(CREATED, signed()) == (500, "failed")
-    assert "not taken: the journal could not be written" in capsys.readouterr().out
+    assert f"not taken: The journal {tmp_path / 'closed.db'} is not open." in capsys.readouterr().out
     assert behind.got == []
+
+
+@pytest.mark.usefixtures("_as_json")
+async def test_json_lines_come_with_the_reason_on_standard_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await Listener(receiver=receiver(Journal(tmp_path / "closed.db")), remembers=True).take(CREATED, signed())
+    shown = capsys.readouterr()
+    assert orjson.loads(shown.out)["status"] == 500
+    assert shown.err == f"cmr: not taken: The journal {tmp_path / 'closed.db'} is not open.\n"
+
+
+async def test_an_error_whose_text_may_show_the_event_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    class Broken(NoJournal):
+        async def take(self, *_: object) -> bool:
+            raise ValueError(SECRET)
+
+    await Listener(receiver=receiver(Broken()), remembers=True).take(CREATED, signed())
+    shown = capsys.readouterr()
+    assert shown.out.endswith("\tnot taken: the journal could not be written\n")
+    assert SECRET not in shown.out + shown.err
 
 
 async def test_what_is_genuine_is_forwarded_with_its_signature_and_recorded(
@@ -98,7 +119,7 @@ async def test_what_is_genuine_is_forwarded_with_its_signature_and_recorded(
     ((body, forwarded),) = behind.got
     assert (body, {name: forwarded[name] for name in headers}) == (CREATED, headers)
     assert "Cookie" not in forwarded
-    assert read_recording(tmp_path / "deliveries.jsonl") == [CREATED]
+    assert read_recording(tmp_path / "deliveries.jsonl").bodies == (CREATED,)
     assert capsys.readouterr().out.splitlines()[0].endswith("\tforwarded: 204")
 
 

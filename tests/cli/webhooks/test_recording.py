@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from cmr_async.cli.webhooks.recording import Recorder, read_recording
+from cmr_async.cli.webhooks.recording import Recorder, Recording, read_recording
 from cmr_async.errors import ConfigurationError
 from tests.cli.webhooks.deliveries import CREATED
 
@@ -24,7 +24,7 @@ def test_deliveries_are_added_and_read_again(tmp_path: Path) -> None:
         "headers": {"cmr-x-signature": "s", "cmr-x-timestamp": "5"},
         "body": CREATED.decode(),
     }
-    assert read_recording(path) == [CREATED, b'{"name": "\xc3\xa9"}']
+    assert read_recording(path) == Recording(bodies=(CREATED, b'{"name": "\xc3\xa9"}'), cut_lines=())
 
 
 def test_a_line_that_was_cut_short_spoils_no_other(tmp_path: Path) -> None:
@@ -33,8 +33,25 @@ def test_a_line_that_was_cut_short_spoils_no_other(tmp_path: Path) -> None:
     path.chmod(0o600)
     with Recorder(path) as recorder:
         recorder.add(CREATED, {}, time=6.0)
-    assert orjson.loads(path.read_text().splitlines()[1])["body"] == CREATED.decode()
-    with pytest.raises(ConfigurationError, match="line 1: this is no delivery"):
+        recorder.add(b"{}", {}, time=7.0)
+    with path.open("ab") as file:
+        file.write(b'{"time": 8.0, "body": "\xc3')
+    assert read_recording(path) == Recording(bodies=(CREATED, b"{}"), cut_lines=(1, 4))
+
+
+def test_a_line_without_an_end_is_no_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "deliveries.jsonl"
+    path.write_text('{"body": "{}"}\n' + "x" * 50)
+    monkeypatch.setattr("cmr_async.cli.webhooks.recording._LONGEST_LINE", 40)
+    with pytest.raises(ConfigurationError, match="line 2: this is no delivery"):
+        read_recording(path)
+
+
+@pytest.mark.parametrize("text", ["name,domain\n", "\n\n", '{"body": "{'])
+def test_a_file_without_a_delivery_is_no_recording(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match=r"orders\.csv, line 1: this is no delivery"):
         read_recording(path)
 
 
@@ -56,7 +73,7 @@ def test_it_goes_through_no_link_and_into_no_folder(tmp_path: Path) -> None:
         Recorder(tmp_path)
 
 
-@pytest.mark.parametrize("line", ["[]", "5", "{}", '{"body": 5}', "no JSON", '{"body": "\\ud800"}', ""])
+@pytest.mark.parametrize("line", ["[]", "5", "{}", '{"body": 5}', "null"])
 def test_what_is_no_recording_is_refused_with_its_line(line: str, tmp_path: Path) -> None:
     path = tmp_path / "deliveries.jsonl"
     path.write_text(f'{{"body": "{{}}"}}\n{line}\n')

@@ -75,3 +75,10 @@ def test_no_sample_is_a_duplicate_of_another() -> None:
 def test_what_an_event_has_no_field_for_is_refused(name: str, option: str, said: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{name} has no field for {said}"):
         sample(name, **{option: "X"})
+
+
+@pytest.mark.parametrize("option", ["order_id", "user_id", "domain"])
+def test_what_is_no_text_is_refused(option: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"--{option.replace('_', '-')} is no text in UTF-8"):
+        sample("domain.order.success", **{option: "a\udcff.com"})
+    assert orjson.loads(sample("domain.order.success", **{option: "\U0001f600é"}).body)

@@ -13,9 +13,13 @@ from cmr_async.errors import ConfigurationError
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        ("ftp://one.com", "--to must be a URL like "),
-        ("one.com/webhooks", "--to must be a URL like "),
-        ("http://one.com:99999/", "--to must be a URL like "),
+        ("ftp://one.com", "--to must be a URL with a usable host, like "),
+        ("one.com/webhooks", "--to must be a URL with a usable host, like "),
+        ("http://one.com:99999/", "--to must be a URL with a usable host, like "),
+        (f"https://{'a' * 80}.com/", "--to must be a URL with a usable host"),
+        ("https://xn--/", "--to must be a URL with a usable host"),
+        ("https://..example.invalid/", "--to must be a URL with a usable host"),
+        ("https://a\udcff.com/", "--to must be a URL with a usable host"),
         ("http://one.com/", "http://one.com would show the passwords of events"),
     ],
 )
@@ -28,7 +32,7 @@ async def test_a_wrong_target_is_refused(target: str, said: str) -> None:
 async def test_plain_http_to_another_machine_can_be_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CMR_PLAIN_HTTP", "1")
     async with opened_sender("http://app:8000/webhooks", option="--to") as sender:
-        assert str(sender._url) == "http://app:8000/webhooks"
+        assert str(sender.url) == "http://app:8000/webhooks"
 
 
 async def test_nobody_listens(unused_tcp_port: int) -> None:
@@ -62,3 +66,11 @@ async def test_a_redirect_is_an_answer_like_any_other() -> None:
         async with opened_sender(f"http://127.0.0.1:{port}/", option="--to") as sender:
             sent = await sender.send(b"{}", {})
     assert (sent.status, sent.is_taken) == (307, False)
+
+
+@pytest.mark.parametrize(
+    "target", ["https://bücher.example/", "https://xn--bcher-kva.example./", "https://[::1]:8000/"]
+)
+async def test_every_host_that_can_be_looked_up_is_a_target(target: str) -> None:
+    async with opened_sender(target, option="--to") as sender:
+        assert sender.url.raw_host in {"xn--bcher-kva.example", "xn--bcher-kva.example.", "::1"}

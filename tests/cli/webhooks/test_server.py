@@ -13,6 +13,7 @@ from cmr_async.cli.webhooks.server import serving
 from cmr_async.errors import ConfigurationError
 from cmr_async.webhooks.verify import LONGEST_BODY
 from tests.cli.webhooks.deliveries import Behind
+from tests.webhooks.leaving import leave_in_mid_body
 
 
 async def test_a_body_comes_as_it_was_sent_whatever_its_path() -> None:
@@ -35,6 +36,25 @@ async def test_of_an_endless_body_one_byte_too_many_is_handed_on() -> None:
     ):
         assert answer.status == 413
     assert [len(body) for body, _ in behind.got] == [LONGEST_BODY + 1]
+
+
+async def test_a_client_that_leaves_in_the_middle_of_a_body_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    behind = Behind()
+    async with (
+        serving(behind.take, host="127.0.0.1", port=0) as url,
+        opened_sender(url, option="--to") as sender,
+    ):
+        await leave_in_mid_body(int(url.rstrip("/").rpartition(":")[2]))
+        assert (await sender.send(b"the next one", {})).status == 200
+    assert [body for body, _ in behind.got] == [b"the next one"]
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("host", ["", " "])
+async def test_no_address_is_not_every_address(host: str) -> None:
+    with pytest.raises(ConfigurationError, match="--host is empty"):
+        async with serving(Behind().take, host=host, port=0):
+            raise AssertionError  # pragma: no cover - it is not reached
 
 
 async def test_a_port_that_is_taken_is_named() -> None:

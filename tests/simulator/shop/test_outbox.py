@@ -99,7 +99,13 @@ def test_nothing_is_kept_without_a_receiver_and_webhooks_change_no_order(clock: 
     assert without.orders == with_webhooks.orders
 
 
-@pytest.mark.parametrize("url", ["", "receiver", "ftp://receiver/", "http://", "http://a:b/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "receiver", "ftp://receiver/", "http://", "http://a:b/"),
+        *(f"https://{'a' * 80}.com/", "https://xn--/", "https://..example.invalid/", "https://a\0b/"),
+    ],
+)
 def test_the_address_of_a_receiver_is_a_whole_url(url: str) -> None:
     with pytest.raises(ValueError, match="webhook_url must be a whole http or https URL"):
         Settings(webhook_url=url)
