@@ -198,7 +198,7 @@ def _show(progress: OrderProgress) -> None:
         [f"{each.name}: {each.reason or 'failed'}" for each in progress.failures]
         or [f"{each.name} is not done" for each in progress.waiting]
     )
-    reference = progress.token.reference or ""
+    reference = progress.token.reference or "-"
     line = (progress.state.value, progress.order_id, reference, f"{', '.join(names[:_SHOWN])}{rest}", what)
     say("\t".join(map(printable, line)).rstrip("\t"))
 
