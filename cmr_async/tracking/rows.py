@@ -7,7 +7,7 @@ understood is left alone: waiting goes on until another source says more, or the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -28,6 +28,13 @@ _REASON = ("reason", "failurereason", "error")
 _MOST, _DEEPEST = 20_000, 12
 
 
+class _Around(NamedTuple):
+    """What an object takes over from those that it lies in: rows may be grouped by domain or by order."""
+
+    domain: str | None = None
+    order_id: str | None = None
+
+
 @attrs.frozen(kw_only=True)
 class Row:
     """What one object of an answer says about a domain or a mailbox."""
@@ -46,15 +53,24 @@ class Row:
 
 
 def read_rows(data: Any, settings: TrackingSettings) -> list[Row]:
-    """Return what the objects of an answer say about mailboxes and domains."""
+    """Return what the objects of an answer say about mailboxes and domains.
+
+    A failure that names no order is left out where the same answer has the same name in another state: names are
+    bought again, and lists may go on showing the failure of an earlier order.
+    """
     found = []
-    for count, (key, fields, domain) in enumerate(_objects("", data, None, _DEEPEST)):
+    for count, (key, fields, around) in enumerate(_objects("", data, _Around(), _DEEPEST)):
         if count == _MOST:
             break
-        row = _row(key, fields, domain, settings)
+        row = _row(key, fields, around, settings)
         if row is not None:
             found.append(row)
-    return found
+    going_on = {(row.kind, row.name) for row in found if row.state is not ProvisionState.FAILED}
+    return [
+        row
+        for row in found
+        if row.state is not ProvisionState.FAILED or row.order_id or (row.kind, row.name) not in going_on
+    ]
 
 
 def order_word(data: Any) -> str | None:
@@ -74,10 +90,10 @@ def total_pages(data: Any) -> int | None:
     return None
 
 
-def _row(key: str, fields: Mapping[str, Any], around: str | None, settings: TrackingSettings) -> Row | None:
+def _row(key: str, fields: Mapping[str, Any], around: _Around, settings: TrackingSettings) -> Row | None:
     status = _first(fields, _STATUS)
     address = _first(fields, _ADDRESS)
-    domain = _first(fields, _DOMAIN) or around
+    domain = _first(fields, _DOMAIN) or around.domain
     username = fields.get("username")
     if address is None and isinstance(username, str) and username and domain:
         address = f"{username}@{domain}"
@@ -85,7 +101,7 @@ def _row(key: str, fields: Mapping[str, Any], around: str | None, settings: Trac
         kind, name, own_id = ProvisionKind.MAILBOX, address.strip().lower(), _first(fields, _MAILBOX_ID)
     else:
         named = _first(fields, _DOMAIN)
-        normal = normalise_domain(named or around or "")
+        normal = normalise_domain(named or around.domain or "")
         if normal is None or (named is None and key != "mailboxes"):
             return None
         if named is None:  # about the mailboxes of the domain around it, all together
@@ -96,14 +112,18 @@ def _row(key: str, fields: Mapping[str, Any], around: str | None, settings: Trac
         subscribed = _first(fields, ("subscriptionstatus",))
         if status is None and subscribed is not None:
             status, own_id = subscribed, _first(fields, ("domainid",))
+    state = _state(status, settings)
+    order_id = _first(fields, ("orderid",))
+    if state is ProvisionState.FAILED:  # of which order counts; anything else may be of a later one
+        order_id = order_id or around.order_id
     return Row(
         kind=kind,
         name=name,
-        state=_state(status, settings),
+        state=state,
         status=status,
         reason=_first(fields, _REASON) or "",
         user_id=_first(fields, ("userid",)),
-        order_id=_first(fields, ("orderid",)),
+        order_id=order_id,
         object_id=own_id,
         subscription_id=_first(fields, ("subscriptionid",)),
     )
@@ -116,19 +136,17 @@ def _state(status: str | None, settings: TrackingSettings) -> ProvisionState:
     return ProvisionState.FAILED if word in settings.failed else ProvisionState.WAITING
 
 
-def _objects(
-    key: str, value: Any, domain: str | None, depth: int
-) -> Iterator[tuple[str, Mapping[str, Any], str | None]]:
-    """Yield every object with its own name and the domain of the object around it; rows may be grouped by domain."""
+def _objects(key: str, value: Any, around: _Around, depth: int) -> Iterator[tuple[str, Mapping[str, Any], _Around]]:
+    """Yield every object with its own name and what it takes over from the objects around it."""
     if depth == 0:
         return
     if isinstance(value, list):
         for item in value:
-            yield from _objects("", item, domain, depth - 1)
+            yield from _objects("", item, around, depth - 1)
     elif isinstance(value, dict):
         fields = _plainly(value)
-        yield key, fields, domain
-        own = _first(fields, _DOMAIN) or domain
+        yield key, fields, around
+        own = _Around(_first(fields, _DOMAIN) or around.domain, _first(fields, ("orderid",)) or around.order_id)
         for name, item in value.items():
             if isinstance(item, dict | list):
                 yield from _objects(name.lower(), item, own, depth - 1)

@@ -320,8 +320,9 @@ class Tracker:
 
     def _orders_of(self, row: Row, user_id: str | None = None) -> list[OpenOrder]:
         """Return the open orders that a row is about."""
-        # A domain may have been there before; a mailbox belongs to the order that its row names
-        named = row.order_id if row.kind is ProvisionKind.MAILBOX else None
+        # A domain may have been there before; a mailbox, and a failure, belong to the order that the row names
+        is_of_one = row.kind is ProvisionKind.MAILBOX or row.state is ProvisionState.FAILED
+        named = row.order_id if is_of_one else None
         every = row.name.startswith("*@")  # the mailboxes of a domain, all together
         kind, name = (ProvisionKind.DOMAIN, row.name[2:]) if every else (row.kind, row.name)
         orders = self._table.of_name(kind, name, row.user_id or user_id)

@@ -279,6 +279,16 @@ async def test_mailboxes_of_another_order_or_user_do_not_count() -> None:
         ProvisionState.ACTIVE, ProvisionState.WAITING, ProvisionState.WAITING]  # fmt: skip
 
 
+@pytest.mark.parametrize("beside", [[], [{"domainName": "a.com", "status": "PENDING", "orderId": "NEW"}]])
+async def test_the_failed_registration_of_an_earlier_order_does_not_count(beside: list[dict[str, str]]) -> None:
+    shop = Shop()
+    token = attrs.evolve(shop.place(mailboxes={}), order_id="NEW")
+    old = {"domainName": "a.com", "status": "FAILED", "orderId": "OLD"}
+    shop.changed["domains.by_user"] = lambda _: answered(200, [old, *beside])
+    (found,) = [each async for each in a_tracker(shop).follow([token], timeout=60)]
+    assert found.state is ProvisionState.WAITING
+
+
 async def test_an_old_order_is_looked_for_at_once() -> None:
     shop = Shop(provision_seconds=(1, 1))
     token = shop.place()
