@@ -21,6 +21,8 @@ __all__ = ["Row", "order_word", "read_rows", "total_pages"]
 _ADDRESS = ("email", "emailaddress", "mailbox", "address")
 _DOMAIN = ("domainname", "domain")
 _STATUS = ("status", "mailboxstatus", "domainstatus", "state")
+#: What only a mailbox has, besides its id.
+_OF_A_MAILBOX = ("mailbox", "username")
 _MAILBOX_ID = ("mailboxid", "id")
 _DOMAIN_ID = ("domainid", "id")
 _REASON = ("reason", "failurereason", "error")
@@ -28,9 +30,23 @@ _REASON = ("reason", "failurereason", "error")
 _MOST, _DEEPEST = 20_000, 12
 
 
+#: Names of the lists and wrappers that are looked into. Anything else that lies in an object, such as its forwarding or
+#: its exports, has a state of its own, which says nothing about a domain or a mailbox.
+_HOLDERS = frozenset({
+    "data", "domain", "domains", "items", "list", "mailbox", "mailboxes", "order", "orders", "records", "result",
+    "results", "rows", "subscriptions",
+})  # fmt: skip
+#: Those of mailboxes: what lies in one is no domain, whatever it lacks.
+_OF_MAILBOXES = frozenset({"mailbox", "mailboxes"})
+#: Those that say nothing about what lies in them, beyond what those around them say.
+_NEUTRAL = frozenset({"", "data", "items", "list", "records", "result", "results", "rows"})
+
+
 class _Around(NamedTuple):
     """What an object takes over from those that it lies in: rows may be grouped by domain or by order."""
 
+    #: Whether the nearest holder that says what it holds is one of mailboxes.
+    mailboxes: bool = False
     domain: str | None = None
     order_id: str | None = None
 
@@ -52,14 +68,19 @@ class Row:
     subscription_id: str | None = None
 
 
-def read_rows(data: Any, settings: TrackingSettings) -> list[Row]:
+def read_rows(data: Any, settings: TrackingSettings, *, mailboxes: bool = False) -> list[Row]:
     """Return what the objects of an answer say about mailboxes and domains.
+
+    Args:
+        data: The payload of the answer.
+        settings: Has the words of the API.
+        mailboxes: It is the answer of a list of mailboxes, where an object without an address is no domain.
 
     A failure that names no order is left out where the same answer has the same name in another state: names are
     bought again, and lists may go on showing the failure of an earlier order.
     """
     found = []
-    for count, (key, fields, around) in enumerate(_objects("", data, _Around(), _DEEPEST)):
+    for count, (key, fields, around) in enumerate(_objects("", data, _Around(mailboxes), _DEEPEST)):
         if count == _MOST:
             break
         row = _row(key, fields, around, settings)
@@ -92,22 +113,19 @@ def total_pages(data: Any) -> int | None:
 
 def _row(key: str, fields: Mapping[str, Any], around: _Around, settings: TrackingSettings) -> Row | None:
     status = _first(fields, _STATUS)
-    address = _first(fields, _ADDRESS)
-    domain = _first(fields, _DOMAIN) or around.domain
-    username = fields.get("username")
-    if address is None and isinstance(username, str) and username and domain:
-        address = f"{username}@{domain}"
-    if address is not None and "@" in address:
-        kind, name, own_id = ProvisionKind.MAILBOX, address.strip().lower(), _first(fields, _MAILBOX_ID)
+    named = _first(fields, _DOMAIN)
+    address = _address(fields, named or around.domain)
+    domain = normalise_domain(named or around.domain or "")
+    if address is not None:
+        kind, name, own_id = ProvisionKind.MAILBOX, address, _first(fields, _MAILBOX_ID)
+    elif domain is None:
+        return None
+    elif named is None and key == "mailboxes":  # about the mailboxes of the domain around it, all together
+        kind, name, own_id = ProvisionKind.MAILBOX, f"*@{domain}", None
+    elif named is None or around.mailboxes or _first(fields, _OF_A_MAILBOX) or "mailboxid" in fields:
+        return None  # a mailbox may have no address until it is made
     else:
-        named = _first(fields, _DOMAIN)
-        normal = normalise_domain(named or around.domain or "")
-        if normal is None or (named is None and key != "mailboxes"):
-            return None
-        if named is None:  # about the mailboxes of the domain around it, all together
-            kind, name, own_id = ProvisionKind.MAILBOX, f"*@{normal}", None
-        else:
-            kind, name, own_id = ProvisionKind.DOMAIN, normal, _first(fields, _DOMAIN_ID)
+        kind, name, own_id = ProvisionKind.DOMAIN, domain, _first(fields, _DOMAIN_ID)
         # A subscription says of its domain that the order of its mailboxes was taken
         subscribed = _first(fields, ("subscriptionstatus",))
         if status is None and subscribed is not None:
@@ -129,6 +147,16 @@ def _row(key: str, fields: Mapping[str, Any], around: _Around, settings: Trackin
     )
 
 
+def _address(fields: Mapping[str, Any], domain: str | None) -> str | None:
+    """Return the address that an object is about, as a token has it; `None`: it names none."""
+    address, username = _first(fields, _ADDRESS), _first(fields, ("username",))
+    if address is None and username is not None:
+        address = username if "@" in username or not domain else f"{username}@{domain}"
+    local, _, host = (address or "").strip().rpartition("@")
+    name = normalise_domain(host)
+    return f"{local.lower()}@{name}" if local.strip("*") and name else None
+
+
 def _state(status: str | None, settings: TrackingSettings) -> ProvisionState:
     word = (status or "").upper()
     if word in settings.active:
@@ -146,10 +174,12 @@ def _objects(key: str, value: Any, around: _Around, depth: int) -> Iterator[tupl
     elif isinstance(value, dict):
         fields = _plainly(value)
         yield key, fields, around
-        own = _Around(_first(fields, _DOMAIN) or around.domain, _first(fields, ("orderid",)) or around.order_id)
-        for name, item in value.items():
-            if isinstance(item, dict | list):
-                yield from _objects(name.lower(), item, own, depth - 1)
+        domain = _first(fields, _DOMAIN) or around.domain
+        order_id = _first(fields, ("orderid",)) or around.order_id
+        for name, item in fields.items():
+            if name in _HOLDERS:
+                mailboxes = around.mailboxes if name in _NEUTRAL else name in _OF_MAILBOXES
+                yield from _objects(name, item, _Around(mailboxes, domain, order_id), depth - 1)
 
 
 def _plainly(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,8 +33,9 @@ logger: logging.Logger = logging.getLogger("cmr_async")
 
 #: Rows of a page: the most that the help centre allows (reference, section 7).
 PAGE_SIZE = 100
+_MAILBOXES = "mailboxes.list"
 #: Lists of all users, the one that says most first. That of the mailboxes has no documented shape.
-_LISTS = ("mailboxes.list", "subscriptions.list")
+_LISTS = (_MAILBOXES, "subscriptions.list")
 #: Answers that say that a list cannot be had, now or later.
 _NO_LIST = (NotFoundError, PermissionDeniedError, BadRequestError, UnprocessableError)
 #: How many answers in a row must be unreadable until the list is given up: one may be a proxy's.
@@ -99,7 +100,7 @@ class Lists:
         if isinstance(answer, CMRError) and not isinstance(answer, InvalidResponseError):
             return []
         data = fields_of(answer)
-        rows, total = read_rows(data, self._settings), total_pages(data)
+        rows, total = read_rows(data, self._settings, mailboxes=self._names[0] == _MAILBOXES), total_pages(data)
         if isinstance(answer, CMRError) or (not rows and total is None and data):
             self._unreadable += 1
             if self._unreadable >= _UNREADABLE_AT_MOST:

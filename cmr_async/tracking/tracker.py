@@ -316,7 +316,8 @@ class Tracker:
             for other in self._table.orders.values():
                 if other.token.user_id == token.user_id and bool(other.token.mailboxes) == bool(token.mailboxes):
                     other.single_at = max(other.single_at, now + pause)
-        self._take_rows(read_rows(data, self._settings), user_id=token.user_id)
+        rows = read_rows(data, self._settings, mailboxes=bool(token.mailboxes))
+        self._take_rows(rows, user_id=token.user_id)
 
     def _orders_of(self, row: Row, user_id: str | None = None) -> list[OpenOrder]:
         """Return the open orders that a row is about."""

@@ -19,8 +19,8 @@ def said(row: Row) -> tuple[str, str, str]:
     return row.kind.value, row.name, row.state.value
 
 
-def rows_of(data: Any) -> list[tuple[str, str, str]]:
-    return [said(row) for row in read_rows(data, SETTINGS)]
+def rows_of(data: Any, *, mailboxes: bool = False) -> list[tuple[str, str, str]]:
+    return [said(row) for row in read_rows(data, SETTINGS, mailboxes=mailboxes)]
 
 
 def test_a_failure_without_an_order_id_counts_only_where_the_name_has_no_other_state() -> None:
@@ -50,3 +50,58 @@ def test_a_mailbox_that_is_there_inside_the_row_of_its_domain_may_be_of_a_later_
     )
     assert (domain.kind, domain.order_id) == (ProvisionKind.DOMAIN, "OLD")
     assert (mailbox.kind, mailbox.order_id) == (ProvisionKind.MAILBOX, None)
+
+
+@pytest.mark.parametrize("named", [{"email": None}, {"mailbox": "ada"}, {"email": ""}, {"email": "@a.com"}, {}])
+def test_a_mailbox_without_an_address_is_no_domain(named: dict[str, Any]) -> None:
+    failed = {**named, "domain": "a.com", "status": "FAILED"}
+    assert rows_of({"mailboxes": [failed]}) == []
+    assert rows_of([failed], mailboxes=True) == []
+    assert rows_of({"data": {"items": [failed]}}, mailboxes=True) == []
+    assert rows_of([{**failed, "mailboxId": "M"}]) == []
+    assert rows_of([{**failed, "mailboxId": None}]) == []
+    assert rows_of({"mailboxes": {"items": [failed]}}) == []
+
+
+def test_what_names_a_mailbox_is_no_domain_in_any_list() -> None:
+    assert rows_of([{"mailbox": "ada", "domain": "a.com", "status": "FAILED"}]) == []
+
+
+def test_a_list_of_mailboxes_may_be_grouped_by_domain() -> None:
+    box = {"username": "ada", "domain": "a.com", "status": "IN_PROGRESS"}
+    answer = {"domains": [{"id": "D", "domain": "a.com", "status": "ACTIVE", "mailboxes": [box]}]}
+    assert rows_of(answer, mailboxes=True) == [("domain", "a.com", "active"), ("mailbox", "ada@a.com", "waiting")]
+
+
+def test_the_mailboxes_of_a_domain_may_have_one_state_together() -> None:
+    answer = {"domains": [{"domain": "a.com", "status": "ACTIVE", "mailboxes": {"quantity": 2, "status": "FAILED"}}]}
+    assert rows_of(answer) == [("domain", "a.com", "active"), ("mailbox", "*@a.com", "failed")]
+    assert rows_of({"mailboxes": [{"email": "*@a.com", "status": "FAILED"}]}) == []
+
+
+@pytest.mark.parametrize("inside", [
+    {"warmup": {"email": "ada@a.com", "status": "ACTIVE"}},
+    {"exports": [{"platform": "SMARTLEAD", "email": "ada@a.com", "status": "FAILED"}]},
+    {"forwarding": {"domain": "a.com", "status": "FAILED"}},
+    {"subscription": {"domain": "a.com", "status": "FAILED"}},
+    {"dns": {"items": [{"domain": "a.com", "status": "FAILED"}]}},
+])  # fmt: skip
+def test_the_state_of_what_lies_in_a_thing_is_not_its_own(inside: dict[str, Any]) -> None:
+    box = {"email": "ada@a.com", "status": "IN_PROGRESS", **inside}
+    assert rows_of({"mailboxes": [box]}) == [("mailbox", "ada@a.com", "waiting")]
+    assert rows_of([{"domainName": "a.com", "status": "PENDING", **inside}]) == [("domain", "a.com", "waiting")]
+
+
+@pytest.mark.parametrize("wrapper", ["data", "items", "mailboxes", "results", "RESULTS"])
+def test_rows_are_found_in_the_usual_wrappers(wrapper: str) -> None:
+    assert rows_of({wrapper: [{"email": "ada@a.com", "status": "ACTIVE"}]}) == [("mailbox", "ada@a.com", "active")]
+
+
+@pytest.mark.parametrize("fields", [
+    {"email": "Ada@M\u00fcller.de"},
+    {"email": " ada@XN--MLLER-KVA.de "},
+    {"username": "ada", "domain": "m\u00fcller.de"},
+    {"username": "ada@m\u00fcller.de", "domain": "m\u00fcller.de"},
+])  # fmt: skip
+def test_addresses_are_read_in_every_form(fields: dict[str, Any]) -> None:
+    assert rows_of([{**fields, "status": "ACTIVE"}]) == [("mailbox", "ada@xn--mller-kva.de", "active")]
