@@ -51,6 +51,22 @@ class OrderTable:
         for place in _places(order.token):
             self._by_name.setdefault(place, {})[order.token.order_id] = order
 
+    def learn(self, token: OrderToken) -> bool:
+        """Join what another token says about an order that is waited for; return whether it says anything new."""
+        order = self.orders[token.order_id]
+        known = order.token
+        joined = attrs.evolve(
+            known,
+            domains=dict.fromkeys((*known.domains, *token.domains)),
+            mailboxes=dict.fromkeys((*known.mailboxes, *token.mailboxes)),
+            unavailable=dict.fromkeys((*known.unavailable, *token.unavailable)),
+        )
+        if joined == known:
+            return False
+        order.token = joined
+        self.add(order)
+        return True
+
     def remove(self, order_id: str) -> None:
         """Wait for an order no more."""
         order = self.orders.pop(order_id, None)

@@ -206,18 +206,24 @@ class Tracker:
             return
         watches.add(watch)
         watch.open.add(token.order_id)
-        order = self._table.orders.get(token.order_id)
+        new, order = self._new(token), self._table.orders.get(token.order_id)
         if order is None:
-            settings, now = self._settings, self._pipeline.clock()
-            age = max(0.0, self._wall_clock() - token.placed_at) if token.placed_at else 0.0
-            order = OpenOrder(
-                token=token,
-                look_from=now + max(0.0, settings.first_look - age),
-                single_at=now + max(0.0, (settings.single_look if token.mailboxes else settings.first_look) - age),
-                single_gap=settings.single_look,
-            )
-            self._table.add(order)
-        watch.tell(order.progress)
+            self._table.add(new)
+        elif self._table.learn(token):
+            order.look_from, order.single_at = min(order.look_from, new.look_from), min(order.single_at, new.single_at)
+            self._tell(order)
+        watch.tell(self._table.orders[token.order_id].progress)
+
+    def _new(self, token: OrderToken) -> OpenOrder:
+        """Return an order that nobody waited for before."""
+        settings, now = self._settings, self._pipeline.clock()
+        age = max(0.0, self._wall_clock() - token.placed_at) if token.placed_at else 0.0
+        return OpenOrder(
+            token=token,
+            look_from=now + max(0.0, settings.first_look - age),
+            single_at=now + max(0.0, (settings.single_look if token.mailboxes else settings.first_look) - age),
+            single_gap=settings.single_look,
+        )
 
     def _remove(self, order_id: str, watch: Watch) -> None:
         watch.open.discard(order_id)

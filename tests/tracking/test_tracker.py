@@ -75,6 +75,24 @@ async def test_everybody_who_waits_shares_one_sweep() -> None:
     )
 
 
+@pytest.mark.parametrize("bare_first", [True, False])
+async def test_what_one_waiter_knows_of_an_order_helps_the_others(bare_first: bool) -> None:
+    shop = Shop()
+    tracker = a_tracker(shop)
+    token = shop.place(mailboxes={"a.com": BOXES})
+    bare = attrs.evolve(token, domains=(), mailboxes=())
+    half = attrs.evolve(token, mailboxes=("bob@a.com",), unavailable=("b.com",))
+
+    async def one(token: OrderToken) -> list[OrderProgress]:
+        return [each async for each in tracker.follow([token], timeout=300)]
+
+    tokens = [bare, half, token]
+    found = await asyncio.gather(*map(one, tokens if bare_first else tokens[::-1]))
+    assert [[each.state for each in group] for group in found] == [[ProvisionState.ACTIVE]] * 3
+    assert {len(group[0].provisions) for group in found} == {3}
+    assert tracker._table._by_name == {}
+
+
 async def test_what_fails_is_told_with_its_reason() -> None:
     shop = Shop(failing_domains=["b.com"], failing_mailboxes=["c.com"])
     tokens = [shop.place(name) for name in "abc"]
