@@ -40,6 +40,12 @@ class OpenOrder:
         return after != before
 
     @property
+    def waits_for(self) -> ProvisionKind:
+        """What is missing first: mailboxes, or domains once nothing is missing of them."""
+        waiting = {each.kind for each in self.progress.waiting}
+        return ProvisionKind.MAILBOX if ProvisionKind.MAILBOX in waiting else ProvisionKind.DOMAIN
+
+    @property
     def progress(self) -> OrderProgress:
         """How far it has come."""
         progress = progress_of(self.token, self.known, status=self.status)

@@ -23,51 +23,27 @@ from .rows import Row, order_word, read_rows, total_pages
 from .settings import TrackingSettings
 from .sources import PAGE_SIZE, Lists, ask, fields_of
 from .table import OpenOrder, OrderTable
+from .watch import Watch
 
 if TYPE_CHECKING:
     from ..journal.tracking import TrackingRecords
 
-__all__ = ["Tracker", "Watch"]
+__all__ = ["Tracker"]
 
 #: Seconds between two looks into a journal for what others wrote there.
 _LISTEN_EVERY = 1.0
 #: Longest time between two single looks at an order, in seconds.
 _LONGEST_GAP = 3600.0
 _OF_A_SIGHTING = tuple(field.name for field in attrs.fields(Sighting))
-#: Pages of a user's mailboxes that are looked at; with more of them it costs less to ask for the order itself.
+#: What a user has: its name in messages, and the endpoint that lists it.
+_USER_LISTS = {
+    ProvisionKind.MAILBOX: ("mailboxes", "mailboxes.by_user"),
+    ProvisionKind.DOMAIN: ("domains", "domains.by_user"),
+}
+#: Pages of what a user has that are looked at; with more of them it costs less to ask for the order itself.
 _MOST_PAGES = 5
 #: Of so many reads one may be a single look, as long as lists can be read.
 _SINGLE_EVERY = 4
-
-
-@attrs.define(eq=False)
-class Watch:
-    """One caller who waits for some orders."""
-
-    #: Whether a journal is told what the sweep sees.
-    keeps: bool
-    #: Orders of which more is known, by id, in the order in which that became known.
-    changed: dict[str, OrderProgress] = attrs.field(factory=dict, init=False)
-    #: What the sweep saw and a journal was not told.
-    unwritten: list[Sighting] = attrs.field(factory=list, init=False)
-    #: Ids of the orders that are waited for and not settled.
-    open: set[str] = attrs.field(factory=set, init=False)
-    _wake: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
-
-    def tell(self, progress: OrderProgress) -> None:
-        """Tell that more is known of an order."""
-        self.changed[progress.order_id] = progress
-        self._wake.set()
-
-    def take(self) -> list[OrderProgress]:
-        """Return what changed since the last time."""
-        taken, self.changed = list(self.changed.values()), {}
-        self._wake.clear()
-        return taken
-
-    async def wait(self) -> None:
-        """Wait until something changed."""
-        await self._wake.wait()
 
 
 class Tracker:
@@ -90,9 +66,10 @@ class Tracker:
         self._watches: dict[str, set[Watch]] = {}
         self._lists = Lists(pipeline, self._settings)
         self._sweep: asyncio.Task[None] | None = None
-        #: By user, the page of the mailboxes to look at next, if not the first.
-        self._user_pages: dict[str, int] = {}
+        #: By user and kind, the page of what he has to look at next, if not the first.
+        self._user_pages: dict[tuple[str, ProvisionKind], int] = {}
         self._reads = 0
+        self._looks = 0
 
     def token(self, token: OrderToken) -> OrderToken:
         """Return a token that is bound to the API of this client.
@@ -280,14 +257,28 @@ class Tracker:
 
     def _single(self) -> OpenOrder | None:
         """Return the order that is due to be looked up by itself, if one is."""
-        order = min(self._table.orders.values(), key=lambda order: order.single_at)
-        return order if order.single_at <= self._pipeline.clock() else None
+        now = self._pipeline.clock()
+        due = [order for order in self._table.orders.values() if order.single_at <= now]
+        of_users = [order for order in due if self._wants_user(order, now)]
+        of_orders = [order for order in due if not self._wants_user(order, now)]
+        # In turn: what a user has may tell of many orders, and must not hold up those that it does not tell of
+        turn = (of_users, of_orders) if self._looks % 2 == 0 else (of_orders, of_users)
+        return min(turn[0] or turn[1], key=lambda order: order.single_at, default=None)
+
+    def _wants_user(self, order: OpenOrder, now: float) -> bool:
+        """Whether the next look at an order is one at what its user has."""
+        token = order.token
+        return bool(token.domains or token.mailboxes) and (order.looks % 2 == 0 or self._is_young(order, now))
+
+    def _is_young(self, order: OpenOrder, now: float) -> bool:
+        """Whether an order of domains alone is looked for often, as lists show those of no other."""
+        return not order.token.mailboxes and now < order.look_from + self._settings.single_look
 
     async def _look_at(self, order: OpenOrder) -> None:
         """Look at what no list shows: at what a user has, or at one order."""
         token, now = order.token, self._pipeline.clock()
-        is_young = now < order.look_from + self._settings.single_look
-        if (token.domains or token.mailboxes) and (order.looks % 2 == 0 or (is_young and not token.mailboxes)):
+        self._looks += 1
+        if self._wants_user(order, now):
             await self._look_at_user(order)
             return
         order.looks += 1
@@ -302,28 +293,35 @@ class Tracker:
         self._take_word(order, order_word(data), is_detailed=bool(rows))
 
     async def _look_at_user(self, order: OpenOrder) -> None:
-        """Look at the domains, or at a page of the mailboxes, of a user: they tell of all orders of that user."""
-        token, now = order.token, self._pipeline.clock()
-        if token.mailboxes:
-            page = self._user_pages.pop(token.user_id, 1)
-            what, name, query = "mailboxes", "mailboxes.by_user", {"page": str(page), "limit": str(PAGE_SIZE)}
-        else:
-            page, what, name, query = 1, "domains", "domains.by_user", {}
-        subject = f"The {what} of user {token.user_id}"
-        answer = await ask(self._pipeline, name, subject=subject, user_id=token.user_id, query=query)
+        """Look at a page of the mailboxes of a user, or at his domains: they tell of all orders of that user."""
+        user_id, kind = order.token.user_id, order.waits_for
+        page, query = self._user_pages.pop((user_id, kind), 1), {}
+        if kind is ProvisionKind.MAILBOX:
+            query = {"page": str(page), "limit": str(PAGE_SIZE)}
+        elif page > 1:
+            query = {"page": str(page)}
+        what, name = _USER_LISTS[kind]
+        answer = await ask(self._pipeline, name, subject=f"The {what} of user {user_id}", user_id=user_id, query=query)
         data = fields_of(answer)
-        total = total_pages(data) or 1
-        if page < total <= _MOST_PAGES:
-            self._user_pages[token.user_id] = page + 1  # the order stays due, so that page comes next
+        rows = read_rows(data, self._settings, mailboxes=kind is ProvisionKind.MAILBOX)
+        if page < (total_pages(data) or 1) <= _MOST_PAGES:
+            self._user_pages[user_id, kind] = page + 1  # the order stays due, so that page comes next
         else:
-            order.looks += 1
-        if page >= total:
-            pause = self._settings.single_look if token.mailboxes else self._settings.first_look
-            for other in self._table.orders.values():
-                if other.token.user_id == token.user_id and bool(other.token.mailboxes) == bool(token.mailboxes):
-                    other.single_at = max(other.single_at, now + pause)
-        rows = read_rows(data, self._settings, mailboxes=bool(token.mailboxes))
-        self._take_rows(rows, user_id=token.user_id)
+            self._count_user_look(order, kind)
+        self._take_rows(rows, user_id=user_id)
+
+    def _count_user_look(self, order: OpenOrder, kind: ProvisionKind) -> None:
+        """Count a look at what a user has for all his orders that want one now or soon."""
+        now = self._pipeline.clock()
+        for other in self._table.orders.values():
+            if other.token.user_id != order.token.user_id or not self._wants_user(other, now):
+                continue
+            if other is not order and bool(other.token.mailboxes) is not (kind is ProvisionKind.MAILBOX):
+                continue
+            if self._is_young(other, now):
+                other.single_at = max(other.single_at, now + self._settings.first_look)
+            elif other.single_at <= now + self._settings.single_look:
+                other.looks += 1  # the order itself comes next, when it is due
 
     def _orders_of(self, row: Row, user_id: str | None = None) -> list[OpenOrder]:
         """Return the open orders that a row is about."""

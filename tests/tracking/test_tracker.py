@@ -253,6 +253,39 @@ async def test_of_a_user_with_very_many_mailboxes_the_order_is_asked_for() -> No
     assert [name for name in shop.read if name != "mailboxes.list"] == ["mailboxes.by_user", "orders.status"]
 
 
+async def test_failed_orders_of_one_user_are_not_told_one_after_the_other() -> None:
+    shop = Shop(failing_domains=[f"{number}.com" for number in range(16)])
+    began = shop.clock.now
+    tokens = [shop.place(str(number)) for number in range(16)]
+    for name in ("mailboxes.list", "mailboxes.by_user"):
+        shop.changed[name] = lambda _: answered(200, {"mailboxes": [], "pagination": {"totalPages": 1}})
+    found = await settled(shop, tokens)
+    assert {each.state for each in found.values()} == {ProvisionState.FAILED}
+    assert shop.clock.now - began < 90 + 16 * 16 + 40  # one of four reads asks for a single order
+
+
+async def test_what_many_orders_of_a_user_wait_for_is_looked_at_for_all_of_them_once() -> None:
+    shop = Shop(provision_seconds=(400, 400))
+    for name in ("mailboxes.list", "subscriptions.list"):
+        shop.changed[name] = refuse(404)
+    tokens = [shop.place(str(number)) for number in range(40)]
+    found = [each async for each in a_tracker(shop).follow(tokens, timeout=270)]
+    assert {each.state for each in found} == {ProvisionState.WAITING}
+    reads = Counter(shop.read)
+    assert 2 <= reads["mailboxes.by_user"] <= 3  # 90 seconds between two
+    assert reads["orders.status"] >= 38
+
+
+async def test_domains_are_looked_at_once_nothing_is_missing_of_the_mailboxes() -> None:
+    shop = Shop()
+    token = shop.place(mailboxes={"a.com": BOXES})
+    rows = [{"email": name, "status": "FAILED", "orderId": token.order_id} for name in token.mailboxes]
+    shop.changed["mailboxes.list"] = lambda _: answered(200, {"mailboxes": rows})
+    progress = (await settled(shop, [token]))[token.order_id]
+    assert [each.state.value for each in progress.provisions] == ["active", "failed", "failed"]
+    assert [name for name in shop.read if name != "mailboxes.list"] == ["domains.by_user"]
+
+
 async def test_where_no_list_of_mailboxes_can_be_had_the_order_is_asked_for() -> None:
     shop = Shop()
     for name in ("mailboxes.list", "mailboxes.by_user"):
