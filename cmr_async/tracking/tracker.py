@@ -17,7 +17,7 @@ import attrs
 
 from ..errors import ConfigurationError
 from ..models.progress import OrderProgress, OrderToken
-from ..models.tracking import ProvisionKind, ProvisionState, Sighting
+from ..models.tracking import Provision, ProvisionKind, ProvisionState, Sighting
 from ..pipeline import Pipeline, check_duration
 from .rows import Row, order_word, read_rows, total_pages
 from .settings import TrackingSettings
@@ -32,6 +32,8 @@ __all__ = ["Tracker"]
 
 #: Seconds between two looks into a journal for what others wrote there.
 _LISTEN_EVERY = 1.0
+#: Of so many orders a journal is asked for what it knows of each; with more of them for all that is new in it.
+_NAMED_AT_MOST = 500
 #: Longest time between two single looks at an order, in seconds.
 _LONGEST_GAP = 3600.0
 _OF_A_SIGHTING = tuple(field.name for field in attrs.fields(Sighting))
@@ -152,12 +154,18 @@ class Tracker:
 
     async def _hear(self, watch: Watch, records: TrackingRecords, since: float) -> float:
         """Take over what a journal knows; return the time of the newest of it."""
-        heard: list[Sighting] = []
-        async for provision in records.provisions(since=since):
-            since = provision.changed_at
-            if provision.order_id in watch.open:
-                heard.append(Sighting(**{name: getattr(provision, name) for name in _OF_A_SIGHTING}))
-        for order in self._table.apply(heard):
+        unheard, watch.unheard = watch.unheard, set()
+        heard: list[Provision] = []
+        if since:  # events may come before the answer to their order is recorded, and so before it is waited for
+            heard += [each async for each in records.provisions(order_ids=unheard)]
+        own = watch.open if len(watch.open) <= _NAMED_AT_MOST else None
+        async for provision in records.provisions(since=since, order_ids=own):
+            since = max(since, provision.changed_at)
+            heard.append(provision)
+        ours = [each for each in heard if each.order_id in watch.open]
+        for order in self._table.apply(
+            Sighting(**{name: getattr(each, name) for name in _OF_A_SIGHTING}) for each in ours
+        ):
             self._tell(order)
         return since
 
@@ -183,6 +191,7 @@ class Tracker:
             return
         watches.add(watch)
         watch.open.add(token.order_id)
+        watch.unheard.add(token.order_id)
         new, order = self._new(token), self._table.orders.get(token.order_id)
         if order is None:
             self._table.add(new)
@@ -204,6 +213,7 @@ class Tracker:
 
     def _remove(self, order_id: str, watch: Watch) -> None:
         watch.open.discard(order_id)
+        watch.unheard.discard(order_id)
         watches = self._watches.get(order_id, set())
         watches.discard(watch)
         if not watches:

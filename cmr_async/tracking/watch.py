@@ -24,6 +24,8 @@ class Watch:
     unwritten: list[Sighting] = attrs.field(factory=list, init=False)
     #: Ids of the orders that are waited for and not settled.
     open: set[str] = attrs.field(factory=set, init=False)
+    #: Those of them of which a journal may know more than was heard: they were not waited for when it was read.
+    unheard: set[str] = attrs.field(factory=set, init=False)
     _wake: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
     def tell(self, progress: OrderProgress) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import aclosing
 from itertools import cycle
 from typing import Any, cast
@@ -179,7 +179,9 @@ class SlowRecords:
     def __init__(self) -> None:
         self.noted: list[Sighting] = []
 
-    async def provisions(self, *, since: float = 0.0) -> AsyncIterator[Provision]:
+    async def provisions(
+        self, *, since: float = 0.0, order_ids: Collection[str] | None = None
+    ) -> AsyncIterator[Provision]:
         for _ in range(1_000):
             await asyncio.sleep(0)
         nothing: tuple[Provision, ...] = ()
