@@ -74,12 +74,6 @@ async def test_events_that_came_before_their_order_was_waited_for_are_heard(
         if turns == 4:
             yield LATE
 
-    follow = a_tracker(shop).follow((EARLY,), timeout=60, records=cast("Any", records), more=more)
-    found = {each.order_id: each.state async for each in follow}
-    assert found == {"EARLY": ProvisionState.ACTIVE}  # it is alone and done: nobody waits for another
-    records.kept.clear()
-    turns = 0
-    records.write(EARLY, at=1.0, state=ProvisionState.WAITING)
     waiting = OrderToken(order_id="WAITING", user_id="U", domains=("c.com",))
     follow = a_tracker(shop).follow((waiting,), timeout=60, records=cast("Any", records), more=more)
     found = {each.order_id: each.state async for each in follow}
