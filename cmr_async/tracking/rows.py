@@ -28,6 +28,8 @@ _DOMAIN_ID = ("domainid", "id")
 _REASON = ("reason", "failurereason", "error")
 #: Objects that are read at most in one answer, and how deep.
 _MOST, _DEEPEST = 20_000, 12
+#: Pages that a list is taken to have at most, with 10 million mailboxes; and digits of such a number, as a text.
+_MOST_PAGES, _LONGEST_COUNT = 100_000, 12
 
 
 #: Names of the lists and wrappers that are looked into. Anything else that lies in an object, such as its forwarding or
@@ -101,14 +103,29 @@ def order_word(data: Any) -> str | None:
     return word if isinstance(word, str) and word else None
 
 
-def total_pages(data: Any) -> int | None:
-    """Return how many pages a list has, where it says so as the documented lists do; `None`: it does not."""
-    places = [data, data.get("pagination")] if isinstance(data, dict) else []
-    for place in places:
-        total = place.get("totalPages") if isinstance(place, dict) else None
-        if type(total) is int and total >= 0:
-            return total
+def total_pages(*parts: Any, size: int) -> int | None:
+    """Return how many pages a list has, where it says so as the documented lists do; `None`: it does not.
+
+    Args:
+        parts: The parts of an answer where that may stand: its payload, and what lies beside it.
+        size: Rows of a full page, for lists that only say how many rows they have.
+    """
+    objects = [part for part in parts if isinstance(part, Mapping)]
+    places = [*objects, *(part[name] for part in objects for name in ("pagination", "meta") if name in part)]
+    for name, rows in (("totalPages", 1), ("totalSearchedCount", size)):
+        for place in places:
+            total = _count(place.get(name)) if isinstance(place, Mapping) else None
+            if total is not None:
+                return min(-(-total // rows), _MOST_PAGES)
     return None
+
+
+def _count(value: Any) -> int | None:
+    """Return a number of pages or rows, which an answer may have as a text too."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _LONGEST_COUNT:
+        return int(value)
+    is_number = type(value) is int or (type(value) is float and value.is_integer())
+    return int(value) if is_number and value >= 0 else None
 
 
 def _row(key: str, fields: Mapping[str, Any], around: _Around, settings: TrackingSettings) -> Row | None:

@@ -19,9 +19,9 @@ from ..errors import ConfigurationError
 from ..models.progress import OrderProgress, OrderToken
 from ..models.tracking import Provision, ProvisionKind, ProvisionState, Sighting
 from ..pipeline import Pipeline, check_duration
-from .rows import Row, order_word, read_rows, total_pages
+from .rows import Row, order_word, read_rows
 from .settings import TrackingSettings
-from .sources import PAGE_SIZE, Lists, ask, fields_of
+from .sources import PAGE_SIZE, Lists, ask, fields_of, pages_of
 from .table import OpenOrder, OrderTable
 from .watch import Watch
 
@@ -314,7 +314,10 @@ class Tracker:
         answer = await ask(self._pipeline, name, subject=f"The {what} of user {user_id}", user_id=user_id, query=query)
         data = fields_of(answer)
         rows = read_rows(data, self._settings, mailboxes=kind is ProvisionKind.MAILBOX)
-        if page < (total_pages(data) or 1) <= _MOST_PAGES:
+        total = pages_of(answer)
+        if total is None:  # then a full page may not be the last one
+            total = page + 1 if len(rows) >= PAGE_SIZE else page
+        if page < total <= _MOST_PAGES:
             self._user_pages[user_id, kind] = page + 1  # the order stays due, so that page comes next
         else:
             self._count_user_look(order, kind)

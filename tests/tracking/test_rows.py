@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cmr_async.models.tracking import ProvisionKind, ProvisionState
-from cmr_async.tracking.rows import Row, read_rows
+from cmr_async.tracking.rows import Row, read_rows, total_pages
 from cmr_async.tracking.settings import TrackingSettings
 
 SETTINGS = TrackingSettings()
@@ -105,3 +105,26 @@ def test_rows_are_found_in_the_usual_wrappers(wrapper: str) -> None:
 ])  # fmt: skip
 def test_addresses_are_read_in_every_form(fields: dict[str, Any]) -> None:
     assert rows_of([{**fields, "status": "ACTIVE"}]) == [("mailbox", "ada@xn--mller-kva.de", "active")]
+
+
+@pytest.mark.parametrize("parts", [
+    [{"pagination": {"totalPages": 3, "totalSearchedCount": 4}}],
+    [{"totalPages": "3"}],
+    [{"totalPages": 3.0}],
+    [[], {"pagination": {"totalPages": 3}}],
+    [{"mailboxes": [], "meta": {"totalPages": 3}}],
+    [{"pagination": {"totalSearchedCount": 201, "nextPage": 2}}],
+    [{"pagination": None, "totalSearchedCount": "300"}],
+])  # fmt: skip
+def test_the_number_of_pages_is_found_in_every_form(parts: list[Any]) -> None:
+    assert total_pages(*parts, size=100) == 3
+
+
+@pytest.mark.parametrize("value", [True, None, -1, 2.5, "two", "-1", "\u00b2", "9" * 5000, float("inf"), [3], {"n": 3}])
+def test_what_is_no_number_of_pages_is_left_alone(value: Any) -> None:
+    assert total_pages({"totalPages": value}, size=100) is None
+
+
+def test_a_list_has_no_more_pages_than_anybody_can_read() -> None:
+    assert total_pages({"totalPages": 10**300}, size=100) == 100_000
+    assert total_pages({"totalPages": 0}, size=100) == 0
