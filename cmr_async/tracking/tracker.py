@@ -77,8 +77,13 @@ class Tracker:
         """Return a token that is bound to the API of this client.
 
         Raises:
-            ConfigurationError: It is bound to another one.
+            ConfigurationError: It is bound to another one, or is no token.
         """
+        if not isinstance(token, OrderToken):
+            raise ConfigurationError(
+                "An order is waited for by its OrderToken, from `orders.token(...)` or `OrderToken.from_json(...)`; "
+                f"`wait` takes its id as well: got {type(token).__name__}."
+            )
         account = self._pipeline.account
         origin = "" if account is None else account.origin
         if token.origin and origin and token.origin != origin:
@@ -106,11 +111,14 @@ class Tracker:
             more: Yields further orders of the journal; asked every second.
         """
         check_duration("timeout", timeout)
+        if isinstance(tokens, OrderToken | str | bytes) or not isinstance(tokens, Iterable):
+            raise ConfigurationError(f"Pass the tokens of several orders, such as a list: got {type(tokens).__name__}.")
         watch = Watch(records is not None)
         ends = None if timeout is None else self._pipeline.clock() + timeout
-        for token in tokens:
-            self._add(self.token(token), watch)
+        given = [self.token(token) for token in tokens]
         try:
+            for token in given:
+                self._add(token, watch)
             async with aclosing(self._listening(watch, records, more, ends)) as turns:
                 async for _ in turns:
                     for progress in await _written(watch, watch.take(), records):

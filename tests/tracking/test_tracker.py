@@ -380,6 +380,29 @@ def test_a_token_of_another_api_is_refused() -> None:
     assert a_tracker(shop).token(attrs.evolve(foreign, origin="")).origin == "http://shop.test"
 
 
+async def test_a_token_that_is_refused_leaves_nothing_behind() -> None:
+    shop = Shop()
+    tracker, good = a_tracker(shop), shop.place()
+    foreign = attrs.evolve(good, order_id="FOREIGN", origin="https://elsewhere.test")
+    with pytest.raises(ConfigurationError, match="belongs to"):
+        await anext(tracker.follow([good, foreign]))
+    assert (tracker._table.orders, tracker._watches) == ({}, {})
+    assert shop.sent == []
+
+
+@pytest.mark.parametrize("token", [None, "O", b"{}", 1, {"order_id": "O"}])
+async def test_what_is_no_token_is_refused_with_what_to_pass(token: Any) -> None:
+    shop = Shop()
+    tracker = a_tracker(shop)
+    with pytest.raises(ConfigurationError, match=rf"orders\.token.*got {type(token).__name__}"):
+        await anext(tracker.follow([shop.place(), token]))
+    assert tracker._table.orders == {}
+    with pytest.raises(ConfigurationError, match="several orders" if not isinstance(token, dict) else "OrderToken"):
+        await anext(tracker.follow(token))
+    with pytest.raises(ConfigurationError, match=r"several orders.*got OrderToken"):
+        await anext(tracker.follow(cast("Any", shop.place("b"))))
+
+
 @pytest.mark.parametrize("newest_first", [False, True])
 async def test_a_list_in_either_order_is_followed(newest_first: bool) -> None:
     clock = Clock()
