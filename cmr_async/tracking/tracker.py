@@ -153,6 +153,8 @@ class Tracker:
             yield
             if not watch.open:
                 return
+            if watch.failure is not None:
+                raise watch.failure  # what ended the sweep, such as a closed client, ends the waiting
             self._begin()
             left = None if ends is None else ends - self._pipeline.clock()
             if left is not None and left <= 0:
@@ -182,16 +184,11 @@ class Tracker:
         waits = {asyncio.ensure_future(watch.wait())}
         if seconds is not None:
             waits.add(asyncio.ensure_future(self._pipeline.sleep(seconds)))
-        if self._sweep is not None:
-            waits.add(self._sweep)
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for each in waits - {self._sweep}:
+            for each in waits:
                 each.cancel()
-        if self._sweep is not None and self._sweep.done():
-            sweep, self._sweep = self._sweep, None
-            sweep.result()  # what ended it, such as a closed client, ends the waiting
 
     def _add(self, token: OrderToken, watch: Watch) -> None:
         watches = self._watches.setdefault(token.order_id, set())
@@ -237,25 +234,38 @@ class Tracker:
             watch.tell(progress)
 
     def _begin(self) -> None:
-        if self._sweep is None:
-            self._sweep = asyncio.get_running_loop().create_task(self._read_on())
+        if self._sweep is None or self._sweep.done():
+            self._sweep = asyncio.get_running_loop().create_task(self._sweep_on())
 
     async def close(self) -> None:
-        """End the sweep; whoever waits goes on waiting for what journals bring."""
+        """End the sweep; whoever waits begins another one, which a closed client ends at once."""
         sweep, self._sweep = self._sweep, None
         if sweep is not None:
             sweep.cancel()
             await asyncio.wait([sweep])
+        for watch in self._everybody():
+            watch.wake()
+
+    def _everybody(self) -> set[Watch]:
+        return {watch for watches in self._watches.values() for watch in watches}
+
+    async def _sweep_on(self) -> None:
+        """Read for all who wait, and tell all of them what ends it."""
+        try:
+            await self._read_on()
+        except Exception as failure:  # noqa: BLE001 - each of them raises it
+            for watch in self._everybody():
+                watch.wake(failure)
 
     async def _read_on(self) -> None:
         clock, sleep = self._pipeline.clock, self._pipeline.sleep
         while self._table.orders:
+            self._pipeline.transport.check_usable()
             began = clock()
             first = min(order.look_from for order in self._table.orders.values())
             if began < first:
                 await sleep(first - began)
                 continue
-            self._pipeline.transport.check_usable()
             await self._read()
             await sleep(max(0.0, self._settings.read_every - (clock() - began)))
 

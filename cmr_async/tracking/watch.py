@@ -26,6 +26,8 @@ class Watch:
     open: set[str] = attrs.field(factory=set, init=False)
     #: Those of them of which a journal may know more than was heard: they were not waited for when it was read.
     unheard: set[str] = attrs.field(factory=set, init=False)
+    #: What ended the sweep that read for him; `None`: it goes on.
+    failure: Exception | None = attrs.field(default=None, init=False)
     _wake: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
     def tell(self, progress: OrderProgress) -> None:
@@ -38,6 +40,11 @@ class Watch:
         taken, self.changed = list(self.changed.values()), {}
         self._wake.clear()
         return taken
+
+    def wake(self, failure: Exception | None = None) -> None:
+        """Let him look after his sweep, or tell him what ended it."""
+        self.failure = failure
+        self._wake.set()
 
     async def wait(self) -> None:
         """Wait until something changed."""

@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 from cmr_async.core.exchange import Exchange
-from cmr_async.errors import ClientStateError, ConfigurationError, ProvisioningError
+from cmr_async.errors import AuthenticationError, ClientStateError, ConfigurationError, ProvisioningError
 from cmr_async.models.progress import OrderProgress, OrderToken
 from cmr_async.models.tracking import Provision, ProvisionKind, ProvisionState, Sighting
 from cmr_async.simulator.shop.answers import mailbox_status
@@ -362,14 +362,45 @@ async def test_whoever_stops_waiting_ends_the_sweep() -> None:
     assert len(shop.sent) == asked
 
 
-async def test_a_client_that_is_closed_ends_the_waiting() -> None:
-    class Closing(Shop):
-        def check_usable(self) -> None:
+class Closing(Shop):
+    """A transport that can be closed."""
+
+    closed = False
+
+    def check_usable(self) -> None:
+        if self.closed:
             raise ClientStateError("the client is closed")
 
+
+async def waits_for(tracker: Tracker, token: OrderToken) -> list[OrderProgress]:
+    return [each async for each in tracker.follow([token], timeout=7200)]
+
+
+@pytest.mark.parametrize("tracked", [False, True])
+async def test_a_client_that_is_closed_ends_the_waiting_before_anything_is_due(tracked: bool) -> None:
     shop = Closing()
+    tracker, token = a_tracker(shop, first_look=3600), shop.place()
+    shop.closed = not tracked
+    waiting = asyncio.create_task(waits_for(tracker, token))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    began, shop.closed = shop.clock.now, True
+    await tracker.close()
     with pytest.raises(ClientStateError, match="closed"):
-        await settled(shop, [shop.place()])
+        await waiting
+    assert shop.clock.now == began
+    assert shop.sent == []
+
+
+async def test_what_ends_the_sweep_ends_the_waiting_of_all_with_one_request() -> None:
+    shop = Shop()
+    shop.changed["mailboxes.list"] = refuse(401)
+    tracker = a_tracker(shop)
+    waiters = [waits_for(tracker, shop.place(str(number))) for number in range(20)]
+    found = await asyncio.gather(*waiters, return_exceptions=True)
+    assert [type(each) for each in found] == [AuthenticationError] * 20
+    assert shop.read == ["mailboxes.list"]
+    assert tracker._watches == {}
 
 
 def test_a_token_of_another_api_is_refused() -> None:
