@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
+from math import inf
 from time import time
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,8 @@ class Tracker:
         self._watches: dict[str, set[Watch]] = {}
         self._lists = Lists(pipeline, self._settings)
         self._sweep: asyncio.Task[None] | None = None
+        #: Until when the sweep sleeps, because no order is due before; 0: it reads, or there is none.
+        self._idle_until = 0.0
         #: By user and kind, the page of what he has to look at next, if not the first.
         self._user_pages: dict[tuple[str, ProvisionKind], int] = {}
         self._reads = 0
@@ -192,12 +195,15 @@ class Tracker:
 
     def _add(self, token: OrderToken, watch: Watch) -> None:
         watches = self._watches.setdefault(token.order_id, set())
-        if watch in watches:
-            return
-        watches.add(watch)
-        watch.open.add(token.order_id)
-        watch.unheard.add(token.order_id)
+        if watch not in watches:
+            watches.add(watch)
+            watch.open.add(token.order_id)
+            watch.unheard.add(token.order_id)
         new, order = self._new(token), self._table.orders.get(token.order_id)
+        if new.look_from < self._idle_until and self._sweep is not None:
+            self._sweep.cancel()  # it sleeps until an order that comes later is due
+            self._sweep, self._idle_until = None, 0.0
+            self._begin()
         if order is None:
             self._table.add(new)
         elif self._table.learn(token):
@@ -208,7 +214,8 @@ class Tracker:
     def _new(self, token: OrderToken) -> OpenOrder:
         """Return an order that nobody waited for before."""
         settings, now = self._settings, self._pipeline.clock()
-        age = max(0.0, self._wall_clock() - token.placed_at) if token.placed_at else 0.0
+        # If it is not known when it was accepted, it may have been long ago, and is looked for at once
+        age = max(0.0, self._wall_clock() - token.placed_at) if token.placed_at else inf
         return OpenOrder(
             token=token,
             look_from=now + max(0.0, settings.first_look - age),
@@ -239,7 +246,7 @@ class Tracker:
 
     async def close(self) -> None:
         """End the sweep; whoever waits begins another one, which a closed client ends at once."""
-        sweep, self._sweep = self._sweep, None
+        sweep, self._sweep, self._idle_until = self._sweep, None, 0.0
         if sweep is not None:
             sweep.cancel()
             await asyncio.wait([sweep])
@@ -264,7 +271,9 @@ class Tracker:
             began = clock()
             first = min(order.look_from for order in self._table.orders.values())
             if began < first:
+                self._idle_until = first
                 await sleep(first - began)
+                self._idle_until = 0.0
                 continue
             await self._read()
             await sleep(max(0.0, self._settings.read_every - (clock() - began)))

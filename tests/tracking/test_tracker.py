@@ -14,6 +14,7 @@ import pytest
 
 from cmr_async.core.exchange import Exchange
 from cmr_async.errors import AuthenticationError, ClientStateError, ConfigurationError, ProvisioningError
+from cmr_async.models import Mailbox
 from cmr_async.models.progress import OrderProgress, OrderToken
 from cmr_async.models.tracking import Provision, ProvisionKind, ProvisionState, Sighting
 from cmr_async.simulator.shop.answers import mailbox_status
@@ -90,6 +91,8 @@ async def test_what_one_waiter_knows_of_an_order_helps_the_others(bare_first: bo
     found = await asyncio.gather(*map(one, tokens if bare_first else tokens[::-1]))
     assert [[each.state for each in group] for group in found] == [[ProvisionState.ACTIVE]] * 3
     assert {len(group[0].provisions) for group in found} == {3}
+    together = [each async for each in tracker.follow(tokens, timeout=300)]
+    assert [(each.state, len(each.provisions)) for each in together] == [(ProvisionState.ACTIVE, 3)]
     assert tracker._table._by_name == {}
 
 
@@ -349,6 +352,31 @@ async def test_an_old_order_is_looked_for_at_once() -> None:
     began = shop.clock.now
     await settled(shop, [token])
     assert shop.clock.now == began
+
+
+@pytest.mark.parametrize("mailboxes", [{"a.com": BOXES}, {}])
+async def test_an_order_of_an_unknown_time_is_looked_for_at_once(mailboxes: dict[str, list[Mailbox]]) -> None:
+    shop = Shop(provision_seconds=(1, 1))
+    token = attrs.evolve(shop.place(mailboxes=mailboxes), placed_at=0.0)
+    shop.clock.now += 100
+    began = shop.clock.now
+    assert (await settled(shop, [token]))[token.order_id].state is ProvisionState.ACTIVE
+    assert shop.clock.now == began
+
+
+async def test_an_old_order_is_looked_for_at_once_beside_one_that_is_not_due() -> None:
+    shop = Shop(provision_seconds=(1, 1))
+    tracker, old = a_tracker(shop, first_look=50), shop.place("old")
+    shop.clock.now += 100
+    waiting = asyncio.create_task(waits_for(tracker, shop.place("young")))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    began = shop.clock.now
+    assert [each.state for each in await waits_for(tracker, old)] == [ProvisionState.ACTIVE]
+    assert shop.clock.now == began
+    assert [each.state for each in await waiting] == [ProvisionState.ACTIVE]
+    assert shop.clock.now == began + 50
+    assert len(shop.sent) == 2
 
 
 async def test_whoever_stops_waiting_ends_the_sweep() -> None:
