@@ -231,9 +231,20 @@ class Tracker:
         if not watches:
             self._watches.pop(order_id, None)
             order = self._table.orders.get(order_id)
-            if order is not None:
-                self._lists.forget({(ProvisionKind.MAILBOX, name) for name in order.token.mailboxes})
             self._table.remove(order_id)
+            if order is not None:
+                self._forget(order.token)
+
+    def _forget(self, token: OrderToken) -> None:
+        """Forget what was noted for an order that nobody waits for any more."""
+        domains = {(ProvisionKind.DOMAIN, name) for name in token.domains}
+        boxes = {(ProvisionKind.MAILBOX, name) for name in token.mailboxes}
+        gone = {(kind, name) for kind, name in domains | boxes if not any(self._table.of_name(kind, name, None))}
+        self._lists.forget(gone | {(ProvisionKind.MAILBOX, f"*@{name}") for kind, name in gone & domains})
+        begun = [key for key in self._user_pages if key[0] == token.user_id]
+        if begun and all(order.token.user_id != token.user_id for order in self._table.orders.values()):
+            for key in begun:
+                del self._user_pages[key]
 
     def _tell(self, order: OpenOrder) -> None:
         progress = order.progress

@@ -248,6 +248,33 @@ async def test_what_no_list_shows_is_found_among_the_mailboxes_of_its_user() -> 
     assert len(pages) <= 6  # for all orders of the user together
 
 
+async def test_a_look_at_a_user_that_was_left_half_way_begins_again_for_the_next_order() -> None:
+    shop = Shop(provision_seconds=(1, 1))
+    shop.changed["mailboxes.list"] = lambda _: answered(200, {"mailboxes": [], "pagination": {"totalPages": 1}})
+    shop.changed["mailboxes.by_user"] = lambda data: answered(200, {**data, "pagination": {"totalPages": 3}})
+    tracker = a_tracker(shop, first_look=0, single_look=1)
+    for name in "ab":
+        token = attrs.evolve(shop.place(name), placed_at=0.0)
+        shop.clock.now += 100
+        assert [each.state async for each in tracker.follow([token], timeout=60)] == [ProvisionState.ACTIVE]
+    pages = [request.query["page"] for request in shop.sent if request.endpoint.name == "mailboxes.by_user"]
+    assert pages == ["1", "1"]
+
+
+async def test_nothing_is_kept_of_orders_that_nobody_waits_for() -> None:
+    shop = Shop()
+    shop.changed["mailboxes.list"] = lambda data: answered(
+        200, [*data["mailboxes"], *({"domain": f"{number}.com", "status": "ACTIVE"} for number in range(3))]
+    )
+    tracker = a_tracker(shop)
+    tokens = [shop.place(str(number)) for number in range(3)]
+    async with aclosing(tracker.follow(tokens)) as found:
+        await anext(found)
+        assert tracker._lists._shown
+    assert tracker._lists._shown == set()
+    assert (tracker._user_pages, tracker._watches, tracker._table.orders) == ({}, {}, {})
+
+
 async def test_of_a_user_with_very_many_mailboxes_the_order_is_asked_for() -> None:
     shop = Shop()
     many = {"mailboxes": [], "pagination": {"totalPages": 6}}
