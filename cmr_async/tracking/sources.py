@@ -22,7 +22,7 @@ from ..errors import (
 )
 from ..models import Envelope
 from ..models.tracking import ProvisionKind, ProvisionState
-from ..pipeline import Pipeline
+from ..pipeline import Pipeline, Stall
 from .pages import Pages
 from .rows import Row, read_rows, total_pages
 from .settings import TrackingSettings
@@ -47,21 +47,35 @@ async def ask(
     name: str,
     *,
     subject: str,
+    again_in: float,
     user_id: str | None = None,
     query: Mapping[str, str | None] | None = None,
 ) -> Envelope | CMRError:
     """Make one call that only reads, and return its answer or what went wrong, which may be better the next time.
+
+    What went wrong is told as the client's stall until something is answered.
+
+    Args:
+        pipeline: Of the client.
+        name: Row of the endpoint table.
+        subject: Names what the call is about.
+        again_in: Seconds until the next call.
+        user_id: Goes where the row says.
+        query: Further query parameters.
 
     Raises:
         AuthenticationError: The key is wrong.
         CMRError: The client is closed, or the journal that keeps its pace cannot be used.
     """
     try:
-        return await pipeline.call(name, subject=subject.__str__, user_id=user_id, query=query)
+        answer = await pipeline.call(name, subject=subject.__str__, user_id=user_id, query=query)
     except AuthenticationError:
         raise
     except (APIError, InvalidResponseError, NotSentError, TransportError) as error:
+        pipeline.refusals[:] = [Stall(message=f"{str(error).rstrip('.')}; asking again", left=again_in)]
         return error
+    pipeline.refusals.clear()
+    return answer
 
 
 @attrs.define(eq=False)
@@ -94,6 +108,7 @@ class Lists:
             self._pipeline,
             self._names[0],
             subject="The list of what was provided",
+            again_in=self._settings.read_every,
             query={"page": str(page), "limit": str(PAGE_SIZE)},
         )
         if isinstance(answer, _NO_LIST) and page > 1:  # the list may have become shorter

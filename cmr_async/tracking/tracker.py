@@ -8,7 +8,7 @@ same table.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from math import inf
 from time import time
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..errors import ConfigurationError
+from ..errors import CMRError, ConfigurationError
+from ..models import Envelope
 from ..models.progress import OrderProgress, OrderToken
 from ..models.tracking import Provision, ProvisionKind, ProvisionState, Sighting
 from ..pipeline import Pipeline, check_duration
@@ -136,6 +137,7 @@ class Tracker:
             for order_id in tuple(watch.open):
                 self._remove(order_id, watch)
             if not self._table.orders:
+                self._pipeline.refusals.clear()
                 await self.close()
 
     async def _listening(
@@ -332,9 +334,8 @@ class Tracker:
         order.looks += 1
         order.single_at = now + order.single_gap
         order.single_gap = min(2 * order.single_gap, _LONGEST_GAP)
-        query = {"orderId": token.order_id}
         subject = f"The status of order {token.order_id}"
-        answer = await ask(self._pipeline, "orders.status", subject=subject, user_id=token.user_id, query=query)
+        answer = await self._ask("orders.status", subject, token.user_id, {"orderId": token.order_id})
         data = fields_of(answer)
         rows = [row for row in read_rows(data, self._settings) if order in self._orders_of(row)]
         self._take_rows(rows, only=order)
@@ -349,7 +350,7 @@ class Tracker:
         elif page > 1:
             query = {"page": str(page)}
         what, name = _USER_LISTS[kind]
-        answer = await ask(self._pipeline, name, subject=f"The {what} of user {user_id}", user_id=user_id, query=query)
+        answer = await self._ask(name, f"The {what} of user {user_id}", user_id, query)
         data = fields_of(answer)
         rows = read_rows(data, self._settings, mailboxes=kind is ProvisionKind.MAILBOX)
         total = pages_of(answer)
@@ -360,6 +361,10 @@ class Tracker:
         else:
             self._count_user_look(order, kind)
         self._take_rows(rows, user_id=user_id)
+
+    async def _ask(self, name: str, subject: str, user_id: str, query: Mapping[str, str]) -> Envelope | CMRError:
+        again_in = self._settings.read_every
+        return await ask(self._pipeline, name, subject=subject, again_in=again_in, user_id=user_id, query=query)
 
     def _count_user_look(self, order: OpenOrder, kind: ProvisionKind) -> None:
         """Count a look at what a user has for all his orders that want one now or soon."""

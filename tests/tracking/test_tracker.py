@@ -352,6 +352,35 @@ async def test_failures_of_single_reads_end_nothing() -> None:
     assert (await settled(shop, [token]))[token.order_id].state is ProvisionState.ACTIVE
 
 
+async def test_an_api_that_refuses_every_read_is_told_as_the_stall_of_the_client() -> None:
+    shop = Shop(provision_seconds=(1, 1))
+    pipeline = shop.pipeline()
+    tracker, token = Tracker(pipeline, wall_clock=shop.clock), shop.place()
+    refused = True
+    for name in ("mailboxes.list", "subscriptions.list", "mailboxes.by_user", "orders.status"):
+        shop.changed[name] = lambda data: answered(403) if refused else answered(200, data)
+    stalls = []
+
+    async def look() -> None:
+        for _ in range(60):
+            await shop.clock.sleep(2)
+            stalls.append(pipeline.stall())
+
+    looking = asyncio.create_task(look())
+    assert [each.state async for each in tracker.follow([token], timeout=125)] == [ProvisionState.WAITING]
+    await looking
+    assert None not in stalls[10:]
+    assert pipeline.stall() is None  # nobody waits any more
+    told = {stall.message for stall in stalls if stall is not None}
+    assert all("refused" in each or "403" in each for each in told)
+    assert all(each.endswith("; asking again") for each in told)
+    assert any("The status of order" in each for each in told)
+    refused = False
+    stalls.clear()
+    assert [each.state async for each in tracker.follow([token], changes=True, timeout=60)][-1] is ProvisionState.ACTIVE
+    assert pipeline.stall() is None
+
+
 async def test_mailboxes_of_another_order_or_user_do_not_count() -> None:
     shop = Shop()
     token = shop.place()
