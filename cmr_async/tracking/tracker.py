@@ -21,6 +21,7 @@ from ..models import Envelope
 from ..models.progress import OrderProgress, OrderToken
 from ..models.tracking import Provision, ProvisionKind, ProvisionState, Sighting
 from ..pipeline import Pipeline, check_duration
+from .looks import Looks
 from .rows import Row, order_word, read_rows
 from .settings import TrackingSettings
 from .sources import PAGE_SIZE, Lists, ask, fields_of, pages_of
@@ -36,16 +37,12 @@ __all__ = ["Tracker"]
 _LISTEN_EVERY = 1.0
 #: Of so many orders a journal is asked for what it knows of each; with more of them for all that is new in it.
 _NAMED_AT_MOST = 500
-#: Longest time between two single looks at an order, in seconds.
-_LONGEST_GAP = 3600.0
 _OF_A_SIGHTING = tuple(field.name for field in attrs.fields(Sighting))
 #: What a user has: its name in messages, and the endpoint that lists it.
 _USER_LISTS = {
     ProvisionKind.MAILBOX: ("mailboxes", "mailboxes.by_user"),
     ProvisionKind.DOMAIN: ("domains", "domains.by_user"),
 }
-#: Pages of what a user has that are looked at; with more of them it costs less to ask for the order itself.
-_MOST_PAGES = 5
 #: Of so many reads one may be a single look, as long as lists can be read.
 _SINGLE_EVERY = 4
 
@@ -72,10 +69,8 @@ class Tracker:
         self._sweep: asyncio.Task[None] | None = None
         #: Until when the sweep sleeps, because no order is due before; 0: it reads, or there is none.
         self._idle_until = 0.0
-        #: By user and kind, the page of what he has to look at next, if not the first.
-        self._user_pages: dict[tuple[str, ProvisionKind], int] = {}
+        self._looks = Looks(self._settings)
         self._reads = 0
-        self._looks = 0
 
     def token(self, token: OrderToken) -> OrderToken:
         """Return a token that is bound to the API of this client.
@@ -243,10 +238,7 @@ class Tracker:
         boxes = {(ProvisionKind.MAILBOX, name) for name in token.mailboxes}
         gone = {(kind, name) for kind, name in domains | boxes if not any(self._table.of_name(kind, name, None))}
         self._lists.forget(gone | {(ProvisionKind.MAILBOX, f"*@{name}") for kind, name in gone & domains})
-        begun = [key for key in self._user_pages if key[0] == token.user_id]
-        if begun and all(order.token.user_id != token.user_id for order in self._table.orders.values()):
-            for key in begun:
-                del self._user_pages[key]
+        self._looks.forget(token.user_id, self._table.orders.values())
 
     def _tell(self, order: OpenOrder) -> None:
         progress = order.progress
@@ -294,7 +286,7 @@ class Tracker:
     async def _read(self) -> None:
         """Make the one read of this turn."""
         self._reads += 1
-        single = self._single()
+        single = self._looks.due(self._table.orders.values(), self._pipeline.clock())
         wants_lists = self._lists.has_any and any(order.token.mailboxes for order in self._table.orders.values())
         if single is not None and (not wants_lists or self._reads % _SINGLE_EVERY == 0):
             await self._look_at(single)
@@ -305,35 +297,13 @@ class Tracker:
                 order.single_at += self._settings.single_look
             self._take_rows(rows)
 
-    def _single(self) -> OpenOrder | None:
-        """Return the order that is due to be looked up by itself, if one is."""
-        now = self._pipeline.clock()
-        due = [order for order in self._table.orders.values() if order.single_at <= now]
-        of_users = [order for order in due if self._wants_user(order, now)]
-        of_orders = [order for order in due if not self._wants_user(order, now)]
-        # In turn: what a user has may tell of many orders, and must not hold up those that it does not tell of
-        turn = (of_users, of_orders) if self._looks % 2 == 0 else (of_orders, of_users)
-        return min(turn[0] or turn[1], key=lambda order: order.single_at, default=None)
-
-    def _wants_user(self, order: OpenOrder, now: float) -> bool:
-        """Whether the next look at an order is one at what its user has."""
-        token = order.token
-        return bool(token.domains or token.mailboxes) and (order.looks % 2 == 0 or self._is_young(order, now))
-
-    def _is_young(self, order: OpenOrder, now: float) -> bool:
-        """Whether an order of domains alone is looked for often, as lists show those of no other."""
-        return not order.token.mailboxes and now < order.look_from + self._settings.single_look
-
     async def _look_at(self, order: OpenOrder) -> None:
         """Look at what no list shows: at what a user has, or at one order."""
         token, now = order.token, self._pipeline.clock()
-        self._looks += 1
-        if self._wants_user(order, now):
+        if self._looks.is_of_user(order, now):
             await self._look_at_user(order)
             return
-        order.looks += 1
-        order.single_at = now + order.single_gap
-        order.single_gap = min(2 * order.single_gap, _LONGEST_GAP)
+        self._looks.begin_of_order(order, now)
         subject = f"The status of order {token.order_id}"
         answer = await self._ask("orders.status", subject, token.user_id, {"orderId": token.order_id})
         data = fields_of(answer)
@@ -343,41 +313,24 @@ class Tracker:
 
     async def _look_at_user(self, order: OpenOrder) -> None:
         """Look at a page of the mailboxes of a user, or at his domains: they tell of all orders of that user."""
-        user_id, kind = order.token.user_id, order.waits_for
-        page, query = self._user_pages.pop((user_id, kind), 1), {}
+        user_id, kind, now = order.token.user_id, order.waits_for, self._pipeline.clock()
+        page, query = self._looks.begin_of_user(user_id, kind), {}
         if kind is ProvisionKind.MAILBOX:
             query = {"page": str(page), "limit": str(PAGE_SIZE)}
         elif page > 1:
             query = {"page": str(page)}
         what, name = _USER_LISTS[kind]
         answer = await self._ask(name, f"The {what} of user {user_id}", user_id, query)
-        data = fields_of(answer)
-        rows = read_rows(data, self._settings, mailboxes=kind is ProvisionKind.MAILBOX)
+        rows = read_rows(fields_of(answer), self._settings, mailboxes=kind is ProvisionKind.MAILBOX)
         total = pages_of(answer)
         if total is None:  # then a full page may not be the last one
             total = page + 1 if len(rows) >= PAGE_SIZE else page
-        if page < total <= _MOST_PAGES:
-            self._user_pages[user_id, kind] = page + 1  # the order stays due, so that page comes next
-        else:
-            self._count_user_look(order, kind)
+        self._looks.end_of_user(order, kind, page=page, total=total, orders=self._table.orders.values(), now=now)
         self._take_rows(rows, user_id=user_id)
 
     async def _ask(self, name: str, subject: str, user_id: str, query: Mapping[str, str]) -> Envelope | CMRError:
         again_in = self._settings.read_every
         return await ask(self._pipeline, name, subject=subject, again_in=again_in, user_id=user_id, query=query)
-
-    def _count_user_look(self, order: OpenOrder, kind: ProvisionKind) -> None:
-        """Count a look at what a user has for all his orders that want one now or soon."""
-        now = self._pipeline.clock()
-        for other in self._table.orders.values():
-            if other.token.user_id != order.token.user_id or not self._wants_user(other, now):
-                continue
-            if other is not order and bool(other.token.mailboxes) is not (kind is ProvisionKind.MAILBOX):
-                continue
-            if self._is_young(other, now):
-                other.single_at = max(other.single_at, now + self._settings.first_look)
-            elif other.single_at <= now + self._settings.single_look:
-                other.looks += 1  # the order itself comes next, when it is due
 
     def _orders_of(self, row: Row, user_id: str | None = None) -> list[OpenOrder]:
         """Return the open orders that a row is about."""

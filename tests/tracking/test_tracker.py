@@ -272,7 +272,7 @@ async def test_nothing_is_kept_of_orders_that_nobody_waits_for() -> None:
         await anext(found)
         assert tracker._lists._shown
     assert tracker._lists._shown == set()
-    assert (tracker._user_pages, tracker._watches, tracker._table.orders) == ({}, {}, {})
+    assert (tracker._looks._pages, tracker._watches, tracker._table.orders) == ({}, {}, {})
 
 
 async def test_of_a_user_with_very_many_mailboxes_the_order_is_asked_for() -> None:
