@@ -15,23 +15,21 @@ from ..core.order.domain_names import normalise_domain
 from ..models.tracking import ProvisionKind, ProvisionState
 from .settings import TrackingSettings
 
-__all__ = ["Row", "order_word", "read_rows", "total_pages"]
+__all__ = ["Row", "order_word", "page_length", "read_rows", "total_pages"]
 
 #: Usual names of fields, in lower case and without `_` and `-`. Those of subscriptions and events are documented.
 _ADDRESS = ("email", "emailaddress", "mailbox", "address")
 _DOMAIN = ("domainname", "domain")
 _STATUS = ("status", "mailboxstatus", "domainstatus", "state")
-#: What only a mailbox has, besides its id.
-_OF_A_MAILBOX = ("mailbox", "username")
 _MAILBOX_ID = ("mailboxid", "id")
 _DOMAIN_ID = ("domainid", "id")
 _REASON = ("reason", "failurereason", "error")
+#: What only a mailbox has, besides its id.
+_OF_A_MAILBOX = ("mailbox", "username")
 #: Objects that are read at most in one answer, and how deep.
 _MOST, _DEEPEST = 20_000, 12
 #: Pages that a list is taken to have at most, with 10 million mailboxes; and digits of such a number, as a text.
 _MOST_PAGES, _LONGEST_COUNT = 100_000, 12
-
-
 #: Names of the lists and wrappers that are looked into. Anything else that lies in an object, such as its forwarding or
 #: its exports, has a state of its own, which says nothing about a domain or a mailbox.
 _HOLDERS = frozenset({
@@ -118,6 +116,14 @@ def total_pages(*parts: Any, size: int) -> int | None:
             if total is not None:
                 return min(-(-total // rows), _MOST_PAGES)
     return None
+
+
+def page_length(data: Any) -> int:
+    """Return how many items a page has, whatever they say: the length of its longest list."""
+    if isinstance(data, list):
+        return len(data)
+    items = _plainly(data).items() if isinstance(data, Mapping) else ()
+    return max((page_length(item) for name, item in items if name in _HOLDERS), default=0)
 
 
 def _count(value: Any) -> int | None:

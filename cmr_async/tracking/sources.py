@@ -24,7 +24,7 @@ from ..models import Envelope
 from ..models.tracking import ProvisionKind, ProvisionState
 from ..pipeline import Pipeline, Stall
 from .pages import Pages
-from .rows import Row, read_rows, total_pages
+from .rows import Row, page_length, read_rows, total_pages
 from .settings import TrackingSettings
 
 __all__ = ["PAGE_SIZE", "Lists", "ask", "fields_of", "pages_of"]
@@ -126,12 +126,13 @@ class Lists:
             self._count_useless("its answers cannot be understood")
             return []
         self._useless = 0
-        self._note(page, self._guess(page, rows) if total is None else max(1, total), rows, is_open)
+        is_full = page_length(data) >= PAGE_SIZE
+        self._note(page, self._guess(page, rows, is_full=is_full) if total is None else max(1, total), rows, is_open)
         return [row for row in rows if is_open(row)]
 
-    def _guess(self, page: int, rows: list[Row]) -> int:
+    def _guess(self, page: int, rows: list[Row], *, is_full: bool) -> int:
         """Return how many pages to expect of a list that does not say it: one more, as long as they are full."""
-        if len(rows) < PAGE_SIZE:
+        if not is_full:
             return page
         names = [row.name for row in rows]
         (before, known), self._full = self._full, (page, names)
@@ -170,7 +171,7 @@ class Lists:
 
 
 def pages_of(answer: Envelope | CMRError) -> int | None:
-    """Return how many pages a list has, wherever its answer says so; `None`: it does not."""
+    """Return how many pages a list has, wherever in its answer that stands; `None`: it does not say it."""
     return None if isinstance(answer, CMRError) else total_pages(answer.data, answer.extra, size=PAGE_SIZE)
 
 

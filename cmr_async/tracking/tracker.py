@@ -22,7 +22,7 @@ from ..models.progress import OrderProgress, OrderToken
 from ..models.tracking import Provision, ProvisionKind, ProvisionState, Sighting
 from ..pipeline import Pipeline, check_duration
 from .looks import Looks
-from .rows import Row, order_word, read_rows
+from .rows import Row, order_word, page_length, read_rows
 from .settings import TrackingSettings
 from .sources import PAGE_SIZE, Lists, ask, fields_of, pages_of
 from .table import OpenOrder, OrderTable
@@ -321,10 +321,11 @@ class Tracker:
             query = {"page": str(page)}
         what, name = _USER_LISTS[kind]
         answer = await self._ask(name, f"The {what} of user {user_id}", user_id, query)
-        rows = read_rows(fields_of(answer), self._settings, mailboxes=kind is ProvisionKind.MAILBOX)
+        data = fields_of(answer)
+        rows = read_rows(data, self._settings, mailboxes=kind is ProvisionKind.MAILBOX)
         total = pages_of(answer)
         if total is None:  # then a full page may not be the last one
-            total = page + 1 if len(rows) >= PAGE_SIZE else page
+            total = page + 1 if page_length(data) >= PAGE_SIZE else page
         self._looks.end_of_user(order, kind, page=page, total=total, orders=self._table.orders.values(), now=now)
         self._take_rows(rows, user_id=user_id)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cmr_async.models.tracking import ProvisionKind, ProvisionState
-from cmr_async.tracking.rows import Row, read_rows, total_pages
+from cmr_async.tracking.rows import Row, page_length, read_rows, total_pages
 from cmr_async.tracking.settings import TrackingSettings
 
 SETTINGS = TrackingSettings()
@@ -128,3 +128,10 @@ def test_what_is_no_number_of_pages_is_left_alone(value: Any) -> None:
 def test_a_list_has_no_more_pages_than_anybody_can_read() -> None:
     assert total_pages({"totalPages": 10**300}, size=100) == 100_000
     assert total_pages({"totalPages": 0}, size=100) == 0
+
+
+@pytest.mark.parametrize(("data", "length"), [
+    ([1, 2], 2), ({"mailboxes": [{}, {}]}, 2), ({"data": {"Items": [None]}, "tags": [1, 2, 3]}, 1), ({}, 0), (None, 0),
+])  # fmt: skip
+def test_the_items_of_a_page_are_counted_whatever_they_say(data: Any, length: int) -> None:
+    assert page_length(data) == length

@@ -59,6 +59,13 @@ async def test_all_pages_of_a_list_are_read_wherever_it_says_how_many_there_are(
     assert max(api.pages) <= 4  # after a full page without any word of a total
 
 
+async def test_a_full_page_of_which_not_everything_is_understood_is_a_full_page() -> None:
+    unknown = {"mailboxId": "M", "email": None, "domain": "b.com", "status": "FAILED"}
+    api = Api(lambda number: answered(200, [unknown, *page_of(number, pages=3)[1:]]))
+    assert await read(api, 4)
+    assert api.pages == [1, 2, 3, 4]
+
+
 async def test_a_list_that_gives_the_same_page_for_ever_is_not_read_for_ever() -> None:
     api = Api(lambda _: answered(200, page_of(1, pages=1)))
     assert len(await read(api, 20)) == 20
