@@ -118,12 +118,12 @@ def total_pages(*parts: Any, size: int) -> int | None:
     return None
 
 
-def page_length(data: Any) -> int:
+def page_length(data: Any, *, deepest: int = _DEEPEST) -> int:
     """Return how many items a page has, whatever they say: the length of its longest list."""
     if isinstance(data, list):
         return len(data)
-    items = _plainly(data).items() if isinstance(data, Mapping) else ()
-    return max((page_length(item) for name, item in items if name in _HOLDERS), default=0)
+    items = _plainly(data).items() if isinstance(data, Mapping) and deepest else ()
+    return max((page_length(item, deepest=deepest - 1) for name, item in items if name in _HOLDERS), default=0)
 
 
 def _count(value: Any) -> int | None:

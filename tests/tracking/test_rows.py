@@ -135,3 +135,10 @@ def test_a_list_has_no_more_pages_than_anybody_can_read() -> None:
 ])  # fmt: skip
 def test_the_items_of_a_page_are_counted_whatever_they_say(data: Any, length: int) -> None:
     assert page_length(data) == length
+
+
+def test_deep_answers_are_read_to_some_depth() -> None:
+    answer: Any = [{"email": "ada@a.com", "status": "ACTIVE"}]
+    for _ in range(1_000):
+        answer = {"data": answer}
+    assert (rows_of(answer), page_length(answer), total_pages(answer, size=100)) == ([], 0, None)
