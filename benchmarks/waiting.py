@@ -15,7 +15,7 @@ import argparse
 import asyncio
 import statistics
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -45,8 +45,10 @@ class Records:
     #: What webhooks will bring, and when.
     coming: list[tuple[float, Sighting]] = attrs.field(factory=list)
 
-    async def provisions(self, *, since: float = 0.0) -> AsyncGenerator[Provision, None]:
-        """Yield what is known since a time."""
+    async def provisions(
+        self, *, since: float = 0.0, order_ids: Collection[str] | None = None
+    ) -> AsyncGenerator[Provision, None]:
+        """Yield what is known since a time, of some orders or of all."""
         now = self.shop.clock.now
         due = [each for each in self.coming if each[0] <= now]
         self.coming = [each for each in self.coming if each[0] > now]
@@ -54,7 +56,8 @@ class Records:
         for provision in reversed(self.provisions_by_time):
             if provision.changed_at < since:
                 break
-            yield provision
+            if order_ids is None or provision.order_id in order_ids:
+                yield provision
 
     async def note(self, sightings: list[Sighting]) -> None:
         """Keep what was seen."""

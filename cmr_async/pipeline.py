@@ -60,6 +60,8 @@ class Pipeline:
     background: Background = attrs.field(factory=Background, repr=False)
     #: Calls that have no outcome yet.
     under_way: set[_Departure] = attrs.field(factory=set, repr=False)
+    #: The last refusal of what is asked again and again, such as the lists of those who wait; none while answers come.
+    refusals: list[Stall] = attrs.field(factory=list, repr=False)
 
     async def call(
         self,
@@ -140,7 +142,7 @@ class Pipeline:
             self.under_way.discard(departure)
 
     def stall(self) -> Stall | None:
-        """Return why calls that are under way get nowhere; `None`: nothing shows that they do not."""
+        """Return why calls that are under way, or are made again and again, get nowhere; `None`: no sign of that."""
         now, calls = self.clock(), list(self.under_way)  # a copy: another thread may ask
         failed = [call for call in calls if call.failure]
         if failed:
@@ -155,7 +157,7 @@ class Pipeline:
         if waiting:
             requests = "1 request" if len(waiting) == 1 else f"{len(waiting):,} requests"
             return Stall(message=f"no answer to {requests} yet; waiting", left=max(0.0, min(waiting) - now))
-        return None
+        return next(iter(self.refusals), None)
 
     async def _attempts(self, request: Request, departure: _Departure) -> Envelope:
         guard = departure.guard

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from functools import partial
 from os import PathLike
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -246,7 +246,7 @@ class Orders:
         )
 
     def token(
-        self, order_id: str, *, user_id: str, order: Order | MailboxOrder | None = None, unavailable: Iterable[str] = ()
+        self, order_id: str, *, user_id: str, order: Order | MailboxOrder | None = None, unavailable: Iterable[Any] = ()
     ) -> OrderToken:
         """Return what it takes to wait for an accepted order, also in another process. It sends nothing.
 
@@ -255,7 +255,8 @@ class Orders:
             user_id: Id of the user who owns it.
             order: The order as it was sent, which says what to wait for. `None`: only `GET /orders/status` can say
                 that it is done, in words that no source documents; see `TrackingSettings.done`.
-            unavailable: Domains that the API took the order without, as `OrderCreated.unavailable_domains` names them.
+            unavailable: Domains that the API took the order without: names, or the objects that
+                `OrderCreated.unavailable_domains` has.
 
         Returns:
             Plain data without a secret: `to_json()` gives text. It is bound to the API of this client.
@@ -274,7 +275,7 @@ class Orders:
             checked.order,
             order_id,
             user_id=user_id,
-            unavailable=[name for name in map(normalise_domain, unavailable) if name],
+            unavailable=[name for name in map(normalise_domain, map(_unavailable_name, unavailable)) if name],
             placed_at=time(),
             origin="" if account is None else account.origin,
         )
@@ -415,6 +416,13 @@ async def process_order(
         send_within=send_within,
         guard=guard,
     )
+
+
+def _unavailable_name(item: Any) -> str:
+    """Return the name of an unavailable domain; the shape of the items is not documented."""
+    fields = item if isinstance(item, Mapping) else {"domain": item}
+    names = (fields.get(name) for name in ("domain", "domainName", "name"))
+    return next((name for name in names if isinstance(name, str)), "")
 
 
 def _expect(kind: type[Order | MailboxOrder], order: object) -> None:

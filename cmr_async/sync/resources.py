@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..models import Envelope, MailboxOrder, Order, OrderCreated, ServiceProvider
 from ..resources.domains import Domains as AsyncDomains
@@ -213,7 +213,7 @@ class Orders:
         return self._lifetime.call(self._async.status, order_id, user_id=user_id, timeout=timeout)
 
     def token(
-        self, order_id: str, *, user_id: str, order: Order | MailboxOrder | None = None, unavailable: Iterable[str] = ()
+        self, order_id: str, *, user_id: str, order: Order | MailboxOrder | None = None, unavailable: Iterable[Any] = ()
     ) -> OrderToken:
         """Return what it takes to wait for an accepted order, also in another process. It sends nothing.
 
@@ -222,7 +222,8 @@ class Orders:
             user_id: Id of the user who owns it.
             order: The order as it was sent, which says what to wait for. `None`: only `GET /orders/status` can say
                 that it is done, in words that no source documents; see `TrackingSettings.done`.
-            unavailable: Domains that the API took the order without, as `OrderCreated.unavailable_domains` names them.
+            unavailable: Domains that the API took the order without: names, or the objects that
+                `OrderCreated.unavailable_domains` has.
 
         Returns:
             Plain data without a secret: `to_json()` gives text. It is bound to the API of this client.

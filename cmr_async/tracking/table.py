@@ -31,6 +31,20 @@ class OpenOrder:
     status: str | None = None
     overall: ProvisionState = ProvisionState.WAITING
 
+    def take(self, sighting: Sighting) -> bool:
+        """Join a sighting into what is known; return whether more is known by it."""
+        place = (sighting.kind, sighting.name)
+        before = self.known.get(place)
+        after = sighting if before is None else join(before, sighting)
+        self.known[place] = after
+        return after != before
+
+    @property
+    def waits_for(self) -> ProvisionKind:
+        """What is missing first: mailboxes, or domains once nothing is missing of them."""
+        waiting = {each.kind for each in self.progress.waiting}
+        return ProvisionKind.MAILBOX if ProvisionKind.MAILBOX in waiting else ProvisionKind.DOMAIN
+
     @property
     def progress(self) -> OrderProgress:
         """How far it has come."""
@@ -51,6 +65,22 @@ class OrderTable:
         for place in _places(order.token):
             self._by_name.setdefault(place, {})[order.token.order_id] = order
 
+    def learn(self, token: OrderToken) -> bool:
+        """Join what another token says about an order that is waited for; return whether it says anything new."""
+        order = self.orders[token.order_id]
+        known = order.token
+        joined = attrs.evolve(
+            known,
+            domains=dict.fromkeys((*known.domains, *token.domains)),
+            mailboxes=dict.fromkeys((*known.mailboxes, *token.mailboxes)),
+            unavailable=dict.fromkeys((*known.unavailable, *token.unavailable)),
+        )
+        if joined == known:
+            return False
+        order.token = joined
+        self.add(order)
+        return True
+
     def remove(self, order_id: str) -> None:
         """Wait for an order no more."""
         order = self.orders.pop(order_id, None)
@@ -69,17 +99,27 @@ class OrderTable:
     def apply(self, sightings: Iterable[Sighting]) -> list[OpenOrder]:
         """Join sightings into what is known; return the orders of which more is known now."""
         changed: dict[str, OpenOrder] = {}
-        for sighting in sightings:
+        for sighting in (each for given in sightings for each in (given, *_proven_by(given))):
             order = self.orders.get(sighting.order_id)
-            if order is None:
-                continue
-            place = (sighting.kind, sighting.name)
-            before = order.known.get(place)
-            after = sighting if before is None else join(before, sighting)
-            if after != before:
-                order.known[place] = after
+            if order is not None and order.take(sighting):
                 changed[sighting.order_id] = order
         return list(changed.values())
+
+
+def _proven_by(sighting: Sighting) -> Iterator[Sighting]:
+    """Yield the domain of a mailbox order that failed: it only gets that far once its domain is there (reference, 9.4).
+
+    Only an event says so, which has no word for a status; a list may show both the domain and its mailboxes as failed.
+    """
+    is_event = sighting.state is ProvisionState.FAILED and sighting.status is None
+    if is_event and sighting.kind is ProvisionKind.MAILBOX and sighting.name.startswith("*@"):
+        yield Sighting(
+            order_id=sighting.order_id,
+            kind=ProvisionKind.DOMAIN,
+            name=sighting.name[2:],
+            state=ProvisionState.ACTIVE,
+            user_id=sighting.user_id,
+        )
 
 
 def _places(token: OrderToken) -> Iterator[tuple[ProvisionKind, str]]:

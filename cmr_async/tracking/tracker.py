@@ -8,66 +8,43 @@ same table.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
+from math import inf
 from time import time
 from typing import TYPE_CHECKING
 
 import attrs
 
-from ..errors import ConfigurationError
+from ..errors import CMRError, ConfigurationError
+from ..models import Envelope
 from ..models.progress import OrderProgress, OrderToken
-from ..models.tracking import ProvisionKind, ProvisionState, Sighting
+from ..models.tracking import Provision, ProvisionKind, ProvisionState, Sighting
 from ..pipeline import Pipeline, check_duration
-from .rows import Row, order_word, read_rows, total_pages
+from .looks import Looks
+from .rows import Row, order_word, page_length, read_rows
 from .settings import TrackingSettings
-from .sources import PAGE_SIZE, Lists, ask, fields_of
+from .sources import PAGE_SIZE, Lists, ask, fields_of, pages_of
 from .table import OpenOrder, OrderTable
+from .watch import Watch
 
 if TYPE_CHECKING:
     from ..journal.tracking import TrackingRecords
 
-__all__ = ["Tracker", "Watch"]
+__all__ = ["Tracker"]
 
 #: Seconds between two looks into a journal for what others wrote there.
 _LISTEN_EVERY = 1.0
-#: Longest time between two single looks at an order, in seconds.
-_LONGEST_GAP = 3600.0
+#: Of so many orders a journal is asked for what it knows of each; with more of them for all that is new in it.
+_NAMED_AT_MOST = 500
 _OF_A_SIGHTING = tuple(field.name for field in attrs.fields(Sighting))
-#: Pages of a user's mailboxes that are looked at; with more of them it costs less to ask for the order itself.
-_MOST_PAGES = 5
+#: What a user has: its name in messages, and the endpoint that lists it.
+_USER_LISTS = {
+    ProvisionKind.MAILBOX: ("mailboxes", "mailboxes.by_user"),
+    ProvisionKind.DOMAIN: ("domains", "domains.by_user"),
+}
 #: Of so many reads one may be a single look, as long as lists can be read.
 _SINGLE_EVERY = 4
-
-
-@attrs.define(eq=False)
-class Watch:
-    """One caller who waits for some orders."""
-
-    #: Whether a journal is told what the sweep sees.
-    keeps: bool
-    #: Orders of which more is known, by id, in the order in which that became known.
-    changed: dict[str, OrderProgress] = attrs.field(factory=dict, init=False)
-    #: What the sweep saw and a journal was not told.
-    unwritten: list[Sighting] = attrs.field(factory=list, init=False)
-    #: Ids of the orders that are waited for and not settled.
-    open: set[str] = attrs.field(factory=set, init=False)
-    _wake: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
-
-    def tell(self, progress: OrderProgress) -> None:
-        """Tell that more is known of an order."""
-        self.changed[progress.order_id] = progress
-        self._wake.set()
-
-    def take(self) -> list[OrderProgress]:
-        """Return what changed since the last time."""
-        taken, self.changed = list(self.changed.values()), {}
-        self._wake.clear()
-        return taken
-
-    async def wait(self) -> None:
-        """Wait until something changed."""
-        await self._wake.wait()
 
 
 class Tracker:
@@ -90,16 +67,22 @@ class Tracker:
         self._watches: dict[str, set[Watch]] = {}
         self._lists = Lists(pipeline, self._settings)
         self._sweep: asyncio.Task[None] | None = None
-        #: By user, the page of the mailboxes to look at next, if not the first.
-        self._user_pages: dict[str, int] = {}
+        #: Until when the sweep sleeps, because no order is due before; 0: it reads, or there is none.
+        self._idle_until = 0.0
+        self._looks = Looks(self._settings)
         self._reads = 0
 
     def token(self, token: OrderToken) -> OrderToken:
         """Return a token that is bound to the API of this client.
 
         Raises:
-            ConfigurationError: It is bound to another one.
+            ConfigurationError: It is bound to another one, or is no token.
         """
+        if not isinstance(token, OrderToken):
+            raise ConfigurationError(
+                "An order is waited for by its OrderToken, from `orders.token(...)` or `OrderToken.from_json(...)`; "
+                f"`wait` takes its id as well: got {type(token).__name__}."
+            )
         account = self._pipeline.account
         origin = "" if account is None else account.origin
         if token.origin and origin and token.origin != origin:
@@ -127,11 +110,14 @@ class Tracker:
             more: Yields further orders of the journal; asked every second.
         """
         check_duration("timeout", timeout)
+        if isinstance(tokens, OrderToken | str | bytes) or not isinstance(tokens, Iterable):
+            raise ConfigurationError(f"Pass the tokens of several orders, such as a list: got {type(tokens).__name__}.")
         watch = Watch(records is not None)
         ends = None if timeout is None else self._pipeline.clock() + timeout
-        for token in tokens:
-            self._add(self.token(token), watch)
+        given = [self.token(token) for token in tokens]
         try:
+            for token in given:
+                self._add(token, watch)
             async with aclosing(self._listening(watch, records, more, ends)) as turns:
                 async for _ in turns:
                     for progress in await _written(watch, watch.take(), records):
@@ -146,6 +132,7 @@ class Tracker:
             for order_id in tuple(watch.open):
                 self._remove(order_id, watch)
             if not self._table.orders:
+                self._pipeline.refusals.clear()
                 await self.close()
 
     async def _listening(
@@ -166,6 +153,8 @@ class Tracker:
             yield
             if not watch.open:
                 return
+            if watch.failure is not None:
+                raise watch.failure  # what ended the sweep, such as a closed client, ends the waiting
             self._begin()
             left = None if ends is None else ends - self._pipeline.clock()
             if left is not None and left <= 0:
@@ -175,12 +164,18 @@ class Tracker:
 
     async def _hear(self, watch: Watch, records: TrackingRecords, since: float) -> float:
         """Take over what a journal knows; return the time of the newest of it."""
-        heard: list[Sighting] = []
-        async for provision in records.provisions(since=since):
-            since = provision.changed_at
-            if provision.order_id in watch.open:
-                heard.append(Sighting(**{name: getattr(provision, name) for name in _OF_A_SIGHTING}))
-        for order in self._table.apply(heard):
+        unheard, watch.unheard = watch.unheard, set()
+        heard: list[Provision] = []
+        if since:  # events may come before the answer to their order is recorded, and so before it is waited for
+            heard += [each async for each in records.provisions(order_ids=unheard)]
+        own = watch.open if len(watch.open) <= _NAMED_AT_MOST else None
+        async for provision in records.provisions(since=since, order_ids=own):
+            since = max(since, provision.changed_at)
+            heard.append(provision)
+        ours = [each for each in heard if each.order_id in watch.open]
+        for order in self._table.apply(
+            Sighting(**{name: getattr(each, name) for name in _OF_A_SIGHTING}) for each in ours
+        ):
             self._tell(order)
         return since
 
@@ -189,46 +184,61 @@ class Tracker:
         waits = {asyncio.ensure_future(watch.wait())}
         if seconds is not None:
             waits.add(asyncio.ensure_future(self._pipeline.sleep(seconds)))
-        if self._sweep is not None:
-            waits.add(self._sweep)
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for each in waits - {self._sweep}:
+            for each in waits:
                 each.cancel()
-        if self._sweep is not None and self._sweep.done():
-            sweep, self._sweep = self._sweep, None
-            sweep.result()  # what ended it, such as a closed client, ends the waiting
 
     def _add(self, token: OrderToken, watch: Watch) -> None:
         watches = self._watches.setdefault(token.order_id, set())
-        if watch in watches:
-            return
-        watches.add(watch)
-        watch.open.add(token.order_id)
-        order = self._table.orders.get(token.order_id)
+        if watch not in watches:
+            watches.add(watch)
+            watch.open.add(token.order_id)
+            watch.unheard.add(token.order_id)
+        new, order = self._new(token), self._table.orders.get(token.order_id)
+        if new.look_from < self._idle_until and self._sweep is not None:
+            self._sweep.cancel()  # it sleeps until an order that comes later is due
+            self._sweep, self._idle_until = None, 0.0
+            self._begin()
         if order is None:
-            settings, now = self._settings, self._pipeline.clock()
-            age = max(0.0, self._wall_clock() - token.placed_at) if token.placed_at else 0.0
-            order = OpenOrder(
-                token=token,
-                look_from=now + max(0.0, settings.first_look - age),
-                single_at=now + max(0.0, (settings.single_look if token.mailboxes else settings.first_look) - age),
-                single_gap=settings.single_look,
-            )
-            self._table.add(order)
-        watch.tell(order.progress)
+            self._table.add(new)
+        elif self._table.learn(token):
+            order.look_from, order.single_at = min(order.look_from, new.look_from), min(order.single_at, new.single_at)
+            self._tell(order)
+        watch.tell(self._table.orders[token.order_id].progress)
+
+    def _new(self, token: OrderToken) -> OpenOrder:
+        """Return an order that nobody waited for before."""
+        settings, now = self._settings, self._pipeline.clock()
+        # If it is not known when it was accepted, it may have been long ago, and is looked for at once
+        age = max(0.0, self._wall_clock() - token.placed_at) if token.placed_at else inf
+        return OpenOrder(
+            token=token,
+            look_from=now + max(0.0, settings.first_look - age),
+            single_at=now + max(0.0, (settings.single_look if token.mailboxes else settings.first_look) - age),
+            single_gap=settings.single_look,
+        )
 
     def _remove(self, order_id: str, watch: Watch) -> None:
         watch.open.discard(order_id)
+        watch.unheard.discard(order_id)
         watches = self._watches.get(order_id, set())
         watches.discard(watch)
         if not watches:
             self._watches.pop(order_id, None)
             order = self._table.orders.get(order_id)
-            if order is not None:
-                self._lists.forget({(ProvisionKind.MAILBOX, name) for name in order.token.mailboxes})
             self._table.remove(order_id)
+            if order is not None:
+                self._forget(order.token)
+
+    def _forget(self, token: OrderToken) -> None:
+        """Forget what was noted for an order that nobody waits for any more."""
+        domains = {(ProvisionKind.DOMAIN, name) for name in token.domains}
+        boxes = {(ProvisionKind.MAILBOX, name) for name in token.mailboxes}
+        gone = {(kind, name) for kind, name in domains | boxes if not any(self._table.of_name(kind, name, None))}
+        self._lists.forget(gone | {(ProvisionKind.MAILBOX, f"*@{name}") for kind, name in gone & domains})
+        self._looks.forget(token.user_id, self._table.orders.values())
 
     def _tell(self, order: OpenOrder) -> None:
         progress = order.progress
@@ -236,32 +246,47 @@ class Tracker:
             watch.tell(progress)
 
     def _begin(self) -> None:
-        if self._sweep is None:
-            self._sweep = asyncio.get_running_loop().create_task(self._read_on())
+        if self._sweep is None or self._sweep.done():
+            self._sweep = asyncio.get_running_loop().create_task(self._sweep_on())
 
     async def close(self) -> None:
-        """End the sweep; whoever waits goes on waiting for what journals bring."""
-        sweep, self._sweep = self._sweep, None
+        """End the sweep; whoever waits begins another one, which a closed client ends at once."""
+        sweep, self._sweep, self._idle_until = self._sweep, None, 0.0
         if sweep is not None:
             sweep.cancel()
             await asyncio.wait([sweep])
+        for watch in self._everybody():
+            watch.wake()
+
+    def _everybody(self) -> set[Watch]:
+        return {watch for watches in self._watches.values() for watch in watches}
+
+    async def _sweep_on(self) -> None:
+        """Read for all who wait, and tell all of them what ends it."""
+        try:
+            await self._read_on()
+        except Exception as failure:  # noqa: BLE001 - each of them raises it
+            for watch in self._everybody():
+                watch.wake(failure)
 
     async def _read_on(self) -> None:
         clock, sleep = self._pipeline.clock, self._pipeline.sleep
         while self._table.orders:
+            self._pipeline.transport.check_usable()
             began = clock()
             first = min(order.look_from for order in self._table.orders.values())
             if began < first:
+                self._idle_until = first
                 await sleep(first - began)
+                self._idle_until = 0.0
                 continue
-            self._pipeline.transport.check_usable()
             await self._read()
             await sleep(max(0.0, self._settings.read_every - (clock() - began)))
 
     async def _read(self) -> None:
         """Make the one read of this turn."""
         self._reads += 1
-        single = self._single()
+        single = self._looks.due(self._table.orders.values(), self._pipeline.clock())
         wants_lists = self._lists.has_any and any(order.token.mailboxes for order in self._table.orders.values())
         if single is not None and (not wants_lists or self._reads % _SINGLE_EVERY == 0):
             await self._look_at(single)
@@ -272,56 +297,47 @@ class Tracker:
                 order.single_at += self._settings.single_look
             self._take_rows(rows)
 
-    def _single(self) -> OpenOrder | None:
-        """Return the order that is due to be looked up by itself, if one is."""
-        order = min(self._table.orders.values(), key=lambda order: order.single_at)
-        return order if order.single_at <= self._pipeline.clock() else None
-
     async def _look_at(self, order: OpenOrder) -> None:
         """Look at what no list shows: at what a user has, or at one order."""
         token, now = order.token, self._pipeline.clock()
-        is_young = now < order.look_from + self._settings.single_look
-        if (token.domains or token.mailboxes) and (order.looks % 2 == 0 or (is_young and not token.mailboxes)):
+        if self._looks.is_of_user(order, now):
             await self._look_at_user(order)
             return
-        order.looks += 1
-        order.single_at = now + order.single_gap
-        order.single_gap = min(2 * order.single_gap, _LONGEST_GAP)
-        query = {"orderId": token.order_id}
+        self._looks.begin_of_order(order, now)
         subject = f"The status of order {token.order_id}"
-        answer = await ask(self._pipeline, "orders.status", subject=subject, user_id=token.user_id, query=query)
+        answer = await self._ask("orders.status", subject, token.user_id, {"orderId": token.order_id})
         data = fields_of(answer)
         rows = [row for row in read_rows(data, self._settings) if order in self._orders_of(row)]
         self._take_rows(rows, only=order)
         self._take_word(order, order_word(data), is_detailed=bool(rows))
 
     async def _look_at_user(self, order: OpenOrder) -> None:
-        """Look at the domains, or at a page of the mailboxes, of a user: they tell of all orders of that user."""
-        token, now = order.token, self._pipeline.clock()
-        if token.mailboxes:
-            page = self._user_pages.pop(token.user_id, 1)
-            what, name, query = "mailboxes", "mailboxes.by_user", {"page": str(page), "limit": str(PAGE_SIZE)}
-        else:
-            page, what, name, query = 1, "domains", "domains.by_user", {}
-        subject = f"The {what} of user {token.user_id}"
-        answer = await ask(self._pipeline, name, subject=subject, user_id=token.user_id, query=query)
+        """Look at a page of the mailboxes of a user, or at his domains: they tell of all orders of that user."""
+        user_id, kind, now = order.token.user_id, order.waits_for, self._pipeline.clock()
+        page, query = self._looks.begin_of_user(user_id, kind), {}
+        if kind is ProvisionKind.MAILBOX:
+            query = {"page": str(page), "limit": str(PAGE_SIZE)}
+        elif page > 1:
+            query = {"page": str(page)}
+        what, name = _USER_LISTS[kind]
+        answer = await self._ask(name, f"The {what} of user {user_id}", user_id, query)
         data = fields_of(answer)
-        total = total_pages(data) or 1
-        if page < total <= _MOST_PAGES:
-            self._user_pages[token.user_id] = page + 1  # the order stays due, so that page comes next
-        else:
-            order.looks += 1
-        if page >= total:
-            pause = self._settings.single_look if token.mailboxes else self._settings.first_look
-            for other in self._table.orders.values():
-                if other.token.user_id == token.user_id and bool(other.token.mailboxes) == bool(token.mailboxes):
-                    other.single_at = max(other.single_at, now + pause)
-        self._take_rows(read_rows(data, self._settings), user_id=token.user_id)
+        rows = read_rows(data, self._settings, mailboxes=kind is ProvisionKind.MAILBOX)
+        total = pages_of(answer)
+        if total is None:  # then a full page may not be the last one
+            total = page + 1 if page_length(data) >= PAGE_SIZE else page
+        self._looks.end_of_user(order, kind, page=page, total=total, orders=self._table.orders.values(), now=now)
+        self._take_rows(rows, user_id=user_id)
+
+    async def _ask(self, name: str, subject: str, user_id: str, query: Mapping[str, str]) -> Envelope | CMRError:
+        again_in = self._settings.read_every
+        return await ask(self._pipeline, name, subject=subject, again_in=again_in, user_id=user_id, query=query)
 
     def _orders_of(self, row: Row, user_id: str | None = None) -> list[OpenOrder]:
         """Return the open orders that a row is about."""
-        # A domain may have been there before; a mailbox belongs to the order that its row names
-        named = row.order_id if row.kind is ProvisionKind.MAILBOX else None
+        # A domain may have been there before; a mailbox, and a failure, belong to the order that the row names
+        is_of_one = row.kind is ProvisionKind.MAILBOX or row.state is ProvisionState.FAILED
+        named = row.order_id if is_of_one else None
         every = row.name.startswith("*@")  # the mailboxes of a domain, all together
         kind, name = (ProvisionKind.DOMAIN, row.name[2:]) if every else (row.kind, row.name)
         orders = self._table.of_name(kind, name, row.user_id or user_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from random import Random
 from typing import Any
 
 from cmr_async.tracking.pages import Pages
@@ -91,3 +92,19 @@ def test_a_list_that_shrinks_forgets_pages_that_are_gone() -> None:
     pages = after(full(1, total=5), full(5, total=5, ours=3))
     assert set(found(pages, 10, total=2)) <= {1, 2, 5}
     assert set(found(pages, 10, total=2)) <= {1, 2}
+
+
+def test_the_pages_of_a_huge_list_are_not_all_weighed() -> None:
+    pages = after(full(1, total=100_000), full(100_000, total=100_000), full(7, total=100_000, ours=3))
+    assert len(pages._candidates()) < 10
+    assert set(found(pages, 30, total=100_000)) >= {2, 3, 4, 5, 6, 8}
+
+
+def test_the_page_that_is_weighed_highest_of_all_is_among_those_that_are_weighed() -> None:
+    rng, pages = Random(1), Pages(100)
+    for _ in range(300):
+        page = pages.next()
+        best = max(range(1, pages.total + 1), key=pages._urgency)
+        assert pages._turn(page) == best
+        ours = rng.choice([0, 0, 0, 20])
+        pages.seen(**full(page, total=rng.randint(5, 40), ours=ours, has_new=rng.random() < 0.1))

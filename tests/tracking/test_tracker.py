@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import aclosing
 from itertools import cycle
 from typing import Any, cast
@@ -13,7 +13,8 @@ import attrs
 import pytest
 
 from cmr_async.core.exchange import Exchange
-from cmr_async.errors import ClientStateError, ConfigurationError, ProvisioningError
+from cmr_async.errors import AuthenticationError, ClientStateError, ConfigurationError, ProvisioningError
+from cmr_async.models import Mailbox
 from cmr_async.models.progress import OrderProgress, OrderToken
 from cmr_async.models.tracking import Provision, ProvisionKind, ProvisionState, Sighting
 from cmr_async.simulator.shop.answers import mailbox_status
@@ -73,6 +74,26 @@ async def test_everybody_who_waits_shares_one_sweep() -> None:
     assert [later - earlier for earlier, later in zip(shop.times, shop.times[1:], strict=False)] == [4.0] * (
         len(shop.times) - 1
     )
+
+
+@pytest.mark.parametrize("bare_first", [True, False])
+async def test_what_one_waiter_knows_of_an_order_helps_the_others(bare_first: bool) -> None:
+    shop = Shop()
+    tracker = a_tracker(shop)
+    token = shop.place(mailboxes={"a.com": BOXES})
+    bare = attrs.evolve(token, domains=(), mailboxes=())
+    half = attrs.evolve(token, mailboxes=("bob@a.com",), unavailable=("b.com",))
+
+    async def one(token: OrderToken) -> list[OrderProgress]:
+        return [each async for each in tracker.follow([token], timeout=300)]
+
+    tokens = [bare, half, token]
+    found = await asyncio.gather(*map(one, tokens if bare_first else tokens[::-1]))
+    assert [[each.state for each in group] for group in found] == [[ProvisionState.ACTIVE]] * 3
+    assert {len(group[0].provisions) for group in found} == {3}
+    together = [each async for each in tracker.follow(tokens, timeout=300)]
+    assert [(each.state, len(each.provisions)) for each in together] == [(ProvisionState.ACTIVE, 3)]
+    assert tracker._table._by_name == {}
 
 
 async def test_what_fails_is_told_with_its_reason() -> None:
@@ -161,7 +182,9 @@ class SlowRecords:
     def __init__(self) -> None:
         self.noted: list[Sighting] = []
 
-    async def provisions(self, *, since: float = 0.0) -> AsyncIterator[Provision]:
+    async def provisions(
+        self, *, since: float = 0.0, order_ids: Collection[str] | None = None
+    ) -> AsyncIterator[Provision]:
         for _ in range(1_000):
             await asyncio.sleep(0)
         nothing: tuple[Provision, ...] = ()
@@ -191,7 +214,7 @@ async def test_a_list_that_is_not_there_is_replaced_by_the_documented_one() -> N
     token = shop.place()
     found = await settled(shop, [token])
     assert found[token.order_id].state is ProvisionState.ACTIVE
-    assert Counter(shop.read)["mailboxes.list"] == 1
+    assert Counter(shop.read)["mailboxes.list"] == 3  # one refusal may be a proxy's
     assert {"subscriptions.list", "mailboxes.by_user"} <= set(shop.read)  # of which the first names no mailboxes
 
 
@@ -225,6 +248,33 @@ async def test_what_no_list_shows_is_found_among_the_mailboxes_of_its_user() -> 
     assert len(pages) <= 6  # for all orders of the user together
 
 
+async def test_a_look_at_a_user_that_was_left_half_way_begins_again_for_the_next_order() -> None:
+    shop = Shop(provision_seconds=(1, 1))
+    shop.changed["mailboxes.list"] = lambda _: answered(200, {"mailboxes": [], "pagination": {"totalPages": 1}})
+    shop.changed["mailboxes.by_user"] = lambda data: answered(200, {**data, "pagination": {"totalPages": 3}})
+    tracker = a_tracker(shop, first_look=0, single_look=1)
+    for name in "ab":
+        token = attrs.evolve(shop.place(name), placed_at=0.0)
+        shop.clock.now += 100
+        assert [each.state async for each in tracker.follow([token], timeout=60)] == [ProvisionState.ACTIVE]
+    pages = [request.query["page"] for request in shop.sent if request.endpoint.name == "mailboxes.by_user"]
+    assert pages == ["1", "1"]
+
+
+async def test_nothing_is_kept_of_orders_that_nobody_waits_for() -> None:
+    shop = Shop()
+    shop.changed["mailboxes.list"] = lambda data: answered(
+        200, [*data["mailboxes"], *({"domain": f"{number}.com", "status": "ACTIVE"} for number in range(3))]
+    )
+    tracker = a_tracker(shop)
+    tokens = [shop.place(str(number)) for number in range(3)]
+    async with aclosing(tracker.follow(tokens)) as found:
+        await anext(found)
+        assert tracker._lists._shown
+    assert tracker._lists._shown == set()
+    assert (tracker._looks._pages, tracker._watches, tracker._table.orders) == ({}, {}, {})
+
+
 async def test_of_a_user_with_very_many_mailboxes_the_order_is_asked_for() -> None:
     shop = Shop()
     many = {"mailboxes": [], "pagination": {"totalPages": 6}}
@@ -233,6 +283,39 @@ async def test_of_a_user_with_very_many_mailboxes_the_order_is_asked_for() -> No
     token = shop.place()
     assert (await settled(shop, [token]))[token.order_id].state is ProvisionState.ACTIVE
     assert [name for name in shop.read if name != "mailboxes.list"] == ["mailboxes.by_user", "orders.status"]
+
+
+async def test_failed_orders_of_one_user_are_not_told_one_after_the_other() -> None:
+    shop = Shop(failing_domains=[f"{number}.com" for number in range(16)])
+    began = shop.clock.now
+    tokens = [shop.place(str(number)) for number in range(16)]
+    for name in ("mailboxes.list", "mailboxes.by_user"):
+        shop.changed[name] = lambda _: answered(200, {"mailboxes": [], "pagination": {"totalPages": 1}})
+    found = await settled(shop, tokens)
+    assert {each.state for each in found.values()} == {ProvisionState.FAILED}
+    assert shop.clock.now - began < 90 + 16 * 16 + 40  # one of four reads asks for a single order
+
+
+async def test_what_many_orders_of_a_user_wait_for_is_looked_at_for_all_of_them_once() -> None:
+    shop = Shop(provision_seconds=(400, 400))
+    for name in ("mailboxes.list", "subscriptions.list"):
+        shop.changed[name] = refuse(404)
+    tokens = [shop.place(str(number)) for number in range(40)]
+    found = [each async for each in a_tracker(shop).follow(tokens, timeout=270)]
+    assert {each.state for each in found} == {ProvisionState.WAITING}
+    reads = Counter(shop.read)
+    assert 2 <= reads["mailboxes.by_user"] <= 3  # 90 seconds between two
+    assert reads["orders.status"] >= 38
+
+
+async def test_domains_are_looked_at_once_nothing_is_missing_of_the_mailboxes() -> None:
+    shop = Shop()
+    token = shop.place(mailboxes={"a.com": BOXES})
+    rows = [{"email": name, "status": "FAILED", "orderId": token.order_id} for name in token.mailboxes]
+    shop.changed["mailboxes.list"] = lambda _: answered(200, {"mailboxes": rows})
+    progress = (await settled(shop, [token]))[token.order_id]
+    assert [each.state.value for each in progress.provisions] == ["active", "failed", "failed"]
+    assert [name for name in shop.read if name != "mailboxes.list"] == ["domains.by_user"]
 
 
 async def test_where_no_list_of_mailboxes_can_be_had_the_order_is_asked_for() -> None:
@@ -269,6 +352,35 @@ async def test_failures_of_single_reads_end_nothing() -> None:
     assert (await settled(shop, [token]))[token.order_id].state is ProvisionState.ACTIVE
 
 
+async def test_an_api_that_refuses_every_read_is_told_as_the_stall_of_the_client() -> None:
+    shop = Shop(provision_seconds=(1, 1))
+    pipeline = shop.pipeline()
+    tracker, token = Tracker(pipeline, wall_clock=shop.clock), shop.place()
+    refused = True
+    for name in ("mailboxes.list", "subscriptions.list", "mailboxes.by_user", "orders.status"):
+        shop.changed[name] = lambda data: answered(403) if refused else answered(200, data)
+    stalls = []
+
+    async def look() -> None:
+        for _ in range(60):
+            await shop.clock.sleep(2)
+            stalls.append(pipeline.stall())
+
+    looking = asyncio.create_task(look())
+    assert [each.state async for each in tracker.follow([token], timeout=125)] == [ProvisionState.WAITING]
+    await looking
+    assert None not in stalls[10:]
+    assert pipeline.stall() is None  # nobody waits any more
+    told = {stall.message for stall in stalls if stall is not None}
+    assert all("refused" in each or "403" in each for each in told)
+    assert all(each.endswith("; asking again") for each in told)
+    assert any("The status of order" in each for each in told)
+    refused = False
+    stalls.clear()
+    assert [each.state async for each in tracker.follow([token], changes=True, timeout=60)][-1] is ProvisionState.ACTIVE
+    assert pipeline.stall() is None
+
+
 async def test_mailboxes_of_another_order_or_user_do_not_count() -> None:
     shop = Shop()
     token = shop.place()
@@ -279,6 +391,16 @@ async def test_mailboxes_of_another_order_or_user_do_not_count() -> None:
         ProvisionState.ACTIVE, ProvisionState.WAITING, ProvisionState.WAITING]  # fmt: skip
 
 
+@pytest.mark.parametrize("beside", [[], [{"domainName": "a.com", "status": "PENDING", "orderId": "NEW"}]])
+async def test_the_failed_registration_of_an_earlier_order_does_not_count(beside: list[dict[str, str]]) -> None:
+    shop = Shop()
+    token = attrs.evolve(shop.place(mailboxes={}), order_id="NEW")
+    old = {"domainName": "a.com", "status": "FAILED", "orderId": "OLD"}
+    shop.changed["domains.by_user"] = lambda _: answered(200, [old, *beside])
+    (found,) = [each async for each in a_tracker(shop).follow([token], timeout=60)]
+    assert found.state is ProvisionState.WAITING
+
+
 async def test_an_old_order_is_looked_for_at_once() -> None:
     shop = Shop(provision_seconds=(1, 1))
     token = shop.place()
@@ -286,6 +408,31 @@ async def test_an_old_order_is_looked_for_at_once() -> None:
     began = shop.clock.now
     await settled(shop, [token])
     assert shop.clock.now == began
+
+
+@pytest.mark.parametrize("mailboxes", [{"a.com": BOXES}, {}])
+async def test_an_order_of_an_unknown_time_is_looked_for_at_once(mailboxes: dict[str, list[Mailbox]]) -> None:
+    shop = Shop(provision_seconds=(1, 1))
+    token = attrs.evolve(shop.place(mailboxes=mailboxes), placed_at=0.0)
+    shop.clock.now += 100
+    began = shop.clock.now
+    assert (await settled(shop, [token]))[token.order_id].state is ProvisionState.ACTIVE
+    assert shop.clock.now == began
+
+
+async def test_an_old_order_is_looked_for_at_once_beside_one_that_is_not_due() -> None:
+    shop = Shop(provision_seconds=(1, 1))
+    tracker, old = a_tracker(shop, first_look=50), shop.place("old")
+    shop.clock.now += 100
+    waiting = asyncio.create_task(waits_for(tracker, shop.place("young")))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    began = shop.clock.now
+    assert [each.state for each in await waits_for(tracker, old)] == [ProvisionState.ACTIVE]
+    assert shop.clock.now == began
+    assert [each.state for each in await waiting] == [ProvisionState.ACTIVE]
+    assert shop.clock.now == began + 50
+    assert len(shop.sent) == 2
 
 
 async def test_whoever_stops_waiting_ends_the_sweep() -> None:
@@ -299,14 +446,45 @@ async def test_whoever_stops_waiting_ends_the_sweep() -> None:
     assert len(shop.sent) == asked
 
 
-async def test_a_client_that_is_closed_ends_the_waiting() -> None:
-    class Closing(Shop):
-        def check_usable(self) -> None:
+class Closing(Shop):
+    """A transport that can be closed."""
+
+    closed = False
+
+    def check_usable(self) -> None:
+        if self.closed:
             raise ClientStateError("the client is closed")
 
+
+async def waits_for(tracker: Tracker, token: OrderToken) -> list[OrderProgress]:
+    return [each async for each in tracker.follow([token], timeout=7200)]
+
+
+@pytest.mark.parametrize("tracked", [False, True])
+async def test_a_client_that_is_closed_ends_the_waiting_before_anything_is_due(tracked: bool) -> None:
     shop = Closing()
+    tracker, token = a_tracker(shop, first_look=3600), shop.place()
+    shop.closed = not tracked
+    waiting = asyncio.create_task(waits_for(tracker, token))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    began, shop.closed = shop.clock.now, True
+    await tracker.close()
     with pytest.raises(ClientStateError, match="closed"):
-        await settled(shop, [shop.place()])
+        await waiting
+    assert shop.clock.now == began
+    assert shop.sent == []
+
+
+async def test_what_ends_the_sweep_ends_the_waiting_of_all_with_one_request() -> None:
+    shop = Shop()
+    shop.changed["mailboxes.list"] = refuse(401)
+    tracker = a_tracker(shop)
+    waiters = [waits_for(tracker, shop.place(str(number))) for number in range(20)]
+    found = await asyncio.gather(*waiters, return_exceptions=True)
+    assert [type(each) for each in found] == [AuthenticationError] * 20
+    assert shop.read == ["mailboxes.list"]
+    assert tracker._watches == {}
 
 
 def test_a_token_of_another_api_is_refused() -> None:
@@ -315,6 +493,29 @@ def test_a_token_of_another_api_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"belongs to https://elsewhere\.test"):
         a_tracker(shop).token(foreign)
     assert a_tracker(shop).token(attrs.evolve(foreign, origin="")).origin == "http://shop.test"
+
+
+async def test_a_token_that_is_refused_leaves_nothing_behind() -> None:
+    shop = Shop()
+    tracker, good = a_tracker(shop), shop.place()
+    foreign = attrs.evolve(good, order_id="FOREIGN", origin="https://elsewhere.test")
+    with pytest.raises(ConfigurationError, match="belongs to"):
+        await anext(tracker.follow([good, foreign]))
+    assert (tracker._table.orders, tracker._watches) == ({}, {})
+    assert shop.sent == []
+
+
+@pytest.mark.parametrize("token", [None, "O", b"{}", 1, {"order_id": "O"}])
+async def test_what_is_no_token_is_refused_with_what_to_pass(token: Any) -> None:
+    shop = Shop()
+    tracker = a_tracker(shop)
+    with pytest.raises(ConfigurationError, match=rf"orders\.token.*got {type(token).__name__}"):
+        await anext(tracker.follow([shop.place(), token]))
+    assert tracker._table.orders == {}
+    with pytest.raises(ConfigurationError, match="several orders" if not isinstance(token, dict) else "OrderToken"):
+        await anext(tracker.follow(token))
+    with pytest.raises(ConfigurationError, match=r"several orders.*got OrderToken"):
+        await anext(tracker.follow(cast("Any", shop.place("b"))))
 
 
 @pytest.mark.parametrize("newest_first", [False, True])

@@ -93,6 +93,31 @@ def test_a_text_that_is_no_token_is_refused(text: str) -> None:
         OrderToken.from_json(text)
 
 
+@pytest.mark.parametrize(
+    "item", ["A.com", {"domain": "a.com"}, {"domainName": "a.com.", "reason": "taken"}, {"name": "a.com"}]
+)
+async def test_a_token_takes_unavailable_domains_as_the_answer_has_them(simulator: Simulator, item: Any) -> None:
+    async with a_client(simulator) as cmr:
+        token = cmr.orders.token(
+            "O", user_id=USER, order=make_order("a"), unavailable=[item, {"of": "another shape"}, 1]
+        )
+    assert token.unavailable == ("a.com",)
+
+
+async def test_what_is_no_token_is_refused_with_what_to_pass(simulator: Simulator) -> None:
+    async with a_client(simulator) as cmr:
+        token: Any = cmr.orders.token("O", user_id=USER)
+        wrong: list[Any] = [None, 1, [token]]
+        for one in wrong:
+            with pytest.raises(ConfigurationError, match="waited for by its OrderToken"):
+                await cmr.orders.wait(one)
+        several: list[Any] = [[token, "O"], [token.to_json()], token, "O", None]
+        for some in several:
+            with pytest.raises(ConfigurationError, match=r"OrderToken|several orders"):
+                await anext(cmr.orders.wait_all(some))
+    assert simulator.state.requests.total == 0
+
+
 async def test_when_the_time_is_over_the_error_says_how_far_the_order_is() -> None:
     async with Simulator(rate_limit=None, provision_seconds=(3600, 3600)) as simulator, a_client(simulator) as cmr:
         order = make_order("a")
