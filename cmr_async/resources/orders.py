@@ -358,7 +358,7 @@ class Orders:
             return order_id
         if user_id is None:
             raise ConfigurationError("user_id is missing: whose order is it?")
-        # When it was accepted is not known, so it is looked for at once
+        # When it was accepted is not known
         return attrs.evolve(self.token(order_id, user_id=user_id, order=order), placed_at=0.0)
 
 

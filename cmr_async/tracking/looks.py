@@ -1,6 +1,6 @@
 """Which order is looked up by itself next, because no list has shown it as done: no I/O.
 
-A look is one at what the user of an order has, which tells of all his orders, or one at the order itself, in turn.
+A look is one at what a user has, which tells of all orders of that user, or one at an order itself, in turn.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Looks:
     """The looks at single orders and users."""
 
     _settings: TrackingSettings
-    #: By user and kind, the page of what he has to look at next, if not the first.
+    #: By user and kind, the page to look at next, if not the first.
     _pages: dict[tuple[str, ProvisionKind], int] = attrs.field(factory=dict, init=False)
     #: How many looks there were.
     _made: int = attrs.field(default=0, init=False)
@@ -91,7 +91,7 @@ class Looks:
                 other.looks += 1  # the order itself comes next, when it is due
 
     def forget(self, user_id: str, orders: Collection[OpenOrder]) -> None:
-        """Forget a look that was begun at what a user has, if no order of his is waited for any more."""
+        """Forget a look that was begun at what a user has, if no order of that user is waited for any more."""
         begun = [key for key in self._pages if key[0] == user_id]
         if begun and all(order.token.user_id != user_id for order in orders):
             for key in begun:

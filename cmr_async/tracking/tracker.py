@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
-from math import inf
 from time import time
 from typing import TYPE_CHECKING
 
@@ -211,8 +210,8 @@ class Tracker:
     def _new(self, token: OrderToken) -> OpenOrder:
         """Return an order that nobody waited for before."""
         settings, now = self._settings, self._pipeline.clock()
-        # If it is not known when it was accepted, it may have been long ago, and is looked for at once
-        age = max(0.0, self._wall_clock() - token.placed_at) if token.placed_at else inf
+        # Most of those of which it is not known when they were accepted were accepted just now
+        age = max(0.0, self._wall_clock() - token.placed_at) if token.placed_at else 0.0
         return OpenOrder(
             token=token,
             look_from=now + max(0.0, settings.first_look - age),
@@ -312,7 +311,7 @@ class Tracker:
         self._take_word(order, order_word(data), is_detailed=bool(rows))
 
     async def _look_at_user(self, order: OpenOrder) -> None:
-        """Look at a page of the mailboxes of a user, or at his domains: they tell of all orders of that user."""
+        """Look at a page of the mailboxes of a user, or at the user's domains: they tell of all orders of that user."""
         user_id, kind, now = order.token.user_id, order.waits_for, self._pipeline.clock()
         page, query = self._looks.begin_of_user(user_id, kind), {}
         if kind is ProvisionKind.MAILBOX:

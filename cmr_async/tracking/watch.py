@@ -1,4 +1,4 @@
-"""One caller who waits: what changed for him, and what a journal has to be told before he hears of it."""
+"""One caller who waits: what changed for them, and what a journal has to be told first."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Watch:
     open: set[str] = attrs.field(factory=set, init=False)
     #: Those of them of which a journal may know more than was heard: they were not waited for when it was read.
     unheard: set[str] = attrs.field(factory=set, init=False)
-    #: What ended the sweep that read for him; `None`: it goes on.
+    #: What ended the sweep that read for this caller; `None`: it goes on.
     failure: Exception | None = attrs.field(default=None, init=False)
     _wake: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
@@ -42,7 +42,7 @@ class Watch:
         return taken
 
     def wake(self, failure: Exception | None = None) -> None:
-        """Let him look after his sweep, or tell him what ended it."""
+        """Let the caller look after the sweep, or hear what ended it."""
         self.failure = failure
         self._wake.set()
 

@@ -411,13 +411,13 @@ async def test_an_old_order_is_looked_for_at_once() -> None:
 
 
 @pytest.mark.parametrize("mailboxes", [{"a.com": BOXES}, {}])
-async def test_an_order_of_an_unknown_time_is_looked_for_at_once(mailboxes: dict[str, list[Mailbox]]) -> None:
+async def test_an_order_of_an_unknown_time_counts_as_accepted_just_now(mailboxes: dict[str, list[Mailbox]]) -> None:
     shop = Shop(provision_seconds=(1, 1))
     token = attrs.evolve(shop.place(mailboxes=mailboxes), placed_at=0.0)
     shop.clock.now += 100
     began = shop.clock.now
     assert (await settled(shop, [token]))[token.order_id].state is ProvisionState.ACTIVE
-    assert shop.clock.now == began
+    assert shop.clock.now == began + TrackingSettings().first_look
 
 
 async def test_an_old_order_is_looked_for_at_once_beside_one_that_is_not_due() -> None:
