@@ -286,6 +286,7 @@ class Orders:
         *,
         user_id: str | None = None,
         order: Order | MailboxOrder | None = None,
+        unavailable: Iterable[Any] = (),
         journal: str | PathLike[str] | Journal | None = None,
         timeout: float | None = 600.0,
     ) -> OrderProgress:
@@ -298,6 +299,7 @@ class Orders:
             order_id: The order's id, or its token.
             user_id: Id of the user who owns it; not with a token.
             order: The order as it was sent, which says what to wait for; see `token`.
+            unavailable: Domains that the API took it without: `created.unavailable_domains`. They count as failed.
             journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`, which a webhook receiver writes too.
             timeout: Seconds to wait, default 600; `None`: without end. The help centre gives 10 to 90 seconds as the
                 usual time.
@@ -313,7 +315,7 @@ class Orders:
             JournalError: The journal cannot be used.
             ClientStateError: The client is closed or belongs to another event loop.
         """
-        token = self._token_of(order_id, user_id, order)
+        token = self._token_of(order_id, user_id, order, unavailable)
         return await self._waits().one(token, timeout=timeout, journal=journal)
 
     async def wait_all(
@@ -350,16 +352,21 @@ class Orders:
         return self._waiting
 
     def _token_of(
-        self, order_id: str | OrderToken, user_id: str | None, order: Order | MailboxOrder | None
+        self,
+        order_id: str | OrderToken,
+        user_id: str | None,
+        order: Order | MailboxOrder | None,
+        unavailable: Iterable[Any],
     ) -> OrderToken:
         if not isinstance(order_id, str):
-            if user_id is not None or order is not None:
+            if user_id is not None or order is not None or unavailable:
                 raise ConfigurationError("A token says whose order it is and what is in it: pass it alone.")
             return order_id
         if user_id is None:
             raise ConfigurationError("user_id is missing: whose order is it?")
         # When it was accepted is not known
-        return attrs.evolve(self.token(order_id, user_id=user_id, order=order), placed_at=0.0)
+        token = self.token(order_id, user_id=user_id, order=order, unavailable=unavailable)
+        return attrs.evolve(token, placed_at=0.0)
 
 
 async def send_order(

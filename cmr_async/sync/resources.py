@@ -239,6 +239,7 @@ class Orders:
         *,
         user_id: str | None = None,
         order: Order | MailboxOrder | None = None,
+        unavailable: Iterable[Any] = (),
         journal: str | PathLike[str] | Journal | None = None,
         timeout: float | None = 600.0,
     ) -> OrderProgress:
@@ -251,6 +252,7 @@ class Orders:
             order_id: The order's id, or its token.
             user_id: Id of the user who owns it; not with a token.
             order: The order as it was sent, which says what to wait for; see `token`.
+            unavailable: Domains that the API took it without: `created.unavailable_domains`. They count as failed.
             journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`, which a webhook receiver writes too.
             timeout: Seconds to wait, default 600; `None`: without end. The help centre gives 10 to 90 seconds as the
                 usual time.
@@ -267,7 +269,13 @@ class Orders:
             ClientStateError: The client is closed, or this is its loop's own thread.
         """
         return self._lifetime.call(
-            self._async.wait, order_id, user_id=user_id, order=order, journal=journal, timeout=timeout
+            self._async.wait,
+            order_id,
+            user_id=user_id,
+            order=order,
+            unavailable=as_tuple(unavailable),
+            journal=journal,
+            timeout=timeout,
         )
 
     def wait_all(

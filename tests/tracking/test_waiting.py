@@ -57,6 +57,18 @@ async def test_an_order_is_placed_and_waited_for(simulator: Simulator) -> None:
     assert [each.name for each in progress.provisions] == ["a.com", "ada@a.com"]
 
 
+async def test_a_domain_that_the_api_did_not_have_is_not_waited_for() -> None:
+    settings: dict[str, Any] = {"rate_limit": None, "provision_seconds": (0, 0), "duplicate_domains": "unavailable"}
+    async with Simulator(wallet=1_000, **settings) as simulator, a_client(simulator) as cmr:
+        await cmr.orders.create(make_order("a"), user_id=USER)
+        created = await cmr.orders.create(make_order("a"), user_id=USER)
+        progress = await cmr.orders.wait(
+            created.order_id, user_id=USER, order=make_order("a"), unavailable=created.unavailable_domains
+        )
+    assert {each.state for each in progress.provisions} == {ProvisionState.FAILED}
+    assert "unavailable" in progress.failures[0].reason
+
+
 async def test_mailboxes_on_a_domain_that_is_there_are_waited_for(simulator: Simulator) -> None:
     async with a_client(simulator) as cmr:
         await cmr.orders.create(make_order("a"), user_id=USER)
@@ -144,6 +156,8 @@ async def test_wrong_arguments_are_refused_before_anything_is_read(simulator: Si
             await cmr.orders.wait("O")
         with pytest.raises(ConfigurationError, match="pass it alone"):
             await cmr.orders.wait(token, user_id=USER)
+        with pytest.raises(ConfigurationError, match="pass it alone"):
+            await cmr.orders.wait(token, unavailable=["a.com"])
         with pytest.raises(ConfigurationError, match="timeout"):
             await cmr.orders.wait(token, timeout=-1)
         with pytest.raises(ValidationError):

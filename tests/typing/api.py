@@ -61,7 +61,9 @@ async def orders(client: AsyncClient, order: Order) -> None:
     assert_type(await client.orders.status("o", user_id="u", timeout=1.0), Envelope)
     token = client.orders.token("o", user_id="u", order=order, unavailable=["a.com"])
     assert_type(token, OrderToken)
-    assert_type(await client.orders.wait("o", user_id="u", order=boxes, journal="run.db", timeout=1.0), OrderProgress)
+    assert_type(
+        await client.orders.wait("o", user_id="u", order=boxes, unavailable=["a.com"], journal="run.db"), OrderProgress
+    )
     assert_type(client.orders.wait_all([token], changes=True, timeout=None), AsyncGenerator[OrderProgress, None])
 
 
