@@ -31,7 +31,7 @@ from ..journal.storage.trust import JournalFile, check_objects
 from ..models.requests import Verdict
 from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
 from .file_check import FileOrder
-from .name_index import NameIndex
+from .name_index import LARGEST_ROW, NameIndex
 
 __all__ = ["JournalCheck"]
 
@@ -217,6 +217,7 @@ class JournalCheck:
             page = query.where(orders.c.key > rows[-1].key)
 
     def _remember(self, body: dict[str, Any], position: int) -> None:
+        position = min(position, LARGEST_ROW)  # then the order is not found again by its position, and has no name
         for entry in body.get("domains", ()):
             self._ordered.add(entry["domain"], position, registers=True)
         for domain in body.get("mailboxes", ()):

@@ -10,8 +10,10 @@ from array import array
 
 import attrs
 
-__all__ = ["Mention", "NameIndex"]
+__all__ = ["LARGEST_ROW", "Mention", "NameIndex"]
 
+#: The largest number that an index keeps as a row.
+LARGEST_ROW = 2**31 - 1
 _INITIAL_SIZE = 1 << 16
 #: Stands for the hash 0, which marks a free slot.
 _HASH_OF_ZERO = 1
@@ -21,7 +23,7 @@ _HASH_OF_ZERO = 1
 class Mention:
     """What an index knows about a name."""
 
-    #: Where the name is mentioned: a row, or any other number from 0 to 2**31 - 1.
+    #: Where the name is mentioned: a row, or any other number from 0 to `LARGEST_ROW`.
     row: int
     #: The order at that row registers the name; else it only mentions it.
     registers: bool

@@ -286,6 +286,16 @@ async def test_a_domain_that_was_ordered_under_another_key_is_a_fault(location: 
     assert fault.endswith(" already, as a draft; paying for both may buy it twice")
 
 
+async def test_an_order_at_any_position_is_known_by_its_domain(location: str) -> None:
+    async with Journal(location) as journal:
+        await journal.add([request("one", reference="A")], start=2**62)
+        claim = await journal.claim("A")
+        assert claim is not None
+        await journal.record(claim, StepState.ACCEPTED, order_id="O")
+    (fault,) = faults(location, request("one", reference="B"))
+    assert "domains[0].domain: one.com is ordered by another order in the journal" in fault
+
+
 async def test_a_domain_that_was_certainly_not_bought_may_be_ordered_under_another_key(location: str) -> None:
     await write(location, request("one", reference="A"), state=StepState.REJECTED)
     await write(location, request("two", reference="B"), state=None)
