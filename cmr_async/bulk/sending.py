@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,7 @@ from ..journal.states import CLAIMABLE, Step, StepState
 from ..models import Envelope, OrderCreated
 from ..models.requests import OrderOutcome, OrderRequest, OrderState, Verdict
 from ..pipeline import Pipeline
-from ..resources.orders import process_order, send_order
+from ..resources.orders import process_order, send_order, unavailable_name
 from .settled import settled_outcome
 
 if TYPE_CHECKING:
@@ -331,15 +331,5 @@ def _processed(order_id: str, envelope: Envelope) -> OrderCreated:
 
 
 def unavailable_names(items: Iterable[Any]) -> tuple[str, ...]:
-    """Return the names of unavailable domains; the shape of the items is not documented."""
-    return tuple(_name(item) for item in items)
-
-
-def _name(item: Any) -> str:
-    if isinstance(item, str):
-        return item
-    if isinstance(item, Mapping):
-        for field in ("domain", "domainName", "name"):
-            if isinstance(item.get(field), str):
-                return str(item[field])
-    return orjson.dumps(item, default=str).decode()[:_SHOWN]
+    """Return the names of unavailable domains; of an item without one, the item."""
+    return tuple(unavailable_name(item) or orjson.dumps(item, default=str).decode()[:_SHOWN] for item in items)

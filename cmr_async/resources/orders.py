@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..models.progress import OrderProgress, OrderToken
     from .waiter import Waiter
 
-__all__ = ["Orders", "describe", "process_order", "send_order"]
+__all__ = ["Orders", "describe", "process_order", "send_order", "unavailable_name"]
 
 _NAMED_DOMAINS = 3
 
@@ -275,7 +275,7 @@ class Orders:
             checked.order,
             order_id,
             user_id=user_id,
-            unavailable=[name for name in map(normalise_domain, map(_unavailable_name, unavailable)) if name],
+            unavailable=[name for name in map(normalise_domain, map(unavailable_name, unavailable)) if name],
             placed_at=time(),
             origin="" if account is None else account.origin,
         )
@@ -425,8 +425,8 @@ async def process_order(
     )
 
 
-def _unavailable_name(item: Any) -> str:
-    """Return the name of an unavailable domain; the shape of the items is not documented."""
+def unavailable_name(item: Any) -> str:
+    """Return the name of an unavailable domain, empty without one; the shape of the items is not documented."""
     fields = item if isinstance(item, Mapping) else {"domain": item}
     names = (fields.get(name) for name in ("domain", "domainName", "name"))
     return next((name for name in names if isinstance(name, str)), "")
