@@ -48,7 +48,7 @@ class Looks:
         return bool(token.domains or token.mailboxes) and (order.looks % 2 == 0 or self._is_young(order, now))
 
     def _is_young(self, order: OpenOrder, now: float) -> bool:
-        """Whether an order of domains alone is looked for often, as lists show those of no other."""
+        """Whether an order of domains alone is looked for often, because no list of all users shows domains."""
         return not order.token.mailboxes and now < order.look_from + self._settings.single_look
 
     def begin_of_order(self, order: OpenOrder, now: float) -> None:
@@ -66,7 +66,7 @@ class Looks:
     def end_of_user(
         self, order: OpenOrder, kind: ProvisionKind, *, page: int, total: int, orders: Iterable[OpenOrder], now: float
     ) -> None:
-        """Note what a page of what a user has showed of their number.
+        """Note that a page of what a user has was read, and how many pages there are.
 
         Args:
             order: The order that was due.

@@ -127,7 +127,7 @@ def page_length(data: Any, *, deepest: int = _DEEPEST) -> int:
 
 
 def _count(value: Any) -> int | None:
-    """Return a number of pages or rows, which an answer may have as a text too."""
+    """Read a number of pages or rows, which an answer may also give as text."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _LONGEST_COUNT:
         return int(value)
     is_number = type(value) is int or (type(value) is float and value.is_integer())

@@ -107,7 +107,7 @@ class OrderTable:
 
 
 def _proven_by(sighting: Sighting) -> Iterator[Sighting]:
-    """Yield the domain of a mailbox order that failed: it only gets that far once its domain is there (reference, 9.4).
+    """Yield the domain of an order of mailboxes that failed: mailboxes are ordered once it is there (reference, 9.4).
 
     Only an event says so, which has no word for a status; a list may show both the domain and its mailboxes as failed.
     """

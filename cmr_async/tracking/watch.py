@@ -1,4 +1,4 @@
-"""One caller who waits: what changed for them, and what a journal has to be told first."""
+"""One caller who waits: what is news to them, and what a journal has to be told first."""
 
 from __future__ import annotations
 

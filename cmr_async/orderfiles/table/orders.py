@@ -111,7 +111,7 @@ _Row = tuple[int, tuple[str, ...], tuple[str, ...], tuple[str, ...], str]
 def _read_rows(
     header: TableHeader, rows: Iterable[list[str]], valueless: Mapping[int, Sequence[str]], separator: str | None
 ) -> Iterator[_Row | InputFault]:
-    """Yield each row that is not blank; one is a fault that has another width than the header, or no tell-tale cell."""
+    """Yield each row that is not blank; a row of another width, or one whose order cannot be told, is a fault."""
     width = header.width
     names, mailbox, settings = map(header.pick, (NAMES, MAILBOX, SETTINGS))
     for number, row in enumerate(rows, start=header.row + 1):
