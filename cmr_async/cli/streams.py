@@ -142,16 +142,14 @@ def print_output(data: bytes) -> None:
         lose_output(error)
 
 
-def flush_output() -> bool:
-    """Write what waits to be written to standard output; return whether that went well."""
+def flush_output() -> None:
+    """Write what waits to be written to standard output."""
     stream: TextIO | None = sys.stdout
     try:
         if stream is not None:
             stream.flush()
     except OSError as error:
         lose_output(error)
-        return False
-    return True
 
 
 def output_is_lost() -> bool:

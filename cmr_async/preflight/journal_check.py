@@ -40,9 +40,6 @@ _AT_ONCE = 500
 #: Rows that are read in one transaction.
 _PAGE = 5000
 
-#: Why a second order for a domain is refused.
-_TWICE = "what a second order for it does is not documented, it may be bought twice"
-
 #: States of orders that bought their domains, or may have, drafts included, which buy them when they are processed.
 _BUYING = (StepState.SENT, StepState.ACCEPTED, StepState.UNKNOWN)
 

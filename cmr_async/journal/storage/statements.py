@@ -78,7 +78,6 @@ def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
 
 # Made once, because SQLAlchemy then compiles each once per database. Parameters must not have names of columns.
 
-_keys: sa.BindParameter[Any] = sa.bindparam("the_keys", expanding=True)
 _this = (steps.c.key == sa.bindparam("the_key"), steps.c.step == sa.bindparam("the_step"))
 
 #: A step with its row locked, so that nobody else changes it before the end of the transaction.

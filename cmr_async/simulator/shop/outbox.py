@@ -67,10 +67,6 @@ class Outbox:
             later = self.settings.webhook_shuffle * chance()
             self._push(event.at + later, PendingDelivery(event=event, event_id=event_id, attempt=1))
 
-    def next_due(self) -> float | None:
-        """Return when the next delivery is due, in simulated epoch seconds; `None` if none waits."""
-        return self._queue[0][0] if self._queue else None
-
     def take_due(self, now: float) -> list[PendingDelivery]:
         """Return the deliveries that are due, in the sequence of their times, and forget them."""
         due = []
