@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from contextlib import AsyncExitStack, ExitStack
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -161,7 +163,8 @@ def submit(  # noqa: PLR0917 - typer calls it by name
         plan = orders.plan(keep_users=simulator, result=dry_run)
         if plan.drafts and not process_path and not dry_run:
             raise ConfigurationError(_drafts_without_path(plan, orders.journal))
-        connect = _connect(plan, simulator=simulator, process_path=process_path)
+        endpoints = {"orders.process": process_path} if process_path else None
+        connect = partial(_simulator, plan, endpoints) if simulator else partial(api_client, endpoints=endpoints)
         if check:
             check_orders(orders, plan, connect)
         if dry_run:
@@ -257,20 +260,16 @@ def _drafts_without_path(plan: Plan, journal: str | None) -> str:
     )
 
 
-def _connect(plan: Plan, *, simulator: bool = False, process_path: str | None = None) -> Connect:
-    """Return how a client is made: one for the API, or one for a simulator that knows the users of the plan."""
-    endpoints = {"orders.process": process_path} if process_path else None
+@asynccontextmanager
+async def _simulator(plan: Plan, endpoints: Mapping[str, str] | None) -> AsyncIterator[AsyncClient]:
+    """Open a client of a simulator that knows the users of the plan."""
+    from .simulator import embedded  # noqa: PLC0415 - the server of aiohttp is needed here only
 
-    async def connect(opened: AsyncExitStack) -> AsyncClient:
-        if not simulator:
-            return await opened.enter_async_context(api_client(endpoints=endpoints))
-        from .simulator import embedded  # noqa: PLC0415 - the server of aiohttp is needed here only
-
-        place = await opened.enter_async_context(embedded(plan.user_ids))
-        client = AsyncClient(api_key=place.api_key, base_url=place.base_url, endpoints=endpoints)
-        return await opened.enter_async_context(client)
-
-    return connect
+    async with (
+        embedded(plan.user_ids) as place,
+        AsyncClient(api_key=place.api_key, base_url=place.base_url, endpoints=endpoints) as client,
+    ):
+        yield client
 
 
 def _send(

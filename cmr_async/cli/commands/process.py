@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -196,9 +197,6 @@ def _send(
     writer: ResultWriter | None,
     output: Path | None,
 ) -> ExitCode:
-    async def connect(opened: AsyncExitStack) -> AsyncClient:
-        return await opened.enter_async_context(api_client(endpoints={"orders.process": path}))
-
     plan = drafts.plan
     processing = Processing(
         # Drafts that earlier runs have processed get no outcome in this one
@@ -207,7 +205,7 @@ def _send(
         rows=drafts.to_give,
         concurrency=concurrency,
         writer=writer,
-        connect=connect,
+        connect=partial(api_client, endpoints={"orders.process": path}),
     )
     report = _with_processed(processing.run(), drafts, limit)
     if processing.has_table:

@@ -7,8 +7,8 @@ import os
 import signal
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, suppress
 
 import attrs
 
@@ -36,8 +36,8 @@ _TICK = 0.2
 _DRAIN = Timeouts().drain
 _IN_FLIGHT = "Left while this order was on its way: it may have been placed. Do not send it again."
 
-#: Returns the client of a run; what it opens goes on the stack.
-Connect = Callable[[AsyncExitStack], Awaitable[AsyncClient]]
+#: Returns what the client of a run is opened and closed with, such as the client itself.
+Connect = Callable[[], AbstractAsyncContextManager[AsyncClient]]
 
 
 class CommandRun(ABC):
@@ -89,8 +89,7 @@ class CommandRun(ABC):
         return asyncio.run(self._run())
 
     async def _run(self) -> RunReport:
-        async with AsyncExitStack() as stack:
-            client = await self._connect(stack)
+        async with self._connect() as client:
             run = self._bulk = self.begin(client)
             with _signals(self._interrupt), self._progress:
                 ticker = asyncio.get_running_loop().create_task(self._tick(run))
@@ -221,7 +220,7 @@ class Submission(CommandRun):
             plan: What its check found.
             concurrency: Orders under way at once.
             writer: Where results are written, if anywhere.
-            connect: Returns the client; what it opens goes on the stack.
+            connect: Returns the client.
             journal: Where the run is recorded, if anywhere.
             retry_rejected: Send orders again that were refused in earlier runs.
             watch: Called with every outcome.

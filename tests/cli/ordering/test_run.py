@@ -9,7 +9,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Self, cast
 
@@ -287,10 +287,8 @@ class OneRun(CommandRun):
     """A run of an engine that the test controls."""
 
     def __init__(self, engine: Engine, *, orders: int = 2, writer: ResultWriter | None = None) -> None:
-        async def connect(_: AsyncExitStack) -> AsyncClient:
-            return cast("AsyncClient", None)
-
-        super().__init__(Plan(orders=orders), connect=connect, writer=writer)
+        no_client = cast("AsyncClient", None)
+        super().__init__(Plan(orders=orders), connect=lambda: nullcontext(no_client), writer=writer)
         self.engine = engine
         self._bulk = cast("BulkRun", engine)
 
