@@ -21,7 +21,7 @@ from ..api import api_client, require_key
 from ..exit_codes import EXIT_CODES, ExitCode, exit_code, plain_errors
 from ..journal_choice import PIPE_JOURNAL, choose_journal, find_journal, other_journal
 from ..ordering.order_check import check_orders
-from ..ordering.order_input import OrderInput, Reading, open_order_input
+from ..ordering.order_input import OrderInput, open_order_input
 from ..ordering.order_options import (
     AllowDuplicates,
     Check,
@@ -40,7 +40,6 @@ from ..ordering.order_options import (
     Sheet,
     SkipInvalid,
     UserId,
-    file_limits,
 )
 from ..ordering.run import Connect, Submission
 from ..ordering.spending import Concurrency, MaxOrders, MaxSpend, Output, Prices, Yes, ask, read_budget
@@ -143,14 +142,6 @@ def submit(  # noqa: PLR0917 - typer calls it by name
             page = RunPage(report, source=file, prices=limits.prices, overwrite=overwrite or again)
         orders = open_order_input(
             file,
-            format=format,
-            file_limits=file_limits(max_size=max_size, max_rows=max_rows, max_order_size=max_order_size),
-            reading=Reading(
-                encoding=encoding,
-                sheet=sheet,
-                ignore_columns=ignore_columns or (),
-                allow_duplicates=allow_duplicates,
-            ),
             user_id=user_id,
             limits=limits,
             confirm=confirm,
@@ -158,6 +149,14 @@ def submit(  # noqa: PLR0917 - typer calls it by name
             skip_invalid=skip_invalid,
             journal=location,
             retry_rejected=retry_rejected,
+            format=format,
+            encoding=encoding,
+            sheet=sheet,
+            ignore_columns=ignore_columns,
+            allow_duplicates=allow_duplicates,
+            max_size=max_size,
+            max_rows=max_rows,
+            max_order_size=max_order_size,
         )
         stack.enter_context(orders)
         plan = orders.plan(keep_users=simulator, result=dry_run)

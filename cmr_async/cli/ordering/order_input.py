@@ -25,21 +25,7 @@ from ..streams import complain, counted
 if TYPE_CHECKING:
     from ...preflight.journal_check import JournalCheck
 
-__all__ = ["OrderInput", "Reading", "open_order_input"]
-
-
-@attrs.frozen(kw_only=True)
-class Reading:
-    """What the options say about how a file is read."""
-
-    #: How its text is written; `None`: that is found out.
-    encoding: str | None = None
-    #: Name or number of the sheet; `None`: the first one.
-    sheet: str | None = None
-    #: Columns that are not read: texts with names between commas.
-    ignore_columns: Sequence[str] = ()
-    #: Take rows that are the same.
-    allow_duplicates: bool = False
+__all__ = ["OrderInput", "open_order_input"]
 
 
 @attrs.frozen(kw_only=True)
@@ -115,8 +101,6 @@ class OrderInput(CheckedFile):
 def open_order_input(
     file: str,
     *,
-    format: InputFormat | None,  # noqa: A002 - the option's name
-    file_limits: FileLimits | None = None,
     user_id: str | None,
     limits: Budget,
     domains_per_order: int,
@@ -124,11 +108,17 @@ def open_order_input(
     journal: str | None,
     confirm: bool = False,
     retry_rejected: bool = False,
-    reading: Reading | None = None,
+    format: InputFormat | None,  # noqa: A002 - the option's name
+    encoding: str | None,
+    sheet: str | None,
+    ignore_columns: Sequence[str] | None,
+    allow_duplicates: bool,
+    **file_limits: int | None,
 ) -> OrderInput:
     """Open a file as the options say.
 
     With a journal its orders are looked up there; with `retry_rejected` those that were refused are sent again.
+    `ignore_columns` are texts with names between commas, `file_limits` those of `FileLimits` that were given.
 
     Raises:
         CMRError: The file cannot be read.
@@ -140,19 +130,15 @@ def open_order_input(
         skip_invalid=skip_invalid,
         limits=limits,
         known=None if journal is None else _known(journal, retry_rejected=retry_rejected),
-        source=_opened(file, format, file_limits, reading or Reading()),
-    )
-
-
-def _opened(file: str, format: str | None, limits: FileLimits | None, reading: Reading) -> OrderFile:  # noqa: A002 - the option's name
-    return OrderFile(
-        file,
-        format=format,
-        limits=limits,
-        encoding=reading.encoding,
-        sheet=reading.sheet,
-        ignore_columns=split_columns(reading.ignore_columns),
-        allow_duplicates=reading.allow_duplicates,
+        source=OrderFile(
+            file,
+            format=format,
+            limits=FileLimits(**{name: value for name, value in file_limits.items() if value is not None}),
+            encoding=encoding,
+            sheet=sheet,
+            ignore_columns=split_columns(ignore_columns or ()),
+            allow_duplicates=allow_duplicates,
+        ),
     )
 
 

@@ -28,7 +28,6 @@ __all__ = [
     "Sheet",
     "SkipInvalid",
     "UserId",
-    "file_limits",
 ]
 
 _LIMITS = FileLimits()
@@ -146,8 +145,3 @@ MaxOrderSize = Annotated[
         help=f"Read no single order of JSON that is longer. Default: {_LIMITS.max_order_size:,}.",
     ),
 ]
-
-
-def file_limits(**given: int | None) -> FileLimits:
-    """Return the limits of a file, as far as options gave them."""
-    return FileLimits(**{name: value for name, value in given.items() if value is not None})
