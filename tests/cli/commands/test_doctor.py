@@ -107,6 +107,17 @@ def test_a_journal_that_would_be_refused_is_a_problem(cmr: Cmr, start_simulator:
     assert "no journal" in problems(cmr("doctor", "--journal", tmp_path / "missing.db"))["journal"]
 
 
+def test_an_address_that_is_none_is_a_problem_of_the_journal_too(
+    cmr: Cmr, start_simulator: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    start_simulator()
+    asyncio.run(make_journal(tmp_path / "run.db"))
+    monkeypatch.setenv("CMR_BASE_URL", "example.com")
+    result = cmr("doctor", "--journal", tmp_path / "run.db")
+    assert result.exit_code == 1
+    assert problems(result)["base URL"] == problems(result)["journal"]
+
+
 def test_unknown_orders_of_a_journal_are_told(cmr: Cmr, start_simulator: Start, tmp_path: Path) -> None:
     simulator = start_simulator(rate_limit=None)
     simulator.faults.add(FaultRule(kind="close_unread", method="POST", path="/orders/json"))
