@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from os import PathLike
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Union
 
 import attrs
@@ -71,7 +70,6 @@ class BulkRun:
         self.unrecorded: list[OrderOutcome] = []
 
     def __aiter__(self) -> Self:
-        """Return the run."""
         return self
 
     async def __anext__(self) -> OrderOutcome:
@@ -79,15 +77,9 @@ class BulkRun:
         return await self._outcomes.__anext__()
 
     async def __aenter__(self) -> Self:
-        """Return the run."""
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Stop the run and drain what is in flight."""
         await self.close()
 

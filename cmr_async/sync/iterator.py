@@ -75,11 +75,9 @@ class BlockingIterator(Iterator[R_co]):
         weakref.finalize(self, _close_in_background, lifetime, self._source).atexit = False
 
     def __iter__(self) -> Self:
-        """Return the iterator."""
         return self
 
     def __next__(self) -> R_co:
-        """Return the next item."""
         if self._source.exhausted:
             raise StopIteration
         portal = self._lifetime.portal()
@@ -92,7 +90,6 @@ class BlockingIterator(Iterator[R_co]):
             raise StopIteration from None
 
     def __enter__(self) -> Self:
-        """Return the iterator."""
         return self
 
     def __exit__(

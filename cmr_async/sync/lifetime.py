@@ -136,7 +136,6 @@ class BlockingClient:
         )
 
     def __enter__(self) -> Self:
-        """Return the client."""
         return self
 
     def __exit__(

@@ -6,7 +6,6 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterable
-from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from ..errors import ClientStateError, ConfigurationError
@@ -99,16 +98,9 @@ class BlockingReceiver:
             portal.call(self._journal.close, portal)
 
     def __enter__(self) -> Self:
-        """Return the receiver."""
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the journal."""
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

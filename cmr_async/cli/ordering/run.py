@@ -190,7 +190,7 @@ class CommandRun(ABC):
             self._write(row)
             self._keep_if_lost(outcome)
             self._progress.ended(row, BulkSummary())
-        self._progress.__exit__(None, None, None)
+        self._progress.__exit__()
         left = len(run.in_flight)
         complain(f"Left at once; {counted(left, 'order')} may or may not have been placed.")
         sys.stdout.flush()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ...models.requests import BulkSummary
@@ -62,7 +61,6 @@ class Progress:
         self._task: Any = None
 
     def __enter__(self) -> Self:
-        """Show the bar."""
         self._started = self._said = self._ended = self._clock()
         if self._screen is not None or (sys.stderr.isatty() and is_terminal() and not voice.quiet):
             from rich import progress  # noqa: PLC0415 - slow to import, needed on a terminal only
@@ -77,10 +75,7 @@ class Progress:
             self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Take the bar down."""
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import warnings
 from threading import Thread
-from types import TracebackType
 from typing import Self
 
 import attrs
@@ -164,17 +163,10 @@ class Simulator(Settings):
             await runner.cleanup()
 
     async def __aenter__(self) -> Self:
-        """Start."""
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close."""
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     def __enter__(self) -> Self:
@@ -189,13 +181,7 @@ class Simulator(Settings):
             raise
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close, and end the thread."""
+    def __exit__(self, *_: object) -> None:
         if self._listener.loop is not None:
             asyncio.run_coroutine_threadsafe(self.close(), self._listener.loop).result()
         self._stop_thread()
