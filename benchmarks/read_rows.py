@@ -173,9 +173,9 @@ def plan_memory(path: Path) -> float:
     code = (
         "import resource, sys\n"
         "from cmr_async.orderfiles.file import OrderFile\n"
-        "from cmr_async.preflight.plan import make_plan\n"
+        "from cmr_async.preflight.plan import check_orders, count_orders\n"
         "file = OrderFile(sys.argv[1])\n"
-        "plan = make_plan(file.orders())\n"
+        "plan = count_orders(check_orders(file.orders()))\n"
         "print(plan.orders, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )
     run = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)

@@ -17,7 +17,7 @@ from .prices import Budget
 if TYPE_CHECKING:
     from .journal_check import JournalCheck
 
-__all__ = ["Plan", "check_orders", "count_orders", "make_plan"]
+__all__ = ["Plan", "check_orders", "count_orders"]
 
 #: Drafts that a plan names.
 _DRAFTS_NAMED = 10
@@ -94,29 +94,6 @@ def check_orders(
     """
     checked = check_file(orders)
     return checked if known is None else known.compare(checked)
-
-
-def make_plan(
-    orders: Iterable[LocatedOrder | UnreadableOrder],
-    *,
-    budget: Budget | None = None,
-    known: JournalCheck | None = None,
-    keep_users: bool = False,
-    on_fault: Callable[[InputFault], None] = lambda _: None,
-    on_caution: Callable[[InputFault], None] = lambda _: None,
-) -> Plan:
-    """Read and check a whole file and count what it would order; nothing is sent.
-
-    Args:
-        orders: The orders of one file, as they were read.
-        budget: As in `count_orders`.
-        known: What a journal holds; `None`: there is no journal.
-        keep_users: As in `count_orders`.
-        on_fault: As in `count_orders`.
-        on_caution: As in `count_orders`.
-    """
-    checked = check_orders(orders, known=known)
-    return count_orders(checked, budget=budget, keep_users=keep_users, on_fault=on_fault, on_caution=on_caution)
 
 
 def count_orders(

@@ -10,7 +10,7 @@ from typer.testing import Result
 
 from cmr_async import AsyncClient, DomainRegistration, Order, OrderRequest
 from cmr_async.orderfiles import OrderFile
-from cmr_async.preflight.plan import Plan, make_plan
+from cmr_async.preflight.plan import Plan, check_orders, count_orders
 from cmr_async.simulator import DEMO_USERS, Simulator
 from tests.cli.conftest import cmr
 
@@ -22,7 +22,7 @@ ASSUMED = "years      1 assumed for 2 domains: the file gives none, and the API'
 
 def planned(path: Path) -> Plan:
     with OrderFile(path) as file:
-        return make_plan(file.orders(user_id=USER))
+        return count_orders(check_orders(file.orders(user_id=USER)))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from cmr_async.journal.journal import Journal, Step, StepState, Verdict
 from cmr_async.orderfiles.located import LocatedOrder
 from cmr_async.preflight.file_check import FileOrder, check_file
 from cmr_async.preflight.journal_check import JournalCheck
-from cmr_async.preflight.plan import Plan, check_orders, make_plan
+from cmr_async.preflight.plan import Plan, check_orders, count_orders
 from tests.journal.arrange import stored
 
 #: Journals of older schema versions, as SQL text.
@@ -100,7 +100,7 @@ async def test_settled_orders_cost_nothing_and_are_counted_by_state(location: st
     await write(location, request("one"), request("two"))
     await write(location, request("three"), state=StepState.UNKNOWN)
     with JournalCheck(location) as known:
-        plan = make_plan(located(*map(request, ("one", "two", "three", "four"))), known=known)
+        plan = count_orders(check_orders(located(*map(request, ("one", "two", "three", "four"))), known=known))
     assert plan.settled == {"accepted": 2, "unknown": 1}
     assert (plan.orders, plan.to_send, plan.domains, plan.affordable) == (4, 1, 1, 1)
     assert plan.cost == plan.affordable_cost == Plan().prices.domain
@@ -269,7 +269,7 @@ async def test_drafts_to_pay_are_counted_and_named_and_cost_what_they_buy(locati
     names = [f"d{number}" for number in range(12)]
     await write(location, *map(request, names))
     with JournalCheck(location) as known:
-        plan = make_plan(located(*(paid(request(name)) for name in [*names, "new"])), known=known)
+        plan = count_orders(check_orders(located(*(paid(request(name)) for name in [*names, "new"])), known=known))
     assert (plan.orders, plan.to_send, plan.drafts, plan.domains) == (13, 13, 12, 13)
     assert plan.draft_names == tuple(f"{name} (order O-{name})" for name in names[:10])
     assert plan.cost == 13 * plan.prices.domain

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cmr_async.orderfiles.file import OrderFile
-from cmr_async.preflight.plan import Plan, make_plan
+from cmr_async.preflight.plan import Plan, check_orders, count_orders
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 HEADER = "user_id,reference,domain,username,first_name,last_name\n"
@@ -18,8 +18,8 @@ def plan_of(path: Path, **options: Any) -> tuple[Plan, list[str], list[str]]:
     faults: list[str] = []
     cautions: list[str] = []
     with OrderFile(path) as file:
-        plan = make_plan(
-            file.orders(user_id="U"),
+        plan = count_orders(
+            check_orders(file.orders(user_id="U")),
             on_fault=lambda fault: faults.append(str(fault).removeprefix(f"{path}, ")),
             on_caution=lambda caution: cautions.append(str(caution).removeprefix(f"{path}, ")),
             **options,

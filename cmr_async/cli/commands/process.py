@@ -19,8 +19,8 @@ from ...errors import ConfigurationError, ValidationError
 from ...journal.identity import order_key
 from ...journal.states import Step, StepState
 from ...models.requests import OrderOutcome, OrderRequest
+from ...preflight.checked_file import uncertain_limit
 from ...preflight.drafts import Drafts, plan_drafts
-from ...preflight.limits import uncertain_limit
 from ...preflight.plan import Plan
 from ...preflight.prices import Budget
 from ...report.rows import ResultRow, ResultWriter

@@ -15,7 +15,7 @@ from ...orderfiles.file import InputFormat, OrderFile
 from ...orderfiles.limits import FileLimits
 from ...orderfiles.table.header import split_columns
 from ...preflight.checked_file import CheckedFile
-from ...preflight.plan import Plan, check_orders, make_plan
+from ...preflight.plan import Plan, check_orders
 from ...preflight.prices import Budget
 from ..exit_codes import ExitCode
 from ..output.display import Cautions, Faults, show_plan
@@ -65,17 +65,9 @@ class OrderInput(CheckedFile):
             result: The plan is what the command was called for; else it is a note.
         """
         faults, cautions = Faults(), Cautions()
-        plan = make_plan(
-            self.orders(),
-            budget=self.budget(),
-            known=self.known,
-            keep_users=keep_users,
-            on_fault=faults.add,
-            on_caution=cautions.add,
-        )
+        plan = self.count(keep_users=keep_users, on_fault=faults.add, on_caution=cautions.add)
         for caution in self.source.cautions:
             cautions.add(caution)
-        plan = attrs.evolve(plan, cautions=plan.cautions + len(self.source.cautions))
         faults.show_rest()
         cautions.show()
         refusal = self.refusal(plan)
