@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+import attrs
+
 from ..core.judge import refusal
 from ..core.order.checked import CheckedOrder
 from ..errors import NotSentError, OrderPlacedError
@@ -79,7 +81,7 @@ async def _send_or_wait(sender: OrderSender, journal: Journal, item: Item, guard
             waited = True
             await sender.pipeline.sleep(next(waits))
         elif entry.state in CLAIMABLE and not waited:
-            ended = await sender.send(_with(item, entry), guard)
+            ended = await sender.send(attrs.evolve(item, entry=entry), guard)
             outcome = ended.outcome
             if outcome.created is not None:
                 return outcome.created
@@ -88,10 +90,6 @@ async def _send_or_wait(sender: OrderSender, journal: Journal, item: Item, guard
         else:
             return _outcome_of(entry, journal)
         entry = await journal.get(entry.key, step=entry.step) or entry
-
-
-def _with(item: Item, entry: JournalEntry) -> Item:
-    return Item(index=item.index, checked=item.checked, entry=entry)
 
 
 def _outcome_of(entry: JournalEntry, journal: Journal) -> OrderCreated:

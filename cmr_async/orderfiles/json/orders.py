@@ -108,13 +108,11 @@ def order_from_document(
     if not owner:
         hint = 'no user: name one with --user-id, or write {"user_id": ..., "order": ...}'
         faults.append(Fault("user_id", hint))
+    if order is not None and not faults:
+        faults = _addresses(order, "order." if wrapped else "")
     if faults or order is None or owner is None:
         return UnreadableOrder.of(
             *(InputFault(source=source, row=row, column=fault.path, message=fault.message) for fault in faults)
-        )
-    if addresses := _addresses(order, "order." if wrapped else ""):
-        return UnreadableOrder.of(
-            *(InputFault(source=source, row=row, column=fault.path, message=fault.message) for fault in addresses)
         )
     reference = unicodedata.normalize("NFC", (document.get("reference") if wrapped else None) or "").strip()
     asks_confirm = order.confirm
