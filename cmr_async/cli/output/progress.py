@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
-from ...models.requests import BulkSummary
+from ...models.requests import BulkSummary, OrderState
 from ...pipeline import Stall
 from ...report.rows import ResultRow
 from ..streams import complain, counted, is_terminal, note, voice
@@ -118,7 +118,8 @@ class Progress:
         rate = self._sent / passed if passed > 0 else 0.0
         waiting = max(0, min(self._total - self._summary.total, self._to_send - self._sent))
         left = f"{_duration(waiting / rate)} left" if rate else "time left not known yet"
-        counts = ", ".join(f"{count:,} {state}" for state, count in _counts(self._summary) if count)
+        by_state = {state.value.replace("_", " "): getattr(self._summary, state.value) for state in OrderState}
+        counts = ", ".join(f"{count:,} {state}" for state, count in by_state.items() if count)
         pause = f"; paused {paused:.1f} s after a 429" if paused else ""
         low = (
             f"; the API takes {limit:.3g} a second: other programs use this key, or its limit is lower" if limit else ""
@@ -143,13 +144,3 @@ def _duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < _MOST else f"{minutes // 60} h {minutes % 60:02} min"
-
-
-def _counts(summary: BulkSummary) -> list[tuple[str, int]]:
-    return [
-        ("accepted", summary.accepted),
-        ("rejected", summary.rejected),
-        ("unknown", summary.unknown),
-        ("not sent", summary.not_sent),
-        ("skipped", summary.skipped),
-    ]
