@@ -12,6 +12,9 @@ from typer.testing import CliRunner, Result
 
 from cmr_async.simulator import Simulator
 
+#: Runs a command.
+Cmr = Callable[..., Result]
+#: Starts a simulator with settings.
 Start = Callable[..., Simulator]
 
 
@@ -35,7 +38,7 @@ def start_simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
 
 @pytest.fixture
-def cmr(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+def cmr(monkeypatch: pytest.MonkeyPatch) -> Cmr:
     """Run a command in this process."""
     from cmr_async.cli.app import app
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pytest
-from typer.testing import Result
 
 from cmr_async.cli.app import COMMANDS, app
 from cmr_async.simulator import DEMO_USERS, Simulator
-
-Cmr = Callable[..., Result]
-Start = Callable[..., Simulator]
+from tests.cli.conftest import Cmr, Start
 
 
 @pytest.fixture(autouse=True)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
-from typer.testing import Result
 
 from cmr_async.cli import journal_choice
-from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
-
-Cmr = Callable[..., Result]
-Start = Callable[..., Simulator]
+from cmr_async.simulator import DEMO_USERS, FaultRule
+from tests.cli.conftest import Cmr, Start
 
 
 @pytest.fixture

@@ -9,14 +9,11 @@ from typing import Any
 import orjson
 import pytest
 from jsonschema import Draft202012Validator
-from typer.testing import Result
 
 from cmr_async.cli.app import _WITHOUT_JSON, COMMANDS
-from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
+from cmr_async.simulator import DEMO_USERS, FaultRule
+from tests.cli.conftest import Cmr, Start
 from tests.money.ledger import KEY, Ledger
-
-Cmr = Callable[..., Result]
-Start = Callable[..., Simulator]
 
 SCHEMA: dict[str, Any] = orjson.loads((Path(__file__).parents[2] / "docs" / "command-line.schema.json").read_bytes())
 ROWS = "user_id,reference,domain,username,first_name,last_name\n"

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from importlib.metadata import requires
 from pathlib import Path
@@ -20,11 +20,11 @@ from typer.testing import CliRunner, Result
 from cmr_async.cli.app import app
 from cmr_async.errors import JournalError
 from cmr_async.journal.journal import Journal
+from tests.cli.conftest import Cmr
 from tests.money.ledger import KEY, PROCESS, USER, Ledger
 
 pytestmark = pytest.mark.usefixtures("quick_pace")
 
-Cmr = Callable[..., Result]
 
 NAMES = ("one.com", "two.com", "three.com")
 ONCE = Counter(NAMES)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,8 @@ from typer.testing import Result
 from cmr_async.cli.commands import doctor
 from cmr_async.cli.commands.doctor import State, _clock
 from cmr_async.journal.journal import Journal
-from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
-
-Cmr = Callable[..., Result]
-Start = Callable[..., Simulator]
+from cmr_async.simulator import DEMO_USERS, FaultRule
+from tests.cli.conftest import Cmr, Start
 
 
 def problems(result: Result) -> dict[str, str]:

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import attrs
 import pytest
-from typer.testing import Result
 
 from cmr_async import Client
 from cmr_async.simulator import FaultRule, Simulator
+from tests.cli.conftest import Cmr
 from tests.fakes import USER, make_order
 
-Cmr = Callable[..., Result]
 PATH = "/orders/create-mailbox-order/json"
 PAY = ("orders", "submit", "orders.csv", "--confirm", "--yes")
 

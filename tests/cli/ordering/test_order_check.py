@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import Result
 
 from cmr_async.simulator import DEMO_USERS, Simulator
+from tests.cli.conftest import Cmr, Start
 
-Cmr = Callable[..., Result]
-Start = Callable[..., Simulator]
 USER = DEMO_USERS[0]
 
 

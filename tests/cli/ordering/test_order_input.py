@@ -13,10 +13,8 @@ from typer.testing import Result
 from cmr_async import DomainRegistration, Order, OrderRequest
 from cmr_async.cli.ordering import run
 from cmr_async.journal.journal import Journal, StepState
-from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
-
-Cmr = Callable[..., Result]
-Start = Callable[..., Simulator]
+from cmr_async.simulator import DEMO_USERS, FaultRule
+from tests.cli.conftest import Cmr, Start
 
 
 @pytest.fixture

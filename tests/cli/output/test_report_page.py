@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import Result
 
 from cmr_async.cli.ordering import run
 from cmr_async.cli.output.report_page import write_page
 from cmr_async.errors import CMRError, ConfigurationError
 from cmr_async.report.page import ReportPage
 from cmr_async.report.run_report import RunReport
-from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
-
-Cmr = Callable[..., Result]
-Start = Callable[..., Simulator]
+from cmr_async.simulator import DEMO_USERS, FaultRule
+from tests.cli.conftest import Cmr, Start
 
 
 @pytest.fixture
