@@ -308,24 +308,6 @@ async def test_two_reconciliations_that_come_to_the_same_verdict_agree(
 # The whole, against the simulator
 
 
-@pytest.fixture
-async def sim() -> AsyncIterator[Simulator]:
-    async with Simulator(rate_limit=None, provision_seconds=(0, 0)) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-async def cmr(sim: Simulator) -> AsyncIterator[AsyncClient]:
-    async with AsyncClient(sim.api_key, sim.base_url, gap=0) as client:
-        yield client
-
-
-@pytest.fixture
-async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
-    async with Journal(tmp_path / "run.db") as opened:
-        yield opened
-
-
 async def lose(
     sim: Simulator, cmr: AsyncClient, journal: Journal, *requests: OrderRequest, processed: bool = True
 ) -> None:
