@@ -26,7 +26,7 @@ from ..journal.identity import content_of, content_of_body, differences, fingerp
 from ..journal.records import verdict_of
 from ..journal.states import CLAIMABLE, REPLACEABLE, Step, StepState, may_be_replaced
 from ..journal.storage.engine import journal_errors, journal_url, reading_engine, safe_name
-from ..journal.storage.schema import StrangeValueError, has_tables, orders, sa, steps
+from ..journal.storage.schema import StrangeValueError, orders, sa, schema_version, steps
 from ..journal.storage.trust import JournalFile, check_objects
 from ..models.requests import Verdict
 from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
@@ -372,11 +372,10 @@ def _known(created: Any, paid: Any) -> _Known:
 
 
 def _has_journal(connection: sa.Connection, file: JournalFile | None, *, name: str) -> bool:
-    if file is None:
-        return has_tables(connection, name=name)
-    check_objects(connection, name=name)
-    made = has_tables(connection, name=name)
-    if made:
+    if file is not None:
+        check_objects(connection, name=name)
+    made = schema_version(connection, name=name) is not None
+    if made and file is not None:
         file.recognise(connection, adopt=False)
         file.refuse_doubt()
     return made
