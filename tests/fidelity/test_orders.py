@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import attrs
 import orjson
 import pytest
-from typer.testing import Result
 
 from cmr_async import AsyncClient, Client, DomainRegistration, GoogleOAuth, Mailbox, Order, OrderRequest
 from cmr_async.core.order.checked import check_request
@@ -20,7 +18,7 @@ from cmr_async.errors import OrderWarning
 from cmr_async.journal.identity import fingerprint, order_key
 from cmr_async.orderfiles import LocatedOrder, OrderFile
 from cmr_async.simulator import DEMO_USERS, Simulator, body_hash
-from tests.cli.conftest import cmr, start_simulator
+from tests.cli.conftest import Cmr, Start, cmr, start_simulator
 
 __all__ = ["cmr", "start_simulator"]
 
@@ -82,7 +80,7 @@ def test_the_pages_sample_is_read_from_a_file_without_a_fault(tmp_path: Path, na
 @pytest.mark.parametrize("options", [(), ("--confirm", "--yes")], ids=["draft", "paid"])
 @pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])
 def test_the_pages_sample_goes_through_the_command_line(
-    cmr: Callable[..., Result], start_simulator: Callable[..., Simulator], tmp_path: Path, options: Any, *, piped: bool
+    cmr: Cmr, start_simulator: Start, tmp_path: Path, options: Any, *, piped: bool
 ) -> None:
     simulator = start_simulator()
     path = tmp_path / "page.json"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 
 from cmr_async import Client
 from cmr_async.simulator import FaultRule, Simulator
-from tests.cli.conftest import Cmr
+from tests.cli.conftest import Cmr, Start
 from tests.fakes import USER, make_order
 
 PATH = "/orders/create-mailbox-order/json"
@@ -40,7 +39,7 @@ class World:
 
 
 @pytest.fixture
-def world(start_simulator: Callable[..., Simulator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(start_simulator: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     sim = start_simulator(provision_seconds=(0, 0))
     with Client(sim.api_key, sim.base_url) as client:
         client.orders.create(make_order("a", confirm=True), user_id=USER)
