@@ -14,8 +14,8 @@ from ..models import MailboxOrder, Order
 from ..models.requests import OrderOutcome
 from ..orderfiles.file import OrderFile
 from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
-from .file_check import FileOrder
-from .plan import Plan, check_orders, count_orders
+from .file_check import FileOrder, check_file
+from .plan import Plan, count_orders
 from .prices import Budget
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ class CheckedFile:
 
     def checked(self) -> Iterator[FileOrder]:
         """Return the file's orders after every check, from its beginning."""
-        return check_orders(self.orders(), known=self.known)
+        checked = check_file(self.orders())
+        return checked if self.known is None else self.known.compare(checked)
 
     def budget(self) -> Budget:
         """Return limits and prices to use up."""

@@ -53,7 +53,7 @@ def check_file(orders: Iterable[LocatedOrder | UnreadableOrder]) -> Iterator[Fil
         orders: The orders of one file, as they were read.
 
     Yields:
-        Each order with its faults and cautions, in the same sequence.
+        Each order with its faults and cautions, in the same sequence. Its body is not serialised yet.
     """
     keys, domains = NameIndex(), NameIndex()
     for located in orders:

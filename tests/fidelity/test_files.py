@@ -8,7 +8,8 @@ import pytest
 
 from cmr_async import DomainRegistration
 from cmr_async.orderfiles import OrderFile
-from cmr_async.preflight.plan import Plan, check_orders, count_orders
+from cmr_async.preflight.file_check import check_file
+from cmr_async.preflight.plan import Plan, count_orders
 from cmr_async.simulator import DEMO_USERS
 from tests.cli.conftest import Cmr, cmr
 
@@ -20,7 +21,7 @@ ASSUMED = "years      1 assumed for 2 domains: the file gives none, and the API'
 
 def planned(path: Path) -> Plan:
     with OrderFile(path) as file:
-        return count_orders(check_orders(file.orders(user_id=USER)))
+        return count_orders(check_file(file.orders(user_id=USER)))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cmr_async.orderfiles.file import OrderFile
-from cmr_async.preflight.plan import Plan, check_orders, count_orders
+from cmr_async.preflight.file_check import check_file
+from cmr_async.preflight.plan import Plan, count_orders
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 HEADER = "user_id,reference,domain,username,first_name,last_name\n"
@@ -19,7 +20,7 @@ def plan_of(path: Path, **options: Any) -> tuple[Plan, list[str], list[str]]:
     cautions: list[str] = []
     with OrderFile(path) as file:
         plan = count_orders(
-            check_orders(file.orders(user_id="U")),
+            check_file(file.orders(user_id="U")),
             on_fault=lambda fault: faults.append(str(fault).removeprefix(f"{path}, ")),
             on_caution=lambda caution: cautions.append(str(caution).removeprefix(f"{path}, ")),
             **options,

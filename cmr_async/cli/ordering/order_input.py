@@ -15,7 +15,8 @@ from ...orderfiles.file import InputFormat, OrderFile
 from ...orderfiles.limits import FileLimits
 from ...orderfiles.table.header import split_columns
 from ...preflight.checked_file import CheckedFile
-from ...preflight.plan import Plan, check_orders
+from ...preflight.file_check import check_file
+from ...preflight.plan import Plan
 from ...preflight.prices import Budget
 from ..exit_codes import ExitCode
 from ..output.display import Cautions, Faults, show_plan
@@ -53,7 +54,7 @@ class OrderInput(CheckedFile):
         with _known(journal) as known:
             states = (
                 found.settled or (found.draft and StepState.ACCEPTED.value)
-                for found in check_orders(self.orders(), known=known)
+                for found in known.compare(check_file(self.orders()))
             )
             return Counter(filter(None, states))
 
