@@ -47,7 +47,7 @@ def cautions(order: Order) -> list[str]:
 
 
 def test_the_pages_sample_leaves_as_the_page_prints_it_with_one_caution() -> None:
-    order = structure_order(PAGE)
+    order = structure_order(PAGE, Order)
     assert sent(order) == PAGE
     assert cautions(order) == ['mailboxes["domain.com"][1].username']
 
@@ -57,13 +57,13 @@ def test_the_pages_sample_leaves_as_the_page_prints_it_with_one_caution() -> Non
 async def test_the_pages_sample_is_taken_by_both_generations_of_the_simulator(generation: Any, *, strict: bool) -> None:
     async with Simulator(generation=generation, strict=strict) as sim, AsyncClient(sim.api_key, sim.base_url) as cmr:
         with pytest.warns(OrderWarning, match="already a mailbox of this domain"):
-            created = await cmr.orders.create(structure_order(PAGE), user_id=USER)
+            created = await cmr.orders.create(structure_order(PAGE, Order), user_id=USER)
     assert sim.state.orders[created.order_id].body.digest == body_hash(PAGE)
 
 
 def test_the_pages_sample_is_taken_by_the_blocking_client() -> None:
     with Simulator() as sim, Client(sim.api_key, sim.base_url) as cmr, pytest.warns(OrderWarning):
-        created = cmr.orders.create(structure_order(PAGE), user_id=USER)
+        created = cmr.orders.create(structure_order(PAGE, Order), user_id=USER)
     assert sim.state.orders[created.order_id].body.digest == body_hash(PAGE)
 
 
@@ -248,7 +248,7 @@ def test_extra_cannot_overrule_a_field_that_the_sdk_knows() -> None:
 
 
 def test_keys_and_fingerprints_of_orders_without_extra_are_what_they_were() -> None:
-    request = OrderRequest(user_id="U1", order=structure_order(PAGE))
+    request = OrderRequest(user_id="U1", order=structure_order(PAGE, Order))
     assert check_request(request).faults == ()
     assert fingerprint(request) == FINGERPRINT
     assert order_key(request) == KEY

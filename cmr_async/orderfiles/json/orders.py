@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from ...core.wire import structure_mailbox_order, structure_order
+from ...core.wire import structure_order
 from ...errors import Fault, ValidationError
 from ...models import MailboxOrder, Order
 from ...models.requests import OrderRequest
@@ -164,7 +164,7 @@ def _structured(body: dict[str, Any]) -> tuple[Order | MailboxOrder | None, Sequ
         ]
         return None, told + _untold(strange)
     try:
-        return (structure_mailbox_order(body) if is_for_mailboxes else structure_order(body)), ()
+        return (structure_order(body, MailboxOrder) if is_for_mailboxes else structure_order(body, Order)), ()
     except ValidationError as error:
         return None, error.faults
 
