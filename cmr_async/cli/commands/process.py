@@ -63,15 +63,9 @@ class Processing(CommandRun):
         writer: ResultWriter | None,
         connect: Connect,
     ) -> None:
-        """Prepare a run.
+        """Prepare a run; see `CommandRun`.
 
-        Args:
-            plan: What was shown.
-            journal: Where the drafts are.
-            rows: The keys of the drafts, with the number of each among the accepted drafts of the journal.
-            concurrency: Drafts under way at once.
-            writer: Where results are written, if anywhere.
-            connect: Returns the client.
+        `rows` are the keys of the drafts, with the number of each among the accepted drafts of the journal.
         """
         super().__init__(plan, connect=connect, writer=writer)
         self._journal = journal

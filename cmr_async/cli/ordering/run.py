@@ -213,19 +213,7 @@ class Submission(CommandRun):
         watch: Callable[[OrderOutcome], None] | None = None,
         unrecorded: bool = False,
     ) -> None:
-        """Prepare a run.
-
-        Args:
-            orders: The file, and how its orders are to be made.
-            plan: What its check found.
-            concurrency: Orders under way at once.
-            writer: Where results are written, if anywhere.
-            connect: Returns the client.
-            journal: Where the run is recorded, if anywhere.
-            retry_rejected: Send orders again that were refused in earlier runs.
-            watch: Called with every outcome.
-            unrecorded: Standard output and the results are all that will know of orders that exist.
-        """
+        """Prepare a run over a checked file; see `CommandRun`, and `Bulk.submit` for what it is given."""
         super().__init__(plan, connect=connect, writer=writer, watch=watch, unrecorded=unrecorded)
         self._to_send = OrdersToSend(orders, plan)
         self._concurrency = concurrency
