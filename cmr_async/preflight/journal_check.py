@@ -27,6 +27,7 @@ from ..journal.records import verdict_of
 from ..journal.states import CLAIMABLE, REPLACEABLE, Step, StepState, may_be_replaced
 from ..journal.storage.engine import journal_errors, journal_url, reading_engine, safe_name
 from ..journal.storage.schema import StrangeValueError, orders, sa, schema_version, steps
+from ..journal.storage.statements import CHUNK, IS_CREATE, THE_KEYS
 from ..journal.storage.trust import JournalFile, check_objects
 from ..models.requests import Verdict
 from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
@@ -35,18 +36,14 @@ from .name_index import LARGEST_ROW, NameIndex
 
 __all__ = ["JournalCheck"]
 
-#: Orders that one statement asks for.
-_AT_ONCE = 500
 #: Rows that are read in one transaction.
 _PAGE = 5000
 
 #: States of orders that bought their domains, or may have, drafts included, which buy them when they are processed.
 _BUYING = (StepState.SENT, StepState.ACCEPTED, StepState.UNKNOWN)
 
-_the_keys: sa.BindParameter[Any] = sa.bindparam("the_keys", expanding=True)
 _ALL_MAILBOXES = re.compile(r'mailboxes\[".*"\]')
 _JOINED = orders.join(steps, orders.c.key == steps.c.key)
-_IS_CREATE = steps.c.step == Step.CREATE.value
 #: Without a condition on the step, for which SQLite would read a whole index instead of finding the rows by their keys;
 #: only columns that every version of the schema has.
 _STANDING = (
@@ -55,16 +52,16 @@ _STANDING = (
         *(steps.c[name] for name in ("step", "state", "verdict", "order_id", "position")),
     )
     .select_from(_JOINED)
-    .where(orders.c.key.in_(_the_keys))
+    .where(orders.c.key.in_(THE_KEYS))
 )
-_SAME = sa.select(orders.c.key, orders.c.content).where(orders.c.content.in_(_the_keys))
+_SAME = sa.select(orders.c.key, orders.c.content).where(orders.c.content.in_(THE_KEYS))
 _BODIES = sa.select(orders.c.key, orders.c.user_id, orders.c.body)
 _CONTENT = sa.select(orders.c.user_id, orders.c.body).where(orders.c.key == sa.bindparam("the_key"))
 _BOUGHT = (
     sa.select(orders.c.key, orders.c.body, steps.c.state, steps.c.position)
     .select_from(_JOINED)
     .where(
-        _IS_CREATE,
+        IS_CREATE,
         steps.c.state.in_([state.value for state in _BUYING]),
         sa.or_(steps.c.verdict.is_(None), steps.c.verdict != Verdict.ABSENT.value),
     )
@@ -170,7 +167,7 @@ class JournalCheck:
         with journal_errors(self.name):
             self._open()
         ahead = iter(checked)
-        while some := list(islice(ahead, _AT_ONCE)):
+        while some := list(islice(ahead, CHUNK)):
             with journal_errors(self.name):
                 compared = self._compare(some)
             yield from compared
