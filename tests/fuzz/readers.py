@@ -40,8 +40,6 @@ from cmr_async.preflight.plan import count_orders
 from cmr_async.preflight.prices import Budget, read_prices
 from tests.fuzz import inputs
 
-__all__ = ["TARGETS", "Target", "make_journal"]
-
 KEY = "a-key-of-some-length"
 
 

@@ -20,8 +20,6 @@ from tests.world.store import Worker, store
 if TYPE_CHECKING:
     from tests.world.world import World
 
-__all__ = ["EPOCH", "TIMEOUTS", "Process", "Work"]
-
 #: The UTC time at which virtual time begins.
 EPOCH = 1_800_000_000.0
 TIMEOUTS = Timeouts(connect=5.0, read=20.0, drain=5.0)

@@ -32,8 +32,6 @@ from tests.fakes import USER, Clock, make_request, wait_for_slot
 from tests.journal.arrange import vanish
 from tests.world.store import EFFECTS
 
-__all__ = ["FILE", "Answered", "Died", "Known", "Left", "Mark", "Recording", "Said", "Unharmed", "record"]
-
 ACCOUNT = Account(origin="https://api.example", fingerprint="0123456789abcdef")
 #: Journals of older versions, as SQL text.
 SAMPLES = Path(__file__).parents[1] / "samples"

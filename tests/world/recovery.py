@@ -24,8 +24,6 @@ from tests.world.playing import COMMITTED, dump, opened, say
 from tests.world.recording import FILE, Answered, Known, Left, Unharmed
 from tests.world.store import EFFECTS
 
-__all__ = ["Outside", "Recovery", "Remnant", "reopened"]
-
 
 @attrs.define
 class Outside:
