@@ -48,8 +48,6 @@ if TYPE_CHECKING:
 
     from .journal.pace import StoredPace
 
-__all__ = ["AsyncClient"]
-
 _NO_PIPELINE = cast("Pipeline", None)
 
 

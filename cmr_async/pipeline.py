@@ -22,8 +22,6 @@ from .models import Envelope
 from .slots import Slots
 from .transport.transport import Timeouts, Transport
 
-__all__ = ["Guard", "Pipeline", "Stall", "check_duration"]
-
 logger: logging.Logger = logging.getLogger("cmr_async")
 
 #: Seconds without a connection, or without an answer, after which a call counts as stalled.

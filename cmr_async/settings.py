@@ -17,22 +17,6 @@ from yarl import URL
 from .core.retry import is_duration
 from .errors import ConfigurationError
 
-__all__ = [
-    "LOOPBACK",
-    "check_base_url",
-    "check_connections",
-    "check_flags",
-    "check_gap",
-    "check_headers",
-    "check_key_header",
-    "check_kind",
-    "check_proxy",
-    "check_proxy_headers",
-    "check_size",
-    "check_ssl",
-    "without_frames",
-]
-
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=BaseException)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..journal.records import JournalEntry
     from ..models.progress import OrderProgress
     from ..resources.waiter import Waiter
-    from .reconcile import Finding
+    from .evidence import Finding
 
 __all__ = ["Bulk", "BulkRun", "BulkSummary", "OrderOutcome", "OrderRequest", "OrderState"]
 

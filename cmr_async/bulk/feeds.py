@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from ..journal.journal import Journal
     from ..journal.records import JournalEntry
 
-__all__ = ["DraftFeed", "Feed", "RequestFeed", "Requests"]
-
 #: An order to send; one that was checked before, as those of a file are, is not checked again.
 Request = OrderRequest | CheckedOrder
 #: What a run takes: any iterable or async iterable of requests.

@@ -26,8 +26,6 @@ from .stopping import StopRules
 if TYPE_CHECKING:
     from ..journal.journal import Journal
 
-__all__ = ["BulkRun", "JournalLike", "opened", "with_shared_pace"]
-
 #: A path (SQLite), a URL (PostgreSQL), an open journal, or none.
 JournalLike = Union[str, PathLike[str], "Journal", None]
 

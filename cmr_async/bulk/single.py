@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from ..journal.journal import Journal
     from ..journal.records import JournalEntry
 
-__all__ = ["create_once"]
-
 #: Seconds between two looks at an order that another task, process or host is sending: the first wait, and the longest.
 _FIRST_LOOK, _LONGEST_WAIT = 0.1, 1.0
 

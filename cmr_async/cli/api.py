@@ -12,8 +12,6 @@ from ..errors import ConfigurationError
 from ..settings import check_base_url
 from .profiles import load_key
 
-__all__ = ["api_client", "own_account", "plain_http_allowed", "require_key"]
-
 
 def require_key(advice: str = ".") -> None:
     """Make sure that there is a key.

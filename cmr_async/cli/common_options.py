@@ -11,8 +11,6 @@ from typer.main import get_command
 
 from .streams import note, voice
 
-__all__ = ["common_options"]
-
 
 def _quietly(value: bool) -> None:
     voice.quiet |= value

@@ -18,22 +18,6 @@ from typing import Any, TextIO
 
 import attrs
 
-__all__ = [
-    "Voice",
-    "complain",
-    "counted",
-    "emit",
-    "flush_output",
-    "is_terminal",
-    "lose_output",
-    "note",
-    "output_is_lost",
-    "print_output",
-    "program",
-    "say",
-    "voice",
-]
-
 #: Columns below which text is not folded any further.
 _NARROWEST = 20
 #: A command or a name in backticks, which is copied and must stay in one piece.

@@ -13,8 +13,6 @@ import attrs
 from ..errors import ConfigurationError, EndpointNotConfiguredError
 from .processing import ProcessEndpoint
 
-__all__ = ["DEFAULT_BASE_URL", "ENDPOINTS", "Endpoint", "resolve"]
-
 #: Production base URL (reference, section 3).
 DEFAULT_BASE_URL = "https://customers.coldmailreseller.com/api/v1/integration"
 

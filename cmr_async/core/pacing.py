@@ -15,8 +15,6 @@ import threading
 
 import attrs
 
-__all__ = ["DEFAULT_GAP", "Pace", "Pacer", "Schedule", "Slot", "pace_name", "renew_locks", "shared_pacer"]
-
 #: Seconds between two requests: 98.5 % of 5 requests a second.
 DEFAULT_GAP = 0.203
 

@@ -31,16 +31,6 @@ from ..models import (
     ServiceProvider,
 )
 
-__all__ = [
-    "FIELDS",
-    "dump_order",
-    "read_order_created",
-    "restore_mailbox_order",
-    "restore_order",
-    "structure_order",
-    "unstructure_order",
-]
-
 #: Groups of an order: left out when empty, but by us, because cattrs would make the default anew for each order.
 _GROUPS = ("domains", "mailboxes")
 #: Domains and mailboxes of an order up to which each of its faults is told with its path, which costs memory and time.

@@ -20,8 +20,6 @@ from .states import CLAIMABLE, REPLACEABLE, Step, StepState, may_be_replaced
 from .storage.schema import events, insert_missing, orders, sa, steps
 from .storage.statements import IS_CREATE, THE_KEYS, Transaction, chunks, entries, read_entry, typed
 
-__all__ = ["WERE_UNKNOWN", "Sought", "add_orders", "conflict", "find_known", "planned"]
-
 #: Differences that one message shows.
 _SHOWN = 20
 

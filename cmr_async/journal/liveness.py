@@ -16,8 +16,6 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["LEASE", "Machine", "RunRecord", "is_dead", "open_runs"]
-
 #: Seconds after which a run without a heartbeat counts as dead.
 LEASE = 30.0
 

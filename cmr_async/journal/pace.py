@@ -28,8 +28,6 @@ from .storage.engine import safe_name
 from .storage.schema import insert_missing, sa, slots
 from .storage.statements import Transaction
 
-__all__ = ["JournalPace", "StoredPace"]
-
 _T = TypeVar("_T")
 
 #: Seconds to wait for the database of a pace, and after a failure until it is tried again.

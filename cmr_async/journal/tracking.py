@@ -17,8 +17,6 @@ from .storage.database import Database, is_to_be_repeated
 from .storage.schema import deliveries, insert_missing, orders, provisions, sa, steps
 from .storage.statements import CHUNK, Transaction, chunks, entries, read_entry
 
-__all__ = ["TrackingRecords"]
-
 _TEXTS = ("order_id", "kind", "name", "state", "user_id", "status", "reason", "object_id", "subscription_id")
 _PLACE = (provisions.c.order_id, provisions.c.kind, provisions.c.name)
 _SPENT = sa.or_(steps.c.step == Step.PROCESS.value, orders.c.confirm.is_(True)) & sa.or_(

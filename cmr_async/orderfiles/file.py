@@ -35,8 +35,6 @@ from .table.orders import orders_from_rows
 from .table.sheet_choice import about_others, where_orders_are
 from .table.spreadsheet import Sheet, open_sheet, without_value
 
-__all__ = ["InputFormat", "OrderFile"]
-
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0"

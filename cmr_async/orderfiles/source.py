@@ -17,8 +17,6 @@ from typing import Any, BinaryIO, Protocol, cast
 
 from ..errors import ConfigurationError
 
-__all__ = ["BytesSource", "CopySource", "PathSource", "Readable", "Source", "as_binary", "name_of"]
-
 
 class Readable(Protocol):
     """An open binary file, or anything that is read like one."""

@@ -21,8 +21,6 @@ from .prices import Budget
 if TYPE_CHECKING:
     from .journal_check import JournalCheck
 
-__all__ = ["CheckedFile", "OrdersToSend", "passed_limit", "uncertain_limit"]
-
 
 @attrs.frozen(kw_only=True)
 class CheckedFile:

@@ -16,8 +16,6 @@ from .file_check import check_file
 from .plan import Plan, count_orders
 from .prices import Budget
 
-__all__ = ["Drafts", "plan_drafts"]
-
 
 @attrs.frozen(kw_only=True)
 class Drafts:

@@ -13,8 +13,6 @@ from ..models import MailboxOrder, Order
 from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
 from .name_index import NameIndex
 
-__all__ = ["FileOrder", "check_file"]
-
 
 @attrs.frozen(kw_only=True, slots=False)  # one is made for every order of a file; with slots that takes longer
 class FileOrder:

@@ -16,8 +16,6 @@ from .checked_file import CheckedFile, OrdersToSend
 from .plan import Plan
 from .prices import Budget
 
-__all__ = ["FilePlan", "plan_orders"]
-
 
 @attrs.frozen(kw_only=True, eq=False)
 class FilePlan(Plan):

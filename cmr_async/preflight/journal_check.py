@@ -34,8 +34,6 @@ from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
 from .file_check import FileOrder
 from .name_index import LARGEST_ROW, NameIndex
 
-__all__ = ["JournalCheck"]
-
 #: Rows that are read in one transaction.
 _PAGE = 5000
 

@@ -13,8 +13,6 @@ from .file_check import FileOrder
 from .name_index import NameIndex
 from .prices import Budget
 
-__all__ = ["Plan", "count_orders"]
-
 #: Drafts that a plan names.
 _DRAFTS_NAMED = 10
 

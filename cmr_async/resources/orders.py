@@ -17,18 +17,17 @@ from ..core.order.domain_names import normalise_domain
 from ..core.order.validation import checked_ids
 from ..core.processing import ProcessEndpoint, place_ids
 from ..core.wire import read_order_created
+from ..drain import Guard
 from ..errors import ConfigurationError, Fault, ValidationError
 from ..models import Envelope, MailboxOrder, Order, OrderCreated
 from ..models.requests import OrderRequest
-from ..pipeline import Guard, Pipeline
+from ..pipeline import Pipeline
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
     from ..models.checks import OrderPreflight
     from ..models.progress import OrderProgress, OrderToken
     from .waiter import Waiter
-
-__all__ = ["Orders", "describe", "process_order", "send_order", "unavailable_name"]
 
 _NAMED_DOMAINS = 3
 

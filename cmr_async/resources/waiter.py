@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from ..journal.journal import Journal
     from ..models.progress import OrderProgress, OrderToken
 
-__all__ = ["Waiter"]
-
 
 class Waiter(Protocol):
     """Waits for orders, with what a journal knows of them if there is one."""

@@ -14,8 +14,6 @@ from .call import Call
 from .lifetime import Lifetime
 from .portal import Portal, current_portal
 
-__all__ = ["BlockingIterator"]
-
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 

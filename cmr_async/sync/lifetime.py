@@ -12,8 +12,6 @@ from ..errors import ClientStateError
 from .call import Call
 from .portal import Portal, current_portal, running_portal
 
-__all__ = ["NO_LIFETIME", "BlockingClient", "Lifetime", "as_tuple"]
-
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from ..journal.journal import Journal
 
-__all__ = ["BlockingReceiver"]
-
 E = TypeVar("E", bound=WebhookEvent)
 
 

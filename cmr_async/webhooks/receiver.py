@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from aiohttp import web
     from sqlalchemy import Connection
 
-__all__ = ["DeliveryJournal", "DeliveryRecords", "Handler", "Receiver", "Reply"]
-
 E = TypeVar("E", bound=WebhookEvent)
 
 #: What is done with an event, in the transaction that takes its delivery.

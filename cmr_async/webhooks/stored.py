@@ -14,8 +14,6 @@ from ..models.tracking import StoredDelivery
 from .events import Event
 from .events.fields import FIELDS
 
-__all__ = ["stored"]
-
 #: Attributes that are never kept: the credentials of mailboxes, and whatever has no documented name.
 _LEFT_OUT = frozenset(
     {"password", "app_password", "authenticator_secret", "extra", "envelope_extra", "event_id", "name"}

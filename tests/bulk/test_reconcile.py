@@ -12,7 +12,8 @@ import orjson
 import pytest
 
 from cmr_async import AsyncClient, ClientStateError, ConfigurationError, JournalError, OrderRequest, OrderState
-from cmr_async.bulk.reconcile import Finding, Reconciler
+from cmr_async.bulk.evidence import Finding
+from cmr_async.bulk.reconcile import Reconciler
 from cmr_async.core.exchange import Exchange, Request
 from cmr_async.journal.journal import Journal, JournalEntry, StepState, Verdict
 from cmr_async.simulator import FaultRule, Simulator

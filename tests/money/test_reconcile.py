@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cmr_async import AsyncClient, ConfigurationError, DomainRegistration, JournalError, Order, OrderRequest, OrderState
-from cmr_async.bulk.reconcile import Finding
+from cmr_async.bulk.evidence import Finding
 from cmr_async.core.account import Account
 from cmr_async.journal.journal import Journal, JournalEntry, StepState, Verdict
 from cmr_async.pipeline import Pipeline

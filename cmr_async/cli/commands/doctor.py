@@ -31,8 +31,6 @@ from ..journal_choice import JOURNAL_VARIABLE
 from ..profiles import config_path, load_key
 from ..streams import emit, say, voice
 
-__all__ = ["app"]
-
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
 _EXAMPLES = """\b

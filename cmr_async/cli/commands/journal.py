@@ -21,8 +21,6 @@ from ..ordering.spending import Prices
 from ..output.report_page import check_page, read_page, write_page
 from ..streams import complain, counted, emit, note, say, voice
 
-__all__ = ["app"]
-
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
 _SHOW = """\b

@@ -48,8 +48,6 @@ from ..output.report_page import RunPage, shows_journal
 from ..output.summary import show_summary
 from ..streams import complain, note
 
-__all__ = ["app"]
-
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
 _SUBMIT = """\b

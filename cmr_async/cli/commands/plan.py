@@ -32,8 +32,6 @@ from ..ordering.order_options import (
 from ..ordering.spending import MaxOrders, MaxSpend, Prices, read_budget
 from ..streams import print_output
 
-__all__ = ["app"]
-
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
 _PLAN = """\b

@@ -35,8 +35,6 @@ from ..output.display import show_plan, show_results
 from ..output.summary import show_summary
 from ..streams import complain, counted, note
 
-__all__ = ["app"]
-
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
 _EXAMPLES = """\b

@@ -28,8 +28,6 @@ from ..webhooks.sending import Sent, opened_sender
 from ..webhooks.server import serving
 from ..webhooks.shown import about, columns
 
-__all__ = ["app"]
-
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
 _LISTEN = """\b

@@ -19,8 +19,6 @@ from ..streams import complain, counted, note
 from .order_input import OrderInput
 from .run import Connect
 
-__all__ = ["check_orders"]
-
 #: Orders that are asked about at once; the pace of the key holds for all of them.
 _AT_ONCE = 8
 

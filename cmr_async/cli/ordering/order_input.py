@@ -25,8 +25,6 @@ from ..streams import complain, counted
 if TYPE_CHECKING:
     from ...preflight.journal_check import JournalCheck
 
-__all__ = ["OrderInput", "open_order_input"]
-
 
 @attrs.frozen(kw_only=True)
 class OrderInput(CheckedFile):

@@ -9,27 +9,6 @@ import typer
 from ...orderfiles.file import InputFormat
 from ...orderfiles.limits import FileLimits
 
-__all__ = [
-    "AllowDuplicates",
-    "Check",
-    "DomainsPerOrder",
-    "Encoding",
-    "File",
-    "Format",
-    "IgnoreColumns",
-    "JournalOption",
-    "MaxOrderSize",
-    "MaxRows",
-    "MaxSize",
-    "NoJournal",
-    "PlanJournal",
-    "ProcessPath",
-    "RetryRejected",
-    "Sheet",
-    "SkipInvalid",
-    "UserId",
-]
-
 _LIMITS = FileLimits()
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="CSV, JSON, JSONL or XLSX, plain or gzipped; - is stdin.")]

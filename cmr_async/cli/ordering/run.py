@@ -28,8 +28,6 @@ from ..output.progress import Progress
 from ..streams import complain, counted, is_terminal, voice
 from .order_input import OrderInput
 
-__all__ = ["CommandRun", "Connect", "Submission"]
-
 #: Seconds between two updates of the progress.
 _TICK = 0.2
 #: Seconds that an interrupted run waits for answers.

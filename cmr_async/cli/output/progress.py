@@ -16,8 +16,6 @@ from .display import console, result_line, show_result
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Progress"]
-
 #: From this many seconds or minutes on a time is told in the next unit.
 _MOST = 100
 

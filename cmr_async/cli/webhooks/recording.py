@@ -16,8 +16,6 @@ from ...errors import ConfigurationError
 from ...report.output import expect_writable
 from ...webhooks.verify import LONGEST_BODY
 
-__all__ = ["Recorder", "Recording", "read_recording"]
-
 #: Not every system has all of these.
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _OWNER_ONLY = 0o600

@@ -13,8 +13,6 @@ from ...errors import ConfigurationError
 from ...settings import LOOPBACK
 from ..api import plain_http_allowed
 
-__all__ = ["Sender", "Sent", "opened_sender"]
-
 #: Seconds for an answer; the API itself gives up after 60 (reference, section 9.1).
 _SECONDS = 50.0
 _SUCCESS = range(200, 300)

@@ -10,8 +10,6 @@ from aiohttp import web
 from ...errors import ConfigurationError
 from ...webhooks.verify import LONGEST_BODY
 
-__all__ = ["Answer", "Take", "serving"]
-
 #: Status and text of an answer.
 Answer = tuple[int, str]
 #: Takes body and headers of a request.

@@ -14,8 +14,6 @@ from ..wire import dump_order
 from .mailbox_rules import inspect_mailbox_order
 from .validation import inspect_order, user_id_faults
 
-__all__ = ["CheckedOrder", "check_order", "check_request"]
-
 
 @attrs.frozen(kw_only=True, eq=False, slots=False)  # a frozen class with slots takes half as long again to make
 class CheckedOrder:

@@ -13,8 +13,6 @@ from pathlib import Path
 
 from .schema import LATEST, StrangeValueError, insert_missing, meta, sa, slots
 
-__all__ = ["Clocks", "JournalClock", "elapsed"]
-
 _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", None)
 
 

@@ -22,8 +22,6 @@ from ..states import CLAIMABLE, OrderKind, Step, StepState, may_be_sent, may_fol
 from .clock import JournalClock
 from .schema import events, insert_missing, meta, orders, runs, sa, steps
 
-__all__ = ["CHUNK", "IS_CREATE", "THE_KEYS", "Transaction", "at", "chunks", "entries", "read_entry", "typed"]
-
 #: Rows that one statement names, far below what the databases take.
 CHUNK = 500
 #: The keys that a statement is about, as its parameter `the_keys`.

@@ -24,8 +24,6 @@ from ..located import InputFault, LocatedOrder, UnreadableOrder, suggestion
 from ..names import is_address
 from .text import JSONFaultError, documents, line_document
 
-__all__ = ["order_from_document", "orders_from_json", "orders_from_lines"]
-
 #: Unknown names of one object that are told one by one.
 _NAMES_TOLD = 20
 #: Characters of a value in a message.

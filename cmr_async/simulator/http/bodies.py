@@ -13,8 +13,6 @@ from typing import Any
 
 from ..shop.records import DomainLine, MailboxLine, MailboxLines, OrderBody, Refusal, body_hash
 
-__all__ = ["read_mailbox_order", "read_order", "read_profile"]
-
 _TOP_LEVEL: Mapping[str, type] = {
     "domains": list,
     "mailboxes": dict,

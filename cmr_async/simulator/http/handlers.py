@@ -28,8 +28,6 @@ from ..shop.timeline import Timeline
 from .bodies import read_mailbox_order, read_order, read_profile
 from .limits import read_body
 
-__all__ = ["STATE", "add_routes", "json_answer"]
-
 #: Where the application keeps its state.
 STATE = web.AppKey("state", SimulatorState)
 

@@ -18,8 +18,6 @@ from .app import API_BASE, application
 from .limits import is_loopback
 from .sender import Sender
 
-__all__ = ["EXPOSED", "Simulator"]
-
 #: What an address that other machines can reach means.
 EXPOSED = "other machines may reach it, and whoever does can read its ledger and counts without a key."
 

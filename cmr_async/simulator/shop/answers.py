@@ -21,25 +21,6 @@ from .records import (
     WebhookDelivery,
 )
 
-__all__ = [
-    "delivery_row",
-    "domain_expiry",
-    "domain_item",
-    "domain_status",
-    "iso",
-    "ledger_row",
-    "mailbox_item",
-    "mailbox_status",
-    "order_created",
-    "order_status_data",
-    "page_of",
-    "pagination",
-    "request_counts",
-    "subscription_end",
-    "subscription_item",
-    "user_data",
-]
-
 #: Messages of section 2.5, for drafts too: the page shows one beside a request with `confirm: false`.
 _CREATED_2026_02 = "Order created and queued for processing, make sure to have enough balance in your wallet!"
 _CREATED_2026_06 = "Order created and queued for processing"

@@ -17,8 +17,6 @@ from .provisioning import Draw
 from .records import WebhookDelivery
 from .webhook_events import SimulatedEvent, event_body
 
-__all__ = ["Outbox", "PendingDelivery"]
-
 #: Simulated seconds between an attempt and the next one.
 _PAUSES = (30.0, 300.0)
 _SUCCESS = range(200, 300)
