@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..journal.journal import Journal
     from ..models.checks import OrderPreflight
     from ..models.progress import OrderProgress, OrderToken
-    from .waiter import Waiter
+    from ..tracking.waiting import Waiting
 
 _NAMED_DOMAINS = 3
 
@@ -39,7 +39,7 @@ class Orders:
         self,
         pipeline: Pipeline,
         create_once: Callable[..., Awaitable[OrderCreated]] | None = None,
-        waiting: Waiter | None = None,
+        waiting: Waiting | None = None,
     ) -> None:
         """Make the calls of one client.
 
@@ -345,7 +345,7 @@ class Orders:
             async for progress in found:
                 yield progress
 
-    def _waits(self) -> Waiter:
+    def _waits(self) -> Waiting:
         if self._waiting is None:
             raise ConfigurationError("Only the orders of a client can be waited for.")
         return self._waiting
