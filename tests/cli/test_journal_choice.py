@@ -74,15 +74,6 @@ def test_paid_orders_from_a_pipe_need_a_journal_that_is_named(
     assert made(orders) == []
 
 
-def test_orders_from_a_pipe_go_on_in_the_journal_that_was_named(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
-    simulator = start_simulator(rate_limit=None)
-    paid = ("orders", "submit", "-", "--confirm", "--yes", "--journal", "cmr-orders.journal.db")
-    first, again = (cmr(*paid, text=orders.read_text()) for _ in range(2))
-    assert (first.exit_code, again.exit_code) == (0, 0)
-    assert "3 skipped: accepted in an earlier run." in again.output
-    assert len(simulator.state.ledger) == 3
-
-
 def test_drafts_from_a_pipe_may_go_without_a_journal(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
     simulator = start_simulator(rate_limit=None)
     result = cmr("orders", "submit", "-", text=orders.read_text())
@@ -92,18 +83,6 @@ def test_drafts_from_a_pipe_may_go_without_a_journal(cmr: Cmr, start_simulator: 
     assert len(simulator.state.orders) == 3
     assert made(orders) == []
     assert "not written down" not in cmr("orders", "submit", "-", "--no-journal", text=orders.read_text()).stderr
-
-
-def test_a_link_to_the_file_has_the_journal_of_the_file(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
-    simulator = start_simulator(rate_limit=None)
-    link = Path("today.csv")
-    link.symlink_to(orders)
-    assert cmr("orders", "submit", link, "--confirm", "--yes").exit_code == 0
-    again = cmr("orders", "submit", orders, "--confirm", "--yes")
-    assert "3 skipped: accepted in an earlier run." in again.output
-    assert len(simulator.state.ledger) == 3
-    link.unlink()
-    assert made(orders) == ["orders.csv.journal.db"]
 
 
 def test_a_file_without_links_is_called_as_it_was_typed(orders: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,8 +132,10 @@ def test_a_file_and_a_link_to_it_from_another_folder_buy_everything_once(
     (elsewhere / "today.csv").symlink_to(orders)
     assert cmr(*PAY).exit_code == 0
     monkeypatch.chdir(elsewhere)
-    assert cmr("orders", "submit", "today.csv", "--confirm", "--yes").exit_code == 0
+    again = cmr("orders", "submit", "today.csv", "--confirm", "--yes")
+    assert "3 skipped: accepted in an earlier run." in again.output
     assert api.bought == ONCE
+    assert [path.name for path in elsewhere.iterdir()] == ["today.csv"]
 
 
 def test_orders_from_a_pipe_are_paid_only_with_a_journal_that_is_named(

@@ -265,18 +265,6 @@ async def test_what_a_former_attempt_bought_after_a_wrong_verdict_is_not_bought_
     await cannot_be_sent_again(api, cmr, journal, make_request())
 
 
-@pytest.mark.parametrize("user", [None, {}, {"userId": "ANOTHER"}])
-async def test_an_answer_without_the_user_is_no_user(
-    user: Any, api: ScriptedAPI, cmr: AsyncClient, journal: Journal, clock: Clock
-) -> None:
-    await lose(api, cmr, journal, make_request())
-    api.answers["/users"] = user
-    clock.now += QUARTER
-    [finding] = await findings(cmr, journal)
-    assert finding.verdict is None
-    await cannot_be_sent_again(api, cmr, journal, make_request())
-
-
 async def test_the_orders_of_one_account_are_never_judged_by_another(
     api: ScriptedAPI, cmr: AsyncClient, journal: Journal, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
