@@ -62,15 +62,6 @@ def test_an_order_that_comes_back_later_is_a_fault_that_names_both_rows(tmp_path
     assert (plan.orders, plan.invalid) == (2, 2)
 
 
-def test_a_domain_can_be_registered_by_one_order_only(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text(HEADER + "U,A,bücher.com,,,\nU2,B,xn--bcher-kva.com,,,\n")
-    _, faults, _ = plan_of(path)
-    assert faults == [
-        "row 3, domain: xn--bcher-kva.com is registered by the order at row 2 already; paying for both may buy it twice"
-    ]
-
-
 def test_orders_that_share_a_domain_without_buying_it_twice_are_cautions(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     box = {"username": "ann", "firstName": "Ann", "lastName": "Lee"}
