@@ -15,7 +15,6 @@ from ..shop.answers import (
     mailbox_item,
     order_created,
     order_status_data,
-    page_of,
     pagination,
     request_counts,
     subscription_item,
@@ -98,8 +97,9 @@ async def order_status(request: web.Request) -> web.Response:
 async def list_users(request: web.Request) -> web.Response:
     """Retrieve all users: `GET /users/list`; page parameters and shape are those of the subscriptions."""
     users = list(request.app[STATE].users.values())
-    shown, pages = page_of(users, *_page(request, _USERS_LIMIT))
-    data = {"users": [user_data(user) for user in shown], "pagination": pages}
+    page, limit = _page(request, _USERS_LIMIT)
+    rows = [user_data(user) for user in users[(page - 1) * limit : page * limit]]
+    data = {"users": rows, "pagination": pagination(len(users), page, limit)}
     return _success("Users fetched successfully", data)
 
 
