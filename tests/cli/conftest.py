@@ -38,6 +38,12 @@ def start_simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
 
 @pytest.fixture
+def simulator(start_simulator: Start) -> Simulator:
+    """A simulator that throttles nobody, with the environment pointing at it."""
+    return start_simulator(rate_limit=None)
+
+
+@pytest.fixture
 def cmr(monkeypatch: pytest.MonkeyPatch) -> Cmr:
     """Run a command in this process."""
     from cmr_async.cli.app import app

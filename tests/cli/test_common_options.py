@@ -12,7 +12,7 @@ import pytest
 
 from cmr_async.cli.app import COMMANDS, app
 from cmr_async.simulator import DEMO_USERS, Simulator
-from tests.cli.conftest import Cmr, Start
+from tests.cli.conftest import Cmr
 
 
 @pytest.fixture(autouse=True)
@@ -22,11 +22,6 @@ def _levels() -> Iterator[None]:
     before = logger.level
     yield
     logger.setLevel(before)
-
-
-@pytest.fixture
-def simulator(start_simulator: Start) -> Simulator:
-    return start_simulator(rate_limit=None)
 
 
 @pytest.mark.parametrize("before", [True, False])

@@ -12,7 +12,7 @@ from typer.testing import Result
 from cmr_async.cli.commands import doctor
 from cmr_async.cli.commands.doctor import State, _clock
 from cmr_async.journal.journal import Journal
-from cmr_async.simulator import DEMO_USERS, FaultRule
+from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 from tests.cli.conftest import Cmr, Start
 
 
@@ -115,8 +115,7 @@ def test_an_address_that_is_none_is_a_problem_of_the_journal_too(
     assert problems(result)["base URL"] == problems(result)["journal"]
 
 
-def test_unknown_orders_of_a_journal_are_told(cmr: Cmr, start_simulator: Start, tmp_path: Path) -> None:
-    simulator = start_simulator(rate_limit=None)
+def test_unknown_orders_of_a_journal_are_told(cmr: Cmr, simulator: Simulator, tmp_path: Path) -> None:
     simulator.faults.add(FaultRule(kind="close_unread", method="POST", path="/orders/json"))
     orders = tmp_path / "orders.csv"
     orders.write_text(f"user_id,domain\n{DEMO_USERS[0]},one.com\n")

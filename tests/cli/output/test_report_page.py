@@ -14,7 +14,7 @@ from cmr_async.cli.output.report_page import write_page
 from cmr_async.errors import CMRError, ConfigurationError
 from cmr_async.report.page import ReportPage
 from cmr_async.report.run_report import RunReport
-from cmr_async.simulator import DEMO_USERS, FaultRule
+from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 from tests.cli.conftest import Cmr, Start
 
 
@@ -31,9 +31,8 @@ def states(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("journal", [("--no-journal",), ("--confirm", "--yes")], ids=["without", "with"])
 def test_a_page_is_written_with_a_journal_and_without(
-    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path, journal: tuple[str, ...]
+    cmr: Cmr, simulator: Simulator, orders: Path, tmp_path: Path, journal: tuple[str, ...]
 ) -> None:
-    simulator = start_simulator(rate_limit=None)
     simulator.faults.add(FaultRule(kind="reset", after_processing=True, path="/orders/json", skip=1))
     simulator.faults.add(FaultRule(kind="status", status=422, path="/orders/json", skip=2))
     page = tmp_path / "run.html"
@@ -66,9 +65,8 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("interrupted")
 @pytest.mark.parametrize("journal", [("--no-journal",), ("--confirm", "--yes")], ids=["without", "with"])
 def test_an_interrupted_run_leaves_a_page(
-    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path, journal: tuple[str, ...]
+    cmr: Cmr, simulator: Simulator, orders: Path, tmp_path: Path, journal: tuple[str, ...]
 ) -> None:
-    simulator = start_simulator(rate_limit=None)
     page = tmp_path / "run.html"
     result = cmr("orders", "submit", orders, *journal, "--report", page, "--concurrency", "1")
     assert result.exit_code == 130
@@ -78,9 +76,8 @@ def test_an_interrupted_run_leaves_a_page(
 
 
 def test_a_page_of_an_earlier_run_is_kept_and_nothing_is_sent(
-    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
+    cmr: Cmr, simulator: Simulator, orders: Path, tmp_path: Path
 ) -> None:
-    simulator = start_simulator(rate_limit=None)
     page = tmp_path / "run.html"
     page.write_text("precious")
     refused = cmr("orders", "submit", orders, "--report", page)
