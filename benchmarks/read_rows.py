@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 from cmr_async.orderfiles.file import OrderFile
 from cmr_async.orderfiles.table.header import COLUMNS
-from cmr_async.preflight.plan import check_orders
+from cmr_async.preflight.file_check import check_file
 
 ROUNDS = 5
 GOOGLE = {
@@ -66,7 +66,7 @@ def write(path: Path, rows: int, boxes: int, *, full: bool, people: int) -> None
 def with_cmr_async(path: Path) -> int:
     count = 0
     with OrderFile(path) as file:
-        for found in check_orders(file.orders()):
+        for found in check_file(file.orders()):
             assert found.checked is not None
             for boxes in found.checked.order.mailboxes.values():
                 count += len(boxes)
@@ -173,9 +173,10 @@ def plan_memory(path: Path) -> float:
     code = (
         "import resource, sys\n"
         "from cmr_async.orderfiles.file import OrderFile\n"
-        "from cmr_async.preflight.plan import make_plan\n"
+        "from cmr_async.preflight.file_check import check_file\n"
+        "from cmr_async.preflight.plan import count_orders\n"
         "file = OrderFile(sys.argv[1])\n"
-        "plan = make_plan(file.orders())\n"
+        "plan = count_orders(check_file(file.orders()))\n"
         "print(plan.orders, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )
     run = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)

@@ -8,7 +8,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from . import errors as errors
     from .bulk import BulkRun, BulkSummary, OrderOutcome, OrderRequest, OrderState
-    from .bulk.reconcile import Finding
+    from .bulk.evidence import Finding
     from .client import AsyncClient
     from .core.account import Account
     from .core.pacing import Pace
@@ -155,7 +155,7 @@ __all__ = [
 #: async service for the blocking twin.
 _HOMES = {
     ".bulk": ("BulkRun", "BulkSummary", "OrderOutcome", "OrderRequest", "OrderState"),
-    ".bulk.reconcile": ("Finding",),
+    ".bulk.evidence": ("Finding",),
     ".client": ("AsyncClient",),
     ".core.account": ("Account",),
     ".core.pacing": ("Pace",),
@@ -232,5 +232,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Return the public names."""
     return [*__all__, "errors"]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from os import PathLike, environ
 from random import Random
 from time import monotonic, time
-from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
 from ._version import __version__
@@ -48,8 +47,6 @@ if TYPE_CHECKING:
     from aiohttp.abc import AbstractResolver
 
     from .journal.pace import StoredPace
-
-__all__ = ["AsyncClient"]
 
 _NO_PIPELINE = cast("Pipeline", None)
 
@@ -228,16 +225,9 @@ class AsyncClient:
         return f"<{type(self).__name__} {self._base_url}>"
 
     async def __aenter__(self) -> Self:
-        """Return the client."""
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the client."""
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     @property

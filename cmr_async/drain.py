@@ -19,8 +19,6 @@ from .core.printable import printable
 from .errors import CMRError, OrderPlacedError, OutcomeUnknownError
 from .forks import in_forked_child, leave_to_parent
 
-__all__ = ["Background", "Guard"]
-
 logger: logging.Logger = logging.getLogger("cmr_async")
 
 _T = TypeVar("_T")

@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-__all__ = ["in_forked_child", "leave_to_parent"]
-
 _inherited: list[object] = []
 _callbacks: list[Callable[[], None]] = []
 

@@ -11,7 +11,7 @@ from time import monotonic
 import attrs
 
 from .core.account import Account
-from .core.endpoints import Endpoint, UserIdIn, require_path
+from .core.endpoints import Endpoint, require_path
 from .core.exchange import Exchange, Request
 from .core.judge import Judgement, Outcome, judge
 from .core.pacing import Slot
@@ -21,8 +21,6 @@ from .errors import APIError, CMRError, ConfigurationError, NotSentError, RateLi
 from .models import Envelope
 from .slots import Slots
 from .transport.transport import Timeouts, Transport
-
-__all__ = ["Guard", "Pipeline", "Stall", "check_duration"]
 
 logger: logging.Logger = logging.getLogger("cmr_async")
 
@@ -110,7 +108,7 @@ class Pipeline:
         if path is not None:
             endpoint = attrs.evolve(endpoint, path=path)
         self.transport.check_usable()
-        parameters = {} if user_id is None or endpoint.user_id_in is UserIdIn.NOWHERE else {"userId": user_id}
+        parameters = {"userId": user_id} if user_id is not None and endpoint.takes_user_id else {}
         if query is not None:
             parameters |= {key: value for key, value in query.items() if value is not None}
         request = Request(endpoint=endpoint, subject=subject, query=parameters, body=body, pays=pays, timeout=timeout)

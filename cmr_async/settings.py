@@ -17,25 +17,11 @@ from yarl import URL
 from .core.retry import is_duration
 from .errors import ConfigurationError
 
-__all__ = [
-    "check_base_url",
-    "check_connections",
-    "check_flags",
-    "check_gap",
-    "check_headers",
-    "check_key_header",
-    "check_kind",
-    "check_proxy",
-    "check_proxy_headers",
-    "check_size",
-    "check_ssl",
-    "without_frames",
-]
-
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=BaseException)
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+#: Names and addresses that lead to this machine and nowhere else.
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 #: Headers that say who calls, where the request ends, what it means or what may answer: they are the SDK's.
 _OWN_HEADERS = frozenset(
     {
@@ -100,7 +86,7 @@ def check_base_url(text: str, *, allow_plain_http: bool) -> URL:
     odd = "@" in text.partition("://")[2].partition("/")[0] or "?" in text or "#" in text or not port
     if url.scheme not in {"http", "https"} or not url.host or odd or not text.isprintable():
         raise ConfigurationError("The base URL must be like https://host/prefix, without user, password and query.")
-    if url.scheme == "http" and url.host not in _LOOPBACK and not allow_plain_http:
+    if url.scheme == "http" and url.host not in LOOPBACK and not allow_plain_http:
         raise ConfigurationError(
             f"http://{url.host} would show the key to everyone on the way: use https, or allow_plain_http=True "
             "(of `cmr`: --plain-http)."

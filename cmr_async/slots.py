@@ -17,8 +17,6 @@ import attrs
 from .core.pacing import Pace, Pacer, Slot, renew_locks
 from .forks import in_forked_child
 
-__all__ = ["SharedPace", "Slots"]
-
 #: Seconds before its slot at which a call asks for the last time whether it may use it.
 _ASK_BEFORE = 0.03
 

@@ -15,8 +15,6 @@ from typing import Any, TypeVar
 
 from .errors import JournalError
 
-__all__ = ["WorkThread"]
-
 _T = TypeVar("_T")
 
 _Job = tuple[asyncio.Future[Any] | None, Callable[[], Any]]

@@ -18,25 +18,6 @@ from cmr_async.pipeline import Pipeline
 from cmr_async.slots import SharedPace, Slots
 from cmr_async.transport.transport import Transport
 
-__all__ = [
-    "ACCEPTED",
-    "ADA",
-    "LOST",
-    "UNSENT",
-    "USER",
-    "Clock",
-    "FakeTransport",
-    "Highest",
-    "Reply",
-    "answered",
-    "make_bulk",
-    "make_order",
-    "make_pipeline",
-    "make_request",
-    "make_requests",
-    "stream",
-]
-
 #: The user who orders; the simulator knows them.
 USER = "BVZGM5TE9BMP3PP0VWGW943RGV1B"
 ADA = Mailbox(username="ada", first_name="Ada", last_name="Lovelace")

@@ -18,26 +18,6 @@ from typing import Any, Self
 
 import attrs
 
-__all__ = [
-    "ACCEPTED",
-    "Act",
-    "Connection",
-    "Loopback",
-    "Received",
-    "answer",
-    "answer_after",
-    "close_after_reading",
-    "close_before_reading",
-    "cut",
-    "cut_after",
-    "cut_chunked",
-    "envelope",
-    "reset_after_head",
-    "reset_after_reading",
-    "stall",
-    "stall_after_head",
-]
-
 
 @attrs.frozen(kw_only=True)
 class Received:

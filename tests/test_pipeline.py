@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cmr_async.core.exchange import Exchange, Phase, Request
-from cmr_async.core.pacing import Pace, Pacer, Slot
+from cmr_async.core.pacing import DEFAULT_GAP, Pace, Pacer, Slot
 from cmr_async.drain import Guard
 from cmr_async.errors import (
     AuthenticationError,
@@ -71,7 +71,7 @@ async def test_a_refusal_by_the_limit_is_repeated_after_the_shared_pause() -> No
     envelope = await world.order()
     assert envelope.attempts == 3
     assert world.times == pytest.approx([0.0, 2.0, 4.0])
-    assert world.pacer.paused_for(3.0) == 1.0
+    assert world.pacer.pace(3.0, DEFAULT_GAP).paused_for == 1.0
 
 
 async def test_a_refusal_by_the_limit_without_a_wait_pauses_a_second() -> None:

@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["main", "shortfalls"]
-
 
 def shortfalls(report: Mapping[str, Any], *, package: float, file: float) -> list[str]:
     """Return a line for everything below its bound: the files, the least covered first, then the package.

@@ -30,8 +30,6 @@ if __name__ == "__main__":
 
 from cmr_async.client import AsyncClient
 
-__all__ = ["FOLDER", "LEFT_OUT", "adapt", "render", "resources"]
-
 FOLDER = Path(__file__).parents[1] / "cmr_async" / "sync"
 _PACKAGE = "cmr_async"
 _WIDTH = 120
@@ -131,11 +129,9 @@ def render() -> dict[str, str]:
     client = _Writer({"NO_LIFETIME", "BlockingClient", "Lifetime"})
     client.import_own("resources", {one.cls.__name__ for one in groups})
     return {
-        "resources.py": calls.text(_HEAD_OF_RESOURCES, [calls.resource(one.cls) for one in groups], groups),
+        "resources.py": calls.text(_HEAD_OF_RESOURCES, [calls.resource(one.cls) for one in groups]),
         # The client comes last: its class attributes are instances of the other classes
-        "client.py": client.text(
-            _HEAD, [*(client.resource(one.cls) for one in others), client.client(found)], others, "Client"
-        ),
+        "client.py": client.text(_HEAD, [*(client.resource(one.cls) for one in others), client.client(found)]),
     }
 
 
@@ -150,13 +146,9 @@ class _Writer:
         """Import names from another file of the blocking client."""
         self._imports.setdefault((1, module), set()).update(names)
 
-    def text(self, head: str, body: list[str], written: list[Resource], *more: str) -> str:
+    def text(self, head: str, body: list[str]) -> str:
         """Return a whole file."""
-        names = sorted([*more, *(one.cls.__name__ for one in written)])
-        exports = "__all__ = [" + ", ".join(f'"{name}"' for name in names) + "]"
-        return "\n".join(
-            [head, "from __future__ import annotations\n", self.imports(), exports + "\n\n", "\n\n".join(body)]
-        )
+        return "\n".join([head, "from __future__ import annotations\n", self.imports() + "\n", "\n\n".join(body)])
 
     def imports(self) -> str:
         """Return the import statements, sorted as ruff sorts them."""

@@ -16,8 +16,6 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-__all__ = ["PUBLIC_MODULES", "describe"]
-
 #: Everything else may change without notice.
 PUBLIC_MODULES = (
     "cmr_async",

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ..journal.journal import Journal
     from ..journal.records import JournalEntry
     from ..models.progress import OrderProgress
-    from ..resources.waiter import Waiter
-    from .reconcile import Finding
+    from ..tracking.waiting import Waiting
+    from .evidence import Finding
 
 __all__ = ["Bulk", "BulkRun", "BulkSummary", "OrderOutcome", "OrderRequest", "OrderState"]
 
@@ -29,7 +29,7 @@ __all__ = ["Bulk", "BulkRun", "BulkSummary", "OrderOutcome", "OrderRequest", "Or
 class Bulk:
     """Many orders at once: `client.bulk`."""
 
-    def __init__(self, pipeline: Pipeline, waiting: Waiter | None = None) -> None:
+    def __init__(self, pipeline: Pipeline, waiting: Waiting | None = None) -> None:
         """Make the runs of one client, through its pipeline; `waiting` waits for accepted orders."""
         self._pipeline = pipeline
         self._waiting = waiting

@@ -15,20 +15,6 @@ import attrs
 
 from ..core.order.domain_names import normalise_domain
 
-__all__ = [
-    "DomainList",
-    "Mention",
-    "event_addresses",
-    "event_data",
-    "event_domains",
-    "event_name",
-    "is_last_page",
-    "names_user",
-    "read_domains",
-    "read_subscriptions",
-    "time_of",
-]
-
 #: Lengths of a full page: 20 in general, 50 of subscriptions, at most 100 (reference, section 7).
 _PAGE_SIZES = frozenset({20, 50, 100})
 # Names of fields, in lower case and without `_` and `-`

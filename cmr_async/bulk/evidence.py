@@ -19,8 +19,6 @@ from ..models.requests import Verdict
 from ..models.tracking import StoredDelivery
 from .answers import DomainList, event_addresses, event_data, event_domains, event_name, time_of
 
-__all__ = ["Evidence", "Finding", "Rivals", "events_since_send", "is_draft", "is_order_event", "relevant", "weigh"]
-
 #: How far the API's clock and the journal's may be apart, in seconds, when a time decides.
 _CLOCK_SLACK = 300.0
 #: Events that only an order that was placed can cause (reference, section 9.5).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from ..journal.journal import Journal
     from ..journal.records import JournalEntry
 
-__all__ = ["DraftFeed", "Feed", "RequestFeed", "Requests"]
-
 #: An order to send; one that was checked before, as those of a file are, is not checked again.
 Request = OrderRequest | CheckedOrder
 #: What a run takes: any iterable or async iterable of requests.
@@ -27,19 +25,6 @@ Requests = Iterable[Request] | AsyncIterable[Request]
 #: Orders that are written into a journal in one transaction: a commit costs more than planning some of them ahead.
 _PLANNED_AT_ONCE = 64
 _END = object()
-
-
-class Feed(Protocol):
-    """Yields items as there is room for them."""
-
-    #: There is nothing more to pull.
-    ended: bool
-
-    async def pull(self, room: int) -> list[Item]:
-        """Return the next items: at most `room` of them, or a batch that is planned together."""
-
-    async def close(self) -> None:
-        """Close the source of the items, however the run ended."""
 
 
 class RequestFeed:
@@ -149,3 +134,7 @@ class DraftFeed:
         """Close the journal's list of drafts."""
         if self._entries is not None:
             await self._entries.aclose()
+
+
+#: Yields the items of a run as there is room for them.
+Feed = RequestFeed | DraftFeed

@@ -30,8 +30,6 @@ from .evidence import Evidence, Finding, Rivals, events_since_send, is_draft, is
 if TYPE_CHECKING:
     from ..journal.journal import Journal
 
-__all__ = ["CHANGED", "DEFAULT_SETTLE", "Finding", "Reconciler", "resubmit_all"]
-
 #: Seconds after its send before an order can be called absent. Provisioning normally takes 10 to 90 (reference, 2.4).
 DEFAULT_SETTLE = 900.0
 #: Orders for which the journal is searched for rivals at once: the look-ups for them take less than a minute.

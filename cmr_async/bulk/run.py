@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from os import PathLike
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Union
 
 import attrs
@@ -26,8 +25,6 @@ from .stopping import StopRules
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
-
-__all__ = ["BulkRun", "JournalLike", "opened", "with_shared_pace"]
 
 #: A path (SQLite), a URL (PostgreSQL), an open journal, or none.
 JournalLike = Union[str, PathLike[str], "Journal", None]
@@ -71,7 +68,6 @@ class BulkRun:
         self.unrecorded: list[OrderOutcome] = []
 
     def __aiter__(self) -> Self:
-        """Return the run."""
         return self
 
     async def __anext__(self) -> OrderOutcome:
@@ -79,15 +75,9 @@ class BulkRun:
         return await self._outcomes.__anext__()
 
     async def __aenter__(self) -> Self:
-        """Return the run."""
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Stop the run and drain what is in flight."""
         await self.close()
 

@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from ..journal.journal import Journal
     from ..journal.records import Claim, JournalEntry
 
-__all__ = ["Ended", "Item", "OrderGuard", "OrderSender", "check", "unavailable_names"]
-
 logger: logging.Logger = logging.getLogger("cmr_async")
 
 _CLAIM_LOST = (

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from ..journal.journal import Journal
     from ..journal.records import JournalEntry
 
-__all__ = ["settled_outcome", "still_unknown"]
-
 
 def settled_outcome(index: int, checked: CheckedOrder, entry: JournalEntry, journal: Journal) -> OrderOutcome:
     """Return the outcome of an order that the journal does not let this run send."""

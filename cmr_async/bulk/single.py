@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+import attrs
+
 from ..core.judge import refusal
 from ..core.order.checked import CheckedOrder
 from ..errors import NotSentError, OrderPlacedError
@@ -21,8 +23,6 @@ from .settled import still_unknown
 if TYPE_CHECKING:
     from ..journal.journal import Journal
     from ..journal.records import JournalEntry
-
-__all__ = ["create_once"]
 
 #: Seconds between two looks at an order that another task, process or host is sending: the first wait, and the longest.
 _FIRST_LOOK, _LONGEST_WAIT = 0.1, 1.0
@@ -79,7 +79,7 @@ async def _send_or_wait(sender: OrderSender, journal: Journal, item: Item, guard
             waited = True
             await sender.pipeline.sleep(next(waits))
         elif entry.state in CLAIMABLE and not waited:
-            ended = await sender.send(_with(item, entry), guard)
+            ended = await sender.send(attrs.evolve(item, entry=entry), guard)
             outcome = ended.outcome
             if outcome.created is not None:
                 return outcome.created
@@ -88,10 +88,6 @@ async def _send_or_wait(sender: OrderSender, journal: Journal, item: Item, guard
         else:
             return _outcome_of(entry, journal)
         entry = await journal.get(entry.key, step=entry.step) or entry
-
-
-def _with(item: Item, entry: JournalEntry) -> Item:
-    return Item(index=item.index, checked=item.checked, entry=entry)
 
 
 def _outcome_of(entry: JournalEntry, journal: Journal) -> OrderCreated:

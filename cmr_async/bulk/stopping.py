@@ -18,8 +18,6 @@ from ..journal.states import Step
 from ..models.requests import OrderOutcome, OrderRequest, OrderState
 from .sending import Ended
 
-__all__ = ["StopRules"]
-
 #: The first orders of a run that get the same refusal show that a setting is wrong.
 _SAME_REFUSALS = 3
 #: Refusals with 403 in a row after which a user's further orders are held back.

@@ -6,10 +6,11 @@ import os
 from typing import Any
 
 from ..client import AsyncClient
+from ..core.account import Account, ApiKey
+from ..core.endpoints import DEFAULT_BASE_URL
 from ..errors import ConfigurationError
+from ..settings import check_base_url
 from .profiles import load_key
-
-__all__ = ["api_client", "plain_http_allowed", "require_key"]
 
 
 def require_key(advice: str = ".") -> None:
@@ -32,6 +33,18 @@ def api_client(**settings: Any) -> AsyncClient:
     """
     load_key()
     return AsyncClient(allow_plain_http=plain_http_allowed(), **settings)
+
+
+def own_account(*, allow_plain_http: bool = True) -> Account | None:
+    """Return the account that the command works for; `None`: there is no key.
+
+    Raises:
+        ConfigurationError: Key or base URL cannot be one.
+    """
+    if (key := load_key()) is None:
+        return None
+    base = check_base_url(os.environ.get("CMR_BASE_URL") or DEFAULT_BASE_URL, allow_plain_http=allow_plain_http)
+    return Account.of(str(base), ApiKey(key).text)
 
 
 def plain_http_allowed() -> bool:

@@ -19,9 +19,6 @@ from .._version import __version__
 from .common_options import common_options
 from .streams import flush_output, lose_output, output_is_lost, voice
 
-__all__ = ["COMMANDS", "LazyGroup", "app"]
-
-
 #: Group to its commands; each with the module that it is in, and the line that the group's help has for it.
 COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "cmr": {

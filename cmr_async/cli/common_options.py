@@ -11,8 +11,6 @@ from typer.main import get_command
 
 from .streams import note, voice
 
-__all__ = ["common_options"]
-
 
 def _quietly(value: bool) -> None:
     voice.quiet |= value
@@ -31,10 +29,19 @@ def _as_json(value: bool) -> None:
 
 def _in_plain_http(context: typer.Context, value: bool) -> None:
     if value:
-        from .profiles import forget_profile, set_for_command  # noqa: PLC0415 - `cmr --help` needs none of it
+        _set(context, "CMR_PLAIN_HTTP", "1")
 
-        context.find_root().call_on_close(forget_profile)
-        set_for_command("CMR_PLAIN_HTTP", "1")
+
+def _base_url(context: typer.Context, value: str | None) -> None:
+    if value is not None:
+        _set(context, "CMR_BASE_URL", value)
+
+
+def _set(context: typer.Context, name: str, value: str) -> None:
+    from .profiles import forget_profile, set_for_command  # noqa: PLC0415 - `cmr --help` needs none of it
+
+    context.find_root().call_on_close(forget_profile)
+    set_for_command(name, value)
 
 
 def _profile(context: typer.Context, value: str | None) -> None:
@@ -50,14 +57,6 @@ def _profile(context: typer.Context, value: str | None) -> None:
         raise typer.BadParameter(error.message, param_hint="--profile") from None
     if value is not None and before:
         note(f"{', '.join(before)} of the environment: used before the profile {value}.")
-
-
-def _base_url(context: typer.Context, value: str | None) -> None:
-    if value is not None:
-        from .profiles import forget_profile, set_for_command  # noqa: PLC0415 - as above
-
-        context.find_root().call_on_close(forget_profile)
-        set_for_command("CMR_BASE_URL", value)
 
 
 def _options(

@@ -18,8 +18,6 @@ from .streams import complain, voice
 if TYPE_CHECKING:
     from ..report.run_report import RunReport
 
-__all__ = ["EXIT_CODES", "ExitCode", "exit_code", "plain_errors"]
-
 
 class ExitCode(IntEnum):
     """The exit codes that a script can rely on."""

@@ -11,8 +11,6 @@ from pathlib import Path
 
 from ..errors import ConfigurationError
 
-__all__ = ["JOURNAL_VARIABLE", "PIPE_JOURNAL", "choose_journal", "find_journal", "journal_beside", "other_journal"]
-
 #: Names the journal, so that the password in a URL stays out of the command line, which others can see.
 JOURNAL_VARIABLE = "CMR_JOURNAL"
 #: The name that messages propose for orders from a pipe, which has no folder and no name of its own.

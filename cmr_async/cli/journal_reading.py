@@ -14,8 +14,6 @@ from ..journal.records import JournalEntry
 from ..journal.states import Step, StepState
 from .journal_choice import JOURNAL_VARIABLE
 
-__all__ = ["JournalReader", "Location", "opened_journal"]
-
 #: Steps that are read at once.
 _PAGE = 500
 

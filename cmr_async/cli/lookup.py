@@ -19,8 +19,6 @@ from .exit_codes import ExitCode, plain_errors
 from .profiles import load_key
 from .streams import emit, note, say, voice
 
-__all__ = ["OwnerId", "look_up"]
-
 #: The user whose things are asked for.
 OwnerId = Annotated[
     str, typer.Option("--user-id", envvar="CMR_USER_ID", help="Id of the user, as the API returned it.")

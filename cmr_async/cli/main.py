@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..core.redact import Redactor
 
-__all__ = ["run"]
-
 #: Characters of an error's text that are shown.
 _LONGEST = 300
 

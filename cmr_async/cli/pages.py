@@ -16,8 +16,6 @@ from ..errors import (
     ValidationError,
 )
 
-__all__ = ["PAGES", "page_of", "page_text"]
-
 #: Page to what it is about.
 PAGES: Mapping[str, str] = {
     "command-line": "the commands, their options, profiles and exit codes",

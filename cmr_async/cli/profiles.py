@@ -30,8 +30,6 @@ import typer
 
 from ..errors import ConfigurationError
 
-__all__ = ["config_path", "forget_profile", "load_key", "set_for_command", "use_profile"]
-
 #: Setting of a profile to the environment variable that comes before it.
 _VARIABLES: Mapping[str, str] = {
     "base_url": "CMR_BASE_URL",

@@ -18,22 +18,6 @@ from typing import Any, TextIO
 
 import attrs
 
-__all__ = [
-    "Voice",
-    "complain",
-    "counted",
-    "emit",
-    "flush_output",
-    "is_terminal",
-    "lose_output",
-    "note",
-    "output_is_lost",
-    "print_output",
-    "program",
-    "say",
-    "voice",
-]
-
 #: Columns below which text is not folded any further.
 _NARROWEST = 20
 #: A command or a name in backticks, which is copied and must stay in one piece.
@@ -142,16 +126,14 @@ def print_output(data: bytes) -> None:
         lose_output(error)
 
 
-def flush_output() -> bool:
-    """Write what waits to be written to standard output; return whether that went well."""
+def flush_output() -> None:
+    """Write what waits to be written to standard output."""
     stream: TextIO | None = sys.stdout
     try:
         if stream is not None:
             stream.flush()
     except OSError as error:
         lose_output(error)
-        return False
-    return True
 
 
 def output_is_lost() -> bool:

@@ -14,8 +14,6 @@ from yarl import URL
 from ..errors import ConfigurationError
 from .redact import Redactor
 
-__all__ = ["Account", "ApiKey", "SecretText"]
-
 
 @runtime_checkable
 class SecretText(Protocol):

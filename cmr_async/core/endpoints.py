@@ -7,24 +7,14 @@ raises `EndpointNotConfiguredError` until the caller names one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 
 import attrs
 
 from ..errors import ConfigurationError, EndpointNotConfiguredError
 from .processing import ProcessEndpoint
 
-__all__ = ["DEFAULT_BASE_URL", "ENDPOINTS", "Endpoint", "UserIdIn", "resolve"]
-
 #: Production base URL (reference, section 3).
 DEFAULT_BASE_URL = "https://customers.coldmailreseller.com/api/v1/integration"
-
-
-class UserIdIn(StrEnum):
-    """Where a row takes `userId`."""
-
-    QUERY = "query"
-    NOWHERE = "nowhere"
 
 
 @attrs.frozen(kw_only=True)
@@ -37,8 +27,8 @@ class Endpoint:
     method: str
     #: Path below the base URL; `None` when no source states it.
     path: str | None
-    #: Where `userId` goes.
-    user_id_in: UserIdIn = UserIdIn.QUERY
+    #: It takes `userId`, in the query.
+    takes_user_id: bool = True
     #: It may be sent again when the outcome is unknown: it only reads, or sets a state.
     repeatable: bool = True
     #: Field of `data` that an answer must have to count as accepted, `None`: no such field.
@@ -71,11 +61,11 @@ _ROWS = (
     Endpoint(name="domains.by_user", method="GET", path="/domains/by-user"),
     # Named in the navigation as "Check If Workspace Exists", POST; the help centre gives path and body, and the answer
     # of a domain without a workspace (reference, 10.4). It shows no userId
-    Endpoint(name="domains.has_workspace", method="POST", path="/domains/has-workspace", user_id_in=UserIdIn.NOWHERE),
+    Endpoint(name="domains.has_workspace", method="POST", path="/domains/has-workspace", takes_user_id=False),
     # https://docs.coldmailreseller.com/get-all-subscriptions-13454648e0
-    Endpoint(name="subscriptions.list", method="GET", path="/subscriptions", user_id_in=UserIdIn.NOWHERE),
+    Endpoint(name="subscriptions.list", method="GET", path="/subscriptions", takes_user_id=False),
     # The help centre gives the path (reference, 10.6); the shape of the answer is unknown
-    Endpoint(name="mailboxes.list", method="GET", path="/mailboxes", user_id_in=UserIdIn.NOWHERE),
+    Endpoint(name="mailboxes.list", method="GET", path="/mailboxes", takes_user_id=False),
     # All mailboxes of one user, whatever the path says (reference, 10.6)
     Endpoint(name="mailboxes.by_user", method="GET", path="/mailboxes/single"),
 )

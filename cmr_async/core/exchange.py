@@ -12,8 +12,6 @@ from .endpoints import Endpoint
 from .json_object import read_json_object
 from .redact import Redactor
 
-__all__ = ["LONGEST_ID", "Exchange", "HTTPLayerError", "Phase", "Request"]
-
 #: Characters of an id: a longer one proves nothing, and would be kept in journals and messages for ever.
 LONGEST_ID = 256
 _NO_KEY = Redactor()

@@ -6,8 +6,6 @@ from typing import Any
 
 import orjson
 
-__all__ = ["DEEPEST", "MOST_VALUES", "read_json_object"]
-
 #: Values in one text: more of them take a hundred times the memory of their text.
 MOST_VALUES = 500_000
 #: Levels of lists and objects in each other: what is deeper ends whatever walks through it.

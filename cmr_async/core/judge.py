@@ -37,8 +37,6 @@ from ..models import Envelope
 from .exchange import LONGEST_ID, Exchange, Phase, Request
 from .printable import printable
 
-__all__ = ["Judgement", "Outcome", "judge", "refusal", "retry_after"]
-
 #: What we take as proof that nothing was done (in the API's envelope), and the errors (reference, section 5).
 _REFUSALS: Mapping[int, type[APIError]] = {
     400: BadRequestError,

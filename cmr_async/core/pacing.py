@@ -15,8 +15,6 @@ import threading
 
 import attrs
 
-__all__ = ["DEFAULT_GAP", "Pace", "Pacer", "Schedule", "Slot", "pace_name", "renew_locks", "shared_pacer"]
-
 #: Seconds between two requests: 98.5 % of 5 requests a second.
 DEFAULT_GAP = 0.203
 
@@ -176,13 +174,10 @@ class Schedule:
         self.pause(now, asked, slot.gap, last=min(at, now))
         return asked
 
-    def paused_for(self, now: float) -> float:
-        """Seconds that the pause still lasts; 0 without one."""
-        return max(0.0, self.paused_until - now)
-
     def pace(self, now: float, gap: float) -> Pace:
         """Return how fast a client that is set to a gap may send now."""
-        return Pace(gap=self.gap(gap), limit=self.limit or None, paused_for=self.paused_for(now))
+        paused_for = max(0.0, self.paused_until - now)
+        return Pace(gap=self.gap(gap), limit=self.limit or None, paused_for=paused_for)
 
     def _learn(self, now: float, gap: float, got_through: int) -> None:
         """Follow what got through in the second before a refusal."""
@@ -246,10 +241,6 @@ class Pacer:
         """Learn from a 429, and hold all slots back; return for how long. See `Schedule.refused`."""
         with self._lock:
             return self._schedule.refused(now, slot, asked)
-
-    def paused_for(self, now: float) -> float:
-        """Seconds that the current pause still lasts; 0 without one."""
-        return self._schedule.paused_for(now)
 
     def pace(self, now: float, gap: float) -> Pace:
         """Return how fast a client that is set to a gap may send now."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["printable", "printable_lines"]
-
 #: How many characters of one text are shown; what is longer was made to be in the way.
 _LONGEST = 20_000
 

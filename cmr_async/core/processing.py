@@ -9,8 +9,6 @@ import orjson
 
 from ..errors import ConfigurationError, Fault, ValidationError
 
-__all__ = ["ProcessEndpoint", "place_ids"]
-
 _ORDER_ID = "{orderId}"
 _USER_ID = "{userId}"
 

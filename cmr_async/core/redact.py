@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from functools import cache, cached_property
 from typing import Any
 
-__all__ = ["MASK", "Redactor", "names_a_secret"]
-
 #: Stands where a secret was.
 MASK = "***"
 #: What the name of a field has in it when its value is secret.

@@ -12,8 +12,6 @@ from ..errors import ConfigurationError
 from .endpoints import Endpoint
 from .judge import Outcome
 
-__all__ = ["RetryPolicy", "is_duration", "may_repeat"]
-
 
 def is_duration(seconds: object, *, zero: bool = False) -> bool:
     """Tell whether something is a finite number of seconds, more than 0 or also 0."""

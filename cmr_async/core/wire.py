@@ -31,17 +31,6 @@ from ..models import (
     ServiceProvider,
 )
 
-__all__ = [
-    "FIELDS",
-    "dump_order",
-    "read_order_created",
-    "restore_mailbox_order",
-    "restore_order",
-    "structure_mailbox_order",
-    "structure_order",
-    "unstructure_order",
-]
-
 #: Groups of an order: left out when empty, but by us, because cattrs would make the default anew for each order.
 _GROUPS = ("domains", "mailboxes")
 #: Domains and mailboxes of an order up to which each of its faults is told with its path, which costs memory and time.
@@ -192,28 +181,16 @@ def dump_order(order: Order | MailboxOrder) -> bytes:
     return orjson.dumps(unstructure_order(order), option=orjson.OPT_SORT_KEYS)
 
 
-def structure_order(body: Mapping[str, Any]) -> Order:
+def structure_order(body: Mapping[str, Any], model: type[_Kind]) -> _Kind:
     """Read an order from the API's own body, as the page prints it.
 
     Args:
         body: The body. An object `extra` in it, in a domain or in a mailbox, holds the fields that no page documents.
+        model: Which kind of order it is: `Order` or `MailboxOrder`.
 
     Raises:
         ValidationError: With every fault and its path in the body; undocumented fields outside `extra` are faults.
     """
-    return _structure(body, Order)
-
-
-def structure_mailbox_order(body: Mapping[str, Any]) -> MailboxOrder:
-    """Read an order of mailboxes from the API's own body; see `structure_order`.
-
-    Raises:
-        ValidationError: With every fault and its path in the body; undocumented fields outside `extra` are faults.
-    """
-    return _structure(body, MailboxOrder)
-
-
-def _structure(body: Mapping[str, Any], model: type[_Kind]) -> _Kind:
     every_fault = _entries(body) <= _MOST_EXPLAINED
     try:
         return _reader(every_fault=every_fault).structure(body, model)
@@ -236,11 +213,11 @@ def restore_order(body: Mapping[str, Any]) -> Order:
         ValidationError: The body is no order.
     """
     if not isinstance(body, dict):
-        return structure_order(body)
+        return structure_order(body, Order)
     whole = _gather(body, Order, empty_groups=True)
     if isinstance(domains := whole.get("domains"), list):
         whole["domains"] = [_gather(entry, DomainRegistration) for entry in domains]
-    return structure_order(_gather_boxes(whole))
+    return structure_order(_gather_boxes(whole), Order)
 
 
 def restore_mailbox_order(body: Mapping[str, Any]) -> MailboxOrder:
@@ -250,8 +227,8 @@ def restore_mailbox_order(body: Mapping[str, Any]) -> MailboxOrder:
         ValidationError: The body is no order of mailboxes.
     """
     if not isinstance(body, dict):
-        return structure_mailbox_order(body)
-    return structure_mailbox_order(_gather_boxes(_gather(body, MailboxOrder)))
+        return structure_order(body, MailboxOrder)
+    return structure_order(_gather_boxes(_gather(body, MailboxOrder)), MailboxOrder)
 
 
 def _gather_boxes(whole: dict[str, Any]) -> dict[str, Any]:

@@ -18,9 +18,7 @@ from .identity import content_of, differences, fingerprint_of, is_made_up, key_o
 from .records import JournalEntry, storable
 from .states import CLAIMABLE, REPLACEABLE, Step, StepState, may_be_replaced
 from .storage.schema import events, insert_missing, orders, sa, steps
-from .storage.statements import Transaction, chunks, entries, read_entry, typed
-
-__all__ = ["WERE_UNKNOWN", "Sought", "add_orders", "conflict", "find_known", "planned"]
+from .storage.statements import IS_CREATE, THE_KEYS, Transaction, chunks, entries, read_entry, typed
 
 #: Differences that one message shows.
 _SHOWN = 20
@@ -30,24 +28,20 @@ _CORRECTED = "corrected: the order of a later run took the place of the one that
 #: Any number, as long as no other program takes the same advisory lock; `schema` has its neighbour.
 _ADD_LOCK = 0x636D725F6173796F
 
-
-_the_keys: sa.BindParameter[Any] = sa.bindparam("the_keys", expanding=True)
-_is_create = steps.c.step == Step.CREATE.value
-
 #: What orders are compared by, without the long columns.
 _STANDING = (
     sa.select(steps, orders.c.reference, orders.c.user_id, orders.c.fingerprint, orders.c.content)
     .join(orders, orders.c.key == steps.c.key)
-    .where(_is_create)
+    .where(IS_CREATE)
 )
-_BY_KEY = _STANDING.where(steps.c.key.in_(_the_keys))
-_BY_CONTENT = _STANDING.where(orders.c.content.in_(_the_keys))
+_BY_KEY = _STANDING.where(steps.c.key.in_(THE_KEYS))
+_BY_CONTENT = _STANDING.where(orders.c.content.in_(THE_KEYS))
 _DOUBTS = (StepState.UNKNOWN.value, StepState.ACCEPTED.value)
 #: Keys of orders that were unknown at any time, or of which something was reported late.
 WERE_UNKNOWN: sa.Select[Any] = (
     sa.select(events.c.key)
     .where(
-        events.c.key.in_(_the_keys),
+        events.c.key.in_(THE_KEYS),
         events.c.step == Step.CREATE.value,
         events.c.change.in_([*_DOUBTS, *(f"late:{state}" for state in _DOUBTS)]),
     )
@@ -230,7 +224,7 @@ def _standing(transaction: Transaction, known: Mapping[str, tuple[Any, JournalEn
 
 def _locked(transaction: Transaction, keys: Sequence[str]) -> dict[str, JournalEntry]:
     """Return entries that nobody claims until this transaction ends."""
-    query = entries().where(steps.c.key.in_(_the_keys), _is_create).order_by(steps.c.key).with_for_update()
+    query = entries().where(steps.c.key.in_(THE_KEYS), IS_CREATE).order_by(steps.c.key).with_for_update()
     found = (transaction.connection.execute(query, {"the_keys": chunk}) for chunk in chunks(sorted(keys)))
     return {row.key: read_entry(row) for rows in found for row in rows}
 

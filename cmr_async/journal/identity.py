@@ -21,19 +21,6 @@ from ..models.requests import OrderRequest
 from .records import storable
 from .states import OrderKind
 
-__all__ = [
-    "content_of",
-    "content_of_body",
-    "differences",
-    "fingerprint",
-    "fingerprint_of",
-    "is_made_up",
-    "key_of",
-    "kind_of",
-    "normal_reference",
-    "order_key",
-]
-
 _HASHED = "sha256:"
 _MISSING = object()
 

@@ -102,7 +102,6 @@ class Journal:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close the journal."""
         await self.close()
 
     async def start(self) -> None:

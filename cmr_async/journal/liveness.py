@@ -16,8 +16,6 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["LEASE", "Machine", "RunRecord", "is_dead", "open_runs", "this_process"]
-
 #: Seconds after which a run without a heartbeat counts as dead.
 LEASE = 30.0
 
@@ -56,35 +54,43 @@ class Machine:
         #: Runs of this process whose journal is open.
         self.open_runs: set[str] = open_runs
 
-    def this_process(self, *, lease: float) -> RunRecord:
+    def this_process(self, *, lease: float = LEASE) -> RunRecord:
         """Return a new run of this process, with a lease of its own."""
-        return this_process(lease=lease)
+        host = socket.gethostname()
+        try:
+            boot = f"{Path('/proc/sys/kernel/random/boot_id').read_text()}{Path('/proc/self/ns/pid').readlink()}"
+        except OSError:
+            boot = f"{host}{uuid.getnode()}"
+        pid = os.getpid()
+        return RunRecord(
+            id=uuid.uuid4().hex,
+            host=host,
+            machine=hashlib.sha256(boot.encode()).hexdigest()[:32],
+            pid=pid,
+            born=self.birth(pid) or "",
+            lease=lease,
+        )
 
     def birth(self, pid: int) -> str | None:
         """Return when a process started; empty if that is not known, `None` if there is no such process."""
-        return _birth(pid)
+        if sys.platform == "win32":  # a signal 0 would be a Ctrl-C there, so only the lease tells
+            return ""
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return None
+        except PermissionError:
+            pass
+        try:
+            # The second field is the program's name in brackets, which may hold anything
+            fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:
+            return ""
+        return None if fields[0] in {"Z", "X"} else fields[19]
 
     def new_token(self) -> str:
         """Return a text that no other attempt has."""
         return uuid.uuid4().hex
-
-
-def this_process(*, lease: float = LEASE) -> RunRecord:
-    """Return a new run of this process, with a lease of its own."""
-    host = socket.gethostname()
-    try:
-        boot = f"{Path('/proc/sys/kernel/random/boot_id').read_text()}{Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        boot = f"{host}{uuid.getnode()}"
-    pid = os.getpid()
-    return RunRecord(
-        id=uuid.uuid4().hex,
-        host=host,
-        machine=hashlib.sha256(boot.encode()).hexdigest()[:32],
-        pid=pid,
-        born=_birth(pid) or "",
-        lease=lease,
-    )
 
 
 def is_dead(run: RunRecord, now: float, *, me: RunRecord, machine: Machine | None = None) -> bool:
@@ -109,21 +115,3 @@ def is_dead(run: RunRecord, now: float, *, me: RunRecord, machine: Machine | Non
         if born is None or (born and run.born):
             return born != run.born
     return now - run.heartbeat > run.lease
-
-
-def _birth(pid: int) -> str | None:
-    """Return when a process of this machine started; empty if that is not known, `None` if there is no such process."""
-    if sys.platform == "win32":  # a signal 0 would be a Ctrl-C there, so only the lease tells
-        return ""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return None
-    except PermissionError:
-        pass
-    try:
-        # The second field is the program's name in brackets, which may hold anything
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return None if fields[0] in {"Z", "X"} else fields[19]

@@ -21,14 +21,12 @@ from ..core.pacing import Pace, Pacer, Schedule, Slot
 from ..core.printable import printable
 from ..errors import JournalError
 from ..forks import leave_to_parent
-from .liveness import this_process
+from .liveness import Machine
 from .storage.clock import JournalClock
 from .storage.database import Database
 from .storage.engine import safe_name
 from .storage.schema import insert_missing, sa, slots
 from .storage.statements import Transaction
-
-__all__ = ["JournalPace", "StoredPace"]
 
 _T = TypeVar("_T")
 
@@ -231,7 +229,7 @@ class StoredPace:
         return await asyncio.shield(self._opening)
 
     async def _connect(self) -> JournalPace:
-        database = Database(self._location, run=this_process(), clock=JournalClock(), create=True, look=True)
+        database = Database(self._location, run=Machine().this_process(), clock=JournalClock(), create=True, look=True)
         await database.start(lambda _: None)
         self._database, self._open = database, JournalPace(database, self._name, check=False)
         return self._open

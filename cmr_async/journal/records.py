@@ -20,18 +20,6 @@ from ..models.progress import OrderToken
 from ..models.requests import OrderRequest, Verdict
 from .states import OrderKind, Step, StepState
 
-__all__ = [
-    "JOURNAL_COLUMNS",
-    "LONGEST_SAID",
-    "Claim",
-    "JournalEntry",
-    "JournalEvent",
-    "StillOwnedError",
-    "excerpt",
-    "storable",
-    "verdict_of",
-]
-
 
 class StillOwnedError(JournalError):
     """The process that claimed an attempt is still there and may send it: nothing was changed."""

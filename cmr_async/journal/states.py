@@ -11,18 +11,6 @@ from enum import StrEnum
 
 from ..models.requests import Verdict
 
-__all__ = [
-    "CLAIMABLE",
-    "OUTCOMES",
-    "REPLACEABLE",
-    "OrderKind",
-    "Step",
-    "StepState",
-    "may_be_replaced",
-    "may_be_sent",
-    "may_follow",
-]
-
 
 class Step(StrEnum):
     """What is sent for an order; each step has its own entry, claim and outcome."""

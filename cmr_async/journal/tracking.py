@@ -15,9 +15,7 @@ from .records import JournalEntry, excerpt, storable
 from .states import Step, StepState
 from .storage.database import Database, is_to_be_repeated
 from .storage.schema import deliveries, insert_missing, orders, provisions, sa, steps
-from .storage.statements import CHUNK, Transaction, entries, read_entry
-
-__all__ = ["TrackingRecords"]
+from .storage.statements import CHUNK, Transaction, chunks, entries, read_entry
 
 _TEXTS = ("order_id", "kind", "name", "state", "user_id", "status", "reason", "object_id", "subscription_id")
 _PLACE = (provisions.c.order_id, provisions.c.kind, provisions.c.name)
@@ -131,8 +129,7 @@ class TrackingRecords:
         """
         place = (provisions.c.changed_at, provisions.c.order_id, provisions.c.kind, provisions.c.name)
         every = sa.select(provisions).where(provisions.c.changed_at >= since).order_by(*place).limit(CHUNK)
-        ids = sorted(order_ids or ())
-        queries = [every.where(provisions.c.order_id.in_(ids[at : at + CHUNK])) for at in range(0, len(ids), CHUNK)]
+        queries = [every.where(provisions.c.order_id.in_(ids)) for ids in chunks(sorted(order_ids or ()))]
         for query in [every] if order_ids is None else queries:
             page = query
             while rows := await self._database.rows(page):
@@ -170,7 +167,7 @@ def _note_sightings(transaction: Transaction, sightings: Iterable[Sighting]) -> 
         place = (sighting.order_id, str(sighting.kind), sighting.name)
         given[place] = join(given[place], sighting) if place in given else sighting
     places = sorted(given)  # in one order for all, so that no two transactions wait for each other
-    return sum(_note(transaction, places[start : start + CHUNK], given) for start in range(0, len(places), CHUNK))
+    return sum(_note(transaction, some, given) for some in chunks(places))
 
 
 def _note(

@@ -10,8 +10,6 @@ from ..errors import APIError, Fault
 from .common import Envelope
 from .orders import Order
 
-__all__ = ["OrderPreflight", "WorkspaceCheck", "WorkspaceFinding"]
-
 
 class WorkspaceFinding(StrEnum):
     """What the workspace check says of a domain."""

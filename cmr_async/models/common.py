@@ -9,8 +9,6 @@ from typing import Any
 import attrs
 from immutabledict import immutabledict
 
-__all__ = ["NO_FIELDS", "BillingCycle", "Envelope", "ServiceProvider", "freeze"]
-
 #: No further fields: shared by all models without any, because a file of orders makes very many.
 NO_FIELDS: Mapping[str, Any] = immutabledict()
 

@@ -15,8 +15,6 @@ from immutabledict import immutabledict
 
 from .common import NO_FIELDS, BillingCycle, Envelope, ServiceProvider, freeze
 
-__all__ = ["DomainRegistration", "GoogleOAuth", "Mailbox", "MailboxOrder", "Order", "OrderCreated"]
-
 
 def _domains(value: Iterable[DomainRegistration]) -> tuple[DomainRegistration, ...]:
     return tuple(value)

@@ -12,8 +12,6 @@ from ..errors import ConfigurationError, ProvisioningError
 from .orders import MailboxOrder, Order
 from .tracking import ProvisionKind, ProvisionState, Sighting
 
-__all__ = ["OrderProgress", "OrderToken", "progress_of"]
-
 _PLURALS = {ProvisionKind.DOMAIN: "domains", ProvisionKind.MAILBOX: "mailboxes"}
 
 

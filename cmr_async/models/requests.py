@@ -9,8 +9,6 @@ import attrs
 from ..errors import CMRError, Fault
 from . import MailboxOrder, Order, OrderCreated
 
-__all__ = ["BulkSummary", "OrderOutcome", "OrderRequest", "OrderState", "Verdict"]
-
 
 @attrs.frozen(kw_only=True)
 class OrderRequest:

@@ -8,8 +8,6 @@ from typing import Any
 
 import attrs
 
-__all__ = ["Provision", "ProvisionKind", "ProvisionState", "Sighting", "StoredDelivery", "join"]
-
 
 class ProvisionKind(StrEnum):
     """What an order provides."""

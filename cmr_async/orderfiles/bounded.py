@@ -10,8 +10,6 @@ from typing import BinaryIO, NoReturn, cast
 from .encoding import TextEncoding
 from .limits import FileLimits
 
-__all__ = ["BoundedReader", "BrokenFileError", "bounded_lines", "bounded_rows", "spool", "undecodable"]
-
 #: Tables of orders shrink to a fiftieth; what unpacks to more than this many times its size was made for that.
 _MOST_TIMES = 250
 #: What may be unpacked in any case.

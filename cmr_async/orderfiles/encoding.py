@@ -6,8 +6,6 @@ import codecs
 
 import attrs
 
-__all__ = ["UTF8", "TextEncoding", "encoding_of_mark", "known_as", "stated_encoding"]
-
 #: The codec that reads UTF-8 with or without its mark.
 UTF8 = "utf-8-sig"
 #: Marks at the beginning of a text; that of UTF-32 begins with that of UTF-16.

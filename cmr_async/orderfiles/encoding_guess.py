@@ -17,8 +17,6 @@ from ..core.printable import printable
 from .bounded import BoundedReader, BrokenFileError
 from .encoding import TextEncoding, known_as
 
-__all__ = ["guess_encoding", "is_utf8"]
-
 #: What spreadsheet programs write in all parts of the world, beside Unicode. A detector that may think of others takes
 #: names of one word for Arabic or Chinese.
 _USUAL = (

@@ -14,7 +14,7 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
@@ -34,8 +34,6 @@ from .table.header import COLUMNS, column_name, read_header
 from .table.orders import orders_from_rows
 from .table.sheet_choice import about_others, where_orders_are
 from .table.spreadsheet import Sheet, open_sheet, without_value
-
-__all__ = ["InputFormat", "OrderFile"]
 
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
@@ -166,7 +164,9 @@ class OrderFile:
         """
         self._cautions = ()
         with self._open() as file:
-            bound = self._bounded(file, max_record=_RECORD[self.format](self._limits))
+            # The readers of the other formats bound each record by themselves
+            longest = {InputFormat.CSV: self._limits.max_row_size, InputFormat.JSONL: self._limits.max_order_size}
+            bound = self._bounded(file, max_record=longest.get(self.format))
             try:
                 yield from self._parse(file, bound, user_id, domains_per_order, confirm=confirm)
             except BrokenFileError as error:
@@ -378,15 +378,6 @@ class OrderFile:
             valueless=valueless,
             separator=(self._mark or ",") if sheet is None else None,
         )
-
-
-#: How many bytes of a file one record of it may be; `None`: its own reader bounds it.
-_RECORD: dict[InputFormat, Callable[[FileLimits], int | None]] = {
-    InputFormat.CSV: lambda limits: limits.max_row_size,
-    InputFormat.JSONL: lambda limits: limits.max_order_size,
-    InputFormat.JSON: lambda _: None,
-    InputFormat.XLSX: lambda _: None,
-}
 
 
 def _standard_input() -> BinaryIO:

@@ -8,8 +8,6 @@ import attrs
 
 from ..errors import ConfigurationError
 
-__all__ = ["FileLimits"]
-
 
 def _at_least_one(_: object, field: attrs.Attribute[int], value: Any) -> None:
     if type(value) is not int or value < 1:

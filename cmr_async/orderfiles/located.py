@@ -11,8 +11,6 @@ import attrs
 from ..errors import Fault
 from ..models.requests import OrderRequest
 
-__all__ = ["DomainRows", "InputFault", "LocatedOrder", "Position", "UnreadableOrder", "suggestion"]
-
 _MAILBOX_PATH = re.compile(r'mailboxes\["(?P<domain>.*?)"\](?:\[(?P<index>\d+)\])?(?:\.(?P<field>\w+))?')
 _DOMAIN_PATH = re.compile(r"domains\[(?P<index>\d+)\](?:\.(?P<field>\w+))?")
 

@@ -9,8 +9,6 @@ import re
 
 from ..core.order.domain_names import normalise_domain
 
-__all__ = ["domain_of_site", "is_address", "name_in_address"]
-
 #: A web address of nothing but a host, with or without its scheme.
 _SITE = re.compile(r"(?:(?:https?:)?//)?([^\s/?#@:\[\]]+)/?", re.IGNORECASE)
 

@@ -11,14 +11,11 @@ import io
 import os
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
-import attrs
-
 from ..errors import ConfigurationError
-
-__all__ = ["BytesSource", "CopySource", "PathSource", "Readable", "Source", "as_binary", "name_of"]
 
 
 class Readable(Protocol):
@@ -116,14 +113,10 @@ class CopySource(Source):
             return self._file.read(size)
 
 
-class _ReadAt(Protocol):
-    def __call__(self, position: int, size: int, /) -> bytes: ...
-
-
 class _View(io.RawIOBase):
     """Reads a shared file from a position of its own."""
 
-    def __init__(self, read_at: _ReadAt, size: int) -> None:
+    def __init__(self, read_at: Callable[[int, int], bytes], size: int) -> None:
         super().__init__()
         self._read_at = read_at
         self._size = size
@@ -191,12 +184,6 @@ def name_of(source: object) -> str:
     return name if isinstance(name, str) and name else "<upload>"
 
 
-@attrs.frozen
-class _Stamp:
-    size: int
-    modified: int
-    inode: int
-
-
-def _stamp(found: os.stat_result) -> _Stamp:
-    return _Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
+def _stamp(found: os.stat_result) -> tuple[int, int, int]:
+    """Return what changes when a file is edited or replaced."""
+    return found.st_size, found.st_mtime_ns, found.st_ino

@@ -12,8 +12,6 @@ import orjson
 from ..errors import OrderFileError
 from .table.header import COLUMNS
 
-__all__ = ["TemplateFormat", "template"]
-
 _USER = "USER-ID-FROM-THE-API"
 _SUBSCRIPTION = "SUBSCRIPTION-ID-FROM-THE-API"
 _ROWS: tuple[dict[str, str], ...] = (

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import attrs
 
 from ..core.order.checked import CheckedOrder
 from ..errors import ConfigurationError, OrderFileChangedError
+from ..models import MailboxOrder, Order
 from ..models.requests import OrderOutcome
 from ..orderfiles.file import OrderFile
-from ..orderfiles.located import LocatedOrder, UnreadableOrder
-from .file_check import FileOrder
-from .limits import passed_limit, uncertain_limit
-from .plan import Plan, check_orders
+from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
+from .file_check import FileOrder, check_file
+from .plan import Plan, count_orders
 from .prices import Budget
 
 if TYPE_CHECKING:
     from .journal_check import JournalCheck
-
-__all__ = ["CheckedFile", "OrdersToSend"]
 
 
 @attrs.frozen(kw_only=True)
@@ -48,11 +47,24 @@ class CheckedFile:
 
     def checked(self) -> Iterator[FileOrder]:
         """Return the file's orders after every check, from its beginning."""
-        return check_orders(self.orders(), known=self.known)
+        checked = check_file(self.orders())
+        return checked if self.known is None else self.known.compare(checked)
 
     def budget(self) -> Budget:
         """Return limits and prices to use up."""
         return attrs.evolve(self.limits)
+
+    def count(
+        self, *, keep_users: bool, on_fault: Callable[[InputFault], None], on_caution: Callable[[InputFault], None]
+    ) -> Plan:
+        """Read and check the whole file, and count what it would order; see `count_orders`.
+
+        The cautions of the file as a whole are counted, and left to the caller to show.
+        """
+        plan = count_orders(
+            self.checked(), budget=self.budget(), keep_users=keep_users, on_fault=on_fault, on_caution=on_caution
+        )
+        return attrs.evolve(plan, cautions=plan.cautions + len(self.source.cautions))
 
     def refusal(self, plan: Plan) -> str | None:
         """Return why nothing of the file should be sent; `None`: it may be."""
@@ -64,6 +76,26 @@ class CheckedFile:
         if not plan.orders:
             return f"no order of {name} is without faults" if plan.invalid else f"{name} holds no orders"
         return uncertain_limit(plan, self.limits.max_spend)
+
+
+def uncertain_limit(plan: Plan, max_spend: Decimal | None) -> str | None:
+    """Return why a spending limit cannot be kept; `None`: it can, or there is none."""
+    if max_spend is None or plan.cost_is_complete:
+        return None
+    return "a limit of dollars needs the price of warmup, which is not published: give it with your prices"
+
+
+def passed_limit(order: Order | MailboxOrder, *, plan: Plan, budget: Budget) -> str | None:
+    """Count an order into a budget, or return the limit that it would pass; then it is not counted.
+
+    Args:
+        order: The next order of the run.
+        plan: What was shown before the run; no more orders than it says are sent.
+        budget: What the run has used up.
+    """
+    if budget.orders >= plan.to_send:
+        return "the journal changed meanwhile: more orders are to be sent than the plan showed"
+    return budget.take(budget.prices.estimate(order))
 
 
 class OrdersToSend:

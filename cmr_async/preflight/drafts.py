@@ -12,10 +12,9 @@ from ..errors import ConfigurationError
 from ..journal.records import JournalEntry
 from ..journal.states import CLAIMABLE, StepState
 from ..orderfiles.located import InputFault, LocatedOrder
-from .plan import Plan, check_orders, count_orders
+from .file_check import check_file
+from .plan import Plan, count_orders
 from .prices import Budget
-
-__all__ = ["Drafts", "plan_drafts"]
 
 
 @attrs.frozen(kw_only=True)
@@ -78,7 +77,7 @@ def plan_drafts(
             numbers[entry.key] = number
             yield LocatedOrder(source=journal, row=number, key=entry.key, request=entry.request)
 
-    checked = (attrs.evolve(order, settled=states.get(order.located.key)) for order in check_orders(orders()))
+    checked = (attrs.evolve(order, settled=states.get(order.located.key)) for order in check_file(orders()))
     plan = count_orders(checked, budget=budget, on_fault=on_fault)
     if missing := sorted(set(references) - numbers.keys()):
         raise ConfigurationError(f"{journal} holds no accepted draft {', '.join(missing)}. Nothing was sent.")

@@ -13,8 +13,6 @@ from ..models import MailboxOrder, Order
 from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
 from .name_index import NameIndex
 
-__all__ = ["FileOrder", "check_file"]
-
 
 @attrs.frozen(kw_only=True, slots=False)  # one is made for every order of a file; with slots that takes longer
 class FileOrder:
@@ -53,7 +51,7 @@ def check_file(orders: Iterable[LocatedOrder | UnreadableOrder]) -> Iterator[Fil
         orders: The orders of one file, as they were read.
 
     Yields:
-        Each order with its faults and cautions, in the same sequence.
+        Each order with its faults and cautions, in the same sequence. Its body is not serialised yet.
     """
     keys, domains = NameIndex(), NameIndex()
     for located in orders:

@@ -13,10 +13,8 @@ from ..errors import ConfigurationError, OrderFileError
 from ..orderfiles.file import OrderFile
 from ..orderfiles.located import InputFault
 from .checked_file import CheckedFile, OrdersToSend
-from .plan import Plan, make_plan
+from .plan import Plan
 from .prices import Budget
-
-__all__ = ["FilePlan", "plan_orders"]
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -96,6 +94,11 @@ def plan_orders(
         _expect_whole(1, max_orders=max_orders)
     if not (max_spend is None or _is_amount(max_spend)):
         raise ConfigurationError(f"max_spend must be an amount of dollars, not {max_spend!r:.40}.")
+    known = None
+    if journal is not None:
+        from .journal_check import JournalCheck  # noqa: PLC0415 - needs the extra `journal`
+
+        known = JournalCheck(journal, retry_rejected=retry_rejected)
     checked = CheckedFile(
         source=file,
         user_id=user_id,
@@ -107,26 +110,14 @@ def plan_orders(
             max_spend=None if max_spend is None else Decimal(max_spend),
             prices=prices or PriceList(),
         ),
-        known=None,
+        known=known,
     )
-    if journal is not None:
-        from .journal_check import JournalCheck  # noqa: PLC0415 - needs the extra `journal`
-
-        checked = attrs.evolve(checked, known=JournalCheck(journal, retry_rejected=retry_rejected))
     faults, cautions = _First(most_faults), _First(most_faults)
     try:
-        plan = make_plan(
-            checked.orders(),
-            budget=checked.budget(),
-            known=checked.known,
-            keep_users=keep_users,
-            on_fault=faults.add,
-            on_caution=cautions.add,
-        )
+        plan = checked.count(keep_users=keep_users, on_fault=faults.add, on_caution=cautions.add)
     finally:
-        if checked.known is not None:
-            checked.known.close()
-    plan = attrs.evolve(plan, cautions=plan.cautions + len(file.cautions))
+        if known is not None:
+            known.close()
     return FilePlan(
         **{field.name: getattr(plan, field.name) for field in attrs.fields(Plan)},
         first_faults=tuple(faults.kept),

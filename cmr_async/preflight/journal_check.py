@@ -26,30 +26,22 @@ from ..journal.identity import content_of, content_of_body, differences, fingerp
 from ..journal.records import verdict_of
 from ..journal.states import CLAIMABLE, REPLACEABLE, Step, StepState, may_be_replaced
 from ..journal.storage.engine import journal_errors, journal_url, reading_engine, safe_name
-from ..journal.storage.schema import StrangeValueError, has_tables, orders, sa, steps
+from ..journal.storage.schema import StrangeValueError, orders, sa, schema_version, steps
+from ..journal.storage.statements import CHUNK, IS_CREATE, THE_KEYS
 from ..journal.storage.trust import JournalFile, check_objects
 from ..models.requests import Verdict
 from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
 from .file_check import FileOrder
 from .name_index import LARGEST_ROW, NameIndex
 
-__all__ = ["JournalCheck"]
-
-#: Orders that one statement asks for.
-_AT_ONCE = 500
 #: Rows that are read in one transaction.
 _PAGE = 5000
-
-#: Why a second order for a domain is refused.
-_TWICE = "what a second order for it does is not documented, it may be bought twice"
 
 #: States of orders that bought their domains, or may have, drafts included, which buy them when they are processed.
 _BUYING = (StepState.SENT, StepState.ACCEPTED, StepState.UNKNOWN)
 
-_the_keys: sa.BindParameter[Any] = sa.bindparam("the_keys", expanding=True)
 _ALL_MAILBOXES = re.compile(r'mailboxes\[".*"\]')
 _JOINED = orders.join(steps, orders.c.key == steps.c.key)
-_IS_CREATE = steps.c.step == Step.CREATE.value
 #: Without a condition on the step, for which SQLite would read a whole index instead of finding the rows by their keys;
 #: only columns that every version of the schema has.
 _STANDING = (
@@ -58,16 +50,16 @@ _STANDING = (
         *(steps.c[name] for name in ("step", "state", "verdict", "order_id", "position")),
     )
     .select_from(_JOINED)
-    .where(orders.c.key.in_(_the_keys))
+    .where(orders.c.key.in_(THE_KEYS))
 )
-_SAME = sa.select(orders.c.key, orders.c.content).where(orders.c.content.in_(_the_keys))
+_SAME = sa.select(orders.c.key, orders.c.content).where(orders.c.content.in_(THE_KEYS))
 _BODIES = sa.select(orders.c.key, orders.c.user_id, orders.c.body)
 _CONTENT = sa.select(orders.c.user_id, orders.c.body).where(orders.c.key == sa.bindparam("the_key"))
 _BOUGHT = (
     sa.select(orders.c.key, orders.c.body, steps.c.state, steps.c.position)
     .select_from(_JOINED)
     .where(
-        _IS_CREATE,
+        IS_CREATE,
         steps.c.state.in_([state.value for state in _BUYING]),
         sa.or_(steps.c.verdict.is_(None), steps.c.verdict != Verdict.ABSENT.value),
     )
@@ -173,7 +165,7 @@ class JournalCheck:
         with journal_errors(self.name):
             self._open()
         ahead = iter(checked)
-        while some := list(islice(ahead, _AT_ONCE)):
+        while some := list(islice(ahead, CHUNK)):
             with journal_errors(self.name):
                 compared = self._compare(some)
             yield from compared
@@ -375,11 +367,10 @@ def _known(created: Any, paid: Any) -> _Known:
 
 
 def _has_journal(connection: sa.Connection, file: JournalFile | None, *, name: str) -> bool:
-    if file is None:
-        return has_tables(connection, name=name)
-    check_objects(connection, name=name)
-    made = has_tables(connection, name=name)
-    if made:
+    if file is not None:
+        check_objects(connection, name=name)
+    made = schema_version(connection, name=name) is not None
+    if made and file is not None:
         file.recognise(connection, adopt=False)
         file.refuse_doubt()
     return made

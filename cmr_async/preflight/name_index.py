@@ -10,8 +10,6 @@ from array import array
 
 import attrs
 
-__all__ = ["LARGEST_ROW", "Mention", "NameIndex"]
-
 #: The largest number that an index keeps as a row.
 LARGEST_ROW = 2**31 - 1
 _INITIAL_SIZE = 1 << 16

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import attrs
 
 from ..core.order.prices import PriceList
-from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
-from .file_check import FileOrder, check_file
+from ..orderfiles.located import InputFault, UnreadableOrder
+from .file_check import FileOrder
 from .name_index import NameIndex
 from .prices import Budget
-
-if TYPE_CHECKING:
-    from .journal_check import JournalCheck
-
-__all__ = ["Plan", "check_orders", "count_orders", "make_plan"]
 
 #: Drafts that a plan names.
 _DRAFTS_NAMED = 10
@@ -78,45 +72,6 @@ class Plan:
     def cost_is_complete(self) -> bool:
         """Whether every part of the cost has a price."""
         return self.warmups == 0 or self.prices.warmup is not None
-
-
-def check_orders(
-    orders: Iterable[LocatedOrder | UnreadableOrder], *, known: JournalCheck | None = None
-) -> Iterator[FileOrder]:
-    """Check each order, and that no order or domain occurs twice in file and journal; memory stays small.
-
-    Args:
-        orders: The orders of one file, as they were read.
-        known: What a journal holds; `None`: there is no journal.
-
-    Returns:
-        Each order with everything that was found about it, in the same sequence. Its body is not serialised yet.
-    """
-    checked = check_file(orders)
-    return checked if known is None else known.compare(checked)
-
-
-def make_plan(
-    orders: Iterable[LocatedOrder | UnreadableOrder],
-    *,
-    budget: Budget | None = None,
-    known: JournalCheck | None = None,
-    keep_users: bool = False,
-    on_fault: Callable[[InputFault], None] = lambda _: None,
-    on_caution: Callable[[InputFault], None] = lambda _: None,
-) -> Plan:
-    """Read and check a whole file and count what it would order; nothing is sent.
-
-    Args:
-        orders: The orders of one file, as they were read.
-        budget: As in `count_orders`.
-        known: What a journal holds; `None`: there is no journal.
-        keep_users: As in `count_orders`.
-        on_fault: As in `count_orders`.
-        on_caution: As in `count_orders`.
-    """
-    checked = check_orders(orders, known=known)
-    return count_orders(checked, budget=budget, keep_users=keep_users, on_fault=on_fault, on_caution=on_caution)
 
 
 def count_orders(

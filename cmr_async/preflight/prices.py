@@ -12,8 +12,6 @@ import orjson
 from ..core.order.prices import SAMPLE_DOMAIN_PRICE, PriceList
 from ..errors import ConfigurationError
 
-__all__ = ["Budget", "read_prices"]
-
 #: Bytes of a file of prices; one with a price for every ending there is has a tenth of that.
 _LONGEST = 1 << 20
 #: Dollars of one price: far above any, and below what arithmetic with 28 digits takes.

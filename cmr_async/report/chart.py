@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-__all__ = ["chart", "time_text"]
-
 #: Orders a second that the API allows one key.
 _PACE = 5
 #: Units of the drawing, which is stretched to whatever room there is; the labels stand beside it, as text of the page.

@@ -12,8 +12,6 @@ from ..errors import ValidationError
 from ..journal.records import JournalEntry
 from .standing import Kind, Standing
 
-__all__ = ["Estimate", "Fate", "Money", "estimate"]
-
 
 class Fate(StrEnum):
     """What became of the money of a step that pays, or of a draft."""

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 
 from .standing import Kind, Standing
 
-__all__ = ["notices"]
-
 _DASHBOARD = "look in the Partner Dashboard first"
 
 

@@ -12,8 +12,6 @@ from typing import Self, TextIO
 
 from ..errors import ConfigurationError
 
-__all__ = ["OutputFile", "expect_writable", "unwritable"]
-
 #: Not every system has all of these.
 _WRITE = os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _OWNER_ONLY = 0o600

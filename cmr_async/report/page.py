@@ -27,8 +27,6 @@ from .notices import notices
 from .standing import Kind, Standing
 from .table import COLUMNS, ReportRow
 
-__all__ = ["ReportPage", "entry_of", "mark_of"]
-
 #: Shown even when there is none of them.
 _ALWAYS_SHOWN = {Standing.UNKNOWN, Standing.REJECTED, Standing.ACCEPTED}
 _KINDS = {Kind.PAID: "Paid orders", Kind.DRAFT: "Drafts", Kind.PROCESSING: "Processing of drafts"}

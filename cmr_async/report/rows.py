@@ -20,15 +20,6 @@ from ..journal.states import OrderKind
 from ..models.requests import OrderOutcome, OrderState
 from .output import OutputFile, unwritable
 
-__all__ = [
-    "RESULT_COLUMNS",
-    "ResultFormat",
-    "ResultRow",
-    "ResultWriter",
-    "spreadsheet_safe",
-    "write_entries",
-]
-
 #: What makes a spreadsheet treat a cell as a formula, with the forms that some take for it.
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212")
 #: What a spreadsheet may drop before it: white space, quotes, control characters, characters of no width.

@@ -11,8 +11,6 @@ from ..errors import APIError, CMRError, OutcomeUnknownError
 from ..models.requests import BulkSummary, OrderOutcome, OrderState, Verdict
 from .rows import ResultRow
 
-__all__ = ["DOMAINS_NAMED", "RunReport", "cause_of"]
-
 #: Unavailable domains that a summary names.
 DOMAINS_NAMED = 10
 #: Causes, and rows of orders that were not accepted, that are kept.

@@ -7,8 +7,6 @@ from enum import StrEnum
 from ..journal.records import JournalEntry
 from ..journal.states import Step, StepState
 
-__all__ = ["Kind", "Standing"]
-
 
 class Kind(StrEnum):
     """What a step does about money."""

@@ -13,8 +13,6 @@ from .chart import time_text
 from .money import Estimate
 from .standing import Kind, Standing
 
-__all__ = ["COLUMNS", "ReportRow"]
-
 #: Headings of the columns. The style sheet repeats them as labels, for screens on which each row is a block.
 COLUMNS = (
     "State",

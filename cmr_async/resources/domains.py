@@ -8,8 +8,6 @@ from ..core.order.validation import check_texts, checked_domain, checked_ids
 from ..models import Envelope, ServiceProvider
 from ..pipeline import Pipeline
 
-__all__ = ["Domains", "ask_for_workspace"]
-
 
 class Domains:
     """Calls about domains: `client.domains`."""

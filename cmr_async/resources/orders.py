@@ -17,18 +17,17 @@ from ..core.order.domain_names import normalise_domain
 from ..core.order.validation import checked_ids
 from ..core.processing import ProcessEndpoint, place_ids
 from ..core.wire import read_order_created
+from ..drain import Guard
 from ..errors import ConfigurationError, Fault, ValidationError
 from ..models import Envelope, MailboxOrder, Order, OrderCreated
 from ..models.requests import OrderRequest
-from ..pipeline import Guard, Pipeline
+from ..pipeline import Pipeline
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
     from ..models.checks import OrderPreflight
     from ..models.progress import OrderProgress, OrderToken
-    from .waiter import Waiter
-
-__all__ = ["Orders", "describe", "process_order", "send_order", "unavailable_name"]
+    from ..tracking.waiting import Waiting
 
 _NAMED_DOMAINS = 3
 
@@ -40,7 +39,7 @@ class Orders:
         self,
         pipeline: Pipeline,
         create_once: Callable[..., Awaitable[OrderCreated]] | None = None,
-        waiting: Waiter | None = None,
+        waiting: Waiting | None = None,
     ) -> None:
         """Make the calls of one client.
 
@@ -346,7 +345,7 @@ class Orders:
             async for progress in found:
                 yield progress
 
-    def _waits(self) -> Waiter:
+    def _waits(self) -> Waiting:
         if self._waiting is None:
             raise ConfigurationError("Only the orders of a client can be waited for.")
         return self._waiting

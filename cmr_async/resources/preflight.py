@@ -13,8 +13,6 @@ from ..models.requests import OrderRequest
 from ..pipeline import Pipeline
 from .domains import ask_for_workspace
 
-__all__ = ["preflight_order"]
-
 _AVAILABILITY = "availability: no source gives the path of the call, nor what it takes and answers"
 #: What the API says of a domain without a workspace (reference, section 10.4).
 _NO_WORKSPACE = "workspace not exists"

@@ -7,8 +7,6 @@ from ..errors import Fault, ValidationError
 from ..models import Envelope
 from ..pipeline import Pipeline
 
-__all__ = ["Subscriptions"]
-
 
 class Subscriptions:
     """Calls about subscriptions: `client.subscriptions`."""

@@ -6,8 +6,6 @@ from ..core.order.validation import checked_ids
 from ..models import Envelope
 from ..pipeline import Pipeline
 
-__all__ = ["Users"]
-
 
 class Users:
     """Calls about users: `client.users`."""

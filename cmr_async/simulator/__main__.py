@@ -16,8 +16,6 @@ from .http.server import EXPOSED, Simulator
 from .settings import PROCESS_PATH, DuplicateDomains, Generation, WebhookEnvelopes
 from .shop.faults import FaultRule
 
-__all__ = ["main"]
-
 
 def main(argv: Sequence[str] | None = None, *, prog: str = "python -m cmr_async.simulator") -> int:
     """Run a simulator until Ctrl-C.

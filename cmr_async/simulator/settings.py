@@ -15,16 +15,6 @@ from yarl import URL
 from ..core.order.prices import PriceList
 from ..webhooks import SignatureScheme
 
-__all__ = [
-    "DEMO_USERS",
-    "PROCESS_PATH",
-    "DuplicateDomains",
-    "Generation",
-    "MachineClock",
-    "Settings",
-    "WebhookEnvelopes",
-]
-
 Generation = Literal["2026-06", "2026-02"]
 DuplicateDomains = Literal["allow", "unavailable"]
 WebhookEnvelopes = Literal["documentation", "help-centre"]

@@ -21,8 +21,6 @@ from .iterator import BlockingIterator
 from .lifetime import Lifetime
 from .portal import Portal, current_portal
 
-__all__ = ["BlockingBulkRun", "pull_in_caller"]
-
 R = TypeVar("R")
 
 

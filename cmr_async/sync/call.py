@@ -17,8 +17,6 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 from ..core.printable import printable
 from ..errors import ClientStateError, CMRError, OrderPlacedError, OutcomeUnknownError
 
-__all__ = ["WAKE_EVERY", "Call", "Host"]
-
 R = TypeVar("R")
 
 logger: logging.Logger = logging.getLogger("cmr_async")

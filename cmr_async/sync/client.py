@@ -32,11 +32,9 @@ if TYPE_CHECKING:
     import aiohttp
     from aiohttp.abc import AbstractResolver
 
-    from ..bulk.reconcile import Finding
+    from ..bulk.evidence import Finding
     from ..journal.records import JournalEntry
     from ..models.progress import OrderProgress
-
-__all__ = ["Bulk", "Client"]
 
 
 class Bulk:

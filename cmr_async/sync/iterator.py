@@ -14,8 +14,6 @@ from .call import Call
 from .lifetime import Lifetime
 from .portal import Portal, current_portal
 
-__all__ = ["BlockingIterator"]
-
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
@@ -75,11 +73,9 @@ class BlockingIterator(Iterator[R_co]):
         weakref.finalize(self, _close_in_background, lifetime, self._source).atexit = False
 
     def __iter__(self) -> Self:
-        """Return the iterator."""
         return self
 
     def __next__(self) -> R_co:
-        """Return the next item."""
         if self._source.exhausted:
             raise StopIteration
         portal = self._lifetime.portal()
@@ -92,7 +88,6 @@ class BlockingIterator(Iterator[R_co]):
             raise StopIteration from None
 
     def __enter__(self) -> Self:
-        """Return the iterator."""
         return self
 
     def __exit__(

@@ -12,8 +12,6 @@ from ..errors import ClientStateError
 from .call import Call
 from .portal import Portal, current_portal, running_portal
 
-__all__ = ["NO_LIFETIME", "BlockingClient", "Lifetime", "as_tuple"]
-
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -136,7 +134,6 @@ class BlockingClient:
         )
 
     def __enter__(self) -> Self:
-        """Return the client."""
         return self
 
     def __exit__(

@@ -23,8 +23,6 @@ from ..errors import ClientStateError, ConfigurationError
 from ..forks import in_forked_child, leave_to_parent
 from .call import Call
 
-__all__ = ["Portal", "current_portal", "running_portal", "use_uvloop"]
-
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterable
-from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from ..errors import ClientStateError, ConfigurationError
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from ..journal.journal import Journal
-
-__all__ = ["BlockingReceiver"]
 
 E = TypeVar("E", bound=WebhookEvent)
 
@@ -99,16 +96,9 @@ class BlockingReceiver:
             portal.call(self._journal.close, portal)
 
     def __enter__(self) -> Self:
-        """Return the receiver."""
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the journal."""
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from ..models.checks import OrderPreflight
     from ..models.progress import OrderProgress, OrderToken
 
-__all__ = ["Domains", "Orders", "Subscriptions", "Users"]
-
 
 class Orders:
     """Calls about orders: `client.orders`."""

@@ -13,8 +13,6 @@ from ..models.tracking import ProvisionKind
 from .settings import TrackingSettings
 from .table import OpenOrder
 
-__all__ = ["Looks"]
-
 #: Longest time between two looks at an order itself, in seconds.
 _LONGEST_GAP = 3600.0
 #: Pages of what a user has that are looked at; with more of them it costs less to ask for the order itself.

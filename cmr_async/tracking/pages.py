@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import attrs
 
-__all__ = ["Pages"]
-
 #: Rows that are expected to come between two reads, at 5 orders a second and a read every 4 seconds.
 _COMING = 20
 #: What all pages on which nothing is expected weigh together, as the square root of a number of open rows: they get

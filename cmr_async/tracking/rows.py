@@ -15,8 +15,6 @@ from ..core.order.domain_names import normalise_domain
 from ..models.tracking import ProvisionKind, ProvisionState
 from .settings import TrackingSettings
 
-__all__ = ["Row", "order_word", "page_length", "read_rows", "total_pages"]
-
 #: Usual names of fields, in lower case and without `_` and `-`. Those of subscriptions and events are documented.
 _ADDRESS = ("email", "emailaddress", "mailbox", "address")
 _DOMAIN = ("domainname", "domain")

@@ -9,8 +9,6 @@ import attrs
 from ..core.retry import is_duration
 from ..errors import ConfigurationError
 
-__all__ = ["TrackingSettings"]
-
 
 def _words(words: Iterable[str]) -> frozenset[str]:
     if isinstance(words, str):

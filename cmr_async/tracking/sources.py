@@ -27,8 +27,6 @@ from .pages import Pages
 from .rows import Row, page_length, read_rows, total_pages
 from .settings import TrackingSettings
 
-__all__ = ["PAGE_SIZE", "Lists", "ask", "fields_of", "pages_of"]
-
 logger: logging.Logger = logging.getLogger("cmr_async")
 
 #: Rows of a page: the most that the help centre allows (reference, section 7).

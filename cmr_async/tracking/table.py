@@ -9,8 +9,6 @@ import attrs
 from ..models.progress import OrderProgress, OrderToken, progress_of
 from ..models.tracking import ProvisionKind, ProvisionState, Sighting, join
 
-__all__ = ["OpenOrder", "OrderTable"]
-
 
 @attrs.define(kw_only=True, eq=False)
 class OpenOrder:

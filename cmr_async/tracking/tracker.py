@@ -30,8 +30,6 @@ from .watch import Watch
 if TYPE_CHECKING:
     from ..journal.tracking import TrackingRecords
 
-__all__ = ["Tracker"]
-
 #: Seconds between two looks into a journal for what others wrote there.
 _LISTEN_EVERY = 1.0
 #: Of so many orders a journal is asked for what it knows of each; with more of them for all that is new in it.

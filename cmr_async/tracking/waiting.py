@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ..models.progress import OrderProgress, OrderToken
     from .tracker import Tracker
 
-__all__ = ["Waiting"]
-
 #: Seconds by which an outcome may be written later than it says: one transaction of PostgreSQL overtakes another.
 _LATE = 10.0
 

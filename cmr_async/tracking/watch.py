@@ -9,8 +9,6 @@ import attrs
 from ..models.progress import OrderProgress
 from ..models.tracking import Sighting
 
-__all__ = ["Watch"]
-
 
 @attrs.define(eq=False)
 class Watch:

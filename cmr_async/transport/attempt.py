@@ -12,8 +12,6 @@ import aiohttp
 from ..core.exchange import Exchange, HTTPLayerError, Phase
 from ..core.redact import Redactor
 
-__all__ = ["Attempt", "describe"]
-
 
 class Attempt:
     """The one mutable record of an attempt. It is pessimistic: only a watched wait for a connection is `NOT_SENT`."""

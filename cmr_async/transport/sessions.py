@@ -18,8 +18,6 @@ from ..errors import ClientStateError, ConfigurationError
 from ..forks import in_forked_child, leave_to_parent
 from .traces import watch_attempts
 
-__all__ = ["Sessions"]
-
 
 class Sessions:
     """Opens a session when it is first needed: one for what may be repeated, one for what must not be."""

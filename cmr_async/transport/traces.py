@@ -9,8 +9,6 @@ import aiohttp
 
 from .attempt import Attempt
 
-__all__ = ["watch_answers", "watch_attempts"]
-
 
 async def _on_request_start(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
     if isinstance(context.trace_request_ctx, Attempt):

@@ -25,8 +25,6 @@ from ..errors import ConfigurationError, NotSentError
 from .attempt import Attempt, describe
 from .sessions import Sessions
 
-__all__ = ["DEFAULT_MAX_ANSWER", "Timeouts", "Transport"]
-
 #: Bytes of an answer that are read at most: a whole list of domains takes a tenth of it.
 DEFAULT_MAX_ANSWER = 1024 * 1024
 

@@ -12,8 +12,6 @@ from .events.fields import read_fields, read_id
 from .refusal import Refusal, RefusalReason
 from .verify import LONGEST_BODY, VerifiedDelivery
 
-__all__ = ["parse"]
-
 
 def parse(delivery: VerifiedDelivery | bytes) -> Event | Refusal:
     """Read the event of a delivery.

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from aiohttp import web
     from sqlalchemy import Connection
 
-__all__ = ["DeliveryJournal", "DeliveryRecords", "Handler", "Receiver", "Reply"]
-
 E = TypeVar("E", bound=WebhookEvent)
 
 #: What is done with an event, in the transaction that takes its delivery.
@@ -245,14 +243,16 @@ class Receiver:
         Raises:
             aiohttp.web.HTTPRequestEntityTooLarge: The body is longer than `client_max_size` of the application.
         """
-        from .aiohttp_web import read_body, response  # noqa: PLC0415 - other frameworks need no server of aiohttp
+        from aiohttp import web  # noqa: PLC0415 - other frameworks need no server of aiohttp
 
-        body = await read_body(request)
-        if body is None:
+        try:
+            body = await request.read()
+        except (web.RequestPayloadError, OSError):  # the client left, or packed it wrongly
+            request.content.feed_eof()  # else aiohttp reads on after the answer, and logs a traceback
             logger.warning("webhook refused: %s", _UNREADABLE)
-            return response(400, _UNREADABLE)
+            return web.Response(status=400, text=_UNREADABLE)
         reply = await self.receive(body, request.headers)
-        return response(reply.status, reply.text)
+        return web.Response(status=reply.status, text=reply.text)
 
     def routes(self, path: str) -> list[web.RouteDef]:
         """Return the route for aiohttp.web: `app.add_routes(receiver.routes("/webhooks/cmr"))`.
@@ -260,9 +260,9 @@ class Receiver:
         Args:
             path: The path that the URL in the Partner Dashboard has.
         """
-        from .aiohttp_web import route  # noqa: PLC0415 - as above
+        from aiohttp import web  # noqa: PLC0415 - as above
 
-        return [route(path, self.aiohttp_handler)]
+        return [web.post(path, self.aiohttp_handler)]
 
 
 def _plain(handler: Callable[[E, Connection], object]) -> Callable[[E, Connection], object]:

@@ -6,8 +6,6 @@ from enum import StrEnum
 
 import attrs
 
-__all__ = ["Refusal", "RefusalReason"]
-
 
 class RefusalReason(StrEnum):
     """What is wrong with a delivery."""

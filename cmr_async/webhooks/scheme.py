@@ -15,8 +15,6 @@ import attrs
 from ..core.retry import is_duration
 from ..errors import ConfigurationError
 
-__all__ = ["SignatureEncoding", "SignatureScheme", "TimestampUnit"]
-
 #: Digits of a time in the header, and what may follow them.
 _LONGEST_TIME = 16
 _FRACTION = re.compile(r"[0-9]{1,9}", re.ASCII)

@@ -15,8 +15,6 @@ from .events import (
     MailboxOrderSuccess,
 )
 
-__all__ = ["sightings_of"]
-
 #: What the API calls a domain that is registered (reference, section 13).
 _ACTIVE = "ACTIVE"
 #: Characters of an e-mail address, at most.

@@ -14,8 +14,6 @@ from ..models.tracking import StoredDelivery
 from .events import Event
 from .events.fields import FIELDS
 
-__all__ = ["stored"]
-
 #: Attributes that are never kept: the credentials of mailboxes, and whatever has no documented name.
 _LEFT_OUT = frozenset(
     {"password", "app_password", "authenticator_secret", "extra", "envelope_extra", "event_id", "name"}
@@ -24,13 +22,12 @@ _LEFT_OUT = frozenset(
 _UPDATED = frozenset({"firstName", "lastName", "username", "profilePicture"})
 
 
-def stored(event: Event, body: bytes, *, at: float = 0.0) -> StoredDelivery:
-    """Return what a journal keeps of a delivery.
+def stored(event: Event, body: bytes) -> StoredDelivery:
+    """Return what a journal keeps of a delivery, without the time, which is the journal's to give.
 
     Args:
         event: The event of the delivery.
         body: Its body, whose hash identifies an event without an `eventId`.
-        at: When it was taken, UTC epoch in seconds; a journal puts its own time here.
 
     Returns:
         The delivery. Its `content` has the form of the API's events, so that `parse` reads it, and its documented
@@ -41,7 +38,7 @@ def stored(event: Event, body: bytes, *, at: float = 0.0) -> StoredDelivery:
         content["eventId"] = event.event_id
     content["data"] = _fields(event)
     identity = event.event_id or f"sha256:{hashlib.sha256(body).hexdigest()}"
-    return StoredDelivery(id=identity, name=event.name or "", at=at, content=content)
+    return StoredDelivery(id=identity, name=event.name or "", at=0.0, content=content)
 
 
 def _fields(model: Any) -> dict[str, Any]:

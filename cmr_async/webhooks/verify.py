@@ -19,8 +19,6 @@ from .headers import Headers, find_headers
 from .refusal import Refusal, RefusalReason
 from .scheme import SignatureScheme
 
-__all__ = ["LONGEST_BODY", "Keys", "Secrets", "VerifiedDelivery", "sign", "verify", "verify_with"]
-
 #: Bytes of a body that are taken unless the caller says otherwise: 1 MiB.
 LONGEST_BODY = 1_048_576
 

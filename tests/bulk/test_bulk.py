@@ -107,16 +107,14 @@ async def next_wait(journal: Journal, gap: float) -> float:
     return waited
 
 
-async def test_a_run_with_a_journal_takes_its_slots_from_the_pace_of_the_journal(tmp_path: Path) -> None:
+async def test_a_run_with_a_journal_takes_its_slots_from_the_pace_of_the_journal(journal: Journal) -> None:
     gap = 1000.0  # longer than this test can take, on the database's clock
-    async with Journal(tmp_path / "run.db") as journal:
-        run = make_bulk(FakeTransport(), gap=gap).submit([make_request(0)], journal=journal)
-        assert [outcome.state async for outcome in run] == [OrderState.ACCEPTED]
-        assert round(await next_wait(journal, gap) / gap) == 1
+    run = make_bulk(FakeTransport(), gap=gap).submit([make_request(0)], journal=journal)
+    assert [outcome.state async for outcome in run] == [OrderState.ACCEPTED]
+    assert round(await next_wait(journal, gap) / gap) == 1
 
 
-async def test_a_run_without_a_pace_leaves_the_pace_of_the_journal_alone(tmp_path: Path) -> None:
-    async with Journal(tmp_path / "run.db") as journal:
-        run = make_bulk(FakeTransport([UNSENT]), gap=0).submit([make_request(0)], journal=journal)
-        assert [outcome.state async for outcome in run] == [OrderState.NOT_SENT]
-        assert await next_wait(journal, 1000.0) == 0
+async def test_a_run_without_a_pace_leaves_the_pace_of_the_journal_alone(journal: Journal) -> None:
+    run = make_bulk(FakeTransport([UNSENT]), gap=0).submit([make_request(0)], journal=journal)
+    assert [outcome.state async for outcome in run] == [OrderState.NOT_SENT]
+    assert await next_wait(journal, 1000.0) == 0

@@ -21,12 +21,6 @@ from tests.loopback import ACCEPTED, Loopback, answer_after, stall
 
 
 @pytest.fixture
-async def sim() -> AsyncIterator[Simulator]:
-    async with Simulator(rate_limit=None, provision_seconds=(0, 0)) as simulator:
-        yield simulator
-
-
-@pytest.fixture
 async def cmr(sim: Simulator) -> AsyncIterator[AsyncClient]:
     paths = {"orders.process": "/orders/process"}
     async with AsyncClient(sim.api_key, sim.base_url, gap=0, endpoints=paths) as client:

@@ -12,7 +12,8 @@ import orjson
 import pytest
 
 from cmr_async import AsyncClient, ClientStateError, ConfigurationError, JournalError, OrderRequest, OrderState
-from cmr_async.bulk.reconcile import Finding, Reconciler
+from cmr_async.bulk.evidence import Finding
+from cmr_async.bulk.reconcile import Reconciler
 from cmr_async.core.exchange import Exchange, Request
 from cmr_async.journal.journal import Journal, JournalEntry, StepState, Verdict
 from cmr_async.simulator import FaultRule, Simulator
@@ -168,42 +169,39 @@ def answering(count: int) -> FakeTransport:
     return FakeTransport([USER_OK, NO_DOMAINS, NO_SUBSCRIPTIONS] * count)
 
 
-async def test_only_the_orders_that_were_asked_for_are_looked_up(tmp_path: Path) -> None:
-    async with Journal(tmp_path / "run.db") as journal:
-        await unknowns(journal, "a", "b", "c")
-        await journal.add([make_request("planned")])
-        found = make_bulk(answering(2)).reconcile(journal, references=["c", "a", "c", "planned", "none"], settle=0)
-        assert [finding.entry.key async for finding in found] == ["c", "a"]
+async def test_only_the_orders_that_were_asked_for_are_looked_up(journal: Journal) -> None:
+    await unknowns(journal, "a", "b", "c")
+    await journal.add([make_request("planned")])
+    found = make_bulk(answering(2)).reconcile(journal, references=["c", "a", "c", "planned", "none"], settle=0)
+    assert [finding.entry.key async for finding in found] == ["c", "a"]
 
 
 async def test_many_unknown_orders_are_looked_up_in_their_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cmr_async.bulk.reconcile._AT_ONCE", 2)
-    async with Journal(tmp_path / "run.db") as journal:
-        await unknowns(journal, "a", "b", "c", "d", "e")
-        found = make_bulk(answering(5)).reconcile(journal, settle=0)
-        assert [(finding.entry.key, finding.verdict) async for finding in found] == [
-            (name, Verdict.ABSENT) for name in "abcde"
-        ]
+    await unknowns(journal, "a", "b", "c", "d", "e")
+    found = make_bulk(answering(5)).reconcile(journal, settle=0)
+    assert [(finding.entry.key, finding.verdict) async for finding in found] == [
+        (name, Verdict.ABSENT) for name in "abcde"
+    ]
 
 
-async def test_an_order_that_is_settled_while_others_are_looked_up_is_left_alone(tmp_path: Path) -> None:
-    async with Journal(tmp_path / "run.db") as journal:
-        await unknowns(journal, "a", "b")
-        found = make_bulk(answering(1)).reconcile(journal, settle=0)
-        assert (await anext(found)).verdict is Verdict.ABSENT
-        entry = await journal.get("b")
-        assert entry is not None
-        await journal.verdict(entry, Verdict.ABSENT, "a colleague looked")
-        await journal.resubmit("b")
-        changed = await anext(found)
-        assert (changed.entry.state, changed.verdict, changed.evidence) == (
-            StepState.PLANNED,
-            None,
-            "changed meanwhile: look again",
-        )
-        assert [finding async for finding in found] == []
+async def test_an_order_that_is_settled_while_others_are_looked_up_is_left_alone(journal: Journal) -> None:
+    await unknowns(journal, "a", "b")
+    found = make_bulk(answering(1)).reconcile(journal, settle=0)
+    assert (await anext(found)).verdict is Verdict.ABSENT
+    entry = await journal.get("b")
+    assert entry is not None
+    await journal.verdict(entry, Verdict.ABSENT, "a colleague looked")
+    await journal.resubmit("b")
+    changed = await anext(found)
+    assert (changed.entry.state, changed.verdict, changed.evidence) == (
+        StepState.PLANNED,
+        None,
+        "changed meanwhile: look again",
+    )
+    assert [finding async for finding in found] == []
 
 
 async def test_what_the_owner_of_a_claim_may_still_send_is_neither_absent_nor_planned_again(tmp_path: Path) -> None:
@@ -226,24 +224,23 @@ async def test_what_the_owner_of_a_claim_may_still_send_is_neither_absent_nor_pl
 
 @pytest.mark.parametrize("which", ["absent", "rejected", "drafts"])
 async def test_all_orders_of_one_kind_are_planned_again(
-    tmp_path: Path, which: Literal["absent", "rejected", "drafts"]
+    journal: Journal, which: Literal["absent", "rejected", "drafts"]
 ) -> None:
     bulk = make_bulk(FakeTransport())
-    async with Journal(tmp_path / "run.db") as journal:
-        await unknowns(journal, "absent", "doubt", "placed")
-        await unknowns(journal, "drafts", confirm=False)
-        for name, verdict in (("absent", Verdict.ABSENT), ("placed", Verdict.PLACED)):
-            entry = await journal.get(name)
-            assert entry is not None
-            await journal.verdict(entry, verdict, "looked at")
-        await journal.add([make_request("rejected")])
-        claim = await journal.claim("rejected")
-        assert claim is not None
-        await journal.record(claim, StepState.REJECTED)
-        assert await bulk.resubmit_all(journal, which, reason="all of them") == [which]
-        assert (await journal.history(which))[-1].reason == "all of them"
-        assert (await journal.counts())[StepState.PLANNED] == 1
-        assert await bulk.resubmit_all(journal, which) == []
+    await unknowns(journal, "absent", "doubt", "placed")
+    await unknowns(journal, "drafts", confirm=False)
+    for name, verdict in (("absent", Verdict.ABSENT), ("placed", Verdict.PLACED)):
+        entry = await journal.get(name)
+        assert entry is not None
+        await journal.verdict(entry, verdict, "looked at")
+    await journal.add([make_request("rejected")])
+    claim = await journal.claim("rejected")
+    assert claim is not None
+    await journal.record(claim, StepState.REJECTED)
+    assert await bulk.resubmit_all(journal, which, reason="all of them") == [which]
+    assert (await journal.history(which))[-1].reason == "all of them"
+    assert (await journal.counts())[StepState.PLANNED] == 1
+    assert await bulk.resubmit_all(journal, which) == []
 
 
 async def test_a_kind_of_orders_that_is_none_is_refused(tmp_path: Path) -> None:
@@ -251,79 +248,58 @@ async def test_a_kind_of_orders_that_is_none_is_refused(tmp_path: Path) -> None:
         await make_bulk(FakeTransport()).resubmit_all(tmp_path / "run.db", "placed")  # type: ignore[arg-type]
 
 
-async def test_an_order_that_changes_meanwhile_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_order_that_changes_meanwhile_is_left_out(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     resubmit = Journal.resubmit
-    async with Journal(tmp_path / "run.db") as journal:
-        await unknowns(journal, "a", "b", confirm=False)
+    await unknowns(journal, "a", "b", confirm=False)
 
-        async def somebody_was_faster(self: Journal, key: str, **options: Any) -> JournalEntry:
-            if key == "a":
-                await resubmit(self, key, **options)
-            return await resubmit(self, key, **options)
+    async def somebody_was_faster(self: Journal, key: str, **options: Any) -> JournalEntry:
+        if key == "a":
+            await resubmit(self, key, **options)
+        return await resubmit(self, key, **options)
 
-        monkeypatch.setattr(Journal, "resubmit", somebody_was_faster)
-        assert await make_bulk(FakeTransport()).resubmit_all(journal, "drafts") == ["b"]
+    monkeypatch.setattr(Journal, "resubmit", somebody_was_faster)
+    assert await make_bulk(FakeTransport()).resubmit_all(journal, "drafts") == ["b"]
 
 
-async def test_a_journal_that_cannot_be_written_ends_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_journal_that_cannot_be_written_ends_both(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     async def full(*_: object, **__: object) -> JournalEntry:
         raise JournalError("The disk is full.")
 
-    async with Journal(tmp_path / "run.db") as journal:
-        await unknowns(journal, "a")
-        await unknowns(journal, "b", confirm=False)
-        monkeypatch.setattr(Journal, "verdict", full)
-        monkeypatch.setattr(Journal, "resubmit", full)
-        bulk = make_bulk(answering(1))
-        with pytest.raises(JournalError, match="The disk is full"):
-            await anext(bulk.reconcile(journal, settle=0))
-        with pytest.raises(JournalError, match="The disk is full"):
-            await bulk.resubmit_all(journal, "drafts")
+    await unknowns(journal, "a")
+    await unknowns(journal, "b", confirm=False)
+    monkeypatch.setattr(Journal, "verdict", full)
+    monkeypatch.setattr(Journal, "resubmit", full)
+    bulk = make_bulk(answering(1))
+    with pytest.raises(JournalError, match="The disk is full"):
+        await anext(bulk.reconcile(journal, settle=0))
+    with pytest.raises(JournalError, match="The disk is full"):
+        await bulk.resubmit_all(journal, "drafts")
 
 
 async def test_two_reconciliations_that_come_to_the_same_verdict_agree(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     transport = FakeTransport()
-    async with Journal(tmp_path / "run.db") as journal:
-        await unknowns(journal, "a")
+    await unknowns(journal, "a")
 
-        async def twice() -> AsyncIterator[Exchange]:
-            yield USER_OK
-            [other] = [finding async for finding in make_bulk(answering(1)).reconcile(journal, settle=0)]
-            assert other.verdict is Verdict.ABSENT
-            yield NO_DOMAINS
-            yield NO_SUBSCRIPTIONS
+    async def twice() -> AsyncIterator[Exchange]:
+        yield USER_OK
+        [other] = [finding async for finding in make_bulk(answering(1)).reconcile(journal, settle=0)]
+        assert other.verdict is Verdict.ABSENT
+        yield NO_DOMAINS
+        yield NO_SUBSCRIPTIONS
 
-        replies = twice()
+    replies = twice()
 
-        async def send(request: Request, **_: object) -> Exchange:
-            return await anext(replies)
+    async def send(request: Request, **_: object) -> Exchange:
+        return await anext(replies)
 
-        monkeypatch.setattr(transport, "send", send)
-        [finding] = [finding async for finding in make_bulk(transport).reconcile(journal, settle=0)]
-        assert (finding.verdict, finding.entry.verdict) == (Verdict.ABSENT, Verdict.ABSENT)
+    monkeypatch.setattr(transport, "send", send)
+    [finding] = [finding async for finding in make_bulk(transport).reconcile(journal, settle=0)]
+    assert (finding.verdict, finding.entry.verdict) == (Verdict.ABSENT, Verdict.ABSENT)
 
 
 # The whole, against the simulator
-
-
-@pytest.fixture
-async def sim() -> AsyncIterator[Simulator]:
-    async with Simulator(rate_limit=None, provision_seconds=(0, 0)) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-async def cmr(sim: Simulator) -> AsyncIterator[AsyncClient]:
-    async with AsyncClient(sim.api_key, sim.base_url, gap=0) as client:
-        yield client
-
-
-@pytest.fixture
-async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
-    async with Journal(tmp_path / "run.db") as opened:
-        yield opened
 
 
 async def lose(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -25,24 +24,6 @@ from cmr_async.journal.journal import Journal, Verdict
 from cmr_async.journal.states import StepState
 from cmr_async.simulator import FaultRule, Simulator
 from tests.fakes import USER, Clock, FakeTransport, make_order, make_pipeline, make_request
-
-
-@pytest.fixture
-async def sim() -> AsyncIterator[Simulator]:
-    async with Simulator(rate_limit=None, provision_seconds=(0, 0)) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-async def cmr(sim: Simulator) -> AsyncIterator[AsyncClient]:
-    async with AsyncClient(sim.api_key, sim.base_url, gap=0) as client:
-        yield client
-
-
-@pytest.fixture
-async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
-    async with Journal(tmp_path / "orders.db") as opened:
-        yield opened
 
 
 async def test_an_order_that_is_asked_for_many_times_at_once_is_sent_once_and_all_get_its_outcome(

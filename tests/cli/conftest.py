@@ -12,6 +12,9 @@ from typer.testing import CliRunner, Result
 
 from cmr_async.simulator import Simulator
 
+#: Runs a command.
+Cmr = Callable[..., Result]
+#: Starts a simulator with settings.
 Start = Callable[..., Simulator]
 
 
@@ -35,7 +38,13 @@ def start_simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
 
 @pytest.fixture
-def cmr(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+def simulator(start_simulator: Start) -> Simulator:
+    """A simulator that throttles nobody, with the environment pointing at it."""
+    return start_simulator(rate_limit=None)
+
+
+@pytest.fixture
+def cmr(monkeypatch: pytest.MonkeyPatch) -> Cmr:
     """Run a command in this process."""
     from cmr_async.cli.app import app
 

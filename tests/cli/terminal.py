@@ -15,8 +15,6 @@ import pytest
 
 pty = pytest.importorskip("pty", reason="no pseudo terminals here")
 
-__all__ = ["COMMAND", "CTRL_C", "Terminal", "on_terminal"]
-
 COMMAND = [sys.executable, "-m", "cmr_async"]
 CTRL_C = "\x03"
 

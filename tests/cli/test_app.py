@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,10 @@ from typing import Any
 import pytest
 import typer
 from typer.main import get_command, get_group
-from typer.testing import Result
 
 from cmr_async import __version__
 from cmr_async.cli.app import COMMANDS, app
-
-Cmr = Callable[..., Result]
+from tests.cli.conftest import Cmr
 
 EVERY = [(group, command) for group, commands in COMMANDS.items() for command in commands]
 

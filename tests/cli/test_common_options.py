@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pytest
-from typer.testing import Result
 
 from cmr_async.cli.app import COMMANDS, app
 from cmr_async.simulator import DEMO_USERS, Simulator
-
-Cmr = Callable[..., Result]
-Start = Callable[..., Simulator]
+from tests.cli.conftest import Cmr
 
 
 @pytest.fixture(autouse=True)
@@ -25,11 +22,6 @@ def _levels() -> Iterator[None]:
     before = logger.level
     yield
     logger.setLevel(before)
-
-
-@pytest.fixture
-def simulator(start_simulator: Start) -> Simulator:
-    return start_simulator(rate_limit=None)
 
 
 @pytest.mark.parametrize("before", [True, False])

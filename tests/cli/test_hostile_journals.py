@@ -19,8 +19,7 @@ from cmr_async.journal.states import StepState
 from cmr_async.models.requests import OrderRequest
 from cmr_async.orderfiles import LocatedOrder, OrderFile
 from cmr_async.simulator import DEMO_USERS, Simulator
-
-Cmr = Callable[..., Result]
+from tests.cli.conftest import Cmr
 
 REFERENCES = ("accepted", "draft", "unknown", "rejected", "planned", "sent")
 #: What a terminal must not get: it clears the screen, renames the window and writes from right to left.

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
-from typer.testing import Result
 
 from cmr_async.cli import journal_choice
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
-
-Cmr = Callable[..., Result]
-Start = Callable[..., Simulator]
+from tests.cli.conftest import Cmr, Start
 
 
 @pytest.fixture
@@ -37,10 +33,7 @@ def made(orders: Path) -> list[str]:
     return sorted(path.name for folder in folders for path in folder.iterdir() if path != orders)
 
 
-def test_a_paid_run_goes_on_when_the_same_command_is_given_again(
-    cmr: Cmr, start_simulator: Start, orders: Path
-) -> None:
-    simulator = start_simulator(rate_limit=None)
+def test_a_paid_run_goes_on_when_the_same_command_is_given_again(cmr: Cmr, simulator: Simulator, orders: Path) -> None:
     simulator.faults.add(FaultRule(kind="status", status=422, path="/orders/json", skip=1))
     paid = ("orders", "submit", orders, "--confirm", "--yes", "--concurrency", "1")
     cut = cmr(*paid, "--max-orders", "2")
@@ -68,9 +61,8 @@ def test_a_paid_run_goes_on_when_the_same_command_is_given_again(
 
 @pytest.mark.parametrize("name", ["-", "/dev/stdin"])
 def test_paid_orders_from_a_pipe_need_a_journal_that_is_named(
-    cmr: Cmr, start_simulator: Start, orders: Path, name: str
+    cmr: Cmr, simulator: Simulator, orders: Path, name: str
 ) -> None:
-    simulator = start_simulator(rate_limit=None)
     refused = cmr("orders", "submit", name, "--confirm", "--yes", text=orders.read_text())
     assert refused.exit_code == 2
     assert "--journal cmr-orders.journal.db; or go without one: --no-journal." in refused.stderr
@@ -78,17 +70,7 @@ def test_paid_orders_from_a_pipe_need_a_journal_that_is_named(
     assert made(orders) == []
 
 
-def test_orders_from_a_pipe_go_on_in_the_journal_that_was_named(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
-    simulator = start_simulator(rate_limit=None)
-    paid = ("orders", "submit", "-", "--confirm", "--yes", "--journal", "cmr-orders.journal.db")
-    first, again = (cmr(*paid, text=orders.read_text()) for _ in range(2))
-    assert (first.exit_code, again.exit_code) == (0, 0)
-    assert "3 skipped: accepted in an earlier run." in again.output
-    assert len(simulator.state.ledger) == 3
-
-
-def test_drafts_from_a_pipe_may_go_without_a_journal(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
-    simulator = start_simulator(rate_limit=None)
+def test_drafts_from_a_pipe_may_go_without_a_journal(cmr: Cmr, simulator: Simulator, orders: Path) -> None:
     result = cmr("orders", "submit", "-", text=orders.read_text())
     assert result.exit_code == 0
     assert "drafts from a pipe are not written down" in result.stderr
@@ -98,26 +80,13 @@ def test_drafts_from_a_pipe_may_go_without_a_journal(cmr: Cmr, start_simulator: 
     assert "not written down" not in cmr("orders", "submit", "-", "--no-journal", text=orders.read_text()).stderr
 
 
-def test_a_link_to_the_file_has_the_journal_of_the_file(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
-    simulator = start_simulator(rate_limit=None)
-    link = Path("today.csv")
-    link.symlink_to(orders)
-    assert cmr("orders", "submit", link, "--confirm", "--yes").exit_code == 0
-    again = cmr("orders", "submit", orders, "--confirm", "--yes")
-    assert "3 skipped: accepted in an earlier run." in again.output
-    assert len(simulator.state.ledger) == 3
-    link.unlink()
-    assert made(orders) == ["orders.csv.journal.db"]
-
-
 def test_a_file_without_links_is_called_as_it_was_typed(orders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(orders.parent)
     assert journal_choice.journal_beside("orders.csv") == Path("orders.csv.journal.db")
     assert journal_choice.journal_beside("../there/orders.csv") == Path("../there/orders.csv.journal.db")
 
 
-def test_drafts_have_a_journal_too(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
-    simulator = start_simulator(rate_limit=None)
+def test_drafts_have_a_journal_too(cmr: Cmr, simulator: Simulator, orders: Path) -> None:
     first, again = (cmr("orders", "submit", orders) for _ in range(2))
     assert (first.exit_code, again.exit_code) == (0, 0)
     assert f"Written down in {beside(orders)}" in first.output
@@ -167,9 +136,8 @@ def test_paying_without_a_journal_says_what_that_means(cmr: Cmr, start_simulator
     ],
 )
 def test_a_journal_beside_the_file_that_is_not_used_is_spoken_of_before_money(
-    cmr: Cmr, start_simulator: Start, orders: Path, options: tuple[str, ...], again: str
+    cmr: Cmr, simulator: Simulator, orders: Path, options: tuple[str, ...], again: str
 ) -> None:
-    simulator = start_simulator(rate_limit=None)
     simulator.faults.add(FaultRule(kind="reset", after_processing=True, path="/orders/json", skip=2))
     cmr("orders", "submit", orders, "--confirm", "--yes", "--concurrency", "1")
     refused = cmr("orders", "submit", orders, "--confirm", *options)  # nobody can be asked here
@@ -182,9 +150,8 @@ def test_a_journal_beside_the_file_that_is_not_used_is_spoken_of_before_money(
 
 
 def test_a_file_beside_the_orders_that_is_no_journal_is_spoken_of_too(
-    cmr: Cmr, start_simulator: Start, orders: Path
+    cmr: Cmr, simulator: Simulator, orders: Path
 ) -> None:
-    simulator = start_simulator(rate_limit=None)
     beside(orders).write_text("something else, and long enough to look like it" * 100)
     result = cmr("orders", "submit", orders, "--confirm", "--yes", "--no-journal")
     assert "warning: the journal beside the file is not used and cannot be read:" in result.stderr
@@ -219,9 +186,8 @@ def test_a_journal_and_none_is_a_contradiction(cmr: Cmr, start_simulator: Start,
 
 @pytest.mark.parametrize("options", [("--confirm", "--yes"), ()], ids=["paid", "drafts"])
 def test_without_sqlalchemy_nothing_is_sent_and_it_says_how_to_get_it(
-    cmr: Cmr, start_simulator: Start, orders: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+    cmr: Cmr, simulator: Simulator, orders: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
 ) -> None:
-    simulator = start_simulator(rate_limit=None)
     on_sqlalchemy = ("cmr_async.journal.states", "cmr_async.journal.storage.")
     for module in [name for name in sys.modules if name.startswith(on_sqlalchemy)]:
         monkeypatch.delitem(sys.modules, module)

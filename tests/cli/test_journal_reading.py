@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import Result
 
 from cmr_async.cli import journal_reading
 from cmr_async.cli.journal_reading import opened_journal
 from cmr_async.errors import JournalError
 from cmr_async.journal.states import Step, StepState
-from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
+from cmr_async.simulator import DEMO_USERS, FaultRule
+from tests.cli.conftest import Cmr, Start
 
 
 @pytest.fixture
-def journal(tmp_path: Path, cmr: Callable[..., Result], start_simulator: Callable[..., Simulator]) -> Path:
+def journal(tmp_path: Path, cmr: Cmr, start_simulator: Start) -> Path:
     """Five drafts, the second of them refused."""
     simulator = start_simulator(rate_limit=None)
     simulator.faults.add(FaultRule(kind="status", status=422, path="/orders/json", skip=1))

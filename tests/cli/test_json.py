@@ -9,14 +9,11 @@ from typing import Any
 import orjson
 import pytest
 from jsonschema import Draft202012Validator
-from typer.testing import Result
 
 from cmr_async.cli.app import _WITHOUT_JSON, COMMANDS
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
+from tests.cli.conftest import Cmr, Start
 from tests.money.ledger import KEY, Ledger
-
-Cmr = Callable[..., Result]
-Start = Callable[..., Simulator]
 
 SCHEMA: dict[str, Any] = orjson.loads((Path(__file__).parents[2] / "docs" / "command-line.schema.json").read_bytes())
 ROWS = "user_id,reference,domain,username,first_name,last_name\n"
@@ -61,9 +58,8 @@ def test_a_plan_with_its_cautions_and_faults(lines: Callable[..., list[dict[str,
 
 
 def test_a_run_what_its_journal_says_and_what_became_of_it(
-    lines: Callable[..., list[dict[str, Any]]], start_simulator: Start, tmp_path: Path
+    lines: Callable[..., list[dict[str, Any]]], simulator: Simulator, tmp_path: Path
 ) -> None:
-    simulator = start_simulator(rate_limit=None)
     simulator.faults.add(FaultRule(kind="close_unread", method="POST", path="/orders/json", skip=1))
     path, journal = tmp_path / "orders.csv", tmp_path / "orders.csv.journal.db"
     path.write_text(GOOD)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import orjson
 import pytest
-from typer.testing import Result
 
 from cmr_async.models import Envelope
 from cmr_async.resources.users import Users
 from cmr_async.simulator import DEMO_USERS, Simulator
-
-Cmr = Callable[..., Result]
-Start = Callable[..., Simulator]
+from tests.cli.conftest import Cmr, Start
 
 
 @pytest.fixture

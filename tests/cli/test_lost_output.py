@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import orjson
 import pytest
 
-from cmr_async.simulator import DEMO_USERS, Simulator
+from cmr_async.simulator import DEMO_USERS
+from tests.cli.conftest import Start
 from tests.cli.terminal import COMMAND
-
-Start = Callable[..., Simulator]
 
 FULL = Path("/dev/full")
 ORDERS = 4

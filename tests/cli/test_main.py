@@ -5,7 +5,6 @@ from __future__ import annotations
 import runpy
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,10 +13,9 @@ import pytest
 
 from cmr_async.cli import main, streams
 from cmr_async.cli.exit_codes import ExitCode
-from cmr_async.simulator import DEMO_USERS, Simulator
+from cmr_async.simulator import DEMO_USERS
+from tests.cli.conftest import Start
 from tests.cli.terminal import COMMAND, on_terminal
-
-Start = Callable[..., Simulator]
 
 
 def test_on_a_terminal_money_is_spent_only_after_a_yes(start_simulator: Start, tmp_path: Path) -> None:

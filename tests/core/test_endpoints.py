@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cmr_async.core.endpoints import DEFAULT_BASE_URL, ENDPOINTS, Endpoint, UserIdIn, require_path, resolve
+from cmr_async.core.endpoints import DEFAULT_BASE_URL, ENDPOINTS, Endpoint, require_path, resolve
 from cmr_async.core.processing import ProcessEndpoint
 from cmr_async.errors import ConfigurationError, EndpointNotConfiguredError
 
@@ -37,7 +37,7 @@ def test_orders_are_created_where_the_page_says() -> None:
         name="orders.create",
         method="POST",
         path="/orders/json",
-        user_id_in=UserIdIn.QUERY,
+        takes_user_id=True,
         repeatable=False,
         proof="orderId",
     )

@@ -53,16 +53,16 @@ def test_a_pause_holds_everybody() -> None:
     pacer = Pacer()
     pacer.reserve(0.0)
     pacer.pause(0.0, 5.0)
-    assert pacer.paused_for(1.0) == 4.0
+    assert pacer.pace(1.0, DEFAULT_GAP).paused_for == 4.0
     assert slots(pacer, 2, now=1.0)[0] == 5.0
-    assert pacer.paused_for(5.0) == 0.0
+    assert pacer.pace(5.0, DEFAULT_GAP).paused_for == 0.0
 
 
 def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
     pacer = Pacer()
     pacer.pause(0.0, 10.0)
     pacer.pause(1.0, 1.0)
-    assert pacer.paused_for(1.0) == 9.0
+    assert pacer.pace(1.0, DEFAULT_GAP).paused_for == 9.0
 
 
 def test_threads_that_reserve_at_once_never_share_a_slot() -> None:

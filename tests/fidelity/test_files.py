@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import Result
 
-from cmr_async import AsyncClient, DomainRegistration, Order, OrderRequest
+from cmr_async import DomainRegistration
 from cmr_async.orderfiles import OrderFile
-from cmr_async.preflight.plan import Plan, make_plan
-from cmr_async.simulator import DEMO_USERS, Simulator
-from tests.cli.conftest import cmr
+from cmr_async.preflight.file_check import check_file
+from cmr_async.preflight.plan import Plan, count_orders
+from cmr_async.simulator import DEMO_USERS
+from tests.cli.conftest import Cmr, cmr
 
 __all__ = ["cmr"]
 
@@ -22,7 +21,7 @@ ASSUMED = "years      1 assumed for 2 domains: the file gives none, and the API'
 
 def planned(path: Path) -> Plan:
     with OrderFile(path) as file:
-        return make_plan(file.orders(user_id=USER))
+        return count_orders(check_file(file.orders(user_id=USER)))
 
 
 @pytest.mark.parametrize(
@@ -33,7 +32,7 @@ def planned(path: Path) -> Plan:
     ],
 )
 def test_the_plan_says_for_how_many_domains_the_years_were_assumed(
-    cmr: Callable[..., Result], tmp_path: Path, name: str, text: str
+    cmr: Cmr, tmp_path: Path, name: str, text: str
 ) -> None:
     path = tmp_path / name
     path.write_text(text)
@@ -41,7 +40,7 @@ def test_the_plan_says_for_how_many_domains_the_years_were_assumed(
     assert ASSUMED in cmr("orders", "plan", path, "--user-id", USER).stdout
 
 
-def test_a_plan_with_all_years_says_nothing_of_them(cmr: Callable[..., Result], tmp_path: Path) -> None:
+def test_a_plan_with_all_years_says_nothing_of_them(cmr: Cmr, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("domain,years\none.com,1\n")
     assert planned(path).assumed_years == 0
@@ -52,32 +51,7 @@ def test_the_default_of_the_years_is_one_that_everybody_sees() -> None:
     assert DomainRegistration(domain="one.com").years == 1
 
 
-def test_two_orders_of_a_file_for_one_domain_are_refused_without_a_claim_about_the_api(
-    cmr: Callable[..., Result], tmp_path: Path
-) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("reference,domain,years\na,one.com,1\nb,one.com,1\n")
-    result = cmr("orders", "plan", path, "--user-id", USER)
-    assert result.exit_code == 2
-    assert "one.com is registered by the order at row 2 already; paying for both may buy it twice" in result.stderr
-
-
-async def test_a_draft_of_the_journal_is_called_one_when_another_order_wants_its_domain(
-    cmr: Callable[..., Result], tmp_path: Path
-) -> None:
-    journal, path = tmp_path / "run.db", tmp_path / "a.csv"
-    order = Order(domains=[DomainRegistration(domain="one.com")])
-    async with Simulator() as sim, AsyncClient(sim.api_key, sim.base_url) as client:
-        requests = [OrderRequest(user_id=USER, order=order, reference="a")]
-        assert [outcome.state.value async for outcome in client.bulk.submit(requests, journal=journal)] == ["accepted"]
-    path.write_text("reference,domain,years\nb,one.com,1\n")
-    result = cmr("orders", "plan", path, "--user-id", USER, "--journal", journal)
-    assert result.exit_code == 2
-    assert "one.com is ordered by a (accepted) in the journal" in result.stderr
-    assert "already, as a draft; paying for both may buy it twice" in result.stderr
-
-
-def test_the_price_of_a_domain_is_named_as_what_it_is(cmr: Callable[..., Result], tmp_path: Path) -> None:
+def test_the_price_of_a_domain_is_named_as_what_it_is(cmr: Cmr, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("domain,years\none.com,1\n")
     shown = cmr("orders", "plan", path, "--user-id", USER).stdout

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import attrs
 import orjson
 import pytest
-from typer.testing import Result
 
 from cmr_async import AsyncClient, Client, DomainRegistration, GoogleOAuth, Mailbox, Order, OrderRequest
 from cmr_async.core.order.checked import check_request
@@ -20,7 +18,7 @@ from cmr_async.errors import OrderWarning
 from cmr_async.journal.identity import fingerprint, order_key
 from cmr_async.orderfiles import LocatedOrder, OrderFile
 from cmr_async.simulator import DEMO_USERS, Simulator, body_hash
-from tests.cli.conftest import cmr, start_simulator
+from tests.cli.conftest import Cmr, Start, cmr, start_simulator
 
 __all__ = ["cmr", "start_simulator"]
 
@@ -49,7 +47,7 @@ def cautions(order: Order) -> list[str]:
 
 
 def test_the_pages_sample_leaves_as_the_page_prints_it_with_one_caution() -> None:
-    order = structure_order(PAGE)
+    order = structure_order(PAGE, Order)
     assert sent(order) == PAGE
     assert cautions(order) == ['mailboxes["domain.com"][1].username']
 
@@ -59,13 +57,13 @@ def test_the_pages_sample_leaves_as_the_page_prints_it_with_one_caution() -> Non
 async def test_the_pages_sample_is_taken_by_both_generations_of_the_simulator(generation: Any, *, strict: bool) -> None:
     async with Simulator(generation=generation, strict=strict) as sim, AsyncClient(sim.api_key, sim.base_url) as cmr:
         with pytest.warns(OrderWarning, match="already a mailbox of this domain"):
-            created = await cmr.orders.create(structure_order(PAGE), user_id=USER)
+            created = await cmr.orders.create(structure_order(PAGE, Order), user_id=USER)
     assert sim.state.orders[created.order_id].body.digest == body_hash(PAGE)
 
 
 def test_the_pages_sample_is_taken_by_the_blocking_client() -> None:
     with Simulator() as sim, Client(sim.api_key, sim.base_url) as cmr, pytest.warns(OrderWarning):
-        created = cmr.orders.create(structure_order(PAGE), user_id=USER)
+        created = cmr.orders.create(structure_order(PAGE, Order), user_id=USER)
     assert sim.state.orders[created.order_id].body.digest == body_hash(PAGE)
 
 
@@ -82,7 +80,7 @@ def test_the_pages_sample_is_read_from_a_file_without_a_fault(tmp_path: Path, na
 @pytest.mark.parametrize("options", [(), ("--confirm", "--yes")], ids=["draft", "paid"])
 @pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])
 def test_the_pages_sample_goes_through_the_command_line(
-    cmr: Callable[..., Result], start_simulator: Callable[..., Simulator], tmp_path: Path, options: Any, *, piped: bool
+    cmr: Cmr, start_simulator: Start, tmp_path: Path, options: Any, *, piped: bool
 ) -> None:
     simulator = start_simulator()
     path = tmp_path / "page.json"
@@ -250,7 +248,7 @@ def test_extra_cannot_overrule_a_field_that_the_sdk_knows() -> None:
 
 
 def test_keys_and_fingerprints_of_orders_without_extra_are_what_they_were() -> None:
-    request = OrderRequest(user_id="U1", order=structure_order(PAGE))
+    request = OrderRequest(user_id="U1", order=structure_order(PAGE, Order))
     assert check_request(request).faults == ()
     assert fingerprint(request) == FINGERPRINT
     assert order_key(request) == KEY

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import Result
 
 from cmr_async import AsyncClient, DomainRegistration, Order, ProcessEndpoint
 from cmr_async.simulator import DEMO_USERS, Simulator
-from tests.cli.conftest import cmr, start_simulator
+from tests.cli.conftest import Cmr, Start, cmr, start_simulator
 
 __all__ = ["cmr", "start_simulator"]
 
@@ -40,9 +38,7 @@ async def test_a_draft_is_paid_once_wherever_its_ids_go(place: Any) -> None:
     assert sim.state.purchases("a.com") == 1
 
 
-def test_the_command_takes_a_path_with_the_id_in_it(
-    cmr: Callable[..., Result], start_simulator: Callable[..., Simulator], tmp_path: Path
-) -> None:
+def test_the_command_takes_a_path_with_the_id_in_it(cmr: Cmr, start_simulator: Start, tmp_path: Path) -> None:
     path = "/orders/{orderId}/run"
     simulator = start_simulator(endpoints={"orders.process": path})
     orders, journal = tmp_path / "a.csv", tmp_path / "run.db"

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from cmr_async import DomainRegistration, Order, OrderRequest
-from cmr_async.bulk.reconcile import Finding, Reconciler
+from cmr_async.bulk.evidence import Finding
+from cmr_async.bulk.reconcile import Reconciler
 from cmr_async.journal.journal import Journal, StepState, Verdict
 from tests.fakes import ADA, USER, Clock, FakeTransport, answered, make_pipeline
 

@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from cmr_async import AsyncClient, BadRequestError, DomainRegistration, Order
-from cmr_async.simulator import DEMO_USERS, Simulator
+from cmr_async.simulator import DEMO_USERS
 
 PAGE = Path(__file__).parents[2] / "docs" / "simulator.md"
 USER = DEMO_USERS[0]
-
-
-@pytest.mark.parametrize("fields", [{"billing_cycle": "YEARLY"}, {"extra": {"coupon": "X"}}])
-async def test_what_no_source_states_passes_and_is_refused_on_request(fields: dict[str, Any]) -> None:
-    order = Order(domains=[DomainRegistration(domain="a.com")], **fields)
-    async with Simulator() as sim, AsyncClient(sim.api_key, sim.base_url) as cmr:
-        assert (await cmr.orders.create(order, user_id=USER)).order_id in sim.state.orders
-    async with Simulator(strict=True) as sim, AsyncClient(sim.api_key, sim.base_url) as cmr:
-        with pytest.raises(BadRequestError):
-            await cmr.orders.create(order, user_id=USER)
-    assert sim.state.orders == {}
 
 
 @pytest.mark.skipif(not PAGE.exists(), reason="the tests of an installed package come without its pages")

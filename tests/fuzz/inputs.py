@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 
 from cmr_async.orderfiles.template import TemplateFormat, template
 
-__all__ = ["compressed", "csv_files", "edited", "json_files", "json_lines", "json_values", "xlsx_files"]
-
 #: What breaks readers of any format.
 _ANYWHERE = (
     b"", b"\0", b"\n", b"\r", b"\r\n", b" ", b"\xef\xbb\xbf", b"\xff\xfe", b"\xff", b"\xed\xa0\x80", b"\x1b[2J",

@@ -34,12 +34,11 @@ from cmr_async.journal.journal import Journal
 from cmr_async.journal.states import Step, StepState
 from cmr_async.models.requests import OrderRequest
 from cmr_async.orderfiles import InputFault, LocatedOrder, OrderFile
+from cmr_async.preflight.file_check import check_file
 from cmr_async.preflight.journal_check import JournalCheck
-from cmr_async.preflight.plan import check_orders, count_orders
+from cmr_async.preflight.plan import count_orders
 from cmr_async.preflight.prices import Budget, read_prices
 from tests.fuzz import inputs
-
-__all__ = ["TARGETS", "Target", "make_journal"]
 
 KEY = "a-key-of-some-length"
 
@@ -185,7 +184,8 @@ def _read_orders(suffix: str) -> Callable[[bytes, Path], None]:
 
 
 def _check(file: OrderFile, known: JournalCheck | None = None) -> None:
-    checked = list(check_orders(file.orders(user_id="U1", confirm=False), known=known))
+    read = check_file(file.orders(user_id="U1", confirm=False))
+    checked = list(read if known is None else known.compare(read))
     for order in checked:
         if order.checked is not None:
             assert order.checked.request.order.confirm is False

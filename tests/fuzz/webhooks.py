@@ -31,8 +31,6 @@ from cmr_async.webhooks.events.fields import FIELDS
 from tests.fuzz import inputs
 from tests.fuzz.readers import KEY, Target
 
-__all__ = ["WEBHOOKS"]
-
 NOW = 1_780_000_000.0
 SAMPLES = [path.read_bytes() for path in sorted((Path(__file__).parents[1] / "samples" / "webhooks").glob("*.json"))]
 

@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 from cmr_async.journal import liveness
-from cmr_async.journal.liveness import RunRecord, is_dead
+from cmr_async.journal.liveness import Machine, RunRecord, is_dead
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells when a process was born")
 
@@ -24,7 +24,7 @@ LATER = 1_000_000.0
 @pytest.fixture
 def me() -> Iterator[RunRecord]:
     """A run of this process whose journal is open."""
-    run = attrs.evolve(liveness.this_process(), heartbeat=1000.0)
+    run = attrs.evolve(Machine().this_process(), heartbeat=1000.0)
     liveness.open_runs.add(run.id)
     yield run
     liveness.open_runs.discard(run.id)
@@ -34,7 +34,7 @@ def me() -> Iterator[RunRecord]:
 def stopped(me: RunRecord) -> Iterator[RunRecord]:
     """A run of another process of this machine, which is there and does nothing."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        born = liveness._birth(child.pid)
+        born = Machine().birth(child.pid)
         yield attrs.evolve(me, id="stopped", pid=child.pid, born=born or "")
 
 
@@ -102,6 +102,6 @@ def test_without_a_proc_file_system_a_process_has_no_birth_but_a_machine(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(liveness, "Path", lambda path: tmp_path / str(path).lstrip("/"))
-    run = liveness.this_process()
+    run = Machine().this_process()
     assert (run.born, len(run.machine)) == ("", 32)
-    assert run.machine == liveness.this_process().machine
+    assert run.machine == Machine().this_process().machine

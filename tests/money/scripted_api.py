@@ -13,8 +13,6 @@ from aiohttp import web
 from cmr_async import AsyncClient
 from tests.fakes import USER
 
-__all__ = ["ScriptedAPI"]
-
 BASE = "/api/v1/integration"
 
 

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from importlib.metadata import requires
 from pathlib import Path
@@ -20,11 +20,11 @@ from typer.testing import CliRunner, Result
 from cmr_async.cli.app import app
 from cmr_async.errors import JournalError
 from cmr_async.journal.journal import Journal
+from tests.cli.conftest import Cmr
 from tests.money.ledger import KEY, PROCESS, USER, Ledger
 
 pytestmark = pytest.mark.usefixtures("quick_pace")
 
-Cmr = Callable[..., Result]
 
 NAMES = ("one.com", "two.com", "three.com")
 ONCE = Counter(NAMES)
@@ -132,8 +132,10 @@ def test_a_file_and_a_link_to_it_from_another_folder_buy_everything_once(
     (elsewhere / "today.csv").symlink_to(orders)
     assert cmr(*PAY).exit_code == 0
     monkeypatch.chdir(elsewhere)
-    assert cmr("orders", "submit", "today.csv", "--confirm", "--yes").exit_code == 0
+    again = cmr("orders", "submit", "today.csv", "--confirm", "--yes")
+    assert "3 skipped: accepted in an earlier run." in again.output
     assert api.bought == ONCE
+    assert [path.name for path in elsewhere.iterdir()] == ["today.csv"]
 
 
 def test_orders_from_a_pipe_are_paid_only_with_a_journal_that_is_named(

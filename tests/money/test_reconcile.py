@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cmr_async import AsyncClient, ConfigurationError, DomainRegistration, JournalError, Order, OrderRequest, OrderState
-from cmr_async.bulk.reconcile import Finding
+from cmr_async.bulk.evidence import Finding
 from cmr_async.core.account import Account
 from cmr_async.journal.journal import Journal, JournalEntry, StepState, Verdict
 from cmr_async.pipeline import Pipeline
@@ -262,18 +262,6 @@ async def test_what_a_former_attempt_bought_after_a_wrong_verdict_is_not_bought_
     clock.now += QUARTER
     [finding] = await findings(cmr, journal)
     assert finding.verdict is Verdict.CONFLICT
-    await cannot_be_sent_again(api, cmr, journal, make_request())
-
-
-@pytest.mark.parametrize("user", [None, {}, {"userId": "ANOTHER"}])
-async def test_an_answer_without_the_user_is_no_user(
-    user: Any, api: ScriptedAPI, cmr: AsyncClient, journal: Journal, clock: Clock
-) -> None:
-    await lose(api, cmr, journal, make_request())
-    api.answers["/users"] = user
-    clock.now += QUARTER
-    [finding] = await findings(cmr, journal)
-    assert finding.verdict is None
     await cannot_be_sent_again(api, cmr, journal, make_request())
 
 

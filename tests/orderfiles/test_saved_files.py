@@ -11,7 +11,8 @@ from cmr_async.core.order.checked import check_request
 from cmr_async.errors import OrderFileError
 from cmr_async.journal.identity import fingerprint_of, key_of
 from cmr_async.orderfiles import InputFault, LocatedOrder, OrderFile
-from cmr_async.preflight.plan import Plan, make_plan
+from cmr_async.preflight.file_check import check_file
+from cmr_async.preflight.plan import Plan, count_orders
 from tests.orderfiles.reading import USER, located
 from tests.orderfiles.saved_files import CAUTION, FILES, READ, REFUSED, SavedFile, rows, table, written
 
@@ -29,7 +30,7 @@ def test_a_saved_file(file: SavedFile, tmp_path: Path) -> None:
     plan = Plan()
     try:
         with OrderFile(path, **file.options) as source:
-            plan = make_plan(source.orders(), on_fault=faults.append, on_caution=cautions.append)
+            plan = count_orders(check_file(source.orders()), on_fault=faults.append, on_caution=cautions.append)
             cautions = [*source.cautions, *cautions]
             read = [order for order in source.orders() if isinstance(order, LocatedOrder)]
     except OrderFileError as error:

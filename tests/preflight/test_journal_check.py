@@ -19,7 +19,7 @@ from cmr_async.journal.journal import Journal, Step, StepState, Verdict
 from cmr_async.orderfiles.located import LocatedOrder
 from cmr_async.preflight.file_check import FileOrder, check_file
 from cmr_async.preflight.journal_check import JournalCheck
-from cmr_async.preflight.plan import Plan, check_orders, make_plan
+from cmr_async.preflight.plan import Plan, count_orders
 from tests.journal.arrange import stored
 
 #: Journals of older schema versions, as SQL text.
@@ -40,7 +40,7 @@ def located(*requests: OrderRequest) -> list[LocatedOrder]:
 
 def checked(location: str, *requests: OrderRequest, retry_rejected: bool = False) -> list[FileOrder]:
     with JournalCheck(location, retry_rejected=retry_rejected) as known:
-        return list(check_orders(located(*requests), known=known))
+        return list(known.compare(check_file(located(*requests))))
 
 
 def faults(location: str, *requests: OrderRequest) -> list[str]:
@@ -100,7 +100,7 @@ async def test_settled_orders_cost_nothing_and_are_counted_by_state(location: st
     await write(location, request("one"), request("two"))
     await write(location, request("three"), state=StepState.UNKNOWN)
     with JournalCheck(location) as known:
-        plan = make_plan(located(*map(request, ("one", "two", "three", "four"))), known=known)
+        plan = count_orders(known.compare(check_file(located(*map(request, ("one", "two", "three", "four"))))))
     assert plan.settled == {"accepted": 2, "unknown": 1}
     assert (plan.orders, plan.to_send, plan.domains, plan.affordable) == (4, 1, 1, 1)
     assert plan.cost == plan.affordable_cost == Plan().prices.domain
@@ -197,7 +197,7 @@ async def test_a_difference_in_a_table_is_named_by_row_and_column(location: str,
         await write(location, *(read.request for read in file.orders() if isinstance(read, LocatedOrder)))
     path.write_text(path.read_text().replace("b,B,C", "b,D,C").replace("U1", "U2"))
     with OrderFile(path) as file, JournalCheck(location) as known:
-        (read,) = check_orders(file.orders(), known=known)
+        (read,) = known.compare(check_file(file.orders()))
     assert [str(fault).removeprefix(f"{path}, ") for fault in read.faults] == [
         'row 2, user_id: the journal has "U1", now it is "U2" (A, accepted there)',
         'row 3, first_name: the journal has "B", now it is "D" (A, accepted there)',
@@ -213,7 +213,7 @@ async def test_all_mailboxes_of_a_domain_are_no_difference_of_its_name(location:
         await write(location, *(read.request for read in file.orders() if isinstance(read, LocatedOrder)))
     path.write_text(path.read_text().replace("a.com", "b.com"))
     with OrderFile(path) as file, JournalCheck(location) as known:
-        (read,) = check_orders(file.orders(), known=known)
+        (read,) = known.compare(check_file(file.orders()))
     assert [(fault.row, fault.column) for fault in read.faults] == [
         (2, "domain"),
         (2, 'mailboxes["a.com"]'),
@@ -269,7 +269,7 @@ async def test_drafts_to_pay_are_counted_and_named_and_cost_what_they_buy(locati
     names = [f"d{number}" for number in range(12)]
     await write(location, *map(request, names))
     with JournalCheck(location) as known:
-        plan = make_plan(located(*(paid(request(name)) for name in [*names, "new"])), known=known)
+        plan = count_orders(known.compare(check_file(located(*(paid(request(name)) for name in [*names, "new"])))))
     assert (plan.orders, plan.to_send, plan.drafts, plan.domains) == (13, 13, 12, 13)
     assert plan.draft_names == tuple(f"{name} (order O-{name})" for name in names[:10])
     assert plan.cost == 13 * plan.prices.domain

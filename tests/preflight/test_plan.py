@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cmr_async.orderfiles.file import OrderFile
-from cmr_async.preflight.plan import Plan, make_plan
+from cmr_async.preflight.file_check import check_file
+from cmr_async.preflight.plan import Plan, count_orders
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 HEADER = "user_id,reference,domain,username,first_name,last_name\n"
@@ -18,8 +19,8 @@ def plan_of(path: Path, **options: Any) -> tuple[Plan, list[str], list[str]]:
     faults: list[str] = []
     cautions: list[str] = []
     with OrderFile(path) as file:
-        plan = make_plan(
-            file.orders(user_id="U"),
+        plan = count_orders(
+            check_file(file.orders(user_id="U")),
             on_fault=lambda fault: faults.append(str(fault).removeprefix(f"{path}, ")),
             on_caution=lambda caution: cautions.append(str(caution).removeprefix(f"{path}, ")),
             **options,
@@ -59,15 +60,6 @@ def test_an_order_that_comes_back_later_is_a_fault_that_names_both_rows(tmp_path
         'row 5, reference: an order "A" is at row 3',
     ]
     assert (plan.orders, plan.invalid) == (2, 2)
-
-
-def test_a_domain_can_be_registered_by_one_order_only(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text(HEADER + "U,A,bücher.com,,,\nU2,B,xn--bcher-kva.com,,,\n")
-    _, faults, _ = plan_of(path)
-    assert faults == [
-        "row 3, domain: xn--bcher-kva.com is registered by the order at row 2 already; paying for both may buy it twice"
-    ]
 
 
 def test_orders_that_share_a_domain_without_buying_it_twice_are_cautions(tmp_path: Path) -> None:

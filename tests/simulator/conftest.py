@@ -112,6 +112,12 @@ async def start(clock: Clock) -> AsyncIterator[Start]:
         yield begin
 
 
+@pytest_asyncio.fixture
+async def caller(start: Start) -> Caller:
+    """A client of a simulator with the settings that `start` begins with."""
+    return await start()
+
+
 def order_body(domain: str = "example.com", **changes: Any) -> dict[str, Any]:
     """An order of one domain with two mailboxes: 15.88 + 2 x 3.00 dollars."""
     mailbox = {"firstName": "John", "lastName": "Doe"}

@@ -116,8 +116,7 @@ async def test_an_unknown_target_can_be_taken_for_the_users(start: Start, clock:
     assert (caller.sim.state.purchases("example.com"), caller.sim.state.ledger[0].amount) == (0, Decimal(6))
 
 
-async def test_a_user_must_be_named_and_known(start: Start) -> None:
-    caller = await start()
+async def test_a_user_must_be_named_and_known(caller: Caller) -> None:
     body = mailbox_order_body(domainId="X")
     missing = await caller.post("/orders/create-mailbox-order/json", body)
     assert (missing.status, missing.json["message"]) == (400, "Please provide a userId")

@@ -27,8 +27,7 @@ def only_provision(caller: Caller) -> Provision:
     return provision
 
 
-async def test_a_mailbox_is_listed_from_the_moment_the_provider_took_its_order(start: Start, clock: Clock) -> None:
-    caller = await start()
+async def test_a_mailbox_is_listed_from_the_moment_the_provider_took_its_order(caller: Caller, clock: Clock) -> None:
     await caller.order(order_body(confirm=True))
     provision = only_provision(caller)
     clock.now = provision.registered_at
@@ -63,8 +62,7 @@ async def test_a_mailbox_is_listed_from_the_moment_the_provider_took_its_order(s
     }
 
 
-async def test_the_mailboxes_of_a_user_are_listed_by_the_page(start: Start, clock: Clock) -> None:
-    caller = await start()
+async def test_the_mailboxes_of_a_user_are_listed_by_the_page(caller: Caller, clock: Clock) -> None:
     for number, user_id in enumerate((DEMO_USERS[0], DEMO_USERS[1], DEMO_USERS[0])):
         await caller.order(order_body(f"d{number}.com", confirm=True), user_id)
         clock.now += 100
@@ -80,8 +78,7 @@ async def test_the_mailboxes_of_a_user_are_listed_by_the_page(start: Start, cloc
 
 
 @pytest.mark.parametrize("path", ["/mailboxes", "/mailboxes/single"])
-async def test_a_page_has_twenty_mailboxes_and_at_most_a_hundred(start: Start, clock: Clock, path: str) -> None:
-    caller = await start()
+async def test_a_page_has_twenty_mailboxes_and_at_most_a_hundred(caller: Caller, clock: Clock, path: str) -> None:
     people = [{"username": f"u{number}", "firstName": "A", "lastName": "B"} for number in range(101)]
     await caller.order(order_body(confirm=True, mailboxes={"example.com": people}))
     clock.now += 100
@@ -91,8 +88,7 @@ async def test_a_page_has_twenty_mailboxes_and_at_most_a_hundred(start: Start, c
     assert (await caller.get(path, limit=101, **user)).status == 400
 
 
-async def test_one_mailbox_is_shown_once_it_is_listed(start: Start, clock: Clock) -> None:
-    caller = await start()
+async def test_one_mailbox_is_shown_once_it_is_listed(caller: Caller, clock: Clock) -> None:
     await caller.order(order_body(confirm=True))
     provision = only_provision(caller)
     wanted = provision.mailboxes[1].mailbox_id

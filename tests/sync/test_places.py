@@ -253,15 +253,3 @@ pid = os.fork()
 place(cmr, "child" if not pid else "parent")
 if pid: assert os.waitpid(pid, 0)[1] == 0
 """, env={"CMR_UVLOOP": "1"}).splitlines()[0].startswith("uvloop")  # fmt: skip
-
-
-def test_uvloop_that_is_missing_is_an_error_in_words(scripts: Scripts) -> None:
-    printed = scripts.run("""
-sys.modules["uvloop"] = None
-from cmr_async.sync import use_uvloop
-try:
-    use_uvloop()
-except Exception as error:
-    print(type(error).__name__, error)
-""")
-    assert printed == "ConfigurationError uvloop was asked for and is not installed: `pip install uvloop`.\n"

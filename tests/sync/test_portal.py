@@ -299,5 +299,5 @@ def test_uvloop_is_used_when_it_was_asked_for_before_the_first_call() -> None:
 @pytest.mark.usefixtures("_fresh_process")
 def test_uvloop_that_is_missing_is_an_error_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvloop", None)
-    with pytest.raises(ConfigurationError, match="`pip install uvloop`"):
+    with pytest.raises(ConfigurationError, match="uvloop was asked for and is not installed: `pip install uvloop`"):
         use_uvloop()

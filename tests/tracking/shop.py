@@ -22,8 +22,6 @@ from cmr_async.simulator.shop.records import SimulatedOrder
 from cmr_async.simulator.shop.state import SimulatorState
 from tests.fakes import USER, Clock, FakeTransport, answered, make_order, make_pipeline
 
-__all__ = ["ORIGIN", "Shop"]
-
 ORIGIN = "http://shop.test"
 
 

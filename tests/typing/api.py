@@ -32,7 +32,7 @@ from cmr_async import (
     Stall,
     Timeouts,
 )
-from cmr_async.bulk.reconcile import Finding
+from cmr_async.bulk.evidence import Finding
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.records import JournalEntry
 from cmr_async.journal.states import Step

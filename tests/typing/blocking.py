@@ -22,7 +22,7 @@ from cmr_async import (
     OrderRequest,
     OrderToken,
 )
-from cmr_async.bulk.reconcile import Finding
+from cmr_async.bulk.evidence import Finding
 from cmr_async.journal.records import JournalEntry
 from cmr_async.sync import BlockingBulkRun, BlockingIterator
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-__all__ = ["leave_in_mid_body"]
-
 
 async def leave_in_mid_body(port: int) -> None:
     """Send a part of a body to a server on this machine, once its handler waits for the body, and leave."""

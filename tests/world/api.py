@@ -12,8 +12,6 @@ import orjson
 from tests.world.network import Sent
 from tests.world.provisioning import provided
 
-__all__ = ["FAULTS", "USER", "Api", "Entry"]
-
 #: Who orders.
 USER = "BVZGM5TE9BMP3PP0VWGW943RGV1B"
 

@@ -13,8 +13,6 @@ from tests.world.scenarios import Scenario
 from tests.world.store import store
 from tests.world.world import Violation, World
 
-__all__ = ["check_end", "check_pace"]
-
 #: Requests that may leave within one second.
 _LIMIT = 5
 _NOT_PLACED = ("planned", "not_sent", "rejected")

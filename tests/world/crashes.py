@@ -21,8 +21,6 @@ from tests.world.store import store
 from tests.world.weather import CALM
 from tests.world.world import Snapshot, Violation, World, digest_of, undisturbed
 
-__all__ = ["MOST_RECOVERIES", "CrashResult", "Found", "explore", "run_crashes", "settle"]
-
 #: Seconds until a program that died is started again.
 _RESTART = 1.1
 _LONGER_THAN_A_LEASE = 40.0

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from tests.world.process import Process
     from tests.world.world import World
 
-__all__ = ["Sender", "check_deliveries", "receiver"]
-
 _KEY = "key-of-the-world"
 #: Seconds until a delivery that had no 2xx is repeated; the last of them counts for all further ones.
 _REPEATS = (0.0, 30.0, 300.0)

@@ -14,8 +14,6 @@ from typing import Any, NamedTuple, cast
 
 import apsw
 
-__all__ = ["Disk", "Note", "Op", "Remains", "connect", "draw_anew"]
-
 #: The unit that a disk writes whole.
 SECTOR = 512
 #: What SQLite assumes on Linux and macOS: the bytes beside those that are written stay as they are.

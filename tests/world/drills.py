@@ -34,8 +34,6 @@ from tests.fakes import (
 from tests.journal.arrange import from_another_machine, vanish
 from tests.world.shop import Broken, Shop
 
-__all__ = ["DRILLS", "Broken", "Drill", "run_drill"]
-
 #: A drill gets the path of a journal that is not there yet.
 Drill = Callable[[Path], Awaitable[None]]
 

@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tests.world.process import Process
 
-__all__ = ["GRAVES", "bury", "unheard"]
-
 #: Processes that have died.
 GRAVES: list[Process] = []
 

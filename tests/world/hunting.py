@@ -18,8 +18,6 @@ from tests.world.planting import Mutant, planted
 from tests.world.power import run_power
 from tests.world.scenarios import SCENARIOS, Scenario
 
-__all__ = ["HUNTERS", "Found", "MutantResult", "run_mutants"]
-
 #: Looks for a broken promise in the package as it is, from a seed, and says which.
 Hunter = Callable[[int], str | None]
 

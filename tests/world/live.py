@@ -19,8 +19,6 @@ from tests.world.process import Process, Work
 from tests.world.scenarios import LIVE, Scenario
 from tests.world.world import Violation, World, digest_of, undisturbed
 
-__all__ = ["LiveResult", "live", "run_live"]
-
 #: Most steps after which something happens to a process, and how far apart they are.
 _MOST_ACTS, _APART = 5, 25
 #: For how long a process is stopped: for moments, for a while, and longer than any lease.

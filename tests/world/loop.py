@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from heapq import heappop
 from typing import Any
 
-__all__ = ["START", "WorldLoop"]
-
 #: Where virtual time begins, in seconds.
 START = 1000.0
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from tests.world.planting import Mutant
 
-__all__ = ["MUTANTS"]
-
 MUTANTS: tuple[Mutant, ...] = (
     # The claim
     Mutant(

@@ -18,8 +18,6 @@ from aiohttp.client_proto import ResponseHandler
 if TYPE_CHECKING:
     from tests.world.process import Process
 
-__all__ = ["Connector", "Line", "Sent"]
-
 
 @attrs.frozen
 class Sent:

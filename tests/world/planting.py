@@ -18,8 +18,6 @@ from typing import Any
 
 import attrs
 
-__all__ = ["Mutant", "PlantError", "planted", "rewritten"]
-
 
 class PlantError(Exception):
     """The words that a fault replaces are not in the function, or not once."""

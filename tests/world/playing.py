@@ -13,8 +13,6 @@ import attrs
 from tests.world.disk import Disk, Op, connect, draw_anew
 from tests.world.recording import FILE, Died, Mark, Recording, Said
 
-__all__ = ["COMMITTED", "CONTROLS", "Played", "dump", "opened", "play", "say"]
-
 #: Settings that lose claims, as changes of the SQL that the package sends: the check has to see it.
 CONTROLS: Mapping[str, Mapping[str, str]] = {
     "synchronous=OFF": {"synchronous = EXTRA": "synchronous = OFF"},

@@ -26,8 +26,6 @@ from tests.world.playing import Played, play
 from tests.world.recording import FILE, record
 from tests.world.recovery import Outside, Recovery, reopened
 
-__all__ = ["TURNS", "PowerResult", "Violation", "run_power", "shrink", "together"]
-
 #: Seeds of processes that cut at the same time are so far apart.
 _APART = 1_000_000
 #: Things that happen in one script.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from cmr_async import AsyncClient, Timeouts, TrackingSettings
 from cmr_async.core.pacing import Pacer
 from cmr_async.journal.journal import Journal
-from cmr_async.journal.liveness import Machine, RunRecord
+from cmr_async.journal.liveness import LEASE, Machine, RunRecord
 from cmr_async.journal.storage.clock import Clocks
 from cmr_async.journal.storage.database import Outside
 from tests.world.loop import START, WorldLoop
@@ -19,8 +19,6 @@ from tests.world.store import Worker, store
 
 if TYPE_CHECKING:
     from tests.world.world import World
-
-__all__ = ["EPOCH", "TIMEOUTS", "Process", "Work"]
 
 #: The UTC time at which virtual time begins.
 EPOCH = 1_800_000_000.0
@@ -53,7 +51,7 @@ class _Machine(Machine):
         self.open_runs = set()
         self._process = process
 
-    def this_process(self, *, lease: float) -> RunRecord:
+    def this_process(self, *, lease: float = LEASE) -> RunRecord:
         process = self._process
         run_id = f"run{process.world.next_number()}"
         return RunRecord(

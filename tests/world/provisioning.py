@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from tests.world.api import Entry
     from tests.world.world import World
 
-__all__ = ["active", "check_told", "check_tracking", "provided"]
-
 #: Why a mailbox fails.
 REASON = "Workspace validation failed"
 #: Seconds after an order until its domain is there, and until its mailbox is there or has failed.

@@ -23,7 +23,7 @@ import orjson
 
 from cmr_async.core.account import Account
 from cmr_async.journal.journal import Claim, Journal, Step, StepState, Verdict
-from cmr_async.journal.liveness import Machine, RunRecord
+from cmr_async.journal.liveness import LEASE, Machine, RunRecord
 from cmr_async.journal.storage.clock import Clocks
 from cmr_async.journal.storage.database import Outside
 from cmr_async.journal.storage.schema import sa, steps
@@ -31,8 +31,6 @@ from cmr_async.webhooks import Event, Receiver, sign
 from tests.fakes import USER, Clock, make_request, wait_for_slot
 from tests.journal.arrange import vanish
 from tests.world.store import EFFECTS
-
-__all__ = ["FILE", "Answered", "Died", "Known", "Left", "Mark", "Recording", "Said", "Unharmed", "record"]
 
 ACCOUNT = Account(origin="https://api.example", fingerprint="0123456789abcdef")
 #: Journals of older versions, as SQL text.
@@ -147,7 +145,7 @@ class _Machine(Machine):
         self.open_runs = set()
         self._ids = Random(seed)
 
-    def this_process(self, *, lease: float) -> RunRecord:
+    def this_process(self, *, lease: float = LEASE) -> RunRecord:
         return RunRecord(id=self.new_token(), host="host", machine="0" * 32, pid=1, born="1", lease=lease)
 
     def birth(self, pid: int) -> str | None:

@@ -12,7 +12,7 @@ import apsw
 import attrs
 
 from cmr_async.journal.journal import Journal
-from cmr_async.journal.liveness import open_runs, this_process
+from cmr_async.journal.liveness import Machine, open_runs
 from cmr_async.journal.states import Step
 from cmr_async.journal.storage import engine as journal_engine
 from cmr_async.journal.storage.clock import JournalClock
@@ -23,8 +23,6 @@ from tests.world.disk import Disk, Op
 from tests.world.playing import COMMITTED, dump, opened, say
 from tests.world.recording import FILE, Answered, Known, Left, Unharmed
 from tests.world.store import EFFECTS
-
-__all__ = ["Outside", "Recovery", "Remnant", "reopened"]
 
 
 @attrs.define
@@ -107,7 +105,7 @@ class Recovery:
         self._opening = opening
         self._images: dict[bytes, tuple[Remnant, tuple[Op, ...]]] = {}
         self._databases: dict[bytes, Remnant] = {}
-        self._run = this_process()
+        self._run = Machine().this_process()
         self._memory = sqlite3.connect(":memory:", isolation_level=None)
         self._engine = sa.create_engine("sqlite://", creator=lambda: self._memory, poolclass=sa.pool.StaticPool)
         sa.event.listen(self._engine, "begin", journal_engine._begin_sqlite)

@@ -33,8 +33,6 @@ from tests.world.weather import Weather
 #: Seconds after which nothing that a dead process sent can still arrive.
 _LATEST = 5.0
 
-__all__ = ["SCENARIOS", "Scenario", "requests"]
-
 #: Refusals that stop a run would end most runs at once.
 _STOPS = ("401", "402", "403")
 _EVEN: Mapping[str, float] = {fault: 1.0 for fault in FAULTS if fault not in _STOPS}

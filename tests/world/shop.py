@@ -16,8 +16,6 @@ from cmr_async.transport.transport import Timeouts
 from tests.fakes import USER
 from tests.loopback import Act, Connection, Loopback, Received, answer, envelope, reset_after_reading
 
-__all__ = ["Broken", "Shop"]
-
 #: Answers that prove that nothing was bought, after which an order may be sent again, by this run or by a later one.
 _HARMLESS = {"429", "401", "402", "403"}
 #: Answers to an order that was not placed.

@@ -21,8 +21,6 @@ from cmr_async.work_thread import WorkThread
 if TYPE_CHECKING:
     from tests.world.process import Process
 
-__all__ = ["EFFECTS", "Store", "Worker", "store"]
-
 #: A table of the user's own, in the file of the journal. It has no key: that would hide a second effect.
 EFFECTS = sa.Table("effects", sa.MetaData(), sa.Column("event", sa.Text))
 

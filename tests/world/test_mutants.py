@@ -11,11 +11,12 @@ pytest.importorskip("apsw", reason="there is no wheel of it for this interpreter
 from cmr_async.core.endpoints import ENDPOINTS
 from cmr_async.core.judge import Outcome
 from cmr_async.core.retry import may_repeat
-from tests.world.drills import DRILLS, Broken, Drill, run_drill
+from tests.world.drills import DRILLS, Drill, run_drill
 from tests.world.hunting import HUNTERS, main, run_mutants
 from tests.world.mutants import MUTANTS
 from tests.world.planting import Mutant, PlantError, planted
 from tests.world.power import run_power
+from tests.world.shop import Broken
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)

@@ -9,8 +9,6 @@ import attrs
 
 from tests.world.network import Sent
 
-__all__ = ["CALM", "Draw", "Weather"]
-
 
 @attrs.frozen(kw_only=True)
 class Weather:

@@ -29,8 +29,6 @@ from tests.world.provisioning import active
 from tests.world.store import store
 from tests.world.weather import Draw, Weather
 
-__all__ = ["Snapshot", "Told", "Violation", "World", "digest_of", "undisturbed"]
-
 #: Steps after which a world that has not ended will never end.
 _MOST_STEPS = 60_000
 

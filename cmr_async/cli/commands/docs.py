@@ -10,8 +10,6 @@ from ..exit_codes import ExitCode
 from ..pages import PAGES, page_text
 from ..streams import complain, say
 
-__all__ = ["app"]
-
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
 _EXAMPLES = """\b

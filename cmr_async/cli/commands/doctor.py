@@ -18,7 +18,6 @@ import typer
 
 from ..._version import __version__
 from ...client import AsyncClient
-from ...core.account import Account
 from ...core.endpoints import DEFAULT_BASE_URL
 from ...core.printable import printable
 from ...core.retry import RetryPolicy
@@ -26,13 +25,11 @@ from ...errors import APIError, AuthenticationError, CMRError, InvalidResponseEr
 from ...settings import check_base_url
 from ...transport.traces import watch_answers
 from ...transport.transport import Timeouts
-from ..api import api_client, plain_http_allowed
+from ..api import api_client, own_account, plain_http_allowed
 from ..exit_codes import ExitCode, plain_errors
 from ..journal_choice import JOURNAL_VARIABLE
 from ..profiles import config_path, load_key
 from ..streams import emit, say, voice
-
-__all__ = ["app"]
 
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
@@ -216,11 +213,9 @@ async def _journal(location: str) -> Check:
     from ...journal.journal import Journal  # noqa: PLC0415 - needs the extra `journal`
     from ...journal.states import Step, StepState  # noqa: PLC0415 - the same
 
-    key = load_key()
-    base = os.environ.get("CMR_BASE_URL") or DEFAULT_BASE_URL
     try:
         async with Journal(location, create=False, look=True) as journal:
-            doubts = await journal.doubts(Account.of(base, key) if key else None)
+            doubts = await journal.doubts(own_account())
             unknown = sum([(await journal.counts(step=step))[StepState.UNKNOWN] for step in Step])
     except CMRError as error:
         return Check("journal", State.PROBLEM, error.message)

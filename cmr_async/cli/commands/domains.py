@@ -9,8 +9,6 @@ import typer
 from ...models import ServiceProvider
 from ..lookup import OwnerId, look_up
 
-__all__ = ["app"]
-
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
 _LIST = """\b

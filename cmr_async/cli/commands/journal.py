@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from os import environ
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ...core.account import Account, ApiKey
-from ...core.endpoints import DEFAULT_BASE_URL
 from ...core.printable import printable
 from ...journal.journal import Journal
 from ...journal.states import Step, StepState
 from ...preflight.prices import read_prices
 from ...report.output import OutputFile, unwritable
 from ...report.rows import ResultFormat, write_entries
-from ...settings import check_base_url
 from ..exit_codes import ExitCode, plain_errors
 from ..journal_reading import Location, opened_journal
 from ..ordering.spending import Prices
 from ..output.report_page import check_page, read_page, write_page
-from ..profiles import load_key
 from ..streams import complain, counted, emit, note, say, voice
-
-__all__ = ["app"]
 
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
@@ -137,8 +130,10 @@ def adopt(
     A journal is refused in these cases, because orders may have been placed that are not in it. This shows what it
     says, and asks. With CMR_API_KEY set, the journal belongs to that account afterwards.
     """
+    from ..api import own_account  # noqa: PLC0415 - the client is slow to import, and looking needs none
+
     with plain_errors(), asyncio.Runner() as runner:
-        opened, account = Journal(journal, create=False, look=True), _account()
+        opened, account = Journal(journal, create=False, look=True), own_account()
         runner.run(opened.start())
         try:
             doubts = runner.run(opened.doubts(account))
@@ -162,14 +157,6 @@ def adopt(
             note(printable(f"{opened.name} is taken over. No order in it became one that is sent again."))
         finally:
             runner.run(opened.close())
-
-
-def _account() -> Account | None:
-    key = load_key()
-    if not key:
-        return None
-    base = check_base_url(environ.get("CMR_BASE_URL") or DEFAULT_BASE_URL, allow_plain_http=True)
-    return Account.of(str(base), ApiKey(key).text)
 
 
 def _done(steps: int, output: Path) -> None:

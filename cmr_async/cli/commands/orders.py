@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from contextlib import AsyncExitStack, ExitStack
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +21,7 @@ from ..api import api_client, require_key
 from ..exit_codes import EXIT_CODES, ExitCode, exit_code, plain_errors
 from ..journal_choice import PIPE_JOURNAL, choose_journal, find_journal, other_journal
 from ..ordering.order_check import check_orders
-from ..ordering.order_input import OrderInput, Reading, open_order_input
+from ..ordering.order_input import OrderInput, open_order_input
 from ..ordering.order_options import (
     AllowDuplicates,
     Check,
@@ -38,7 +40,6 @@ from ..ordering.order_options import (
     Sheet,
     SkipInvalid,
     UserId,
-    file_limits,
 )
 from ..ordering.run import Connect, Submission
 from ..ordering.spending import Concurrency, MaxOrders, MaxSpend, Output, Prices, Yes, ask, read_budget
@@ -46,8 +47,6 @@ from ..output.display import show_results
 from ..output.report_page import RunPage, shows_journal
 from ..output.summary import show_summary
 from ..streams import complain, note
-
-__all__ = ["app"]
 
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
@@ -141,14 +140,6 @@ def submit(  # noqa: PLR0917 - typer calls it by name
             page = RunPage(report, source=file, prices=limits.prices, overwrite=overwrite or again)
         orders = open_order_input(
             file,
-            format=format,
-            file_limits=file_limits(max_size=max_size, max_rows=max_rows, max_order_size=max_order_size),
-            reading=Reading(
-                encoding=encoding,
-                sheet=sheet,
-                ignore_columns=ignore_columns or (),
-                allow_duplicates=allow_duplicates,
-            ),
             user_id=user_id,
             limits=limits,
             confirm=confirm,
@@ -156,12 +147,21 @@ def submit(  # noqa: PLR0917 - typer calls it by name
             skip_invalid=skip_invalid,
             journal=location,
             retry_rejected=retry_rejected,
+            format=format,
+            encoding=encoding,
+            sheet=sheet,
+            ignore_columns=ignore_columns,
+            allow_duplicates=allow_duplicates,
+            max_size=max_size,
+            max_rows=max_rows,
+            max_order_size=max_order_size,
         )
         stack.enter_context(orders)
         plan = orders.plan(keep_users=simulator, result=dry_run)
         if plan.drafts and not process_path and not dry_run:
             raise ConfigurationError(_drafts_without_path(plan, orders.journal))
-        connect = _connect(plan, simulator=simulator, process_path=process_path)
+        endpoints = {"orders.process": process_path} if process_path else None
+        connect = partial(_simulator, plan, endpoints) if simulator else partial(api_client, endpoints=endpoints)
         if check:
             check_orders(orders, plan, connect)
         if dry_run:
@@ -257,20 +257,16 @@ def _drafts_without_path(plan: Plan, journal: str | None) -> str:
     )
 
 
-def _connect(plan: Plan, *, simulator: bool = False, process_path: str | None = None) -> Connect:
-    """Return how a client is made: one for the API, or one for a simulator that knows the users of the plan."""
-    endpoints = {"orders.process": process_path} if process_path else None
+@asynccontextmanager
+async def _simulator(plan: Plan, endpoints: Mapping[str, str] | None) -> AsyncIterator[AsyncClient]:
+    """Open a client of a simulator that knows the users of the plan."""
+    from .simulator import embedded  # noqa: PLC0415 - the server of aiohttp is needed here only
 
-    async def connect(opened: AsyncExitStack) -> AsyncClient:
-        if not simulator:
-            return await opened.enter_async_context(api_client(endpoints=endpoints))
-        from .simulator import embedded  # noqa: PLC0415 - the server of aiohttp is needed here only
-
-        place = await opened.enter_async_context(embedded(plan.user_ids))
-        client = AsyncClient(api_key=place.api_key, base_url=place.base_url, endpoints=endpoints)
-        return await opened.enter_async_context(client)
-
-    return connect
+    async with (
+        embedded(plan.user_ids) as place,
+        AsyncClient(api_key=place.api_key, base_url=place.base_url, endpoints=endpoints) as client,
+    ):
+        yield client
 
 
 def _send(

@@ -11,7 +11,7 @@ from ...orderfiles.template import TemplateFormat
 from ...orderfiles.template import template as make_template
 from ..exit_codes import EXIT_CODES, plain_errors
 from ..journal_choice import find_journal
-from ..ordering.order_input import Reading, open_order_input
+from ..ordering.order_input import open_order_input
 from ..ordering.order_options import (
     AllowDuplicates,
     Check,
@@ -28,12 +28,9 @@ from ..ordering.order_options import (
     Sheet,
     SkipInvalid,
     UserId,
-    file_limits,
 )
 from ..ordering.spending import MaxOrders, MaxSpend, Prices, read_budget
 from ..streams import print_output
-
-__all__ = ["app"]
 
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
@@ -78,19 +75,19 @@ def plan(  # noqa: PLR0917 - typer calls it by name
             require_key(": --check asks the API.")
         orders = open_order_input(
             file,
-            format=format,
-            file_limits=file_limits(max_size=max_size, max_rows=max_rows, max_order_size=max_order_size),
-            reading=Reading(
-                encoding=encoding,
-                sheet=sheet,
-                ignore_columns=ignore_columns or (),
-                allow_duplicates=allow_duplicates,
-            ),
             user_id=user_id,
             limits=read_budget(max_orders, max_spend, prices),
             domains_per_order=domains_per_order,
             skip_invalid=skip_invalid,
             journal=find_journal(file, named=journal, without=no_journal),
+            format=format,
+            encoding=encoding,
+            sheet=sheet,
+            ignore_columns=ignore_columns,
+            allow_duplicates=allow_duplicates,
+            max_size=max_size,
+            max_rows=max_rows,
+            max_order_size=max_order_size,
         )
         with orders:
             plan = orders.plan()

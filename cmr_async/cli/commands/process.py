@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,8 +19,8 @@ from ...errors import ConfigurationError, ValidationError
 from ...journal.identity import order_key
 from ...journal.states import Step, StepState
 from ...models.requests import OrderOutcome, OrderRequest
+from ...preflight.checked_file import uncertain_limit
 from ...preflight.drafts import Drafts, plan_drafts
-from ...preflight.limits import uncertain_limit
 from ...preflight.plan import Plan
 from ...preflight.prices import Budget
 from ...report.rows import ResultRow, ResultWriter
@@ -33,8 +34,6 @@ from ..ordering.spending import Concurrency, MaxOrders, MaxSpend, Output, Prices
 from ..output.display import show_plan, show_results
 from ..output.summary import show_summary
 from ..streams import complain, counted, note
-
-__all__ = ["app"]
 
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
@@ -62,15 +61,9 @@ class Processing(CommandRun):
         writer: ResultWriter | None,
         connect: Connect,
     ) -> None:
-        """Prepare a run.
+        """Prepare a run; see `CommandRun`.
 
-        Args:
-            plan: What was shown.
-            journal: Where the drafts are.
-            rows: The keys of the drafts, with the number of each among the accepted drafts of the journal.
-            concurrency: Drafts under way at once.
-            writer: Where results are written, if anywhere.
-            connect: Returns the client.
+        `rows` are the keys of the drafts, with the number of each among the accepted drafts of the journal.
         """
         super().__init__(plan, connect=connect, writer=writer)
         self._journal = journal
@@ -196,9 +189,6 @@ def _send(
     writer: ResultWriter | None,
     output: Path | None,
 ) -> ExitCode:
-    async def connect(opened: AsyncExitStack) -> AsyncClient:
-        return await opened.enter_async_context(api_client(endpoints={"orders.process": path}))
-
     plan = drafts.plan
     processing = Processing(
         # Drafts that earlier runs have processed get no outcome in this one
@@ -207,7 +197,7 @@ def _send(
         rows=drafts.to_give,
         concurrency=concurrency,
         writer=writer,
-        connect=connect,
+        connect=partial(api_client, endpoints={"orders.process": path}),
     )
     report = _with_processed(processing.run(), drafts, limit)
     if processing.has_table:

@@ -22,8 +22,6 @@ from ..exit_codes import ExitCode, plain_errors
 from ..journal_reading import Location
 from ..streams import complain, counted, emit, note, program, say, voice
 
-__all__ = ["app"]
-
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
 _EXAMPLES = """\b

@@ -10,8 +10,6 @@ import typer
 from ...simulator import DEMO_USERS, Simulator
 from ...simulator.__main__ import main
 
-__all__ = ["app", "embedded"]
-
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
 #: Dollars in the wallet of a simulator that a command starts for itself: more than any file costs.

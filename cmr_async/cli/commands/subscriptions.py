@@ -8,8 +8,6 @@ import typer
 
 from ..lookup import look_up
 
-__all__ = ["app"]
-
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
 _EXAMPLES = """\b

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from collections.abc import Iterable
 from contextlib import AsyncExitStack, suppress
@@ -12,13 +11,11 @@ from typing import Annotated
 
 import typer
 
-from ...core.account import Account
-from ...core.endpoints import DEFAULT_BASE_URL
 from ...errors import ConfigurationError
-from ...settings import check_base_url
+from ...settings import LOOPBACK
 from ...webhooks import EVENT_TYPES, Event, Receiver, Refusal, parse, sign
 from ...webhooks.receiver import DeliveryJournal
-from ..api import plain_http_allowed, require_key
+from ..api import own_account, plain_http_allowed, require_key
 from ..exit_codes import ExitCode, plain_errors
 from ..journal_choice import JOURNAL_VARIABLE
 from ..profiles import load_key
@@ -30,8 +27,6 @@ from ..webhooks.samples import sample
 from ..webhooks.sending import Sent, opened_sender
 from ..webhooks.server import serving
 from ..webhooks.shown import about, columns
-
-__all__ = ["app"]
 
 app: typer.Typer = typer.Typer(rich_markup_mode=None)
 
@@ -47,7 +42,6 @@ _TRIGGER = """\b
 Examples:
   cmr webhooks trigger mailbox.created --to http://127.0.0.1:8026/
   cmr webhooks trigger domain.order.success --to http://127.0.0.1:8026/ --order-id ORDER-ID --domain acme.com"""
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 #: Lines of a recording that a warning of their own names.
 _MOST_LINES = 20
 
@@ -103,7 +97,7 @@ async def _listen(*, host: str, port: int, journal: str | None, forward_to: str 
             recorder=None if record is None else stack.enter_context(Recorder(record)),
         )
         url = await stack.enter_async_context(serving(listener.take, host=host, port=port))
-        if host not in _LOOPBACK:
+        if host not in LOOPBACK:
             complain(f"cmr: other machines can reach {url}, without encryption; only what the key signed is taken.")
         if record is not None:
             complain(f"cmr: {record} will hold secrets: events come with the passwords of mailboxes.")
@@ -116,9 +110,7 @@ async def _opened(location: str, stack: AsyncExitStack) -> DeliveryJournal:
     from ...journal.journal import Journal  # noqa: PLC0415 - without a journal, no database is needed
 
     journal = await stack.enter_async_context(Journal(location))
-    base = os.environ.get("CMR_BASE_URL") or DEFAULT_BASE_URL
-    origin = str(check_base_url(base, allow_plain_http=plain_http_allowed()))
-    if doubts := await journal.doubts(Account.of(origin, load_key() or "")):
+    if doubts := await journal.doubts(own_account(allow_plain_http=plain_http_allowed())):
         raise ConfigurationError(" ".join(doubts))
     return journal
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
 from itertools import islice
 
 import typer
@@ -20,25 +19,23 @@ from ..streams import complain, counted, note
 from .order_input import OrderInput
 from .run import Connect
 
-__all__ = ["check_orders"]
-
 #: Orders that are asked about at once; the pace of the key holds for all of them.
 _AT_ONCE = 8
 
 
-def check_orders(orders: OrderInput, plan: Plan, connect: Connect | None = None) -> None:
+def check_orders(orders: OrderInput, plan: Plan, connect: Connect = api_client) -> None:
     """Ask about the workspace of each domain that the run would order for, and exit when an answer looks wrong.
 
     Args:
         orders: The file.
         plan: What was shown; only as many orders are asked about as its limits let through.
-        connect: Returns the client; `None`: one for the API.
+        connect: Returns the client.
 
     Raises:
         CMRError: The API could not be asked.
         typer.Exit: For some domain the API did not say that there is no workspace.
     """
-    asked, wrong = asyncio.run(_ask(orders, plan, connect or _connect))
+    asked, wrong = asyncio.run(_ask(orders, plan, connect))
     if wrong:
         complain(
             f"cmr: for {wrong:,} of {counted(asked, 'domain')} the API did not say that there is no workspace; nothing "
@@ -48,16 +45,11 @@ def check_orders(orders: OrderInput, plan: Plan, connect: Connect | None = None)
     note(f"Checked: no workspace at {counted(asked, 'domain')}. Availability was not asked: no source says how.")
 
 
-async def _connect(opened: AsyncExitStack) -> AsyncClient:
-    return await opened.enter_async_context(api_client())
-
-
 async def _ask(orders: OrderInput, plan: Plan, connect: Connect) -> tuple[int, int]:
     """Return how many domains were asked about, and for how many the answer looks wrong."""
     asked = wrong = 0
     ahead = islice(_to_send(orders), plan.affordable)
-    async with AsyncExitStack() as stack:
-        client = await connect(stack)
+    async with connect() as client:
         while some := list(islice(ahead, _AT_ONCE)):
             for row, found in await asyncio.gather(*(_ask_one(client, *each) for each in some)):
                 asked += len(found.workspaces)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import attrs
@@ -16,7 +15,8 @@ from ...orderfiles.file import InputFormat, OrderFile
 from ...orderfiles.limits import FileLimits
 from ...orderfiles.table.header import split_columns
 from ...preflight.checked_file import CheckedFile
-from ...preflight.plan import Plan, check_orders, make_plan
+from ...preflight.file_check import check_file
+from ...preflight.plan import Plan
 from ...preflight.prices import Budget
 from ..exit_codes import ExitCode
 from ..output.display import Cautions, Faults, show_plan
@@ -24,22 +24,6 @@ from ..streams import complain, counted
 
 if TYPE_CHECKING:
     from ...preflight.journal_check import JournalCheck
-
-__all__ = ["OrderInput", "Reading", "open_order_input"]
-
-
-@attrs.frozen(kw_only=True)
-class Reading:
-    """What the options say about how a file is read."""
-
-    #: How its text is written; `None`: that is found out.
-    encoding: str | None = None
-    #: Name or number of the sheet; `None`: the first one.
-    sheet: str | None = None
-    #: Columns that are not read: texts with names between commas.
-    ignore_columns: Sequence[str] = ()
-    #: Take rows that are the same.
-    allow_duplicates: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -49,9 +33,7 @@ class OrderInput(CheckedFile):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.source.close()
         if self.known is not None:
             self.known.close()
@@ -70,7 +52,7 @@ class OrderInput(CheckedFile):
         with _known(journal) as known:
             states = (
                 found.settled or (found.draft and StepState.ACCEPTED.value)
-                for found in check_orders(self.orders(), known=known)
+                for found in known.compare(check_file(self.orders()))
             )
             return Counter(filter(None, states))
 
@@ -82,17 +64,9 @@ class OrderInput(CheckedFile):
             result: The plan is what the command was called for; else it is a note.
         """
         faults, cautions = Faults(), Cautions()
-        plan = make_plan(
-            self.orders(),
-            budget=self.budget(),
-            known=self.known,
-            keep_users=keep_users,
-            on_fault=faults.add,
-            on_caution=cautions.add,
-        )
+        plan = self.count(keep_users=keep_users, on_fault=faults.add, on_caution=cautions.add)
         for caution in self.source.cautions:
             cautions.add(caution)
-        plan = attrs.evolve(plan, cautions=plan.cautions + len(self.source.cautions))
         faults.show_rest()
         cautions.show()
         refusal = self.refusal(plan)
@@ -115,8 +89,6 @@ class OrderInput(CheckedFile):
 def open_order_input(
     file: str,
     *,
-    format: InputFormat | None,  # noqa: A002 - the option's name
-    file_limits: FileLimits | None = None,
     user_id: str | None,
     limits: Budget,
     domains_per_order: int,
@@ -124,11 +96,17 @@ def open_order_input(
     journal: str | None,
     confirm: bool = False,
     retry_rejected: bool = False,
-    reading: Reading | None = None,
+    format: InputFormat | None,  # noqa: A002 - the option's name
+    encoding: str | None,
+    sheet: str | None,
+    ignore_columns: Sequence[str] | None,
+    allow_duplicates: bool,
+    **file_limits: int | None,
 ) -> OrderInput:
     """Open a file as the options say.
 
     With a journal its orders are looked up there; with `retry_rejected` those that were refused are sent again.
+    `ignore_columns` are texts with names between commas, `file_limits` those of `FileLimits` that were given.
 
     Raises:
         CMRError: The file cannot be read.
@@ -140,19 +118,15 @@ def open_order_input(
         skip_invalid=skip_invalid,
         limits=limits,
         known=None if journal is None else _known(journal, retry_rejected=retry_rejected),
-        source=_opened(file, format, file_limits, reading or Reading()),
-    )
-
-
-def _opened(file: str, format: str | None, limits: FileLimits | None, reading: Reading) -> OrderFile:  # noqa: A002 - the option's name
-    return OrderFile(
-        file,
-        format=format,
-        limits=limits,
-        encoding=reading.encoding,
-        sheet=reading.sheet,
-        ignore_columns=split_columns(reading.ignore_columns),
-        allow_duplicates=reading.allow_duplicates,
+        source=OrderFile(
+            file,
+            format=format,
+            limits=FileLimits(**{name: value for name, value in file_limits.items() if value is not None}),
+            encoding=encoding,
+            sheet=sheet,
+            ignore_columns=split_columns(ignore_columns or ()),
+            allow_duplicates=allow_duplicates,
+        ),
     )
 
 

@@ -9,28 +9,6 @@ import typer
 from ...orderfiles.file import InputFormat
 from ...orderfiles.limits import FileLimits
 
-__all__ = [
-    "AllowDuplicates",
-    "Check",
-    "DomainsPerOrder",
-    "Encoding",
-    "File",
-    "Format",
-    "IgnoreColumns",
-    "JournalOption",
-    "MaxOrderSize",
-    "MaxRows",
-    "MaxSize",
-    "NoJournal",
-    "PlanJournal",
-    "ProcessPath",
-    "RetryRejected",
-    "Sheet",
-    "SkipInvalid",
-    "UserId",
-    "file_limits",
-]
-
 _LIMITS = FileLimits()
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="CSV, JSON, JSONL or XLSX, plain or gzipped; - is stdin.")]
@@ -146,8 +124,3 @@ MaxOrderSize = Annotated[
         help=f"Read no single order of JSON that is longer. Default: {_LIMITS.max_order_size:,}.",
     ),
 ]
-
-
-def file_limits(**given: int | None) -> FileLimits:
-    """Return the limits of a file, as far as options gave them."""
-    return FileLimits(**{name: value for name, value in given.items() if value is not None})

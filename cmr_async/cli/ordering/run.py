@@ -7,8 +7,8 @@ import os
 import signal
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, suppress
 
 import attrs
 
@@ -28,16 +28,14 @@ from ..output.progress import Progress
 from ..streams import complain, counted, is_terminal, voice
 from .order_input import OrderInput
 
-__all__ = ["CommandRun", "Connect", "Submission"]
-
 #: Seconds between two updates of the progress.
 _TICK = 0.2
 #: Seconds that an interrupted run waits for answers.
 _DRAIN = Timeouts().drain
 _IN_FLIGHT = "Left while this order was on its way: it may have been placed. Do not send it again."
 
-#: Returns the client of a run; what it opens goes on the stack.
-Connect = Callable[[AsyncExitStack], Awaitable[AsyncClient]]
+#: Returns what the client of a run is opened and closed with, such as the client itself.
+Connect = Callable[[], AbstractAsyncContextManager[AsyncClient]]
 
 
 class CommandRun(ABC):
@@ -89,8 +87,7 @@ class CommandRun(ABC):
         return asyncio.run(self._run())
 
     async def _run(self) -> RunReport:
-        async with AsyncExitStack() as stack:
-            client = await self._connect(stack)
+        async with self._connect() as client:
             run = self._bulk = self.begin(client)
             with _signals(self._interrupt), self._progress:
                 ticker = asyncio.get_running_loop().create_task(self._tick(run))
@@ -191,7 +188,7 @@ class CommandRun(ABC):
             self._write(row)
             self._keep_if_lost(outcome)
             self._progress.ended(row, BulkSummary())
-        self._progress.__exit__(None, None, None)
+        self._progress.__exit__()
         left = len(run.in_flight)
         complain(f"Left at once; {counted(left, 'order')} may or may not have been placed.")
         sys.stdout.flush()
@@ -214,19 +211,7 @@ class Submission(CommandRun):
         watch: Callable[[OrderOutcome], None] | None = None,
         unrecorded: bool = False,
     ) -> None:
-        """Prepare a run.
-
-        Args:
-            orders: The file, and how its orders are to be made.
-            plan: What its check found.
-            concurrency: Orders under way at once.
-            writer: Where results are written, if anywhere.
-            connect: Returns the client; what it opens goes on the stack.
-            journal: Where the run is recorded, if anywhere.
-            retry_rejected: Send orders again that were refused in earlier runs.
-            watch: Called with every outcome.
-            unrecorded: Standard output and the results are all that will know of orders that exist.
-        """
+        """Prepare a run over a checked file; see `CommandRun`, and `Bulk.submit` for what it is given."""
         super().__init__(plan, connect=connect, writer=writer, watch=watch, unrecorded=unrecorded)
         self._to_send = OrdersToSend(orders, plan)
         self._concurrency = concurrency

@@ -15,8 +15,6 @@ from ...preflight.prices import Budget, read_prices
 from ..exit_codes import ExitCode
 from ..streams import complain, counted
 
-__all__ = ["Concurrency", "MaxOrders", "MaxSpend", "Output", "Prices", "Yes", "ask", "read_budget"]
-
 Concurrency = Annotated[int, typer.Option("--concurrency", min=1, max=256, help="Orders under way at once.")]
 MaxOrders = Annotated[
     int | None, typer.Option("--max-orders", min=1, help="Stop before starting more orders than this.")

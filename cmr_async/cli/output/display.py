@@ -20,16 +20,6 @@ from ..streams import complain, counted, emit, note, say, voice
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = [
-    "LARGEST_TABLE",
-    "Cautions",
-    "console",
-    "result_line",
-    "show_plan",
-    "show_result",
-    "show_results",
-]
-
 #: With more orders than this, a terminal shows a line when an order ends instead of a table at the end.
 LARGEST_TABLE = 200
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ...models.requests import BulkSummary
+from ...models.requests import BulkSummary, OrderState
 from ...pipeline import Stall
 from ...report.rows import ResultRow
 from ..streams import complain, counted, is_terminal, note, voice
@@ -16,8 +15,6 @@ from .display import console, result_line, show_result
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-__all__ = ["Progress"]
 
 #: From this many seconds or minutes on a time is told in the next unit.
 _MOST = 100
@@ -62,7 +59,6 @@ class Progress:
         self._task: Any = None
 
     def __enter__(self) -> Self:
-        """Show the bar."""
         self._started = self._said = self._ended = self._clock()
         if self._screen is not None or (sys.stderr.isatty() and is_terminal() and not voice.quiet):
             from rich import progress  # noqa: PLC0415 - slow to import, needed on a terminal only
@@ -77,10 +73,7 @@ class Progress:
             self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Take the bar down."""
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
 
@@ -123,7 +116,8 @@ class Progress:
         rate = self._sent / passed if passed > 0 else 0.0
         waiting = max(0, min(self._total - self._summary.total, self._to_send - self._sent))
         left = f"{_duration(waiting / rate)} left" if rate else "time left not known yet"
-        counts = ", ".join(f"{count:,} {state}" for state, count in _counts(self._summary) if count)
+        by_state = {state.value.replace("_", " "): getattr(self._summary, state.value) for state in OrderState}
+        counts = ", ".join(f"{count:,} {state}" for state, count in by_state.items() if count)
         pause = f"; paused {paused:.1f} s after a 429" if paused else ""
         low = (
             f"; the API takes {limit:.3g} a second: other programs use this key, or its limit is lower" if limit else ""
@@ -148,13 +142,3 @@ def _duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < _MOST else f"{minutes // 60} h {minutes % 60:02} min"
-
-
-def _counts(summary: BulkSummary) -> list[tuple[str, int]]:
-    return [
-        ("accepted", summary.accepted),
-        ("rejected", summary.rejected),
-        ("unknown", summary.unknown),
-        ("not sent", summary.not_sent),
-        ("skipped", summary.skipped),
-    ]

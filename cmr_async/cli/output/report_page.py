@@ -16,8 +16,6 @@ from ...report.output import OutputFile, expect_writable, unwritable
 from ...report.page import ReportPage, mark_of
 from ..streams import complain
 
-__all__ = ["RunPage", "check_page", "read_page", "shows_journal", "write_page"]
-
 #: Bytes at the beginning of a page among which its mark is.
 _BEGINNING = 8192
 

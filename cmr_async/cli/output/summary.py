@@ -14,8 +14,6 @@ from ...report.run_report import DOMAINS_NAMED, RunReport
 from ..exit_codes import ExitCode
 from ..streams import complain, counted, emit, note, program, voice
 
-__all__ = ["show_summary"]
-
 _REASONS_SHOWN = 5
 _USERS_NAMED = 10
 _SKIPPED = "what the journal {} has settled is skipped"

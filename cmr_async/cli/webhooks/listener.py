@@ -17,8 +17,6 @@ from .sending import Sender, Sent
 from .server import Answer
 from .shown import about, columns
 
-__all__ = ["Listener", "NoJournal"]
-
 _SCHEME = SignatureScheme()
 #: What the API gets while the receiver behind the listener does not take an event, so that it sends it again.
 _BAD_GATEWAY = 502

@@ -8,8 +8,6 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from yarl import URL
 
-__all__ = ["leads_back"]
-
 _Address = IPv4Address | IPv6Address
 _LOOPBACK: dict[int, _Address] = {4: IPv4Address("127.0.0.1"), 6: IPv6Address("::1")}
 

@@ -7,7 +7,6 @@ import shlex
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import attrs
@@ -16,8 +15,6 @@ import orjson
 from ...errors import ConfigurationError
 from ...report.output import expect_writable
 from ...webhooks.verify import LONGEST_BODY
-
-__all__ = ["Recorder", "Recording", "read_recording"]
 
 #: Not every system has all of these.
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -68,9 +65,7 @@ class Recorder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         os.close(self._file)
 
 

@@ -17,8 +17,6 @@ from ...errors import ConfigurationError
 from ...webhooks import EVENT_TYPES
 from ...webhooks.events.fields import FIELDS
 
-__all__ = ["Sample", "sample"]
-
 _COMMON_OF_SUBSCRIPTIONS = (
     "userId userEmail subscriptionId domainId domain workspaceType quantity periodStart periodEnd autoRenew "
     "description subscriptionStatus"

@@ -10,13 +10,11 @@ import attrs
 from yarl import URL
 
 from ...errors import ConfigurationError
+from ...settings import LOOPBACK
 from ..api import plain_http_allowed
-
-__all__ = ["Sender", "Sent", "opened_sender"]
 
 #: Seconds for an answer; the API itself gives up after 60 (reference, section 9.1).
 _SECONDS = 50.0
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SUCCESS = range(200, 300)
 
 
@@ -89,7 +87,7 @@ def _checked(target: str, option: str) -> URL:
         url, host, port = URL(), None, None
     if url.scheme not in {"http", "https"} or not host or not port or not target.isprintable():
         raise ConfigurationError(f"{option} must be a URL with a usable host, like http://127.0.0.1:8000/webhooks/cmr.")
-    if url.scheme == "http" and host not in _LOOPBACK and not plain_http_allowed():
+    if url.scheme == "http" and host not in LOOPBACK and not plain_http_allowed():
         raise ConfigurationError(
             f"{option}: http://{host} would show the passwords of events to everyone on the way: use https, or "
             "--plain-http."

@@ -8,10 +8,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from ...errors import ConfigurationError
-from ...webhooks.aiohttp_web import UNREADABLE
 from ...webhooks.verify import LONGEST_BODY
-
-__all__ = ["Answer", "Take", "serving"]
 
 #: Status and text of an answer.
 Answer = tuple[int, str]
@@ -45,7 +42,7 @@ async def serving(take: Take, *, host: str, port: int) -> AsyncGenerator[str, No
         try:
             while len(body) <= LONGEST_BODY and (part := await request.content.readany()):
                 body += part
-        except UNREADABLE:
+        except (web.RequestPayloadError, OSError):  # the client left, or packed it wrongly
             return web.Response(status=400, text="unreadable_body")
         status, text = await take(body[: LONGEST_BODY + 1], request.headers)
         return web.Response(status=status, text=text)

@@ -7,8 +7,6 @@ from typing import Any
 from ...core.printable import printable
 from ...webhooks import DomainOrderSuccess, Event
 
-__all__ = ["about", "columns"]
-
 
 def about(event: Event | None) -> dict[str, Any]:
     """Return what JSON lines tell of an event; all `None` without one."""

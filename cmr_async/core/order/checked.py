@@ -14,8 +14,6 @@ from ..wire import dump_order
 from .mailbox_rules import inspect_mailbox_order
 from .validation import inspect_order, user_id_faults
 
-__all__ = ["CheckedOrder", "check_order", "check_request"]
-
 
 @attrs.frozen(kw_only=True, eq=False, slots=False)  # a frozen class with slots takes half as long again to make
 class CheckedOrder:
@@ -50,16 +48,13 @@ def check_request(request: OrderRequest) -> CheckedOrder:
     )
 
 
-def check_order(
-    order: Order | MailboxOrder, *, user_id: str, reference: str | None = None, stacklevel: int = 2
-) -> CheckedOrder:
-    """Check one order for sending, and warn of what deserves a look.
+def check_order(order: Order | MailboxOrder, *, user_id: str, reference: str | None = None) -> CheckedOrder:
+    """Check one order for sending, and warn of what deserves a look, at the line that called the caller.
 
     Args:
         order: The order of the caller.
         user_id: Id of the user who will own it.
         reference: The caller's own name for it.
-        stacklevel: Whose line the warnings name, as in `warnings.warn`.
 
     Raises:
         ValidationError: With all faults of the order.
@@ -68,5 +63,5 @@ def check_order(
     if checked.faults:
         raise ValidationError(faults=checked.faults)
     for caution in checked.cautions:
-        warnings.warn(str(caution), OrderWarning, stacklevel=stacklevel + 1)
+        warnings.warn(str(caution), OrderWarning, stacklevel=3)
     return checked

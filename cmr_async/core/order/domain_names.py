@@ -11,8 +11,6 @@ import idna
 
 from ...errors import Fault
 
-__all__ = ["character_name", "name_caution", "no_domain", "normalise_domain", "point_out"]
-
 #: Host names of the DNS (RFC 1123): labels of 1 to 63 letters, digits and inner hyphens, at least two of them.
 _DOMAIN = re.compile(r"(?!.{254})(?:(?!-)[a-z0-9-]{1,63}+(?<!-)\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{2,59})")
 #: Characters of the longest of them; in another form none is shorter.

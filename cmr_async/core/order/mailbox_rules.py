@@ -12,8 +12,6 @@ from ...models.common import NO_FIELDS
 from ..exchange import LONGEST_ID
 from .validation import Findings, inspect_extra, inspect_mailboxes, inspect_scalars, is_text
 
-__all__ = ["inspect_mailbox_order"]
-
 
 def inspect_mailbox_order(order: MailboxOrder) -> Findings:
     """Return everything that is wrong with an order of mailboxes or deserves a look; raises nothing, sends nothing."""

@@ -12,8 +12,6 @@ import attrs
 
 from ...models import MailboxOrder, Order
 
-__all__ = ["SAMPLE_DOMAIN_PRICE", "PriceList"]
-
 _SAMPLE = Decimal("15.88")
 #: Says what the default price of a domain is, for those who read an estimate.
 SAMPLE_DOMAIN_PRICE = f"${_SAMPLE} a year, the amount in one sample webhook of the documentation, not a price list"

@@ -23,19 +23,6 @@ from ..exchange import LONGEST_ID
 from ..wire import FIELDS
 from .domain_names import character_name, no_domain, normalise_domain, point_out
 
-__all__ = [
-    "Findings",
-    "check_texts",
-    "checked_domain",
-    "checked_ids",
-    "inspect_extra",
-    "inspect_mailboxes",
-    "inspect_order",
-    "inspect_scalars",
-    "is_text",
-    "user_id_faults",
-]
-
 #: Whose ids the SDK sends.
 _OWNERS = {"user_id": "a user", "order_id": "an order"}
 

@@ -13,8 +13,6 @@ from pathlib import Path
 
 from .schema import LATEST, StrangeValueError, insert_missing, meta, sa, slots
 
-__all__ = ["Clocks", "JournalClock", "elapsed"]
-
 _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", None)
 
 
@@ -35,8 +33,16 @@ class Clocks:
         return elapsed()
 
     def start(self) -> str | None:
-        """Return a name for what `elapsed` counts from; `None` if that is not known."""
-        return _start()
+        """Return a name for what `elapsed` counts from: a start and a time namespace; `None` if that is not known."""
+        if _BOOTTIME is None:
+            return None
+        try:
+            start = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        except OSError:
+            return None
+        with suppress(OSError):  # old kernels have no time namespaces
+            start += f":{Path('/proc/self/ns/time').readlink()}"
+        return start
 
 
 class JournalClock:
@@ -78,16 +84,3 @@ class JournalClock:
             raise StrangeValueError("a clock") from None
         if not 0 <= self._offset + elapsed() <= LATEST:
             raise StrangeValueError("a clock")
-
-
-def _start() -> str | None:
-    """Return a name for what `CLOCK_BOOTTIME` counts from: a start of the machine and a time namespace."""
-    if _BOOTTIME is None:
-        return None
-    try:
-        start = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return None
-    with suppress(OSError):  # old kernels have no time namespaces
-        start += f":{Path('/proc/self/ns/time').readlink()}"
-    return start

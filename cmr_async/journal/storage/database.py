@@ -27,8 +27,6 @@ from .schema import prepare, sa
 from .statements import Transaction
 from .trust import JournalFile, check_integrity, check_objects, newest_event
 
-__all__ = ["Database", "Outside", "is_to_be_repeated"]
-
 _T = TypeVar("_T")
 
 #: PostgreSQL rolled the transaction back because it met another one; it can simply be run again.

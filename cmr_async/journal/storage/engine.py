@@ -17,18 +17,6 @@ from ...core.redact import MASK, Redactor, names_a_secret
 from ...errors import ConfigurationError, JournalError
 from .schema import StrangeValueError, sa
 
-__all__ = [
-    "READS",
-    "DatabaseLayerError",
-    "is_busy",
-    "journal_errors",
-    "journal_url",
-    "leave_wal",
-    "make_engine",
-    "reading_engine",
-    "safe_name",
-]
-
 #: Execution option of a connection that only reads.
 READS = "cmr_reads"
 

@@ -34,7 +34,6 @@ __all__ = [
     "StrangeValueError",
     "deliveries",
     "events",
-    "has_tables",
     "insert_missing",
     "is_ours",
     "meta",
@@ -43,6 +42,7 @@ __all__ = [
     "provisions",
     "runs",
     "sa",
+    "schema_version",
     "slots",
     "steps",
 ]
@@ -306,7 +306,7 @@ def prepare(connection: sa.Connection, *, name: str) -> None:
         # On SQLite the lock that a writing transaction begins with does the same.
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
-        version = _version(connection, name=name)
+        version = schema_version(connection, name=name)
         if version is None:
             _metadata.create_all(connection, checkfirst=False)
             connection.execute(sa.insert(meta).values(name="schema_version", value=SCHEMA_VERSION))
@@ -316,8 +316,8 @@ def prepare(connection: sa.Connection, *, name: str) -> None:
             connection.execute(sa.update(meta).where(meta.c.name == "schema_version").values(value=version))
 
 
-def has_tables(connection: sa.Connection, *, name: str) -> bool:
-    """Return whether a database holds a journal that can be read as it is; nothing is changed.
+def schema_version(connection: sa.Connection, *, name: str) -> str | None:
+    """Return the schema version of a journal that this package can work with; `None` in an empty database.
 
     Args:
         connection: A connection that may be unable to write.
@@ -327,11 +327,6 @@ def has_tables(connection: sa.Connection, *, name: str) -> bool:
         JournalVersionError: The journal has a schema version that this package does not know.
         JournalError: The file is a database of another program.
     """
-    return _version(connection, name=name) is not None
-
-
-def _version(connection: sa.Connection, *, name: str) -> str | None:
-    """Return the schema version of a journal that this package can work with; `None` in an empty database."""
     found = sa.inspect(connection).get_table_names()
     if meta.name not in found:
         if found and connection.dialect.name == "sqlite":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import orjson
@@ -22,17 +22,18 @@ from ..states import CLAIMABLE, OrderKind, Step, StepState, may_be_sent, may_fol
 from .clock import JournalClock
 from .schema import events, insert_missing, meta, orders, runs, sa, steps
 
-__all__ = ["CHUNK", "Transaction", "at", "chunks", "entries", "read_entry", "typed"]
-
 #: Rows that one statement names, far below what the databases take.
 CHUNK = 500
+#: The keys that a statement is about, as its parameter `the_keys`.
+THE_KEYS: sa.BindParameter[Any] = sa.bindparam("the_keys", expanding=True)
+IS_CREATE = steps.c.step == Step.CREATE.value
+
+_T = TypeVar("_T")
 
 _DIED = "The process that sent it ended, or fell silent, before it wrote down the outcome."
 _CONTRADICTED = "Its entry said that it was not sent, but the history says that it was."
 #: Each step is named so that the index by step and state serves it.
 _IS_SENT = steps.c.step.in_([step.value for step in Step]) & (steps.c.state == StepState.SENT.value)
-_IS_CREATE = steps.c.step == Step.CREATE.value
-
 
 #: Columns of what was said; a file that somebody made may have any length there.
 _SAID = (steps.c.message, steps.c.evidence, steps.c.body_excerpt)
@@ -70,7 +71,7 @@ def _run(row: Any) -> RunRecord:
     return RunRecord(**{field.name: getattr(row, field.name) for field in attrs.fields(RunRecord)})
 
 
-def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+def chunks(keys: Sequence[_T]) -> Iterator[Sequence[_T]]:
     """Yield as many keys as one statement names at a time."""
     for start in range(0, len(keys), CHUNK):
         yield keys[start : start + CHUNK]
@@ -78,7 +79,6 @@ def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
 
 # Made once, because SQLAlchemy then compiles each once per database. Parameters must not have names of columns.
 
-_keys: sa.BindParameter[Any] = sa.bindparam("the_keys", expanding=True)
 _this = (steps.c.key == sa.bindparam("the_key"), steps.c.step == sa.bindparam("the_step"))
 
 #: A step with its row locked, so that nobody else changes it before the end of the transaction.
@@ -190,7 +190,7 @@ class Transaction:
             sa.select(*values.values())
             .join(orders, orders.c.key == steps.c.key)
             .where(
-                _IS_CREATE,
+                IS_CREATE,
                 steps.c.state == StepState.ACCEPTED.value,
                 orders.c.confirm.is_(False),
                 steps.c.order_id.is_not(None),

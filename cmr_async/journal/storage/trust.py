@@ -28,8 +28,6 @@ try:
 except ImportError:  # Windows, where a file system without locks is not known
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["JournalFile", "check_integrity", "check_objects", "newest_event"]
-
 #: Name of the extended attribute that holds the id of the newest event. It goes neither with a copy nor with a backup
 #: that is copied over the file.
 _MARK = "user.cmr_async.journal"

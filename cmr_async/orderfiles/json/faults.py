@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["explanation", "first_constant"]
-
 #: Texts, which may hold anything, and the constants that JSON does not have.
 _CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*+"|(?P<constant>-?Infinity|NaN)', re.DOTALL)
 _BLANK = " \t\r\n"

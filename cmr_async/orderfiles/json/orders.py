@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from ...core.wire import structure_mailbox_order, structure_order
+from ...core.wire import structure_order
 from ...errors import Fault, ValidationError
 from ...models import MailboxOrder, Order
 from ...models.requests import OrderRequest
@@ -23,8 +23,6 @@ from ..limits import FileLimits
 from ..located import InputFault, LocatedOrder, UnreadableOrder, suggestion
 from ..names import is_address
 from .text import JSONFaultError, documents, line_document
-
-__all__ = ["order_from_document", "orders_from_json", "orders_from_lines"]
 
 #: Unknown names of one object that are told one by one.
 _NAMES_TOLD = 20
@@ -108,13 +106,11 @@ def order_from_document(
     if not owner:
         hint = 'no user: name one with --user-id, or write {"user_id": ..., "order": ...}'
         faults.append(Fault("user_id", hint))
+    if order is not None and not faults:
+        faults = _addresses(order, "order." if wrapped else "")
     if faults or order is None or owner is None:
         return UnreadableOrder.of(
             *(InputFault(source=source, row=row, column=fault.path, message=fault.message) for fault in faults)
-        )
-    if addresses := _addresses(order, "order." if wrapped else ""):
-        return UnreadableOrder.of(
-            *(InputFault(source=source, row=row, column=fault.path, message=fault.message) for fault in addresses)
         )
     reference = unicodedata.normalize("NFC", (document.get("reference") if wrapped else None) or "").strip()
     asks_confirm = order.confirm
@@ -166,7 +162,7 @@ def _structured(body: dict[str, Any]) -> tuple[Order | MailboxOrder | None, Sequ
         ]
         return None, told + _untold(strange)
     try:
-        return (structure_mailbox_order(body) if is_for_mailboxes else structure_order(body)), ()
+        return (structure_order(body, MailboxOrder) if is_for_mailboxes else structure_order(body, Order)), ()
     except ValidationError as error:
         return None, error.faults
 

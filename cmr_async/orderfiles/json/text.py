@@ -17,8 +17,6 @@ from ..encoding import TextEncoding
 from ..limits import FileLimits
 from .faults import explanation, first_constant
 
-__all__ = ["JSONFaultError", "documents", "line_document"]
-
 _SPACE = re.compile(r"[ \t\r\n]*")
 #: Bytes that are read at a time; more when a value is longer.
 _WINDOW = 1 << 16

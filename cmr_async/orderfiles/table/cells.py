@@ -8,18 +8,6 @@ from typing import Any
 
 from ...models import BillingCycle, GoogleOAuth, Mailbox, ServiceProvider
 
-__all__ = [
-    "MAILBOX",
-    "SETTINGS",
-    "TARGETS",
-    "CellError",
-    "mailbox_order_settings",
-    "order_settings",
-    "parse_boolean",
-    "parse_mailbox",
-    "parse_years",
-]
-
 #: The columns of a mailbox.
 MAILBOX = ("username", "first_name", "last_name", "profile_picture", "on_warmup")
 

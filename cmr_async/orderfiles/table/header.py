@@ -14,8 +14,6 @@ import attrs
 from ..located import InputFault, suggestion
 from .cells import MAILBOX, SETTINGS
 
-__all__ = ["COLUMNS", "NAMES", "TableHeader", "column_name", "read_header", "split_columns"]
-
 #: The columns of an order and its domain.
 NAMES = ("user_id", "reference", "domain", "years", "forward_to")
 #: The columns of a table of orders, in the order in which a template shows them.

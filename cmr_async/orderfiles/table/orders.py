@@ -29,8 +29,6 @@ from .cells import (
 from .header import NAMES, TableHeader
 from .spreadsheet import without_value
 
-__all__ = ["orders_from_rows"]
-
 _REFERENCE = NAMES.index("reference")
 _DOMAIN = NAMES.index("domain")
 _AUTO_RENEW = SETTINGS.index("auto_renew")

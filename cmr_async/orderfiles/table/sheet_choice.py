@@ -10,8 +10,6 @@ from typing import Any
 from ...errors import OrderFileError
 from .header import column_name
 
-__all__ = ["about_others", "choose_sheet", "like_orders", "where_orders_are"]
-
 #: Rows among which the header of a sheet is looked for.
 _FIRST_ROWS = 20
 #: Sheets that are looked at, and that a message names.

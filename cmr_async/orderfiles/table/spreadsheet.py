@@ -21,8 +21,6 @@ from ..bounded import BrokenFileError
 from ..limits import FileLimits
 from .sheet_choice import choose_sheet, like_orders
 
-__all__ = ["Sheet", "open_sheet", "without_value"]
-
 _MAGIC = b"PK\x03\x04"
 #: Sheets shrink to a twentieth; an archive that unpacks to more than this many times its size was made for that.
 _MOST_TIMES = 100

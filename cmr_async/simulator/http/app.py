@@ -16,8 +16,6 @@ from .handlers import STATE, add_routes, json_answer
 from .limits import LARGEST_BODY, check_host
 from .misbehaviour import misbehave
 
-__all__ = ["API_BASE", "API_KEY_HEADER", "application"]
-
 #: Path that all endpoints are below, as on the real server.
 API_BASE = "/api/v1/integration"
 #: Header that carries the partner's key (section 3).

@@ -13,8 +13,6 @@ from typing import Any
 
 from ..shop.records import DomainLine, MailboxLine, MailboxLines, OrderBody, Refusal, body_hash
 
-__all__ = ["read_mailbox_order", "read_order", "read_profile"]
-
 _TOP_LEVEL: Mapping[str, type] = {
     "domains": list,
     "mailboxes": dict,
@@ -97,63 +95,57 @@ def read_order(body: object, *, strict: bool = False) -> OrderBody:
     Raises:
         Refusal: The body has faults: status 400 and one message that names each by its path.
     """
-    if not isinstance(body, dict):
-        raise Refusal("The request body must be an object")
-    faults = _Faults()
-    _check_fields(body, _TOP_LEVEL, (), "", faults, strict=strict)
-    domains = _read_domains(body.get("domains"), faults, strict=strict)
-    mailboxes = _read_mailboxes(body.get("mailboxes"), _MAILBOX, faults, strict=strict)
+    fields, faults = _object(body), _Faults()
+    _check_fields(fields, _TOP_LEVEL, (), "", faults, strict=strict)
+    domains = _read_domains(fields.get("domains"), faults, strict=strict)
+    mailboxes = _read_mailboxes(fields.get("mailboxes"), _MAILBOX, faults, strict=strict)
     if strict:
-        _check_choice(body, "billingCycle", _BILLING_CYCLES, faults)
-    _check_choice(body, "serviceProvider", _PROVIDERS, faults)
-    if isinstance(body.get("google"), dict):
-        _check_fields(body["google"], _GOOGLE, (), "google.", faults, strict=strict)
+        _check_choice(fields, "billingCycle", _BILLING_CYCLES, faults)
+    _check_choice(fields, "serviceProvider", _PROVIDERS, faults)
+    if isinstance(fields.get("google"), dict):
+        _check_fields(fields["google"], _GOOGLE, (), "google.", faults, strict=strict)
     if mailboxes:
-        _check_provider_part(body, faults)
-    if faults:
-        raise Refusal("; ".join(faults))
-    return OrderBody(
-        domains=tuple(domains),
-        mailboxes=tuple(mailboxes),
-        billing_cycle=body.get("billingCycle", "MONTHLY"),
-        confirm=body.get("confirm", False),
-        service_provider=body.get("serviceProvider", "GOOGLE"),
-        auto_renew=body.get("autoRenew", False),
-        digest=body_hash(body),
-    )
+        _check_provider_part(fields, faults)
+    provider = fields.get("serviceProvider", "GOOGLE")
+    return _order(fields, faults, domains=tuple(domains), mailboxes=tuple(mailboxes), service_provider=provider)
 
 
 def read_mailbox_order(body: object, *, strict: bool = False) -> OrderBody:
-    """Return what the simulator needs of an order of mailboxes on a domain that is there already.
+    """Return what the simulator needs of an order of mailboxes on a domain that is there already; see `read_order`."""
+    fields, faults = _object(body), _Faults()
+    _check_fields(fields, _MAILBOX_ORDER, ("mailboxes",), "", faults, strict=strict)
+    if bool(fields.get("subscriptionId")) == bool(fields.get("domainId")):
+        faults.append("exactly one of subscriptionId and domainId is required")
+    mailboxes = _read_mailboxes(fields.get("mailboxes"), _ADDED_MAILBOX, faults, strict=strict)
+    if strict:
+        _check_choice(fields, "billingCycle", _BILLING_CYCLES, faults)
+    return _order(
+        fields,
+        faults,
+        domains=(),
+        mailboxes=tuple(mailboxes),
+        service_provider="GOOGLE",  # the state knows that of the domain
+        subscription_id=fields.get("subscriptionId") or None,
+        domain_id=fields.get("domainId") or None,
+    )
 
-    Args:
-        body: The decoded JSON of the request.
-        strict: Refuse what the sources leave open.
 
-    Raises:
-        Refusal: The body has faults: status 400 and one message that names each by its path.
-    """
+def _object(body: object) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Refusal("The request body must be an object")
-    faults = _Faults()
-    _check_fields(body, _MAILBOX_ORDER, ("mailboxes",), "", faults, strict=strict)
-    if bool(body.get("subscriptionId")) == bool(body.get("domainId")):
-        faults.append("exactly one of subscriptionId and domainId is required")
-    mailboxes = _read_mailboxes(body.get("mailboxes"), _ADDED_MAILBOX, faults, strict=strict)
-    if strict:
-        _check_choice(body, "billingCycle", _BILLING_CYCLES, faults)
+    return body
+
+
+def _order(fields: dict[str, Any], faults: _Faults, **own: Any) -> OrderBody:
+    """Return an order with what both kinds have in common, or refuse one with faults."""
     if faults:
         raise Refusal("; ".join(faults))
     return OrderBody(
-        domains=(),
-        mailboxes=tuple(mailboxes),
-        billing_cycle=body.get("billingCycle", "MONTHLY"),
-        confirm=body.get("confirm", False),
-        service_provider="GOOGLE",  # the state knows that of the domain
-        auto_renew=body.get("autoRenew", False),
-        digest=body_hash(body),
-        subscription_id=body.get("subscriptionId") or None,
-        domain_id=body.get("domainId") or None,
+        **own,
+        billing_cycle=fields.get("billingCycle", "MONTHLY"),
+        confirm=fields.get("confirm", False),
+        auto_renew=fields.get("autoRenew", False),
+        digest=body_hash(fields),
     )
 
 
@@ -260,14 +252,12 @@ def read_profile(body: object, *, strict: bool = False) -> dict[str, str]:
     Raises:
         Refusal: The body has faults: status 400 and one message that names each.
     """
-    if not isinstance(body, dict):
-        raise Refusal("The request body must be an object")
-    faults = _Faults()
+    fields, faults = _object(body), _Faults()
     for name in _USER_REQUIRED:
-        if body.get(name) in (None, ""):
+        if fields.get(name) in (None, ""):
             faults.append(f"{name} is required")
     profile: dict[str, str] = {}
-    for name, value in body.items():
+    for name, value in fields.items():
         if name not in _USER_REQUIRED and name not in _USER_OPTIONAL:
             if strict:
                 faults.append(f"{name[:_MOST_NAME]} is not a field of this endpoint")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -14,20 +15,17 @@ from ..shop.answers import (
     mailbox_item,
     order_created,
     order_status_data,
-    page_of,
     pagination,
     request_counts,
     subscription_item,
     user_data,
 )
 from ..shop.holdings import HeldMailbox
-from ..shop.records import Refusal
+from ..shop.records import OrderBody, Refusal
 from ..shop.state import SimulatorState
 from ..shop.timeline import Timeline
 from .bodies import read_mailbox_order, read_order, read_profile
 from .limits import read_body
-
-__all__ = ["STATE", "add_routes", "json_answer"]
 
 #: Where the application keeps its state.
 STATE = web.AppKey("state", SimulatorState)
@@ -62,19 +60,19 @@ def add_routes(app: web.Application, base: str, state: SimulatorState) -> None:
 
 async def create_order(request: web.Request) -> web.Response:
     """Create an order: `POST /orders/json?userId=` (section 2)."""
-    state = request.app[STATE]
-    user_id = _required(request, "userId")
-    state.user(user_id)
-    order = state.create_order(user_id, read_order(await _json_body(request), strict=state.settings.strict))
-    return json_answer(order_created(order, state.settings.generation))
+    return await _create(request, read_order)
 
 
 async def create_mailbox_order(request: web.Request) -> web.Response:
     """Order mailboxes: `POST /orders/create-mailbox-order/json?userId=` (section 10.1)."""
+    return await _create(request, read_mailbox_order)
+
+
+async def _create(request: web.Request, read: Callable[..., OrderBody]) -> web.Response:
     state = request.app[STATE]
     user_id = _required(request, "userId")
     state.user(user_id)
-    order = state.create_order(user_id, read_mailbox_order(await _json_body(request), strict=state.settings.strict))
+    order = state.create_order(user_id, read(await _json_body(request), strict=state.settings.strict))
     return json_answer(order_created(order, state.settings.generation))
 
 
@@ -99,8 +97,9 @@ async def order_status(request: web.Request) -> web.Response:
 async def list_users(request: web.Request) -> web.Response:
     """Retrieve all users: `GET /users/list`; page parameters and shape are those of the subscriptions."""
     users = list(request.app[STATE].users.values())
-    shown, pages = page_of(users, *_page(request, _USERS_LIMIT))
-    data = {"users": [user_data(user) for user in shown], "pagination": pages}
+    page, limit = _page(request, _USERS_LIMIT)
+    rows = [user_data(user) for user in users[(page - 1) * limit : page * limit]]
+    data = {"users": rows, "pagination": pagination(len(users), page, limit)}
     return _success("Users fetched successfully", data)
 
 

@@ -10,8 +10,6 @@ from aiohttp import web
 
 from ..shop.records import Refusal
 
-__all__ = ["LARGEST_BODY", "check_host", "is_loopback", "read_body"]
-
 #: Bytes that the body of a request may have. The limit of the real server is UNKNOWN; an order of 10,000 mailboxes has
 #: half of this.
 LARGEST_BODY = 2 * 1024 * 1024

@@ -12,8 +12,6 @@ from aiohttp import web
 from ..shop.faults import FaultRule
 from .limits import read_body
 
-__all__ = ["misbehave"]
-
 _PROXY_PAGE = b"<html><body><h1>%d</h1></body></html>"
 
 

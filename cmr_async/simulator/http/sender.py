@@ -17,8 +17,6 @@ from ...webhooks import sign
 from ..shop.outbox import PendingDelivery
 from ..shop.state import SimulatorState
 
-__all__ = ["Sender"]
-
 #: Real seconds between two looks at the clock.
 _LOOK_SECONDS = 0.02
 #: Deliveries that are on their way at once.

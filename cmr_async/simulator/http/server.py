@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import warnings
 from threading import Thread
-from types import TracebackType
 from typing import Self
 
 import attrs
@@ -18,8 +17,6 @@ from ..shop.state import SimulatorState
 from .app import API_BASE, application
 from .limits import is_loopback
 from .sender import Sender
-
-__all__ = ["EXPOSED", "Simulator"]
 
 #: What an address that other machines can reach means.
 EXPOSED = "other machines may reach it, and whoever does can read its ledger and counts without a key."
@@ -164,17 +161,10 @@ class Simulator(Settings):
             await runner.cleanup()
 
     async def __aenter__(self) -> Self:
-        """Start."""
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close."""
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     def __enter__(self) -> Self:
@@ -189,13 +179,7 @@ class Simulator(Settings):
             raise
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close, and end the thread."""
+    def __exit__(self, *_: object) -> None:
         if self._listener.loop is not None:
             asyncio.run_coroutine_threadsafe(self.close(), self._listener.loop).result()
         self._stop_thread()

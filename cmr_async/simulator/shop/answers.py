@@ -5,9 +5,9 @@ Where `api/reference.md` calls a shape UNKNOWN, the function says that it is the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from ...core.order.prices import PriceList
 from .holdings import Held, HeldMailbox
@@ -21,29 +21,9 @@ from .records import (
     WebhookDelivery,
 )
 
-__all__ = [
-    "delivery_row",
-    "domain_expiry",
-    "domain_item",
-    "domain_status",
-    "iso",
-    "ledger_row",
-    "mailbox_item",
-    "mailbox_status",
-    "order_created",
-    "order_status_data",
-    "page_of",
-    "pagination",
-    "request_counts",
-    "subscription_end",
-    "subscription_item",
-    "user_data",
-]
-
 #: Messages of section 2.5, for drafts too: the page shows one beside a request with `confirm: false`.
 _CREATED_2026_02 = "Order created and queued for processing, make sure to have enough balance in your wallet!"
 _CREATED_2026_06 = "Order created and queued for processing"
-_Item = TypeVar("_Item")
 _MONTH = timedelta(days=30)
 _YEAR = timedelta(days=365)
 #: Later dates than this leave the calendar.
@@ -176,12 +156,6 @@ def subscription_item(held: Held, quantity: int, prices: PriceList) -> dict[str,
 def user_data(record: SimulatedUser) -> dict[str, Any]:
     """Return a user as `GET /users` and `GET /users/list` show it: the simulator's choice."""
     return {"userId": record.user_id, **record.profile}
-
-
-def page_of(items: Sequence[_Item], page: int, limit: int) -> tuple[Sequence[_Item], dict[str, int]]:
-    """Return one page of a list, and its `pagination`."""
-    start = (page - 1) * limit
-    return items[start : start + limit], pagination(len(items), page, limit)
 
 
 def pagination(count: int, page: int, limit: int) -> dict[str, int]:

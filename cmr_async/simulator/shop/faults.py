@@ -7,8 +7,6 @@ from collections.abc import Mapping
 
 import attrs
 
-__all__ = ["KINDS", "FaultRule", "FaultScript"]
-
 #: `reset`: the body is read, then the connection is reset (RST).
 #: `close_before_answer`: the body is read, then the connection is closed without a byte of an answer.
 #: `close_unread`: the connection is closed as soon as the head is read, without waiting for the body.

@@ -11,8 +11,6 @@ import attrs
 from .records import Provision, Refusal, SimulatedMailbox, SimulatedOrder
 from .timeline import Timeline
 
-__all__ = ["Held", "HeldMailbox", "Holdings"]
-
 _ACTIVE = "ACTIVE"
 
 

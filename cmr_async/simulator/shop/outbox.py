@@ -17,8 +17,6 @@ from .provisioning import Draw
 from .records import WebhookDelivery
 from .webhook_events import SimulatedEvent, event_body
 
-__all__ = ["Outbox", "PendingDelivery"]
-
 #: Simulated seconds between an attempt and the next one.
 _PAUSES = (30.0, 300.0)
 _SUCCESS = range(200, 300)
@@ -66,10 +64,6 @@ class Outbox:
         for _ in range(2 if chance() < self.settings.webhook_duplicates else 1):
             later = self.settings.webhook_shuffle * chance()
             self._push(event.at + later, PendingDelivery(event=event, event_id=event_id, attempt=1))
-
-    def next_due(self) -> float | None:
-        """Return when the next delivery is due, in simulated epoch seconds; `None` if none waits."""
-        return self._queue[0][0] if self._queue else None
 
     def take_due(self, now: float) -> list[PendingDelivery]:
         """Return the deliveries that are due, in the sequence of their times, and forget them."""

@@ -15,8 +15,6 @@ import attrs
 from ..settings import Settings
 from .records import MailboxLine, OrderBody, Provision, SimulatedMailbox
 
-__all__ = ["Draw"]
-
 _ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _ID_LENGTH = 28
 #: Parts of the provisioning time in which the domain is registered.

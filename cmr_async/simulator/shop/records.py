@@ -10,23 +10,6 @@ from typing import Any
 import attrs
 import orjson
 
-__all__ = [
-    "DomainLine",
-    "LedgerEntry",
-    "MailboxLine",
-    "MailboxLines",
-    "OrderBody",
-    "Provision",
-    "Purchase",
-    "Refusal",
-    "RequestCounts",
-    "SimulatedMailbox",
-    "SimulatedOrder",
-    "SimulatedUser",
-    "WebhookDelivery",
-    "body_hash",
-]
-
 
 def body_hash(body: Mapping[str, Any]) -> str:
     """Return the SHA-256 of an order's body, in hex, by which a row of the ledger is matched with what was sent.

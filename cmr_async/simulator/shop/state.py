@@ -36,8 +36,6 @@ from .records import (
 from .traffic import Traffic
 from .webhook_events import events_of
 
-__all__ = ["SimulatorState"]
-
 
 @attrs.define
 class SimulatorState:

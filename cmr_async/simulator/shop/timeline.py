@@ -8,8 +8,6 @@ from typing import Generic, TypeVar
 
 import attrs
 
-__all__ = ["Timeline"]
-
 _Item = TypeVar("_Item")
 
 

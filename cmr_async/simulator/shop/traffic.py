@@ -13,8 +13,6 @@ import attrs
 
 from .records import RequestCounts
 
-__all__ = ["Traffic"]
-
 _SECOND = 1.0
 
 

@@ -17,8 +17,6 @@ from ..settings import WebhookEnvelopes
 from .answers import domain_expiry, iso, subscription_end
 from .records import Provision, SimulatedMailbox, SimulatedOrder, SimulatedUser
 
-__all__ = ["DOMAIN_FAILED", "MAILBOXES_FAILED", "SimulatedEvent", "event_body", "events_of"]
-
 #: Why a registration fails; "domain taken" is documented, the words are the simulator's.
 DOMAIN_FAILED = "The domain is not available"
 #: Why an order of mailboxes fails: the one reason whose words are documented.

@@ -12,18 +12,6 @@ import attrs
 from ...models.common import NO_FIELDS, freeze
 from .event import WebhookEvent
 
-__all__ = [
-    "DnsRecordUpdated",
-    "DomainEvent",
-    "DomainExpired",
-    "DomainGracePeriod",
-    "DomainOrderFailed",
-    "DomainOrderSuccess",
-    "DomainRenewalFailed",
-    "DomainRenewalSuccess",
-    "OrderedDomain",
-]
-
 
 @attrs.frozen(kw_only=True)
 class OrderedDomain:

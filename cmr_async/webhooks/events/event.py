@@ -9,8 +9,6 @@ import attrs
 
 from ...models.common import NO_FIELDS, freeze
 
-__all__ = ["UnknownEvent", "WebhookEvent"]
-
 
 @attrs.frozen(kw_only=True)
 class WebhookEvent:

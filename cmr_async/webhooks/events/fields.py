@@ -20,8 +20,6 @@ from ...models.common import NO_FIELDS, ServiceProvider
 from .domains import OrderedDomain
 from .prewarmup import PrewarmedDomain, PrewarmedMailbox
 
-__all__ = ["FIELDS", "Field", "read_fields", "read_id"]
-
 #: An amount of money as text, and the bound of one that is a number; what is larger is not money.
 _AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,17})?", re.ASCII)
 _LARGEST = 10**15

@@ -12,17 +12,6 @@ import attrs
 from ...models.common import NO_FIELDS, ServiceProvider, freeze
 from .event import WebhookEvent
 
-__all__ = [
-    "MailboxCreated",
-    "MailboxEvent",
-    "MailboxExported",
-    "MailboxOrderFailed",
-    "MailboxOrderSuccess",
-    "MailboxUpdated",
-    "MailboxWarmupRemoved",
-    "MailboxWarmupStarted",
-]
-
 
 @attrs.frozen(kw_only=True)
 class MailboxOrderSuccess(WebhookEvent):

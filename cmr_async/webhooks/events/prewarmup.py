@@ -11,8 +11,6 @@ import attrs
 from ...models.common import NO_FIELDS, ServiceProvider, freeze
 from .event import WebhookEvent
 
-__all__ = ["PrewarmedDomain", "PrewarmedMailbox", "PrewarmupOrderFailed", "PrewarmupOrderSuccess"]
-
 
 @attrs.frozen(kw_only=True)
 class PrewarmedMailbox:

@@ -10,17 +10,6 @@ import attrs
 from ...models.common import ServiceProvider
 from .event import WebhookEvent
 
-__all__ = [
-    "SubscriptionCancelled",
-    "SubscriptionEvent",
-    "SubscriptionExpired",
-    "SubscriptionPastDue",
-    "SubscriptionRenewalFailed",
-    "SubscriptionRenewalSuccess",
-    "SubscriptionRenewing",
-    "SubscriptionUpdated",
-]
-
 
 @attrs.frozen(kw_only=True)
 class SubscriptionEvent(WebhookEvent):

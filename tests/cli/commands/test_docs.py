@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
-from typer.testing import Result
 
 from cmr_async import errors
 from cmr_async.cli.pages import PAGES, page_of
-
-Cmr = Callable[..., Result]
+from tests.cli.conftest import Cmr
 
 
 def test_the_pages_are_listed(cmr: Cmr) -> None:

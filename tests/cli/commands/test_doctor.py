@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,7 @@ from cmr_async.cli.commands import doctor
 from cmr_async.cli.commands.doctor import State, _clock
 from cmr_async.journal.journal import Journal
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
-
-Cmr = Callable[..., Result]
-Start = Callable[..., Simulator]
+from tests.cli.conftest import Cmr, Start
 
 
 def problems(result: Result) -> dict[str, str]:
@@ -107,8 +104,18 @@ def test_a_journal_that_would_be_refused_is_a_problem(cmr: Cmr, start_simulator:
     assert "no journal" in problems(cmr("doctor", "--journal", tmp_path / "missing.db"))["journal"]
 
 
-def test_unknown_orders_of_a_journal_are_told(cmr: Cmr, start_simulator: Start, tmp_path: Path) -> None:
-    simulator = start_simulator(rate_limit=None)
+def test_an_address_that_is_none_is_a_problem_of_the_journal_too(
+    cmr: Cmr, start_simulator: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    start_simulator()
+    asyncio.run(make_journal(tmp_path / "run.db"))
+    monkeypatch.setenv("CMR_BASE_URL", "example.com")
+    result = cmr("doctor", "--journal", tmp_path / "run.db")
+    assert result.exit_code == 1
+    assert problems(result)["base URL"] == problems(result)["journal"]
+
+
+def test_unknown_orders_of_a_journal_are_told(cmr: Cmr, simulator: Simulator, tmp_path: Path) -> None:
     simulator.faults.add(FaultRule(kind="close_unread", method="POST", path="/orders/json"))
     orders = tmp_path / "orders.csv"
     orders.write_text(f"user_id,domain\n{DEMO_USERS[0]},one.com\n")

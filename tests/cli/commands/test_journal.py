@@ -7,18 +7,15 @@ import csv
 import os
 import shutil
 import stat
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from typer.testing import Result
 
 from cmr_async import DomainRegistration, Order, OrderRequest
 from cmr_async.core.account import Account
 from cmr_async.journal.journal import Journal
-
-Run = Callable[..., Result]
+from tests.cli.conftest import Cmr
 
 
 @pytest.fixture
@@ -36,7 +33,7 @@ def journal(tmp_path: Path) -> Path:
     return tmp_path / "run.db"
 
 
-def test_a_journal_is_exported_row_by_row(journal: Path, tmp_path: Path, cmr: Run) -> None:
+def test_a_journal_is_exported_row_by_row(journal: Path, tmp_path: Path, cmr: Cmr) -> None:
     result = cmr("journal", "export", journal, "--output", tmp_path / "run.csv")
     assert result.exit_code == 0, result.output
     with (tmp_path / "run.csv").open(newline="", encoding="utf-8") as file:
@@ -46,13 +43,13 @@ def test_a_journal_is_exported_row_by_row(journal: Path, tmp_path: Path, cmr: Ru
         ]
 
 
-def test_a_report_is_one_page(journal: Path, tmp_path: Path, cmr: Run) -> None:
+def test_a_report_is_one_page(journal: Path, tmp_path: Path, cmr: Cmr) -> None:
     result = cmr("journal", "report", journal, "--output", tmp_path / "run.html")
     assert result.exit_code == 0, result.output
     assert (tmp_path / "run.html").read_text("utf-8").count("<tr data-state=") == 2
 
 
-def test_a_report_estimates_with_prices_of_ones_own(journal: Path, tmp_path: Path, cmr: Run) -> None:
+def test_a_report_estimates_with_prices_of_ones_own(journal: Path, tmp_path: Path, cmr: Cmr) -> None:
     prices, page = tmp_path / "prices.json", tmp_path / "run.html"
     prices.write_text('{"domain": 10, "mailbox": 0}')
     assert cmr("journal", "report", journal, "--output", page, "--prices", prices).exit_code == 0
@@ -65,7 +62,7 @@ def test_a_report_estimates_with_prices_of_ones_own(journal: Path, tmp_path: Pat
 
 @pytest.mark.parametrize(("command", "name"), [("export", "run.csv"), ("report", "run.html")])
 def test_a_file_that_exists_is_kept_unless_told_otherwise(
-    command: str, name: str, journal: Path, tmp_path: Path, cmr: Run
+    command: str, name: str, journal: Path, tmp_path: Path, cmr: Cmr
 ) -> None:
     output = tmp_path / name
     output.write_text("kept")
@@ -78,7 +75,7 @@ def test_a_file_that_exists_is_kept_unless_told_otherwise(
 @pytest.mark.skipif(os.name != "posix", reason="links and modes of POSIX")
 @pytest.mark.parametrize(("command", "name"), [("export", "run.csv"), ("report", "run.html")])
 def test_a_file_is_for_its_owner_and_goes_through_no_link(
-    command: str, name: str, journal: Path, tmp_path: Path, cmr: Run
+    command: str, name: str, journal: Path, tmp_path: Path, cmr: Cmr
 ) -> None:
     output, link = tmp_path / name, tmp_path / f"link-{name}"
     assert cmr("journal", command, journal, "--output", output).exit_code == 0
@@ -91,13 +88,13 @@ def test_a_file_is_for_its_owner_and_goes_through_no_link(
 
 
 @pytest.mark.parametrize("command", ["export", "report"])
-def test_another_ending_is_refused(command: str, journal: Path, tmp_path: Path, cmr: Run) -> None:
+def test_another_ending_is_refused(command: str, journal: Path, tmp_path: Path, cmr: Cmr) -> None:
     result = cmr("journal", command, journal, "--output", tmp_path / "run.txt")
     assert result.exit_code == 2
     assert not (tmp_path / "run.txt").exists()
 
 
-def test_what_is_no_state_is_refused_with_the_states(journal: Path, cmr: Run) -> None:
+def test_what_is_no_state_is_refused_with_the_states(journal: Path, cmr: Cmr) -> None:
     result = cmr("journal", "show", journal, "--state", "lost")
     assert result.exit_code == 2
     assert "'lost' is not one of 'planned', 'sent', 'accepted', 'rejected'" in result.stderr
@@ -105,7 +102,7 @@ def test_what_is_no_state_is_refused_with_the_states(journal: Path, cmr: Run) ->
 
 @pytest.mark.parametrize(("command", "name"), [("export", "run.csv"), ("report", "run.html")])
 def test_a_file_that_cannot_be_written_is_an_error(
-    command: str, name: str, journal: Path, tmp_path: Path, cmr: Run
+    command: str, name: str, journal: Path, tmp_path: Path, cmr: Cmr
 ) -> None:
     output = tmp_path / "missing" / name
     result = cmr("journal", command, journal, "--output", output)
@@ -119,7 +116,7 @@ def a_copy(journal: Path) -> Path:
     return copy
 
 
-def test_a_copy_may_be_looked_at_and_taken_over(journal: Path, cmr: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_may_be_looked_at_and_taken_over(journal: Path, cmr: Cmr, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CMR_API_KEY", raising=False)
     copy = a_copy(journal)
     assert "a.com" in cmr("journal", "show", copy).stdout
@@ -141,7 +138,7 @@ def test_a_copy_may_be_looked_at_and_taken_over(journal: Path, cmr: Run, monkeyp
 
 @pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 2)])
 def test_whoever_can_be_asked_is_asked(
-    journal: Path, cmr: Run, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+    journal: Path, cmr: Cmr, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
 ) -> None:
     monkeypatch.setattr(
         "cmr_async.cli.commands.journal.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
@@ -151,7 +148,7 @@ def test_whoever_can_be_asked_is_asked(
 
 
 def test_a_journal_of_another_account_is_taken_over_for_the_one_of_the_key(
-    journal: Path, cmr: Run, monkeypatch: pytest.MonkeyPatch
+    journal: Path, cmr: Cmr, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def bind(account: Account) -> None:
         async with Journal(journal) as opened:
@@ -180,7 +177,7 @@ def test_a_journal_of_another_account_is_taken_over_for_the_one_of_the_key(
     ids=" ".join,
 )
 def test_the_environment_names_the_journal(
-    command: tuple[str, ...], journal: Path, cmr: Run, monkeypatch: pytest.MonkeyPatch
+    command: tuple[str, ...], journal: Path, cmr: Cmr, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "Missing argument 'JOURNAL'" in cmr(*command).stderr
     monkeypatch.setenv("CMR_JOURNAL", str(journal))
@@ -197,7 +194,7 @@ def test_the_environment_names_the_journal(
     [("CMR_BASE_URL", "https://me:s3cret@host/"), ("CMR_BASE_URL", "//s3cret"), ("CMR_API_KEY", "s3cret ü")],
 )
 def test_a_journal_is_not_adopted_for_an_account_that_cannot_be(
-    name: str, value: str, journal: Path, cmr: Run, monkeypatch: pytest.MonkeyPatch
+    name: str, value: str, journal: Path, cmr: Cmr, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CMR_API_KEY", "a-key")
     monkeypatch.setenv(name, value)

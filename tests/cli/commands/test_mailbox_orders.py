@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import attrs
 import pytest
-from typer.testing import Result
 
 from cmr_async import Client
 from cmr_async.simulator import FaultRule, Simulator
+from tests.cli.conftest import Cmr, Start
 from tests.fakes import USER, make_order
 
-Cmr = Callable[..., Result]
 PATH = "/orders/create-mailbox-order/json"
 PAY = ("orders", "submit", "orders.csv", "--confirm", "--yes")
 
@@ -41,7 +39,7 @@ class World:
 
 
 @pytest.fixture
-def world(start_simulator: Callable[..., Simulator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(start_simulator: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     sim = start_simulator(provision_seconds=(0, 0))
     with Client(sim.api_key, sim.base_url) as client:
         client.orders.create(make_order("a", confirm=True), user_id=USER)

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from typer.testing import Result
 
 from cmr_async.cli.output.display import show_plan
-from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
+from cmr_async.simulator import DEMO_USERS, FaultRule
+from tests.cli.conftest import Cmr, Start
 from tests.orderfiles.reading import BOOLEANS
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 USER = DEMO_USERS[0]
-Cmr = Callable[..., Result]
-Start = Callable[..., Simulator]
 
 
 @pytest.fixture

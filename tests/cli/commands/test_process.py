@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -15,10 +14,8 @@ from typer.testing import Result
 from cmr_async import AsyncClient, DomainRegistration, Mailbox, Order, OrderRequest
 from cmr_async.core.order.prices import PriceList
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
+from tests.cli.conftest import Cmr, Start
 from tests.cli.terminal import on_terminal
-
-Cmr = Callable[..., Result]
-Start = Callable[..., Simulator]
 
 PATH = "/some/place"
 

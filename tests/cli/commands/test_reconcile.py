@@ -11,15 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import Result
 
 from cmr_async.journal.journal import Journal
 from cmr_async.models.requests import Verdict
-from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
+from cmr_async.simulator import DEMO_USERS, FaultRule
+from tests.cli.conftest import Cmr, Start
 from tests.cli.terminal import CTRL_C, on_terminal
-
-Cmr = Callable[..., Result]
-Start = Callable[..., Simulator]
 
 DOMAINS = ("a-one.com", "b-two.com", "c-three.com", "d-four.com")
 

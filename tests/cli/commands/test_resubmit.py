@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import Result
 
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.states import Step, StepState
 from cmr_async.models.requests import Verdict
-from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
+from cmr_async.simulator import DEMO_USERS, FaultRule
+from tests.cli.conftest import Cmr, Start
 from tests.fakes import make_request
-
-Cmr = Callable[..., Result]
-Start = Callable[..., Simulator]
 
 
 async def fill(path: Path) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from typer.testing import Result
 
 from cmr_async.cli.commands import simulator
 from cmr_async.simulator import DEMO_USERS
-
-Cmr = Callable[..., Result]
+from tests.cli.conftest import Cmr
 
 
 def test_its_options_are_those_of_the_simulator(cmr: Cmr, monkeypatch: pytest.MonkeyPatch) -> None:

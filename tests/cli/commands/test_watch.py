@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import create_autospec
 
 import pytest
 from jsonschema import Draft202012Validator
-from typer.testing import Result
 
 from cmr_async import AsyncClient, Journal, OrderToken, Stall, TrackingSettings
 from cmr_async.cli.api import api_client
@@ -19,11 +17,10 @@ from cmr_async.cli.commands import watch
 from cmr_async.journal.states import StepState
 from cmr_async.models.progress import progress_of
 from cmr_async.models.requests import Verdict
-from cmr_async.simulator import DEMO_USERS, Simulator
+from cmr_async.simulator import DEMO_USERS
+from tests.cli.conftest import Cmr, Start
 from tests.fakes import USER, make_request
 
-Cmr = Callable[..., Result]
-Start = Callable[..., Simulator]
 SCHEMA = Path(__file__).parents[3] / "docs" / "command-line.schema.json"
 ROWS = "user_id,reference,domain,username,first_name,last_name\n" + "".join(
     f"{DEMO_USERS[0]},{name},{name}.com,ada,Ada,Lovelace\n" for name in "abcde"

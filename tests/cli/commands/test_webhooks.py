@@ -6,7 +6,7 @@ import asyncio
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from typing import Any
 import orjson
 import pytest
 from jsonschema import Draft202012Validator
-from typer.testing import Result
 
 from cmr_async import Journal
 from cmr_async.cli.webhooks.recording import Recorder, read_recording
@@ -22,9 +21,9 @@ from cmr_async.cli.webhooks.sending import Sent, opened_sender
 from cmr_async.cli.webhooks.server import serving
 from cmr_async.core.account import Account
 from cmr_async.webhooks import EVENT_TYPES, MailboxCreated, VerifiedDelivery, parse, sign, verify
+from tests.cli.conftest import Cmr
 from tests.cli.webhooks.deliveries import CREATED, KEY, SECRET, Behind
 
-Cmr = Callable[..., Result]
 SCHEMA: dict[str, Any] = orjson.loads((Path(__file__).parents[3] / "docs" / "command-line.schema.json").read_bytes())
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import Result
 
 from cmr_async.simulator import DEMO_USERS, Simulator
+from tests.cli.conftest import Cmr, Start
 
-Cmr = Callable[..., Result]
-Start = Callable[..., Simulator]
 USER = DEMO_USERS[0]
 
 
@@ -28,8 +25,7 @@ def requests(simulator: Simulator) -> Any:
     return dict(simulator.state.requests.by_endpoint)
 
 
-def test_a_clear_check_goes_on_to_the_orders(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
-    simulator = start_simulator(rate_limit=None)
+def test_a_clear_check_goes_on_to_the_orders(cmr: Cmr, simulator: Simulator, orders: Path) -> None:
     result = cmr("orders", "submit", orders, "--confirm", "--yes", "--check")
     assert result.exit_code == 0
     assert "Checked: no workspace at 3 domains. Availability was not asked: no source says how." in result.output
@@ -51,15 +47,13 @@ def test_a_workspace_stops_everything(cmr: Cmr, start_simulator: Start, orders: 
     assert simulator.state.ledger == []
 
 
-def test_a_plan_can_be_checked_and_sends_no_order(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
-    simulator = start_simulator(rate_limit=None)
+def test_a_plan_can_be_checked_and_sends_no_order(cmr: Cmr, simulator: Simulator, orders: Path) -> None:
     assert cmr("orders", "plan", orders, "--check").exit_code == 0
     assert cmr("orders", "submit", orders, "--dry-run", "--check", "--max-orders", "1").exit_code == 0
     assert requests(simulator) == {"POST /domains/has-workspace": 3 + 1}
 
 
-def test_only_what_the_journal_has_not_settled_is_asked_about(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
-    simulator = start_simulator(rate_limit=None)
+def test_only_what_the_journal_has_not_settled_is_asked_about(cmr: Cmr, simulator: Simulator, orders: Path) -> None:
     submit = ("orders", "submit", orders, "--confirm", "--yes")
     assert cmr(*submit, "--max-orders", "2").exit_code == 1
     assert cmr(*submit, "--check").exit_code == 0

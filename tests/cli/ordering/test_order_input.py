@@ -14,9 +14,7 @@ from cmr_async import DomainRegistration, Order, OrderRequest
 from cmr_async.cli.ordering import run
 from cmr_async.journal.journal import Journal, StepState
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
-
-Cmr = Callable[..., Result]
-Start = Callable[..., Simulator]
+from tests.cli.conftest import Cmr, Start
 
 
 @pytest.fixture
@@ -62,8 +60,7 @@ def test_a_plan_shows_what_was_dealt_with_before(
     assert "cost       about $15.88 when paid" in result.output
 
 
-def test_limits_count_only_what_would_be_sent(cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path) -> None:
-    simulator = start_simulator(rate_limit=None)
+def test_limits_count_only_what_would_be_sent(cmr: Cmr, simulator: Simulator, orders: Path, tmp_path: Path) -> None:
     journal = ("--journal", tmp_path / "run.db")
     limited = ("orders", "submit", orders, "--confirm", "--yes", *journal, "--max-orders", "2")
     assert "limit      stops after 2 orders" in cmr(*limited).output
@@ -75,9 +72,8 @@ def test_limits_count_only_what_would_be_sent(cmr: Cmr, start_simulator: Start, 
 
 
 def test_nobody_is_asked_when_nothing_is_left_to_send(
-    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
+    cmr: Cmr, simulator: Simulator, orders: Path, tmp_path: Path
 ) -> None:
-    simulator = start_simulator(rate_limit=None)
     submit = ("orders", "submit", orders, "--confirm", "--journal", tmp_path / "run.db")
     assert cmr(*submit).exit_code == 2  # nobody can be asked here
     assert cmr(*submit, "--yes").exit_code == 0
@@ -88,9 +84,8 @@ def test_nobody_is_asked_when_nothing_is_left_to_send(
 
 
 def test_changed_orders_are_all_shown_before_anything_is_sent(
-    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
+    cmr: Cmr, simulator: Simulator, orders: Path, tmp_path: Path
 ) -> None:
-    simulator = start_simulator(rate_limit=None)
     journal = tmp_path / "run.db"
     submit = ("orders", "submit", orders, "--confirm", "--yes", "--journal", journal)
     cmr(*submit)
@@ -121,9 +116,8 @@ def test_changed_orders_are_all_shown_before_anything_is_sent(
 
 
 def test_a_domain_is_not_bought_again_under_another_reference(
-    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
+    cmr: Cmr, simulator: Simulator, orders: Path, tmp_path: Path
 ) -> None:
-    simulator = start_simulator(rate_limit=None)
     submit = ("orders", "submit", orders, "--confirm", "--yes", "--journal", tmp_path / "run.db")
     cmr(*submit)
     orders.write_text(orders.read_text().replace("ref-2", "renamed"))
@@ -144,9 +138,8 @@ def drafts_and_one_more(cmr: Cmr, orders: Path, journal: Path) -> None:
 
 
 def test_drafts_are_paid_instead_of_being_ordered_a_second_time(
-    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
+    cmr: Cmr, simulator: Simulator, orders: Path, tmp_path: Path
 ) -> None:
-    simulator = start_simulator(rate_limit=None)
     drafts_and_one_more(cmr, orders, tmp_path / "run.db")
     pay = ("orders", "submit", orders, "--journal", tmp_path / "run.db", "--confirm", "--process-path", PATH)
     refused = cmr(*pay)
@@ -168,9 +161,8 @@ def test_drafts_are_paid_instead_of_being_ordered_a_second_time(
 
 
 def test_without_the_path_drafts_are_named_and_nothing_is_sent(
-    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cmr: Cmr, simulator: Simulator, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    simulator = start_simulator(rate_limit=None)
     drafts_and_one_more(cmr, orders, tmp_path / "run.db")
     ids = list(simulator.state.orders)
     pay = ("orders", "submit", orders, "--journal", tmp_path / "run.db", "--confirm", "--yes")
@@ -195,9 +187,8 @@ def test_without_the_path_drafts_are_named_and_nothing_is_sent(
 
 
 def test_drafts_that_were_made_before_may_be_left_for_a_second_order_in_another_journal(
-    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
+    cmr: Cmr, simulator: Simulator, orders: Path, tmp_path: Path
 ) -> None:
-    simulator = start_simulator(rate_limit=None)
     assert cmr("orders", "submit", orders).exit_code == 0
     other = cmr("orders", "submit", orders, "--journal", tmp_path / "other.db", "--confirm", "--yes")
     assert other.exit_code == 0
@@ -216,10 +207,9 @@ def between_plan_and_run(monkeypatch: pytest.MonkeyPatch, work: Callable[[], Cor
 
 
 def test_more_is_never_sent_than_the_plan_showed(
-    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cmr: Cmr, simulator: Simulator, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between plan and run somebody plans a refused order again; nobody has said yes to that one."""
-    simulator = start_simulator(rate_limit=None)
     journal = tmp_path / "run.db"
     simulator.faults.add(FaultRule(kind="status", status=422, path="/orders/json", skip=1))
     submit = ("orders", "submit", orders, "--confirm", "--journal", journal)
@@ -237,9 +227,8 @@ def test_more_is_never_sent_than_the_plan_showed(
 
 
 def test_an_order_that_contradicts_the_journal_only_now_ends_the_run_and_says_why(
-    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cmr: Cmr, simulator: Simulator, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    simulator = start_simulator(rate_limit=None)
     journal = tmp_path / "run.db"
     submit = ("orders", "submit", orders, "--confirm", "--yes", "--journal", journal)
     cmr(*submit, "--max-orders", "1")

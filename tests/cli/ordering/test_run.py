@@ -9,14 +9,13 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Self, cast
 
 import attrs
 import orjson
 import pytest
-from typer.testing import Result
 
 from cmr_async import AsyncClient, BulkRun, DomainRegistration, Order, Stall
 from cmr_async.cli.ordering import run as run_module
@@ -27,6 +26,7 @@ from cmr_async.journal.journal import Journal
 from cmr_async.models.requests import BulkSummary, OrderOutcome, OrderRequest, OrderState
 from cmr_async.preflight.plan import Plan
 from cmr_async.report.rows import ResultRow, ResultWriter
+from tests.cli.conftest import Cmr
 from tests.cli.terminal import CTRL_C, Terminal, on_terminal
 from tests.loopback import Act, Connection, Loopback, answer_after
 
@@ -120,7 +120,7 @@ def states(journal: Path) -> Counter[str]:
 
 @by_both
 def test_the_first_interrupt_waits_for_what_is_on_its_way_and_the_same_command_goes_on(
-    interrupt: Interrupt, server: Server, submit: list[str | Path], tmp_path: Path, cmr: Callable[..., Result]
+    interrupt: Interrupt, server: Server, submit: list[str | Path], tmp_path: Path, cmr: Cmr
 ) -> None:
     journal = tmp_path / "run.db"
     submit += ["--confirm", "--yes", "--journal", journal]
@@ -142,7 +142,7 @@ def test_the_first_interrupt_waits_for_what_is_on_its_way_and_the_same_command_g
 
 
 def test_the_second_ctrl_c_leaves_at_once_and_what_was_on_its_way_is_unknown(
-    server: Server, submit: list[str | Path], tmp_path: Path, cmr: Callable[..., Result]
+    server: Server, submit: list[str | Path], tmp_path: Path, cmr: Cmr
 ) -> None:
     journal = tmp_path / "run.db"
     submit += ["--confirm", "--yes", "--journal", journal]
@@ -204,7 +204,7 @@ def test_without_a_journal_the_words_say_what_to_take_out(
 
 
 def test_the_wait_for_answers_is_bounded(
-    server: Server, submit: list[str | Path], cmr: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+    server: Server, submit: list[str | Path], cmr: Cmr, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def interrupt(_: Connection) -> None:
         os.kill(os.getpid(), signal.SIGINT)
@@ -287,10 +287,8 @@ class OneRun(CommandRun):
     """A run of an engine that the test controls."""
 
     def __init__(self, engine: Engine, *, orders: int = 2, writer: ResultWriter | None = None) -> None:
-        async def connect(_: AsyncExitStack) -> AsyncClient:
-            return cast("AsyncClient", None)
-
-        super().__init__(Plan(orders=orders), connect=connect, writer=writer)
+        no_client = cast("AsyncClient", None)
+        super().__init__(Plan(orders=orders), connect=lambda: nullcontext(no_client), writer=writer)
         self.engine = engine
         self._bulk = cast("BulkRun", engine)
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import Result
 
 from cmr_async.cli.ordering import run
 from cmr_async.cli.output.report_page import write_page
@@ -17,9 +15,7 @@ from cmr_async.errors import CMRError, ConfigurationError
 from cmr_async.report.page import ReportPage
 from cmr_async.report.run_report import RunReport
 from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
-
-Cmr = Callable[..., Result]
-Start = Callable[..., Simulator]
+from tests.cli.conftest import Cmr, Start
 
 
 @pytest.fixture
@@ -35,9 +31,8 @@ def states(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("journal", [("--no-journal",), ("--confirm", "--yes")], ids=["without", "with"])
 def test_a_page_is_written_with_a_journal_and_without(
-    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path, journal: tuple[str, ...]
+    cmr: Cmr, simulator: Simulator, orders: Path, tmp_path: Path, journal: tuple[str, ...]
 ) -> None:
-    simulator = start_simulator(rate_limit=None)
     simulator.faults.add(FaultRule(kind="reset", after_processing=True, path="/orders/json", skip=1))
     simulator.faults.add(FaultRule(kind="status", status=422, path="/orders/json", skip=2))
     page = tmp_path / "run.html"
@@ -70,9 +65,8 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("interrupted")
 @pytest.mark.parametrize("journal", [("--no-journal",), ("--confirm", "--yes")], ids=["without", "with"])
 def test_an_interrupted_run_leaves_a_page(
-    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path, journal: tuple[str, ...]
+    cmr: Cmr, simulator: Simulator, orders: Path, tmp_path: Path, journal: tuple[str, ...]
 ) -> None:
-    simulator = start_simulator(rate_limit=None)
     page = tmp_path / "run.html"
     result = cmr("orders", "submit", orders, *journal, "--report", page, "--concurrency", "1")
     assert result.exit_code == 130
@@ -82,9 +76,8 @@ def test_an_interrupted_run_leaves_a_page(
 
 
 def test_a_page_of_an_earlier_run_is_kept_and_nothing_is_sent(
-    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
+    cmr: Cmr, simulator: Simulator, orders: Path, tmp_path: Path
 ) -> None:
-    simulator = start_simulator(rate_limit=None)
     page = tmp_path / "run.html"
     page.write_text("precious")
     refused = cmr("orders", "submit", orders, "--report", page)
@@ -149,21 +142,13 @@ def test_the_page_of_a_run_estimates_with_the_prices_of_the_run(
     cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
 ) -> None:
     start_simulator(rate_limit=None)
-    prices, page = tmp_path / "prices.json", tmp_path / "run.html"
+    prices, page, other = tmp_path / "prices.json", tmp_path / "run.html", tmp_path / "other.html"
     prices.write_text('{"domain": 10}')
-    paid = ("orders", "submit", orders, "--confirm", "--yes", "--report", page, "--prices", prices)
-    assert cmr(*paid).exit_code == 0
+    submit = ("orders", "submit", orders, "--prices", prices)
+    assert cmr(*submit, "--no-journal", "--report", other).exit_code == 0
+    assert other.read_text("utf-8").count('<td data-sort="1000">$10.00 when paid</td>') == 3
+    assert cmr(*submit, "--confirm", "--yes", "--report", page).exit_code == 0
     assert "<dd>about $30.00</dd>" in page.read_text("utf-8")
-
-
-def test_the_page_of_a_run_without_a_journal_estimates_with_the_prices_of_the_run(
-    cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
-) -> None:
-    start_simulator(rate_limit=None)
-    prices, page = tmp_path / "prices.json", tmp_path / "run.html"
-    prices.write_text('{"domain": 10}')
-    assert cmr("orders", "submit", orders, "--no-journal", "--report", page, "--prices", prices).exit_code == 0
-    assert page.read_text("utf-8").count('<td data-sort="1000">$10.00 when paid</td>') == 3
 
 
 def test_the_same_command_makes_the_page_of_its_journal_anew(

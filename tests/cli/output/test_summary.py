@@ -34,12 +34,13 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Any:
     return show
 
 
-def test_a_paid_run_without_a_journal_says_that_the_file_is_done(lines: Any) -> None:
-    assert lines(BulkSummary(accepted=3)) == [
+def test_a_paid_run_says_what_acceptance_means_and_without_a_journal_that_the_file_is_done(lines: Any) -> None:
+    said = [
         "3 paid orders accepted of 3 orders.",
         "Accepted means queued: the rest usually takes 10 to 90 seconds by the help centre, and can still fail.",
-        "Do not send the file again.",
     ]
+    assert lines(BulkSummary(accepted=3)) == [*said, "Do not send the file again."]
+    assert lines(BulkSummary(accepted=3), journal="run.db") == said
 
 
 def test_drafts_are_reviewed_next(lines: Any) -> None:

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 
 import orjson
 
-__all__ = ["CREATED", "KEY", "SECRET", "Behind"]
-
 KEY = "key-of-a-listener"
 SECRET = "hunter2-hunter2"
 #: An event with a password.

@@ -9,7 +9,7 @@ import pytest
 
 from cmr_async import DomainRegistration, Mailbox, MailboxOrder, Order, ValidationError
 from cmr_async.core.order.checked import CheckedOrder, check_request
-from cmr_async.core.wire import dump_order, restore_mailbox_order, structure_mailbox_order, unstructure_order
+from cmr_async.core.wire import dump_order, restore_mailbox_order, structure_order, unstructure_order
 from cmr_async.journal.identity import content_of, fingerprint_of, kind_of
 from cmr_async.models.requests import OrderRequest
 from tests.fakes import ADA
@@ -100,7 +100,7 @@ def test_the_body_has_the_names_of_the_page_and_comes_back() -> None:
 
 def test_a_body_with_an_unknown_field_is_refused_with_its_name() -> None:
     with pytest.raises(ValidationError, match="domains"):
-        structure_mailbox_order({"domainId": "D1", "mailboxes": {}, "domains": []})
+        structure_order({"domainId": "D1", "mailboxes": {}, "domains": []}, MailboxOrder)
 
 
 def test_it_is_another_order_than_one_whose_extra_gives_it_the_same_body() -> None:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from cmr_async.journal.journal import Journal
 from cmr_async.journal.storage import clock as clocks
-from cmr_async.journal.storage.clock import JournalClock, elapsed
+from cmr_async.journal.storage.clock import Clocks, JournalClock, elapsed
 from cmr_async.journal.storage.schema import slots
 from tests.fakes import Clock
 from tests.journal.arrange import a_request, claimed, stored
@@ -96,9 +96,9 @@ async def test_where_the_system_does_not_say_when_it_started_the_wall_clock_coun
 
 
 async def test_a_kernel_without_time_namespaces_still_tells_its_starts_apart(machine: Machine) -> None:
-    assert clocks._start() == "first:time:[1]"
+    assert Clocks().start() == "first:time:[1]"
     (machine.folder / "proc/self/ns/time").unlink()
-    assert clocks._start() == "first"
+    assert Clocks().start() == "first"
 
 
 async def test_where_suspended_time_is_not_counted_the_monotonic_clock_does(
@@ -106,7 +106,7 @@ async def test_where_suspended_time_is_not_counted_the_monotonic_clock_does(
 ) -> None:
     monkeypatch.setattr(clocks, "_BOOTTIME", None)
     assert elapsed() == machine.up
-    assert clocks._start() is None
+    assert Clocks().start() is None
 
 
 def test_the_time_within_a_process_only_goes_forward() -> None:

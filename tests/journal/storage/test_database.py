@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from cmr_async.errors import JournalError
 from cmr_async.journal.journal import Journal
-from cmr_async.journal.liveness import this_process
+from cmr_async.journal.liveness import Machine
 from cmr_async.journal.states import StepState
 from cmr_async.journal.storage import database as databases
 from cmr_async.journal.storage import engine
@@ -181,7 +181,7 @@ async def test_a_last_transaction_that_fails_closes_the_database_all_the_same(tm
 
 
 def a_database(path: Path) -> Database:
-    return Database(path, run=this_process(), clock=JournalClock(Clock()), create=True)
+    return Database(path, run=Machine().this_process(), clock=JournalClock(Clock()), create=True)
 
 
 @pytest.mark.parametrize("refusals", [0, 1, 4])

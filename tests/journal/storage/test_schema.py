@@ -231,7 +231,7 @@ def test_looking_into_an_old_journal_does_not_change_it(old_journal: str, old_ve
     engine = reading_engine(journal_url(old_journal))
     assert engine is not None
     with engine.connect() as connection:
-        assert schema.has_tables(connection, name="old")
+        assert schema.schema_version(connection, name="old") == old_version
     engine.dispose()
     assert version_of(old_journal) == old_version
     assert before is None or Path(old_journal).read_bytes() == before
@@ -240,7 +240,7 @@ def test_looking_into_an_old_journal_does_not_change_it(old_journal: str, old_ve
 def test_an_empty_database_has_no_tables(location: str) -> None:
     engine = sa.create_engine(journal_url(location))
     with engine.connect() as connection:
-        assert not schema.has_tables(connection, name="new")
+        assert schema.schema_version(connection, name="new") is None
     engine.dispose()
 
 
@@ -251,7 +251,7 @@ async def test_a_newer_journal_is_refused_and_left_alone(location: str) -> None:
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE cmr_meta SET value = '5' WHERE name = 'schema_version'"))
     with engine.connect() as connection, pytest.raises(JournalVersionError, match="has schema version 5") as caught:
-        schema.has_tables(connection, name="newer")
+        schema.schema_version(connection, name="newer")
     engine.dispose()
     assert (caught.value.found, caught.value.expected) == ("5", "4")
     with pytest.raises(JournalVersionError, match="Use the version of cmr-async that wrote it"):

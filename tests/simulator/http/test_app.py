@@ -10,12 +10,11 @@ from cmr_async.simulator import DEMO_USERS, SimulatorState
 from cmr_async.simulator.http.app import API_BASE, application
 from tests.fakes import Clock
 
-from ..conftest import USER, Start, order_body
+from ..conftest import USER, Caller, Start, order_body
 
 
 @pytest.mark.parametrize("key", [None, "", "wrong", "the simulator's ", "simulator-kéy"])
-async def test_a_wrong_key_is_refused(start: Start, key: str | None) -> None:
-    caller = await start()
+async def test_a_wrong_key_is_refused(caller: Caller, key: str | None) -> None:
     # HTTP trims the blanks around a header's value, so this one arrives as the right key.
     if key == "the simulator's ":
         assert (await caller.send("GET", "/users/list", key=f"{caller.sim.api_key} ")).status == 200
@@ -25,8 +24,7 @@ async def test_a_wrong_key_is_refused(start: Start, key: str | None) -> None:
     assert reply.json == {"status": 401, "message": "Invalid API Key", "data": None}
 
 
-async def test_a_wrong_key_places_no_order(start: Start) -> None:
-    caller = await start()
+async def test_a_wrong_key_places_no_order(caller: Caller) -> None:
     reply = await caller.send("POST", "/orders/json", body=order_body(), query={"userId": USER}, key="wrong")
     assert (reply.status, caller.sim.state.orders) == (401, {})
 
@@ -61,22 +59,19 @@ async def test_the_rate_limit_counts_real_time_however_fast_simulated_time_runs(
     assert [(await caller.get("/users/list")).status for _ in range(2)] == [200, 429]
 
 
-async def test_an_unknown_path_is_a_404_envelope(start: Start) -> None:
-    caller = await start()
+async def test_an_unknown_path_is_a_404_envelope(caller: Caller) -> None:
     reply = await caller.get("/no/such/path")
     assert reply.json == {"status": 404, "message": "Not Found", "data": None}
 
 
-async def test_a_wrong_method_is_a_405_envelope(start: Start) -> None:
-    caller = await start()
+async def test_a_wrong_method_is_a_405_envelope(caller: Caller) -> None:
     reply = await caller.send("DELETE", "/orders/json")
     assert reply.json == {"status": 405, "message": "Method Not Allowed", "data": None}
     assert (reply.status, reply.headers["Allow"]) == (405, "POST")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"domains": NaN}', b"\xff"])
-async def test_malformed_json_is_refused(start: Start, body: bytes) -> None:
-    caller = await start()
+async def test_malformed_json_is_refused(caller: Caller, body: bytes) -> None:
     reply = await caller.order(body)
     assert reply.json == {"status": 400, "message": "The request body is not valid JSON", "data": None}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -82,8 +83,10 @@ def test_a_fault_is_named_by_its_path(changes: dict[str, Any], message: str, *, 
 
 
 @pytest.mark.parametrize("body", [None, [], "order", 1])
-def test_a_body_that_is_no_object_is_refused(body: object) -> None:
-    assert refusal_of(body) == "The request body must be an object"
+@pytest.mark.parametrize("read", [read_order, read_mailbox_order, read_profile])
+def test_a_body_that_is_no_object_is_refused(read: Callable[[object], object], body: object) -> None:
+    with pytest.raises(Refusal, match=r"^The request body must be an object$"):
+        read(body)
 
 
 def test_all_faults_come_at_once() -> None:
@@ -125,16 +128,12 @@ def test_the_digest_does_not_depend_on_the_order_of_the_keys() -> None:
     assert read_order(body).digest != read_order(order_body(confirm=True)).digest
 
 
-def test_a_user_that_is_no_object_is_refused() -> None:
-    with pytest.raises(Refusal, match="The request body must be an object"):
-        read_profile(["jane@example.com"])
-
-
 def test_all_faults_of_a_user_come_at_once() -> None:
     with pytest.raises(Refusal) as caught:
-        read_profile({**USER_FIELDS, "phone": "", "city": "<b>", "nickname": "J"}, strict=True)
+        read_profile({**USER_FIELDS, "phone": "", "state": 5, "city": "<b>", "nickname": "J"}, strict=True)
     assert caught.value.message == (
-        "phone is required; city has characters that are not accepted; nickname is not a field of this endpoint"
+        "phone is required; city has characters that are not accepted; state must be a string; "
+        "nickname is not a field of this endpoint"
     )
 
 
@@ -160,10 +159,9 @@ def test_an_order_of_mailboxes_names_its_faults(changes: dict[str, Any], message
     assert (caught.value.status, message in caught.value.message) == (400, True)
 
 
-def test_an_order_of_mailboxes_needs_mailboxes_and_an_object() -> None:
-    for body, message in (({"domainId": "D"}, "mailboxes is required"), ([], "The request body must be an object")):
-        with pytest.raises(Refusal, match=message):
-            read_mailbox_order(body)
+def test_an_order_of_mailboxes_needs_mailboxes() -> None:
+    with pytest.raises(Refusal, match="mailboxes is required"):
+        read_mailbox_order({"domainId": "D"})
 
 
 @pytest.mark.parametrize(

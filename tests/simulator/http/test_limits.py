@@ -15,7 +15,7 @@ from cmr_async.simulator.http.bodies import read_order
 from cmr_async.simulator.http.limits import LARGEST_BODY, is_loopback
 from cmr_async.simulator.shop.records import Refusal
 
-from ..conftest import USER, Start, order_body
+from ..conftest import USER, Caller, order_body
 
 #: Values that no number of a page is, and that are hard to answer.
 ODD = ["99999999999999999999", "9" * 5000, "18446744073709551615", "-1", "0", "1.5", "one", "1e3", "²", "\0", "+1"]
@@ -94,8 +94,7 @@ def test_loopback_is_what_no_other_machine_reaches(host: str, here: bool) -> Non
 
 
 @pytest.mark.parametrize("path", GETS)
-async def test_an_odd_query_is_refused_or_means_nothing(start: Start, path: str) -> None:
-    caller = await start()
+async def test_an_odd_query_is_refused_or_means_nothing(caller: Caller, path: str) -> None:
     for text, name in product(ODD, NAMES):
         reply = await caller.get(path, **{"userId": USER, name: text})
         assert reply.status in {200, 400, 404}, (text, name, reply)
@@ -104,16 +103,14 @@ async def test_an_odd_query_is_refused_or_means_nothing(start: Start, path: str)
             assert reply.json == {"status": 400, "message": f"{name} must be a number from 1 to {most}", "data": None}
 
 
-async def test_the_last_page_that_may_be_asked_for_is_empty(start: Start) -> None:
-    caller = await start()
+async def test_the_last_page_that_may_be_asked_for_is_empty(caller: Caller) -> None:
     reply = await caller.get("/users/list", page="0001000000000")
     assert reply.json["data"]["users"] == []
     assert reply.json["data"]["pagination"]["nextPage"] == 1_000_000_001
 
 
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
-async def test_a_body_over_the_limit_is_refused_and_nothing_is_bought(start: Start) -> None:
-    caller = await start()
+async def test_a_body_over_the_limit_is_refused_and_nothing_is_bought(caller: Caller) -> None:
     reply = await caller.order(b" " * (LARGEST_BODY - 10) + orjson.dumps(order_body(confirm=True)))
     assert (reply.status, reply.json["status"], caller.sim.state.ledger) == (413, 413, [])
     assert (await caller.order(order_body(confirm=True))).status == 200

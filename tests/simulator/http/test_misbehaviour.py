@@ -9,7 +9,7 @@ from aiohttp import ClientError, ClientOSError, ClientPayloadError, ServerDiscon
 
 from cmr_async.simulator import FaultRule
 
-from ..conftest import USER, Caller, Start, order_body
+from ..conftest import USER, Caller, order_body
 
 #: Faults that leave the client without any answer.
 SILENT = ("reset", "close_before_answer", "close_unread")
@@ -24,9 +24,8 @@ def placed(caller: Caller) -> tuple[int, int, int]:
 @pytest.mark.parametrize("kind", SILENT)
 @pytest.mark.parametrize("after_processing", [False, True])
 async def test_a_lost_connection_hides_whether_the_order_was_placed(
-    start: Start, kind: str, *, after_processing: bool
+    caller: Caller, kind: str, *, after_processing: bool
 ) -> None:
-    caller = await start()
     caller.sim.faults.add(FaultRule(kind=kind, after_processing=after_processing))
     with pytest.raises(ClientError) as caught:
         await caller.order(order_body(confirm=True))
@@ -38,8 +37,7 @@ async def test_a_lost_connection_hides_whether_the_order_was_placed(
 
 
 @pytest.mark.parametrize("after_processing", [False, True])
-async def test_a_stall_never_answers(start: Start, *, after_processing: bool) -> None:
-    caller = await start()
+async def test_a_stall_never_answers(caller: Caller, *, after_processing: bool) -> None:
     caller.sim.faults.add(FaultRule(kind="stall", after_processing=after_processing))
     waiting = asyncio.ensure_future(caller.order(order_body(confirm=True)))
     while not caller.sim.faults.fired:  # noqa: ASYNC110 - yields to the server, waits for no time
@@ -51,8 +49,7 @@ async def test_a_stall_never_answers(start: Start, *, after_processing: bool) ->
         await waiting
 
 
-async def test_a_cut_answer_promises_more_than_it_brings(start: Start) -> None:
-    caller = await start()
+async def test_a_cut_answer_promises_more_than_it_brings(caller: Caller) -> None:
     caller.sim.faults.add(FaultRule(kind="cut", after_processing=True))
     with pytest.raises(ClientPayloadError):
         await caller.order(order_body(confirm=True))
@@ -60,16 +57,14 @@ async def test_a_cut_answer_promises_more_than_it_brings(start: Start) -> None:
     assert caller.sim.state.requests.by_status == {200: 1}
 
 
-async def test_an_answer_can_be_cut_without_any_order(start: Start) -> None:
-    caller = await start()
+async def test_an_answer_can_be_cut_without_any_order(caller: Caller) -> None:
     caller.sim.faults.add(FaultRule(kind="cut", status=200))
     with pytest.raises(ClientPayloadError):
         await caller.order(order_body(confirm=True))
     assert placed(caller) == (1, 0, 0)
 
 
-async def test_a_delay_answers_late_but_rightly(start: Start) -> None:
-    caller = await start()
+async def test_a_delay_answers_late_but_rightly(caller: Caller) -> None:
     caller.sim.faults.add(FaultRule(kind="delay", seconds=0.001))
     caller.sim.faults.add(FaultRule(kind="delay", seconds=0.001, after_processing=True))
     assert (await caller.order(order_body(confirm=True))).json["status"] == 200
@@ -77,8 +72,7 @@ async def test_a_delay_answers_late_but_rightly(start: Start) -> None:
     assert placed(caller) == (1, 1, 1)
 
 
-async def test_a_delayed_processing_still_finds_its_order_in_the_body(start: Start) -> None:
-    caller = await start()
+async def test_a_delayed_processing_still_finds_its_order_in_the_body(caller: Caller) -> None:
     order_id = (await caller.order(order_body(confirm=False))).json["data"]["orderId"]
     caller.sim.faults.add(FaultRule(kind="delay", seconds=0.001, path="/orders/process"))
     reply = await caller.post("/orders/process", {"orderId": order_id}, userId=USER)
@@ -86,8 +80,7 @@ async def test_a_delayed_processing_still_finds_its_order_in_the_body(start: Sta
 
 
 @pytest.mark.parametrize("after_processing", [False, True])
-async def test_a_status_can_come_in_the_envelope(start: Start, *, after_processing: bool) -> None:
-    caller = await start()
+async def test_a_status_can_come_in_the_envelope(caller: Caller, *, after_processing: bool) -> None:
     fault = FaultRule(
         kind="status", status=503, message="Busy", headers={"Retry-After": "2"}, after_processing=after_processing
     )
@@ -107,9 +100,8 @@ async def test_a_status_can_come_in_the_envelope(start: Start, *, after_processi
     ],
 )
 async def test_a_status_can_come_from_something_in_between(
-    start: Start, fault: FaultRule, content_type: str, body: bytes
+    caller: Caller, fault: FaultRule, content_type: str, body: bytes
 ) -> None:
-    caller = await start()
     caller.sim.faults.add(fault)
     url = f"{caller.sim.base_url}/orders/json?userId={USER}"
     async with caller.session.post(url, json=order_body()) as answer:
@@ -117,15 +109,13 @@ async def test_a_status_can_come_from_something_in_between(
     assert placed(caller) == (1, 0, 0)
 
 
-async def test_a_redirect_leads_elsewhere(start: Start) -> None:
-    caller = await start()
+async def test_a_redirect_leads_elsewhere(caller: Caller) -> None:
     caller.sim.faults.add(FaultRule(kind="status", status=307, headers={"Location": "http://127.0.0.1:9/"}))
     reply = await caller.order(order_body(confirm=True))
     assert (reply.status, reply.headers["Location"]) == (307, "http://127.0.0.1:9/")
 
 
-async def test_a_refused_request_leaves_the_fault_for_a_processed_one(start: Start) -> None:
-    caller = await start()
+async def test_a_refused_request_leaves_the_fault_for_a_processed_one(caller: Caller) -> None:
     caller.sim.faults.add(FaultRule(kind="reset", after_processing=True))
     assert (await caller.order(order_body(confirm=1))).status == 400
     with pytest.raises(ClientError):

@@ -17,7 +17,7 @@ from cmr_async.simulator.http.bodies import read_order
 from cmr_async.webhooks import Refusal, SignatureScheme, VerifiedDelivery, verify
 from tests.fakes import Clock
 
-from ..conftest import Start, order_body
+from ..conftest import Caller, Start, order_body
 
 ALL_EVENTS = ["domain.order.success", "mailbox.order.success", "mailbox.created", "mailbox.created"]
 
@@ -150,8 +150,7 @@ async def test_on_the_machines_clock_they_are_sent_without_being_asked(receiver:
         assert receiver.events == ["domain.order.success"]
 
 
-async def test_without_a_receiver_nothing_is_sent(start: Start, clock: Clock) -> None:
-    caller = await start()
+async def test_without_a_receiver_nothing_is_sent(caller: Caller, clock: Clock) -> None:
     await caller.order(order_body(confirm=True))
     clock.now += 100
     assert (await caller.sim.deliver_due(), caller.sim.deliveries) == ((), ())

@@ -127,14 +127,6 @@ def test_processing_needs_the_money_too(clock: Clock) -> None:
     assert (caught.value.status, state.orders[draft.order_id].purchase) == (402, None)
 
 
-def test_another_users_order_is_forbidden(clock: Clock) -> None:
-    state = state_with(clock)
-    order = state.create_order(USER, read_order(order_body()))
-    with pytest.raises(Refusal) as caught:
-        state.order(DEMO_USERS[1], order.order_id)
-    assert caught.value.status == 403
-
-
 def test_provisioning_takes_ten_to_ninety_simulated_seconds(clock: Clock) -> None:
     state = state_with(clock, wallet=10_000)
     for number in range(50):
@@ -228,14 +220,6 @@ def test_one_seed_gives_one_history(clock: Clock) -> None:
 
     assert history(7) == history(7)
     assert history(7) != history(8)
-
-
-def test_an_unknown_order_or_user_is_refused(clock: Clock) -> None:
-    state = state_with(clock)
-    for user_id, order_id, words in ((USER, "X", "order does not exist"), ("NOBODY", "X", "user does not exist")):
-        with pytest.raises(Refusal, match=words) as caught:
-            state.order(user_id, order_id)
-        assert caught.value.status == 404
 
 
 def test_subscriptions_of_one_domain_leave_out_the_other_domains_of_its_order(clock: Clock) -> None:

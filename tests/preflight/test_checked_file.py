@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from cmr_async.models import DomainRegistration, Order
-from cmr_async.preflight.limits import passed_limit, uncertain_limit
+from cmr_async.preflight.checked_file import passed_limit, uncertain_limit
 from cmr_async.preflight.plan import Plan
 from cmr_async.preflight.prices import Budget
 
