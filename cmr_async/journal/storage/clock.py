@@ -82,5 +82,5 @@ class JournalClock:
             self._offset = float(str(connection.scalar(sa.select(meta.c.value).where(meta.c.name == name))))
         except ValueError:
             raise StrangeValueError("a clock") from None
-        if not 0 <= self._offset + elapsed() <= LATEST:
+        if not 0 <= self._offset + self._clocks.elapsed() <= LATEST:
             raise StrangeValueError("a clock")
