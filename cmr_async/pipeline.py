@@ -73,6 +73,7 @@ class Pipeline:
         body: bytes | None = None,
         path: str | None = None,
         pays: bool = False,
+        order_id: str | None = None,
         timeout: float | None = None,
         send_within: float | None = None,
         guard: Guard | None = None,
@@ -87,6 +88,7 @@ class Pipeline:
             body: JSON body.
             path: Path below the base URL, where ids stand in it; `None`: that of the row.
             pays: This very request can take money.
+            order_id: The order that the call is about: an answer that names another one proves nothing.
             timeout: Seconds to wait for an answer; `None`: the client's setting.
             send_within: Seconds within which the request must leave, waits for the pace included; `None`: no limit.
             guard: Of a caller that runs the call in a task that it sees through itself; `None`: done here.
@@ -113,7 +115,15 @@ class Pipeline:
         parameters = {} if user_id is None or endpoint.user_id_in is UserIdIn.NOWHERE else {"userId": user_id}
         if query is not None:
             parameters |= {key: value for key, value in query.items() if value is not None}
-        request = Request(endpoint=endpoint, subject=subject, query=parameters, body=body, pays=pays, timeout=timeout)
+        request = Request(
+            endpoint=endpoint,
+            subject=subject,
+            query=parameters,
+            body=body,
+            pays=pays,
+            timeout=timeout,
+            order_id=order_id,
+        )
         if endpoint.repeatable or guard is not None:
             return await self._within(send_within, request, guard or Guard())
         guard = Guard()
