@@ -60,6 +60,8 @@ _ADVICE: Mapping[int, str] = {
 }
 #: The keys of an error envelope; a JSON error page of a proxy has others (reference, section 4).
 _ENVELOPE_KEYS = frozenset({"status", "message", "data", "actionId", "mailboxCount", "domainCount"})
+#: The keys that an envelope has fields for; it keeps the others as they are.
+_READ_KEYS = frozenset({"status", "message", "data", "actionId"})
 _EXCERPT = 300
 #: Characters of the API's own words that are kept.
 _LONGEST_MESSAGE = 4000
@@ -171,7 +173,7 @@ def _judge_success(request: Request, exchange: Exchange, status: int, body: dict
     if type(said) is not int or not 200 <= said < 300:  # noqa: PLR2004
         shown = printable(exchange.redactor.text(repr(said)))[:_LONGEST_SHOWN]
         return _unknown(request, exchange, f"HTTP {status} whose body says status {shown}", said=body)
-    if denial := _denial(body):
+    if denial := _denial(request, body):
         return _unknown(request, exchange, f"HTTP {status} whose body {denial}", said=body)
     if _names_another_order(request, body):
         return _unknown(request, exchange, f"HTTP {status} that names another order", said=body)
@@ -185,10 +187,11 @@ def _judge_success(request: Request, exchange: Exchange, status: int, body: dict
     return Judgement(Outcome.ACCEPTED, envelope=_envelope(exchange, status, body))
 
 
-def _denial(body: dict[str, Any]) -> str:
+def _denial(request: Request, body: dict[str, Any]) -> str:
     """Return in words that the body of a 2xx says itself that the call failed; empty when it does not."""
-    data = body.get("data")
-    if any(part.get("success") is False for part in (body, data) if isinstance(part, dict)):
+    # What a read brings may be about something that failed, such as an order
+    parts = (body,) if request.endpoint.repeatable else (body, body.get("data"))
+    if any(part.get("success") is False for part in parts if isinstance(part, dict)):
         return "says success false"
     return next((f"has {name}" for name in ("error", "errors") if body.get(name)), "")
 
@@ -210,7 +213,7 @@ def _envelope(exchange: Exchange, status: int, body: dict[str, Any]) -> Envelope
         message=_message(exchange, body),
         data=data,
         action_id=action_id if isinstance(action_id, str) and len(action_id) <= LONGEST_ID else None,
-        extra={} if body.keys() <= _ENVELOPE_KEYS else {k: v for k, v in body.items() if k not in _ENVELOPE_KEYS},
+        extra={} if body.keys() <= _READ_KEYS else {k: v for k, v in body.items() if k not in _READ_KEYS},
     )
 
 
