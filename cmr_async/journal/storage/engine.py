@@ -228,6 +228,10 @@ def _stand_in(error: Exception) -> DatabaseLayerError:
     return DatabaseLayerError(Redactor().text("".join(traceback.format_exception_only(error)).strip()))
 
 
+#: What is said about a PostgreSQL server that went away, in whatever words its driver has for that.
+_CUT = "lost the connection to its server. When that is there again, run the same command again."
+
+
 def _advice(said: str) -> str:
     for words, advice in (
         ("not a database", "is no journal: the file holds something else. Choose another file."),
@@ -239,6 +243,11 @@ def _advice(said: str) -> str:
         ("decode to UTF-8", "holds text that is not UTF-8: it is damaged, or somebody else changed it. Keep the file."),
         ("codec can't decode", "holds names that are not UTF-8: it is damaged, or somebody else changed it. Keep it."),
         ("is locked", "is in use by another process that is writing; try again when it has finished."),
+        ("read-only transaction", "cannot be written: its server takes no writes, as a standby. Name the primary one."),
+        ("terminating connection", _CUT),
+        ("closed the connection", _CUT),
+        ("connection has been closed", _CUT),
+        ("connection is closed", _CUT),
     ):
         if words in said:
             return advice
