@@ -187,7 +187,7 @@ class Pipeline:
                 raise
             attempts += 1
             judgement = judge(request, exchange)
-            guard.in_flight = False
+            guard.in_flight = judgement.outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN}
             self._log(request, exchange, judgement, attempts)
             if judgement.envelope is not None:
                 return judgement.envelope if attempts == 1 else attrs.evolve(judgement.envelope, attempts=attempts)
