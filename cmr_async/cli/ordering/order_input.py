@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -61,8 +62,12 @@ class OrderInput(CheckedFile):
         """Name of the run's journal, without a password."""
         return None if self.known is None else printable(self.known.name)
 
-    def known_to(self, journal: str) -> Mapping[str, int]:
+    def known_to(self, journal: str, *, most: int | None = None) -> Mapping[str, int]:
         """Return how many of the orders another journal has settled, by the state that it has them in.
+
+        Args:
+            journal: The other journal.
+            most: Look at so many orders, the first ones; `None`: at all of them.
 
         Raises:
             JournalError: The journal cannot be read.
@@ -70,7 +75,7 @@ class OrderInput(CheckedFile):
         with _known(journal) as known:
             states = (
                 found.settled or (found.draft and StepState.ACCEPTED.value)
-                for found in check_orders(self.orders(), known=known)
+                for found in islice(check_orders(self.orders(), known=known), most)
             )
             return Counter(filter(None, states))
 
