@@ -73,6 +73,8 @@ class Mention:
     created: float | None = None
     #: The order's id that stands beside it; `None` without one.
     order_id: str | None = None
+    #: The user's id that stands beside it; `None` without one.
+    user_id: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -97,7 +99,8 @@ def read_domains(data: Any, beside: Mapping[str, Any] | None = None) -> DomainLi
         domain = normalise_domain(text)
         if domain is not None:
             fields = where if isinstance(where, dict) else {}
-            mention = Mention(created=_creation(fields), order_id=_text(fields.get("orderId")))
+            order_id, user_id = (_text(fields.get(name)) for name in ("orderId", "userId"))
+            mention = Mention(created=_creation(fields), order_id=order_id, user_id=user_id)
             mentions.setdefault(domain, []).append(mention)
     # A row without a name that can be read may be the very domain that is looked for
     is_whole = _is_whole(data, beside or {}) and all(_names_domain(row) for row in _rows(data))

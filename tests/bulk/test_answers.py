@@ -35,6 +35,7 @@ AT_NOON = "2027-01-15T12:00:00Z"
         ([{"name": "a.com", "created_at": AT_NOON, "orderId": "O1"}], Mention(created=NOON, order_id="O1")),
         ([{"domainName": "a.com", "creationTime": AT_NOON, "registeredAt": "2027-01-16"}], Mention(created=NOON)),
         ([{"name": "a.com", "createdAt": "soon", "orderId": 5}], Mention()),
+        ([{"name": "a.com", "userId": "U2"}], Mention(user_id="U2")),
         ([{"name": "a.com", "expireOn": AT_NOON}], Mention()),
         # The time of another object is not that of the domain
         ({"createdAt": AT_NOON, "domains": ["a.com"]}, Mention()),
