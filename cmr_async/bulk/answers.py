@@ -30,8 +30,8 @@ __all__ = [
     "time_of",
 ]
 
-#: Lengths of a full page: 20 in general, 50 of subscriptions, at most 100 (reference, section 7); others are usual.
-_PAGE_SIZES = frozenset({10, 20, 25, 30, 50, 100, 200, 250, 500, 1000})
+#: Lengths of a full page: 20 in general, 50 of subscriptions, at most 100 (reference, section 7).
+_PAGE_SIZES = frozenset({20, 50, 100})
 # Names of fields, in lower case and without `_` and `-`
 #: When something came into being. `creationTime` is documented for events; the others are usual names.
 _CREATED = frozenset(

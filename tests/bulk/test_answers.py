@@ -120,7 +120,6 @@ def test_a_list_is_whole_when_nothing_says_otherwise_or_its_totals_prove_it(data
         {"domains": ROWS, "last": False},
         {"domains": [], "error": "timeout"},
         {"domains": [], "success": False},
-        [{"domain": f"{number}.com"} for number in range(25)],
     ],
 )
 def test_a_list_that_may_be_one_page_of_several_is_not_whole(data: Any) -> None:
