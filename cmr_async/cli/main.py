@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import traceback
+from io import TextIOWrapper
 from pathlib import Path
 from traceback import walk_tb
 from typing import TYPE_CHECKING
@@ -22,6 +23,14 @@ _LONGEST = 300
 def run() -> None:
     """Run the command line."""
     _open_closed_streams()
+    for stream in (sys.stdout, sys.stderr):  # a letter that a legacy encoding lacks must not end a run of paid orders
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        Path.cwd()
+    except OSError as error:
+        sys.stderr.write(f"cmr: the current folder cannot be used ({error.strerror}): change to another one.\n")
+        raise SystemExit(2) from None
     try:
         from .app import app  # noqa: PLC0415 - the extra may be missing
     except ModuleNotFoundError as error:
