@@ -251,8 +251,10 @@ def _rows(data: Any) -> Iterator[Any]:
     if isinstance(data, list):
         yield from data
     elif isinstance(data, dict):
-        for value in data.values():
-            yield from _rows(value)
+        for key, value in data.items():
+            # What lies there is taken for where domains forward to, so its names do not count
+            is_ignored = "forward" in key.lower() and isinstance(value, list | dict) and value
+            yield from [None] if is_ignored else _rows(value)
 
 
 def _names_domain(row: Any) -> bool:

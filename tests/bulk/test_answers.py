@@ -75,6 +75,7 @@ ROWS = [{"domain": f"{number}.com"} for number in range(3)]
         {"domains": ROWS, "last": True, "page": 1},
         {"a.com": {"totalPrice": 50}},
         {"domains": ROWS, "error": None, "success": True},
+        {"domains": [{"domain": "a.com", "forwardTo": "b.com"}], "forwarded": [], "forwards": True},
     ],
 )
 def test_a_list_is_whole_when_nothing_says_otherwise_or_its_totals_prove_it(data: Any) -> None:
@@ -119,6 +120,8 @@ def test_a_list_is_whole_when_nothing_says_otherwise_or_its_totals_prove_it(data
         {"domains": ROWS, "remaining": 4},
         {"domains": ROWS, "last": False},
         {"domains": [], "error": "timeout"},
+        {"forwarded": ROWS, "others": []},
+        {"domains": {"forwarding": ROWS, "parked": ROWS}},
         {"domains": [], "success": False},
     ],
 )
