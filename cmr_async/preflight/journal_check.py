@@ -158,6 +158,11 @@ class JournalCheck:
         if self._engine is not None:
             self._engine.dispose()
 
+    @property
+    def is_new(self) -> bool:
+        """Whether there was no such journal when orders were compared with it first."""
+        return self._opened and self._engine is None
+
     def compare(self, checked: Iterable[FileOrder]) -> Iterator[FileOrder]:
         """Find which orders the journal has settled, and which contradict it.
 

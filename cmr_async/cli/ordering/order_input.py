@@ -107,7 +107,8 @@ class OrderInput(CheckedFile):
                 complain(self._about_changed(plan))
             complain("More: `cmr docs order-files`")
             raise typer.Exit(ExitCode.USAGE)
-        show_plan(plan, file=self.source.name, confirm=self.confirm, journal=self.journal, result=result)
+        is_new = self.known is not None and self.known.is_new
+        show_plan(plan, file=self.source.name, confirm=self.confirm, journal=self.journal, is_new=is_new, result=result)
         return plan
 
     def _about_changed(self, plan: Plan) -> str:
