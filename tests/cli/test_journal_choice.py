@@ -210,6 +210,22 @@ def test_a_file_that_was_renamed_is_not_bought_a_second_time(cmr: Cmr, start_sim
     assert "3 paid orders accepted of 3 orders." in named.output
 
 
+@pytest.mark.parametrize("reference", ["", "r1"])
+def test_a_file_that_was_saved_anew_with_other_cells_is_not_bought_a_second_time(
+    cmr: Cmr, start_simulator: Start, orders: Path, reference: str
+) -> None:
+    simulator = start_simulator(rate_limit=None)
+    row = f"{DEMO_USERS[0]},{reference},d1.com,007,James,Bond"
+    orders.write_text(f"user_id,reference,domain,username,first_name,last_name\n{row}\n")
+    cmr("orders", "submit", orders, "--confirm", "--yes")
+    saved = orders.with_name("saved.csv")
+    saved.write_text(orders.read_text().replace("007", "7"))
+    refused = cmr("orders", "submit", saved, "--confirm", "--yes")
+    assert refused.exit_code == 2
+    assert f"{beside(orders)} knows 1 of these orders as ordered with other content, and this run" in refused.stderr
+    assert len(simulator.state.ledger) == 1
+
+
 def test_other_files_of_the_folder_hold_no_run_up(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
     simulator = start_simulator(rate_limit=None)
     (orders.parent / "no.journal.db").write_text("something else, and long enough to look like it" * 100)
@@ -220,6 +236,10 @@ def test_other_files_of_the_folder_hold_no_run_up(cmr: Cmr, start_simulator: Sta
     renamed = orders.rename(orders.with_name("march.csv"))  # what was refused bought nothing
     assert "3 paid orders accepted of 3 orders." in cmr("orders", "submit", renamed, "--confirm", "--yes").output
     others = renamed.with_name("april.csv")
+    # The same references, for other domains
+    numbered = renamed.with_name("may.csv")
+    numbered.write_text(renamed.read_text().replace(",d", ",f").replace(",fomain", ",domain"))
+    assert "3 paid orders accepted of 3 orders." in cmr("orders", "submit", numbered, "--confirm", "--yes").output
     others.write_text(re.sub(r"r(\d),d(\d)", r"s\1,e\2", renamed.read_text()))
     assert "3 paid orders accepted of 3 orders." in cmr("orders", "submit", others, "--confirm", "--yes").output
 

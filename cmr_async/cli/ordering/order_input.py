@@ -17,6 +17,7 @@ from ...orderfiles.file import InputFormat, OrderFile
 from ...orderfiles.limits import FileLimits
 from ...orderfiles.table.header import split_columns
 from ...preflight.checked_file import CheckedFile
+from ...preflight.file_check import FileOrder
 from ...preflight.plan import Plan, check_orders, make_plan
 from ...preflight.prices import Budget
 from ..exit_codes import ExitCode
@@ -73,11 +74,16 @@ class OrderInput(CheckedFile):
             JournalError: The journal cannot be read.
         """
         with _known(journal) as known:
-            states = (
-                found.settled or (found.draft and StepState.ACCEPTED.value)
-                for found in islice(check_orders(self.orders(), known=known), most)
-            )
-            return Counter(filter(None, states))
+            found = islice(check_orders(self.orders(), known=known), most)
+            return Counter(filter(None, map(self._standing, found)))
+
+    def _standing(self, found: FileOrder) -> str | None:
+        """Return how another journal has an order; `None`: it does not."""
+        # An order for other domains under the same key: two files may number their orders alike
+        is_other = found.changed and any(fault.column.endswith(("domain", '"]')) for fault in found.faults)
+        if found.faults and not is_other and not self.skip_invalid:  # the file has none of its own
+            return "ordered with other content"
+        return found.settled or (StepState.ACCEPTED.value if found.draft else None)
 
     def plan(self, *, keep_users: bool = False, result: bool = True) -> Plan:
         """Check the file and show everything that was found; exit when the file cannot be sent.
