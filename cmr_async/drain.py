@@ -29,7 +29,8 @@ class Guard:
 
     def __init__(self) -> None:
         """Guard a call that has not begun."""
-        #: The head of a request has gone out, and its answer is not judged yet.
+        #: The head of a request has gone out, and no answer has proved that it did nothing; until the call has ended,
+        #: which is after its outcome is in the journal.
         self.in_flight: bool = False
         #: The caller has left: what did not go out is not sent any more.
         self.abandoned: bool = False

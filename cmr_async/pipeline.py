@@ -71,6 +71,7 @@ class Pipeline:
         body: bytes | None = None,
         path: str | None = None,
         pays: bool = False,
+        order_id: str | None = None,
         timeout: float | None = None,
         send_within: float | None = None,
         guard: Guard | None = None,
@@ -85,6 +86,7 @@ class Pipeline:
             body: JSON body.
             path: Path below the base URL, where ids stand in it; `None`: that of the row.
             pays: This very request can take money.
+            order_id: The order that the call is about: an answer that names another one proves nothing.
             timeout: Seconds to wait for an answer; `None`: the client's setting.
             send_within: Seconds within which the request must leave, waits for the pace included; `None`: no limit.
             guard: Of a caller that runs the call in a task that it sees through itself; `None`: done here.
@@ -111,7 +113,15 @@ class Pipeline:
         parameters = {"userId": user_id} if user_id is not None and endpoint.takes_user_id else {}
         if query is not None:
             parameters |= {key: value for key, value in query.items() if value is not None}
-        request = Request(endpoint=endpoint, subject=subject, query=parameters, body=body, pays=pays, timeout=timeout)
+        request = Request(
+            endpoint=endpoint,
+            subject=subject,
+            query=parameters,
+            body=body,
+            pays=pays,
+            timeout=timeout,
+            order_id=order_id,
+        )
         if endpoint.repeatable or guard is not None:
             return await self._within(send_within, request, guard or Guard())
         guard = Guard()
@@ -175,7 +185,7 @@ class Pipeline:
                 raise
             attempts += 1
             judgement = judge(request, exchange)
-            guard.in_flight = False
+            guard.in_flight = judgement.outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN}
             self._log(request, exchange, judgement, attempts)
             if judgement.envelope is not None:
                 return judgement.envelope if attempts == 1 else attrs.evolve(judgement.envelope, attempts=attempts)

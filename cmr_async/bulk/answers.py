@@ -7,6 +7,7 @@ so whatever looks like one page of several is not.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -31,16 +32,21 @@ _MORE = frozenset(
     {
         *("hasmore", "hasnext", "hasnextpage", "more", "next", "nexturl", "nextlink", "nextoffset"),
         *("cursor", "nextcursor", "endcursor", "nexttoken", "nextpagetoken", "continuationtoken"),
+        *("truncated", "istruncated", "partial", "ispartial", "incomplete", "isincomplete", "remaining"),
     }
 )
+#: Say whether this page is the last one, where they are true or false.
+_LAST = frozenset({"last", "islast", "islastpage", "complete", "iscomplete"})
 #: How many pages there are.
 _PAGES = frozenset({"totalpages", "pages", "pagecount", "numpages", "lastpage"})
-#: How many rows there are in all.
+#: How many rows there are in all, at any depth ...
 _TOTALS = frozenset(
     {"total", "totalcount", "totalitems", "totalrecords", "totalresults", "totaldomains", "totalsearchedcount", "count"}
 )
+#: ... and beside a list whatever looks like it, such as `domainsCount`, unless it counts mailboxes.
+_TOTAL = re.compile(r"(?!.*mailbox)(?:.*total.*|.*(?<!ac)(?<!dis)counts?|numberof.*)")
 #: How many rows a page has at most.
-_LIMITS = frozenset({"limit", "pagesize", "perpage", "size"})
+_LIMITS = frozenset({"limit", "pagesize", "perpage", "itemsperpage", "size"})
 #: Say only that there are pages. In a documented sample `nextPage` is 2 although there is one page (section 7).
 _POSITIONS = frozenset({"page", "currentpage", "pagenumber", "nextpage", "prevpage", "previouspage", "offset", "skip"})
 
@@ -53,6 +59,8 @@ class Mention:
     created: float | None = None
     #: The order's id that stands beside it; `None` without one.
     order_id: str | None = None
+    #: The user's id that stands beside it; `None` without one.
+    user_id: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -65,16 +73,24 @@ class DomainList:
     is_whole: bool = True
 
 
-def read_domains(data: Any) -> DomainList:
-    """Read a list of domains of any shape: texts, objects with a name, or a map by domain."""
+def read_domains(data: Any, beside: Mapping[str, Any] | None = None) -> DomainList:
+    """Read a list of domains of any shape: texts, objects with a name, or a map by domain.
+
+    Args:
+        data: The list.
+        beside: What the answer has beside it, where pages may be told of.
+    """
     mentions: dict[str, list[Mention]] = {}
     for text, where in _texts(data):
         domain = normalise_domain(text)
         if domain is not None:
             fields = where if isinstance(where, dict) else {}
-            mention = Mention(created=_creation(fields), order_id=_text(fields.get("orderId")))
+            order_id, user_id = (_text(fields.get(name)) for name in ("orderId", "userId"))
+            mention = Mention(created=_creation(fields), order_id=order_id, user_id=user_id)
             mentions.setdefault(domain, []).append(mention)
-    return DomainList(mentions={domain: tuple(places) for domain, places in mentions.items()}, is_whole=_is_whole(data))
+    # A row without a name that can be read may be the very domain that is looked for
+    is_whole = _is_whole(data, beside or {}) and all(_names_domain(row) for row in _rows(data))
+    return DomainList(mentions={domain: tuple(places) for domain, places in mentions.items()}, is_whole=is_whole)
 
 
 def names_user(data: Any, user_id: str) -> bool:
@@ -90,7 +106,9 @@ def read_subscriptions(data: Any) -> tuple[Mapping[str, Any], ...] | None:
     return tuple(rows)
 
 
-def is_last_page(data: Mapping[str, Any], *, page: int, rows: int, seen: int) -> bool | None:
+def is_last_page(
+    data: Mapping[str, Any], *, page: int, rows: int, seen: int, beside: Mapping[str, Any] | None = None
+) -> bool | None:
     """Tell whether a page of subscriptions is the last one; `None`: that cannot be told.
 
     Args:
@@ -98,11 +116,12 @@ def is_last_page(data: Mapping[str, Any], *, page: int, rows: int, seen: int) ->
         page: Its number, from 1.
         rows: How many rows it has.
         seen: How many rows it and the pages before it have.
+        beside: What the answer has beside it, where pages may be told of.
     """
-    fields = _paging_fields(data)
+    fields = _paging_fields(data) + _paging_fields(beside or {})
     pages = [_number(value) for name, value in fields if name in _PAGES]
     if not pages:
-        return True if page == 1 and _is_whole(data) else None
+        return True if page == 1 and _is_whole(data, beside or {}) else None
     last = max(pages)
     if last == float("inf") or any(_number(value) != page for name, value in fields if name == "currentpage"):
         return None
@@ -175,22 +194,24 @@ def _creation(fields: Mapping[str, Any]) -> float | None:
     return min((time for time in times if time is not None), default=None)
 
 
-def _is_whole(data: Any) -> bool:
+def _is_whole(data: Any, beside: Mapping[str, Any]) -> bool:
     """Tell whether a list is all there is: no sign of pages, or totals that prove that this is the only one."""
     sizes = list(_sizes(data))
-    if not sizes or any(size in _PAGE_SIZES for size in sizes):
+    if not sizes or any(size in _PAGE_SIZES for size in sizes) or _has_failed(data):
         return False
-    fields = _paging_fields(data)
+    fields = _paging_fields(data) + _paging_fields(beside)
     proofs: list[bool] = []
     for name, value in fields:
         if name in _MORE:
             proofs.append(not value)
+        elif name in _LAST:
+            proofs += [value] if isinstance(value, bool) else []
         elif name in _PAGES:
             proofs.append(_number(value) <= 1)
-        elif name in _TOTALS:
+        elif name in _LIMITS:
+            proofs += [False] if max(sizes) >= _number(value) else []
+        elif name not in _POSITIONS:
             proofs.append(_number(value) <= max(sizes))
-        elif name in _LIMITS and max(sizes) >= _number(value):
-            proofs.append(False)
     return all(proofs) and bool(proofs or not fields)
 
 
@@ -206,15 +227,47 @@ def _sizes(data: Any) -> Iterator[int]:
             yield from _sizes(value)
 
 
-def _paging_fields(data: Any) -> list[tuple[str, Any]]:
+def _has_failed(data: Any) -> bool:
+    """Tell whether an answer says that it could not be made as a whole."""
+    return isinstance(data, dict) and bool(data.get("success") is False or data.get("error") or data.get("errors"))
+
+
+def _rows(data: Any) -> Iterator[Any]:
+    """Yield the rows of each list that is not itself in a row of a list."""
+    if isinstance(data, list):
+        yield from data
+    elif isinstance(data, dict):
+        for key, value in data.items():
+            # What lies there is taken for where domains forward to, so its names do not count
+            is_ignored = "forward" in key.lower() and isinstance(value, list | dict) and value
+            yield from [None] if is_ignored else _rows(value)
+
+
+def _names_domain(row: Any) -> bool:
+    """Tell whether a row names a domain itself; what is nested in it may be name servers, or where it forwards to."""
+    texts = [row]
+    if isinstance(row, dict):
+        texts = [value for key, value in row.items() if "forward" not in key.lower()]
+    return any(isinstance(text, str) and normalise_domain(text) is not None for text in texts)
+
+
+def _paging_fields(data: Any, *, is_row: bool = False) -> list[tuple[str, Any]]:
     """Return every field, at any depth, whose name is one that lists in pages have."""
     if isinstance(data, list):
-        return [field for item in data for field in _paging_fields(item)]
+        return [field for item in data for field in _paging_fields(item, is_row=True)]
     if not isinstance(data, dict):
         return []
-    names = _MORE | _PAGES | _TOTALS | _LIMITS | _POSITIONS
-    own = [(_plain(key), value) for key, value in data.items() if _plain(key) in names]
-    return own + [field for value in data.values() for field in _paging_fields(value)]
+    own = [(_plain(key), value) for key, value in data.items() if _tells_of_pages(_plain(key), is_row=is_row)]
+    return own + [
+        field
+        for key, value in data.items()
+        for field in _paging_fields(value, is_row=is_row or normalise_domain(key) is not None)
+    ]
+
+
+def _tells_of_pages(name: str, *, is_row: bool) -> bool:
+    known = name in _MORE | _LAST | _PAGES | _TOTALS | _LIMITS | _POSITIONS
+    return known or (not is_row and _TOTAL.fullmatch(name) is not None)
 
 
 def _number(value: Any) -> float:

@@ -225,7 +225,13 @@ def _by_domain(entry: JournalEntry, evidence: Evidence, rivals: Rivals) -> Itera
             order_id = next(filter(None, (mention.order_id for mention in mentions)), None)
             if order_id in rivals.order_ids:
                 is_new, words = False, f"{words}, from order {order_id}"
-            yield _Trace(words=words, is_proof=is_new, domain=domain, order_id=order_id)
+            strange = next(
+                (mention.user_id for mention in mentions if mention.user_id not in {None, entry.user_id}), None
+            )
+            if strange is not None:  # a list that has the domains of all users
+                is_new, words = False, f"{words}, which belongs to user {strange}"
+            is_foreign = strange is not None
+            yield _Trace(words=words, is_proof=is_new, domain=domain, order_id=order_id, is_foreign=is_foreign)
         for row in evidence.subscriptions.get(domain, ()):
             yield from _by_subscription(entry, domain, row, is_new_domain=domain in registered)
 

@@ -89,7 +89,7 @@ class Reconciler:
         events = (*self.events, *events_since_send(await taken.so_far(), entry))
         return Evidence(
             user_exists=user is not None and names_user(user.data, user_id),
-            listed=None if domains is None else read_domains(domains.data),
+            listed=None if domains is None else read_domains(domains.data, domains.extra),
             subscriptions={domain: rows for domain, (rows, _) in subscriptions.items()},
             all_subscriptions=all(is_whole for _, is_whole in subscriptions.values()),
             events=relevant(events, entry, rivals),
@@ -119,7 +119,7 @@ class Reconciler:
             if answer is None or rows is None:
                 break
             found += rows
-            is_last = is_last_page(answer.data, page=page, rows=len(rows), seen=len(found))
+            is_last = is_last_page(answer.data, page=page, rows=len(rows), seen=len(found), beside=answer.extra)
             if is_last is not False:
                 return tuple(found), is_last is True
         return tuple(found), False

@@ -25,6 +25,7 @@ from ..errors import (
     ConflictError,
     InsufficientBalanceError,
     JournalError,
+    NotFoundError,
     NotSentError,
     OutcomeUnknownError,
     PermissionDeniedError,
@@ -54,6 +55,8 @@ _CLAIM_LOST = (
 _SHOWN = 200
 #: Refusals that may be the conflict of an order with itself.
 _SELF_CONFLICTS = (BadRequestError, ConflictError, UnprocessableError)
+#: The same of a processing: a draft that was processed is none any more, or its state forbids it.
+_DONE_BEFORE = (*_SELF_CONFLICTS, NotFoundError, PermissionDeniedError)
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -186,7 +189,7 @@ class OrderSender:
         if isinstance(error, _TakenError):
             now = await journal.get(entry.key, step=entry.step)
             return Ended(outcome=settled_outcome(item.index, item.checked, now or entry, journal))
-        if isinstance(error, _SELF_CONFLICTS):
+        if isinstance(error, _DONE_BEFORE if entry.step is Step.PROCESS else _SELF_CONFLICTS):
             error = await _doubt_conflict(journal, entry, error)
         outcome = _outcome(item, _state(error), created=created, error=error)
         failure = None if guard.held is None else await _record(journal, guard, guard.held, outcome)

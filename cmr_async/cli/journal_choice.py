@@ -15,6 +15,10 @@ from ..errors import ConfigurationError
 JOURNAL_VARIABLE = "CMR_JOURNAL"
 #: The name that messages propose for orders from a pipe, which has no folder and no name of its own.
 PIPE_JOURNAL = "cmr-orders.journal.db"
+#: How the name of a journal beside its file ends.
+_BESIDE = ".journal.db"
+#: Journals of other files of a folder that are looked into, those first that were written last.
+_NEIGHBOURS = 20
 
 
 def journal_beside(file: str) -> Path | None:
@@ -27,7 +31,7 @@ def journal_beside(file: str) -> Path | None:
     if file == "-" or (typed.exists() and not typed.is_file()):
         return None
     real = str(typed.resolve())
-    return Path(f"{file if real == os.path.normpath(typed.absolute()) else real}.journal.db")
+    return Path(f"{file if real == os.path.normpath(typed.absolute()) else real}{_BESIDE}")
 
 
 def choose_journal(file: str, *, named: str | None, without: bool, pays: bool) -> str | None:
@@ -80,6 +84,18 @@ def other_journal(file: str, location: str | None) -> Path | None:
     if default is None or not default.exists():
         return None
     return None if location is not None and Path(location).resolve() == default.resolve() else default
+
+
+def journals_of_neighbours(file: str, location: str | None) -> list[Path]:
+    """Return the journals of other files in the folder, if the run would make a new one beside its own file.
+
+    A file that was renamed, or saved in another format, has its journal under its former name.
+    """
+    default = journal_beside(file)
+    if default is None or location != str(default) or default.exists():
+        return []
+    found = [(path.stat().st_mtime, path) for path in default.parent.glob(f"*{_BESIDE}") if path.is_file()]
+    return [path for _, path in sorted(found, reverse=True)[:_NEIGHBOURS]]
 
 
 def _wanted(named: str | None, *, without: bool) -> str | None:

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import traceback
+from io import TextIOWrapper
 from pathlib import Path
 from traceback import walk_tb
 from typing import TYPE_CHECKING
@@ -19,6 +20,15 @@ _LONGEST = 300
 
 def run() -> None:
     """Run the command line."""
+    _open_closed_streams()
+    for stream in (sys.stdout, sys.stderr):  # a letter that a legacy encoding lacks must not end a run of paid orders
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        Path.cwd()
+    except OSError as error:
+        sys.stderr.write(f"cmr: the current folder cannot be used ({error.strerror}): change to another one.\n")
+        raise SystemExit(2) from None
     try:
         from .app import app  # noqa: PLC0415 - the extra may be missing
     except ModuleNotFoundError as error:
@@ -40,6 +50,17 @@ def run() -> None:
             sys.stderr.write(_redactor().text(traceback.format_exc()))
         sys.stderr.write(f"cmr: {_unforeseen(error)}\n")
         raise SystemExit(ExitCode.UNKNOWN) from None
+
+
+def _open_closed_streams() -> None:
+    """Give the command a stream for each that it was started without (`cmr ... >&-`): one that takes nothing.
+
+    Else files and connections would get the numbers of the standard streams.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDONLY)  # so that what is written there fails, and is told elsewhere
+            setattr(sys, name, open(nowhere, mode, encoding="utf-8", errors="replace"))  # noqa: PTH123, SIM115
 
 
 def _unforeseen(error: Exception) -> str:

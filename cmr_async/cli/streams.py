@@ -6,6 +6,7 @@ So `cmr ... | cut -f2` gets results and nothing else. With `--json` a result is 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -64,7 +65,12 @@ def emit(kind: str, values: Mapping[str, Any]) -> None:
     """Print a result as an object on a line of its own; `kind` is its `type`."""
     import orjson  # noqa: PLC0415 - for JSON only
 
-    _print(orjson.dumps({"type": kind, **values}, option=orjson.OPT_NON_STR_KEYS).decode(), sys.stdout, folded=False)
+    text = orjson.dumps({"type": kind, **values}, option=orjson.OPT_NON_STR_KEYS).decode()
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # JSON has its own way to write such letters
+        text = json.dumps(orjson.loads(text), separators=(",", ":"))
+    _print(text, sys.stdout, folded=False)
 
 
 def note(text: str) -> None:

@@ -47,6 +47,8 @@ class Request:
     pays: bool = False
     #: Seconds to wait for the answer once the head is out; `None`: the client's setting.
     timeout: float | None = None
+    #: The order that it is about, which its answer may name; `None`: it is not about one that exists.
+    order_id: str | None = None
 
 
 @attrs.define(kw_only=True, eq=False)

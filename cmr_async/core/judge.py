@@ -58,6 +58,8 @@ _ADVICE: Mapping[int, str] = {
 }
 #: The keys of an error envelope; a JSON error page of a proxy has others (reference, section 4).
 _ENVELOPE_KEYS = frozenset({"status", "message", "data", "actionId", "mailboxCount", "domainCount"})
+#: The keys that an envelope has fields for; it keeps the others as they are.
+_READ_KEYS = frozenset({"status", "message", "data", "actionId"})
 _EXCERPT = 300
 #: Characters of the API's own words that are kept.
 _LONGEST_MESSAGE = 4000
@@ -169,6 +171,10 @@ def _judge_success(request: Request, exchange: Exchange, status: int, body: dict
     if type(said) is not int or not 200 <= said < 300:  # noqa: PLR2004
         shown = printable(exchange.redactor.text(repr(said)))[:_LONGEST_SHOWN]
         return _unknown(request, exchange, f"HTTP {status} whose body says status {shown}", said=body)
+    if denial := _denial(request, body):
+        return _unknown(request, exchange, f"HTTP {status} whose body {denial}", said=body)
+    if _names_another_order(request, body):
+        return _unknown(request, exchange, f"HTTP {status} that names another order", said=body)
     endpoint = request.endpoint
     # Where no id proves it, a call that must not be repeated needs the whole envelope: a captive portal has a message
     whole = endpoint.proof is not None or endpoint.repeatable or {"status", "message"} <= body.keys()
@@ -177,6 +183,22 @@ def _judge_success(request: Request, exchange: Exchange, status: int, body: dict
     if endpoint.proof is not None and not _proves(endpoint.proof, body):
         return _unknown(request, exchange, f"HTTP {status} without text in data.{endpoint.proof}", said=body)
     return Judgement(Outcome.ACCEPTED, envelope=_envelope(exchange, status, body))
+
+
+def _denial(request: Request, body: dict[str, Any]) -> str:
+    """Return in words that the body of a 2xx says itself that the call failed; empty when it does not."""
+    # What a read brings may be about something that failed, such as an order
+    parts = (body,) if request.endpoint.repeatable else (body, body.get("data"))
+    if any(part.get("success") is False for part in parts if isinstance(part, dict)):
+        return "says success false"
+    return next((f"has {name}" for name in ("error", "errors") if body.get(name)), "")
+
+
+def _names_another_order(request: Request, body: dict[str, Any]) -> bool:
+    """Tell whether an answer about one order has the id of another: its path may be one that makes orders."""
+    data = body.get("data")
+    named = data.get("orderId") if isinstance(data, dict) else None
+    return request.order_id is not None and isinstance(named, str) and named != request.order_id
 
 
 def _envelope(exchange: Exchange, status: int, body: dict[str, Any]) -> Envelope:
@@ -189,7 +211,7 @@ def _envelope(exchange: Exchange, status: int, body: dict[str, Any]) -> Envelope
         message=_message(exchange, body),
         data=data,
         action_id=action_id if isinstance(action_id, str) and len(action_id) <= LONGEST_ID else None,
-        extra={} if body.keys() <= _ENVELOPE_KEYS else {k: v for k, v in body.items() if k not in _ENVELOPE_KEYS},
+        extra={} if body.keys() <= _READ_KEYS else {k: v for k, v in body.items() if k not in _READ_KEYS},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import attrs
@@ -11,6 +12,8 @@ from ..errors import ConfigurationError, Fault, ValidationError
 
 _ORDER_ID = "{orderId}"
 _USER_ID = "{userId}"
+#: What would be sent as a part of the path, and surely is not meant to be.
+_NO_PATH = re.compile(r"\{[^{}]*\}?|[?#}\s]|(?<=/):(?=[A-Za-z])")
 
 
 @attrs.frozen(kw_only=True)
@@ -32,6 +35,12 @@ class ProcessEndpoint:
         """Refuse a path that does not fit the places of the ids."""
         if not isinstance(self.path, str) or not self.path.startswith("/") or self.path.startswith("//"):
             raise ConfigurationError(f"The path of orders.process must start with one '/': got {self.path!r:.100}.")
+        wrong = _NO_PATH.search(self.path.replace(_ORDER_ID, "id").replace(_USER_ID, "id"))
+        if wrong is not None:
+            raise ConfigurationError(
+                f"The path of orders.process cannot have {wrong[0]!r}: it is a plain path, without a query, in which "
+                f"only {_ORDER_ID} and {_USER_ID} stand for something: got {self.path!r:.100}."
+            )
         for setting, place, known, mark in (
             ("order_id_in", self.order_id_in, ("body", "query", "path"), _ORDER_ID),
             ("user_id_in", self.user_id_in, ("query", "body", "path", "nowhere"), _USER_ID),

@@ -45,7 +45,7 @@ class FileOrder:
 
 
 def check_file(orders: Iterable[LocatedOrder | UnreadableOrder]) -> Iterator[FileOrder]:
-    """Check each order, and that no order or domain occurs twice in the file; memory stays small.
+    """Check each order, and that no order, domain or mailbox occurs twice in the file; memory stays small.
 
     Args:
         orders: The orders of one file, as they were read.
@@ -53,7 +53,7 @@ def check_file(orders: Iterable[LocatedOrder | UnreadableOrder]) -> Iterator[Fil
     Yields:
         Each order with its faults and cautions, in the same sequence. Its body is not serialised yet.
     """
-    keys, domains = NameIndex(), NameIndex()
+    keys, names = NameIndex(), NameIndex()
     for located in orders:
         if isinstance(located, UnreadableOrder):
             if located.key:
@@ -66,7 +66,7 @@ def check_file(orders: Iterable[LocatedOrder | UnreadableOrder]) -> Iterator[Fil
         if key and (earlier := keys.add(key, located.row)):
             faults.insert(0, _duplicate_order(located, earlier.row))
         if not checked.faults:
-            _check_domains(checked.order, located.row, domains, faults, cautions)
+            _check_domains(checked.order, located.row, names, faults, cautions)
         if not faults and not cautions and not located.cautions:
             yield FileOrder(located=located, checked=_as_sent(checked))
             continue
@@ -96,14 +96,25 @@ def _duplicate_order(located: LocatedOrder, earlier: int) -> Fault:
     return Fault("reference", message)
 
 
+def addresses_of(order: Order | MailboxOrder) -> dict[str, str]:
+    """Return every address of an order's mailboxes, in lower case, with the place of the first one that has it."""
+    found: dict[str, str] = {}
+    for domain, boxes in order.mailboxes.items():
+        for index, box in enumerate(boxes):
+            found.setdefault(f"{box.username}@{domain}".lower(), f'mailboxes["{domain}"][{index}].username')
+    return found
+
+
 def _check_domains(
-    order: Order | MailboxOrder, row: int, domains: NameIndex, faults: list[Fault], cautions: list[Fault]
+    order: Order | MailboxOrder, row: int, names: NameIndex, faults: list[Fault], cautions: list[Fault]
 ) -> None:
-    """Find domains that an earlier order buys, which are faults, or only mentions, which are cautions."""
+    """Find domains and mailboxes that an earlier order buys, which are faults, or only mentions, which are cautions."""
     registered = set()
+    is_told = bool(faults)  # that the order, or a domain of it, comes twice says it for all of its mailboxes
     for index, entry in enumerate(order.domains):
-        earlier = domains.add(entry.domain, row, registers=True)
+        earlier = names.add(entry.domain, row, registers=True)
         if earlier is not None and earlier.registers:
+            is_told = True
             where = f"the order at row {earlier.row}"
             message = f"{entry.domain} is registered by {where} already; paying for both may buy it twice"
             faults.append(Fault(f"domains[{index}].domain", message))
@@ -113,6 +124,11 @@ def _check_domains(
             message = f"the order at row {earlier.row} has mailboxes on {entry.domain}; they cannot wait for this order"
             cautions.append(Fault(f"domains[{index}].domain", message))
     for domain in order.mailboxes:
-        if domain not in registered and (earlier := domains.add(domain, row)):
+        if domain not in registered and (earlier := names.add(domain, row)):
             message = f"the order at row {earlier.row} is for {domain} too; no mailbox should be in both"
             cautions.append(Fault(f'mailboxes["{domain}"]', message))
+    for address, path in addresses_of(order).items():
+        earlier = names.add(address, row)
+        if earlier is not None and not is_told:
+            message = f"{address} is ordered at row {earlier.row} already; paying for both may buy it twice"
+            faults.append(Fault(path, message))

@@ -31,7 +31,7 @@ from ..journal.storage.statements import CHUNK, IS_CREATE, THE_KEYS
 from ..journal.storage.trust import JournalFile, check_objects
 from ..models.requests import Verdict
 from ..orderfiles.located import InputFault, LocatedOrder, UnreadableOrder
-from .file_check import FileOrder
+from .file_check import FileOrder, addresses_of
 from .name_index import LARGEST_ROW, NameIndex
 
 #: Rows that are read in one transaction.
@@ -133,8 +133,8 @@ class JournalCheck:
         self.name: str = safe_name(location)
         self._engine: sa.Engine | None = None
         self._opened = False
-        # Positions of the orders by their domains. A domain that is taken for another by chance gives a fault too many,
-        # never one too few.
+        # Positions of the orders by their domains and mailboxes. One that is taken for another by chance gives a fault
+        # too many, never one too few.
         self._ordered = NameIndex()
         #: Keys by content, for a journal whose schema does not have the contents yet; `None`: it has them.
         self._contents: dict[str, list[str]] | None = None
@@ -149,6 +149,11 @@ class JournalCheck:
         """Close the connection; comparing again opens another."""
         if self._engine is not None:
             self._engine.dispose()
+
+    @property
+    def is_new(self) -> bool:
+        """Whether there was no such journal when orders were compared with it first."""
+        return self._opened and self._engine is None
 
     def compare(self, checked: Iterable[FileOrder]) -> Iterator[FileOrder]:
         """Find which orders the journal has settled, and which contradict it.
@@ -214,6 +219,8 @@ class JournalCheck:
             self._ordered.add(entry["domain"], position, registers=True)
         for domain in body.get("mailboxes", ()):
             self._ordered.add(domain, position)
+        for address in _addresses(body):
+            self._ordered.add(address, position)
 
     def _compare(self, some: Sequence[FileOrder]) -> list[FileOrder]:
         keyed = list(map(_keyed, some))
@@ -305,13 +312,12 @@ class JournalCheck:
 
     def _check_domains(self, order: FileOrder, located: LocatedOrder, checked: CheckedOrder) -> FileOrder:
         """Check that no other order of the journal is for a domain; mailboxes may be added to it, but none twice."""
-        faults = []
-        for index, entry in enumerate(checked.order.domains):
-            known = self._ordered.get(entry.domain)
-            if known is not None and known.registers:
-                buyer, why = self._buyer(entry.domain, known.row)
-                message = f"{entry.domain} is ordered by {buyer} in the journal {self.name} already{why}"
-                faults.append(located.at(Fault(f"domains[{index}].domain", message)))
+        places = {f"domains[{index}].domain": entry.domain for index, entry in enumerate(checked.order.domains)}
+        bought = {path: domain for path, domain in places.items() if self._is_registered(domain)}
+        if not bought:  # else the domain says it for all of its mailboxes
+            addresses = addresses_of(checked.order)
+            bought = {path: address for address, path in addresses.items() if self._ordered.get(address) is not None}
+        faults = [located.at(Fault(path, self._bought(name))) for path, name in bought.items()]
         cautions = [
             located.at(
                 Fault(
@@ -331,14 +337,29 @@ class JournalCheck:
             cautions=(*order.cautions, *cautions),
         )
 
-    def _buyer(self, domain: str, position: int) -> tuple[str, str]:
-        """Name the order that registers a domain, and say why another one is refused."""
-        for row in self._ask(_BOUGHT.where(steps.c.position == position)):
+    def _is_registered(self, domain: str) -> bool:
+        known = self._ordered.get(domain)
+        return known is not None and known.registers
+
+    def _bought(self, name: str) -> str:
+        """Name the order that buys a domain or a mailbox, and say why another one is refused."""
+        known = self._ordered.get(name)
+        buyer, draft = "another order", ""
+        for row in self._ask(_BOUGHT.where(steps.c.position == (-1 if known is None else known.row))):
             body = orjson.loads(row.body)
-            if any(entry["domain"] == domain for entry in body.get("domains", ())):
+            if name in _addresses(body) or any(entry["domain"] == name for entry in body.get("domains", ())):
+                buyer = f"{row.key} ({row.state})"
                 draft = "" if body.get("confirm") else ", as a draft"
-                return f"{row.key} ({row.state})", f"{draft}; paying for both may buy it twice"
-        return "another order", "; paying for both may buy it twice"
+                break
+        return (
+            f"{name} is ordered by {buyer} in the journal {self.name} already{draft}; paying for both may buy it twice"
+        )
+
+
+def _addresses(body: dict[str, Any]) -> set[str]:
+    """Return every address of the mailboxes of an order's body, in lower case."""
+    boxes = body.get("mailboxes", {})
+    return {f"{box['username']}@{domain}".lower() for domain, some in boxes.items() for box in some}
 
 
 def _keyed(order: FileOrder) -> tuple[FileOrder, _Sought | None]:

@@ -418,6 +418,7 @@ async def process_order(
         query=query,
         body=body,
         pays=True,
+        order_id=order_id,
         timeout=timeout,
         send_within=send_within,
         guard=guard,

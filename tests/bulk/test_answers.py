@@ -35,6 +35,7 @@ AT_NOON = "2027-01-15T12:00:00Z"
         ([{"name": "a.com", "created_at": AT_NOON, "orderId": "O1"}], Mention(created=NOON, order_id="O1")),
         ([{"domainName": "a.com", "creationTime": AT_NOON, "registeredAt": "2027-01-16"}], Mention(created=NOON)),
         ([{"name": "a.com", "createdAt": "soon", "orderId": 5}], Mention()),
+        ([{"name": "a.com", "userId": "U2"}], Mention(user_id="U2")),
         ([{"name": "a.com", "expireOn": AT_NOON}], Mention()),
         # The time of another object is not that of the domain
         ({"createdAt": AT_NOON, "domains": ["a.com"]}, Mention()),
@@ -69,6 +70,12 @@ ROWS = [{"domain": f"{number}.com"} for number in range(3)]
         {"domains": ROWS, "pagination": {"totalSearchedCount": "3"}},
         {"domains": ROWS, "nextCursor": None},
         {"domains": ROWS, "limit": 20, "page": 1, "total": 3},
+        {"domains": ROWS, "domainsCount": 3, "isLast": True, "truncated": False},
+        {"domains": ROWS, "country": "US", "accountId": "A", "totalMailboxes": 50},
+        {"domains": ROWS, "last": True, "page": 1},
+        {"a.com": {"totalPrice": 50}},
+        {"domains": ROWS, "error": None, "success": True},
+        {"domains": [{"domain": "a.com", "forwardTo": "b.com"}], "forwarded": [], "forwards": True},
     ],
 )
 def test_a_list_is_whole_when_nothing_says_otherwise_or_its_totals_prove_it(data: Any) -> None:
@@ -105,10 +112,58 @@ def test_a_list_is_whole_when_nothing_says_otherwise_or_its_totals_prove_it(data
         {"domains": ROWS, "page": {"totalPages": "many"}},
         {"domains": ROWS, "totalPages": 1, "hasMore": True},
         [{"domains": ROWS, "totalPages": 2}],
+        {"domains": ROWS, "domainsCount": 7},
+        {"domains": ROWS, "totalDomainCount": "7"},
+        {"domains": ROWS, "numberOfDomains": 7},
+        {"domains": ROWS, "itemsPerPage": 3},
+        {"domains": ROWS, "truncated": True},
+        {"domains": ROWS, "remaining": 4},
+        {"domains": ROWS, "last": False},
+        {"domains": [], "error": "timeout"},
+        {"forwarded": ROWS, "others": []},
+        {"domains": {"forwarding": ROWS, "parked": ROWS}},
+        {"domains": [], "success": False},
     ],
 )
 def test_a_list_that_may_be_one_page_of_several_is_not_whole(data: Any) -> None:
     assert not read_domains(data).is_whole
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        None,
+        7,
+        "D1",
+        {"id": "D1"},
+        {"name": "b", "tld": "com", "nameservers": ["ns1.example.com"]},
+        {"domain": "b***.com"},
+        {"domain": "https://b.com/"},
+        {"domainId": "D1", "forwardTo": "c.com"},
+    ],
+    ids=repr,
+)
+def test_a_list_with_a_row_whose_domain_cannot_be_read_is_not_whole(row: Any) -> None:
+    assert not read_domains([*ROWS, row]).is_whole
+    assert not read_domains({"domains": [*ROWS, row]}).is_whole
+
+
+@pytest.mark.parametrize(
+    ("beside", "is_whole"),
+    [
+        ({}, True),
+        ({"requestId": "r"}, True),
+        ({"totalPages": 1}, True),
+        ({"domainCount": 3}, True),
+        ({"domainCount": 4}, False),
+        ({"pagination": {"totalPages": 2}}, False),
+        ({"hasMore": True}, False),
+        ({"page": 1}, False),
+    ],
+)
+def test_pages_may_be_told_of_beside_the_list(beside: dict[str, Any], is_whole: bool) -> None:
+    assert read_domains(ROWS, beside).is_whole is is_whole
+    assert is_last_page({"subscriptions": [{}]}, page=1, rows=1, seen=1, beside={"totalPages": 2}) is False
 
 
 def test_an_empty_list_of_domains_is_a_value_like_any_other() -> None:

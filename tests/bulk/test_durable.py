@@ -275,6 +275,21 @@ async def test_a_draft_whose_processing_got_no_answer_is_left_alone(
     assert len(sim.state.ledger) == 1
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 422])
+async def test_a_refusal_of_a_processing_that_may_have_been_done_before_is_unknown(
+    sim: Simulator, cmr: AsyncClient, path: str, status: int
+) -> None:
+    await submit(cmr, path, "a", confirm=False)
+    sim.faults.add(FaultRule(kind="close_before_answer", after_processing=True))
+    assert [outcome.state async for outcome in cmr.bulk.process(path)] == [OrderState.UNKNOWN]
+    async with Journal(path) as journal:
+        await journal.verdict(await stored(journal, "a", step=Step.PROCESS), Verdict.ABSENT, "for the test")
+        await journal.resubmit("a", step=Step.PROCESS)
+    sim.faults.add(FaultRule(kind="status", status=status))
+    assert [outcome.state async for outcome in cmr.bulk.process(path)] == [OrderState.UNKNOWN]
+    assert await states(path, step=Step.PROCESS) == {"a": StepState.UNKNOWN}
+
+
 # Journals that fail
 
 

@@ -102,6 +102,13 @@ async def test_a_list_of_domains_that_cannot_be_read_to_its_end_proves_no_absenc
     assert (finding.verdict, finding.evidence) == (None, "the user's list of domains could not be read to its end")
 
 
+async def test_pages_that_are_told_of_beside_the_list_prove_no_absence(tmp_path: Path) -> None:
+    some = {"status": 200, "message": "said", "data": ["b.com"], "domainCount": 2}
+    replies = [USER_OK, answered(200, body=orjson.dumps(some)), NO_SUBSCRIPTIONS]
+    finding, _ = await look_up(tmp_path / "run.db", *replies)
+    assert (finding.verdict, finding.evidence) == (None, "the user's list of domains could not be read to its end")
+
+
 async def test_subscriptions_that_cannot_be_read_prove_no_absence(tmp_path: Path) -> None:
     finding, _ = await look_up(tmp_path / "run.db", USER_OK, NO_DOMAINS, answered(200, {}))
     assert (finding.verdict, finding.evidence) == (None, "the subscriptions could not be read to their end")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from cmr_async.errors import (
 from cmr_async.journal.journal import Journal, Verdict
 from cmr_async.journal.states import StepState
 from cmr_async.simulator import FaultRule, Simulator
-from tests.fakes import USER, Clock, FakeTransport, make_order, make_pipeline, make_request
+from tests.fakes import ACCEPTED, LOST, USER, Clock, FakeTransport, Reply, make_order, make_pipeline, make_request
 
 
 async def test_an_order_that_is_asked_for_many_times_at_once_is_sent_once_and_all_get_its_outcome(
@@ -175,3 +176,51 @@ async def test_a_lease_that_is_shorter_than_the_way_to_the_wire_is_refused(
         with pytest.raises(ConfigurationError, match=r"must be longer than Timeouts.connect \(10 s\)"):
             [_ async for _ in cmr.bulk.submit([make_request("a")], journal=journal)]
     assert sim.state.ledger == []
+
+
+class SlowToRecord:
+    """Holds the writing of an outcome up until it is let go."""
+
+    def __init__(self, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reached = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self._record = journal.record
+        monkeypatch.setattr(journal, "record", self.record)
+
+    async def record(self, *args: Any, **outcome: Any) -> bool:
+        self.reached.set()
+        with suppress(asyncio.CancelledError):
+            await self.go_on.wait()
+        await self.go_on.wait()
+        return await self._record(*args, **outcome)
+
+
+@pytest.mark.parametrize(("reply", "error"), [(LOST, OutcomeUnknownError), (ACCEPTED, OrderPlacedError)])
+async def test_who_leaves_while_the_outcome_is_written_is_told_what_it_is(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, reply: Reply, error: type[Exception]
+) -> None:
+    slow = SlowToRecord(journal, monkeypatch)
+    pipeline = make_pipeline(FakeTransport([reply]))
+    call = asyncio.create_task(create_once(pipeline, check_request(make_request()), journal))
+    await slow.reached.wait()
+    call.cancel()
+    slow.go_on.set()
+    with pytest.raises(error):
+        await call
+
+
+@pytest.mark.parametrize("reply", [LOST, ACCEPTED])
+async def test_who_leaves_twice_while_the_outcome_is_written_is_told_that_it_may_be_placed(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, reply: Reply
+) -> None:
+    slow = SlowToRecord(journal, monkeypatch)
+    pipeline = make_pipeline(FakeTransport([reply]))
+    call = asyncio.create_task(create_once(pipeline, check_request(make_request()), journal))
+    await slow.reached.wait()
+    for _ in range(2):
+        call.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(OutcomeUnknownError, match="may have been placed"):
+        await call
+    slow.go_on.set()
+    await pipeline.background.finish(within=5)

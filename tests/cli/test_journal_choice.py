@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -156,6 +157,58 @@ def test_a_file_beside_the_orders_that_is_no_journal_is_spoken_of_too(
     result = cmr("orders", "submit", orders, "--confirm", "--yes", "--no-journal")
     assert "warning: the journal beside the file is not used and cannot be read:" in result.stderr
     assert len(simulator.state.ledger) == 3
+
+
+def test_a_file_that_was_renamed_is_not_bought_a_second_time(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
+    simulator = start_simulator(rate_limit=None)
+    simulator.faults.add(FaultRule(kind="reset", path="/orders/json", skip=2))
+    cmr("orders", "submit", orders, "--confirm", "--yes", "--concurrency", "1")
+    renamed = orders.rename(orders.with_name("march.csv"))
+    refused = cmr("orders", "submit", renamed, "--confirm", "--yes")
+    assert refused.exit_code == 2
+    assert f"{beside(orders)} knows 2 of these orders as accepted and 1 of these orders as unknown" in refused.stderr
+    assert f"go on with its journal: --journal {beside(orders)}." in refused.stderr
+    assert not renamed.with_name("march.csv.journal.db").exists()
+    assert len(simulator.state.ledger) == 2
+
+    went_on = cmr("orders", "submit", renamed, "--confirm", "--yes", "--journal", beside(orders))
+    assert "2 skipped: accepted in an earlier run." in went_on.output
+    named = cmr("orders", "submit", renamed, "--confirm", "--yes", "--journal", f"{renamed}.journal.db")
+    assert "3 paid orders accepted of 3 orders." in named.output
+
+
+@pytest.mark.parametrize("reference", ["", "r1"])
+def test_a_file_that_was_saved_anew_with_other_cells_is_not_bought_a_second_time(
+    cmr: Cmr, start_simulator: Start, orders: Path, reference: str
+) -> None:
+    simulator = start_simulator(rate_limit=None)
+    row = f"{DEMO_USERS[0]},{reference},d1.com,007,James,Bond"
+    orders.write_text(f"user_id,reference,domain,username,first_name,last_name\n{row}\n")
+    cmr("orders", "submit", orders, "--confirm", "--yes")
+    saved = orders.with_name("saved.csv")
+    saved.write_text(orders.read_text().replace("007", "7"))
+    refused = cmr("orders", "submit", saved, "--confirm", "--yes")
+    assert refused.exit_code == 2
+    assert f"{beside(orders)} knows 1 of these orders as ordered with other content, and this run" in refused.stderr
+    assert len(simulator.state.ledger) == 1
+
+
+def test_other_files_of_the_folder_hold_no_run_up(cmr: Cmr, start_simulator: Start, orders: Path) -> None:
+    simulator = start_simulator(rate_limit=None)
+    (orders.parent / "no.journal.db").write_text("something else, and long enough to look like it" * 100)
+    (orders.parent / "folder.journal.db").mkdir()
+    simulator.faults.add(FaultRule(kind="status", status=422, path="/orders/json", times=2))
+    cmr("orders", "submit", orders, "--confirm", "--yes", "--concurrency", "1", "--max-orders", "2")
+    assert simulator.state.ledger == []
+    renamed = orders.rename(orders.with_name("march.csv"))  # what was refused bought nothing
+    assert "3 paid orders accepted of 3 orders." in cmr("orders", "submit", renamed, "--confirm", "--yes").output
+    others = renamed.with_name("april.csv")
+    # The same references, for other domains
+    numbered = renamed.with_name("may.csv")
+    numbered.write_text(renamed.read_text().replace(",d", ",f").replace(",fomain", ",domain"))
+    assert "3 paid orders accepted of 3 orders." in cmr("orders", "submit", numbered, "--confirm", "--yes").output
+    others.write_text(re.sub(r"r(\d),d(\d)", r"s\1,e\2", renamed.read_text()))
+    assert "3 paid orders accepted of 3 orders." in cmr("orders", "submit", others, "--confirm", "--yes").output
 
 
 def test_nothing_is_made_before_the_question_is_answered(cmr: Cmr, start_simulator: Start, orders: Path) -> None:

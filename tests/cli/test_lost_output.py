@@ -100,3 +100,33 @@ def test_help_that_cannot_be_printed_is_one_plain_line(arguments: list[str]) -> 
     ran = to_full_disk(*arguments)
     assert ran.returncode == 1
     assert ran.stderr == "cmr: standard output cannot be written any more: No space left on device.\n"
+
+
+def with_closed(streams: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a command that a shell starts without some of its standard streams."""
+    shell = ["sh", "-c", f'exec "$@" {streams}', "sh", *COMMAND, *map(str, arguments)]
+    return subprocess.run(shell, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_closed_standard_output_is_like_one_that_cannot_be_written(start_simulator: Start, orders: Path) -> None:
+    simulator = start_simulator()
+    ran = with_closed(">&-", "orders", "submit", orders, "--confirm", "--yes", "--no-journal")
+    assert ran.returncode == 3
+    assert {line.split("\t")[1] for line in not_printed(ran.stderr)} == set(simulator.state.orders)
+
+
+def test_whoever_closes_all_streams_has_the_journal(start_simulator: Start, orders: Path) -> None:
+    simulator = start_simulator()
+    ran = with_closed("<&- >&- 2>&-", "orders", "submit", orders, "--confirm", "--yes")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", "")
+    assert len(simulator.state.ledger) == ORDERS
+    shown = with_closed("2>&-", "journal", "show", f"{orders}.journal.db")
+    assert shown.stdout.count("accepted\t") == ORDERS
+
+
+def test_nobody_can_be_asked_on_a_closed_standard_input(start_simulator: Start, orders: Path) -> None:
+    simulator = start_simulator()
+    ran = with_closed("<&-", "orders", "submit", orders, "--confirm")
+    assert ran.returncode == 2
+    assert "nobody can be asked here: add --yes. Nothing was sent." in ran.stderr
+    assert simulator.state.ledger == []

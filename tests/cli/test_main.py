@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import runpy
 import subprocess
 import sys
@@ -61,6 +63,44 @@ def test_a_reader_that_goes_away_does_not_end_a_run(start_simulator: Start, tmp_
     assert b"4 drafts accepted of 4 orders." in process.stderr.read()
     process.stderr.close()
     assert len(simulator.state.orders) == 4
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_letter_that_the_output_lacks_ends_no_run(start_simulator: Start, tmp_path: Path, *, as_json: bool) -> None:
+    simulator = start_simulator()
+    path = tmp_path / "orders.csv"
+    names = ("caf\u00e9", "\u65e5\u672c", "\U0001f4e6")
+    rows = "".join(f"{DEMO_USERS[0]},{name},domain-{n}.com\n" for n, name in enumerate(names))
+    path.write_text(f"user_id,reference,domain\n{rows}", encoding="utf-8")
+    options = ["--json"] if as_json else []
+    ran = subprocess.run(
+        [*COMMAND, *options, "orders", "submit", str(path), "--confirm", "--yes", "--no-journal"],
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0
+    assert len(simulator.state.ledger) == len(names)
+    lines = ran.stdout.decode("ascii").splitlines()
+    if as_json:
+        told = [json.loads(line) for line in lines]
+        assert {line["reference"] for line in told if line["type"] == "order"} == set(names)
+    else:
+        told_ids = {line.split("\t")[1] for line in lines}
+        assert told_ids == set(simulator.state.orders)
+        assert "caf\\xe9" in ran.stdout.decode("ascii")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder in use cannot be deleted there")
+def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    shell = ["sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", *COMMAND, "doctor"]
+    env = os.environ | {"PYTHONPATH": str(Path(main.__file__).parents[2])}
+    ran = subprocess.run(shell, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 2
+    assert ran.stderr == "cmr: the current folder cannot be used (No such file or directory): change to another one.\n"
 
 
 def test_python_m_is_the_same_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

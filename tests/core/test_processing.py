@@ -24,6 +24,7 @@ def placed(**settings: Any) -> tuple[str, dict[str, str | None], Any]:
         ({"user_id_in": "body"}, ("/run", {}, {"orderId": "O 1", "userId": "U1"})),
         ({"user_id_in": "nowhere"}, ("/run", {}, {"orderId": "O 1"})),
         ({"path": "/o/{orderId}/run", "order_id_in": "path"}, ("/o/O 1/run", {"userId": "U1"}, None)),
+        ({"path": "/o/{orderId}:run", "order_id_in": "path"}, ("/o/O 1:run", {"userId": "U1"}, None)),
         (
             {"path": "/u/{userId}/o/{orderId}", "order_id_in": "path", "user_id_in": "path"},
             ("/u/U1/o/O 1", {}, None),
@@ -47,6 +48,13 @@ def test_a_plain_path_says_by_itself_which_ids_stand_in_it(path: str, order_id_i
     [
         ({"path": "run"}, "must start with one '/': got 'run'"),
         ({"path": "//other.example/run"}, "must start with one '/'"),
+        ({"path": "/o/{orderID}/run"}, "cannot have '{orderID}': it is a plain path, without a query, in which"),
+        ({"path": "/o/:orderId/run"}, "cannot have ':'"),
+        ({"path": "/run?id=1"}, "cannot have '?'"),
+        ({"path": "/run#now"}, "cannot have '#'"),
+        ({"path": "/run now"}, "cannot have ' '"),
+        ({"path": "/run\n"}, "cannot have"),
+        ({"path": "/o/{orderId}/{order_id}", "order_id_in": "path"}, "cannot have '{order_id}'"),
         ({"order_id_in": "header"}, "order_id_in of orders.process is one of body, query, path, not 'header'"),
         ({"user_id_in": "header"}, "user_id_in of orders.process is one of query, body, path, nowhere, not 'header'"),
         ({"order_id_in": "path"}, "has {orderId} exactly when order_id_in is 'path'"),

@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from cmr_async.core.order import checked as checked_module
-from cmr_async.models import DomainRegistration, Mailbox, Order
+from cmr_async.models import DomainRegistration, Mailbox, MailboxOrder, Order
 from cmr_async.models.requests import OrderRequest
 from cmr_async.orderfiles import DomainRows, InputFault, LocatedOrder, UnreadableOrder
 from cmr_async.preflight.file_check import FileOrder, check_file
@@ -20,11 +20,13 @@ def registering(*names: str, **more: Any) -> Order:
     return Order(domains=[DomainRegistration(domain=name) for name in names], **more)
 
 
-def with_boxes(*names: str) -> Order:
-    return Order(mailboxes={name: [BOX] for name in names})
+def with_boxes(*names: str, username: str = "ann") -> Order:
+    return Order(mailboxes={name: [attrs.evolve(BOX, username=username)] for name in names})
 
 
-def located(row: int, order: Order, *, key: str | None = None, user_id: str = "U", **more: Any) -> LocatedOrder:
+def located(
+    row: int, order: Order | MailboxOrder, *, key: str | None = None, user_id: str = "U", **more: Any
+) -> LocatedOrder:
     request = OrderRequest(user_id=user_id, order=order, reference=key)
     return LocatedOrder(source="a.jsonl", row=row, key=key or str(row), request=request, **more)
 
@@ -103,7 +105,10 @@ def test_a_document_without_a_reference_is_told_by_what_it_buys() -> None:
             (3, order, "U2"),
         )
     )
-    assert faults(first, again, other) == ["row 2, reference: the same order is at row 1 already"]
+    assert [fault.partition(": ")[2] for fault in faults(first, again, other)] == [
+        "the same order is at row 1 already",
+        "ann@a.com is ordered at row 1 already; paying for both may buy it twice",  # another order, for the same box
+    ]
 
 
 def test_the_key_of_an_order_with_faults_counts() -> None:
@@ -129,8 +134,8 @@ def test_a_domain_of_several_orders_that_is_bought_once_is_a_caution() -> None:
         located(1, registering("a.com")),
         located(2, with_boxes("a.com")),
         located(3, with_boxes("b.com")),
-        located(4, registering("b.com", mailboxes={"b.com": [BOX]})),
-        located(5, with_boxes("b.com")),
+        located(4, registering("b.com", mailboxes={"b.com": [attrs.evolve(BOX, username="bob")]})),
+        located(5, with_boxes("b.com", username="cid")),
     )
     assert [order.checked is not None for order in found(*given)] == [True] * 5
     assert [caution for caution in cautions(*given) if "the order at" in caution] == [
@@ -138,6 +143,23 @@ def test_a_domain_of_several_orders_that_is_bought_once_is_a_caution() -> None:
         "row 4, domains[0].domain: the order at row 3 has mailboxes on b.com; they cannot wait for this order",
         'row 5, mailboxes["b.com"]: the order at row 4 is for b.com too; no mailbox should be in both',
     ]
+
+
+def test_a_mailbox_is_ordered_once() -> None:
+    given = (
+        located(1, registering("a.com", mailboxes={"a.com": [BOX]})),
+        located(2, Order(mailboxes={"a.com": [attrs.evolve(BOX, username="bob"), attrs.evolve(BOX, username="Ann")]})),
+        located(3, MailboxOrder(mailboxes={"A.com": [attrs.evolve(BOX, username="bob")]}, domain_id="D")),
+    )
+    assert [fault.removesuffix(" already; paying for both may buy it twice") for fault in faults(*given)] == [
+        'row 2, mailboxes["a.com"][1].username: ann@a.com is ordered at row 1',
+        'row 3, mailboxes["a.com"][0].username: bob@a.com is ordered at row 2',
+    ]
+    assert [order.checked is not None for order in found(*given)] == [True, False, False]
+
+
+def test_a_mailbox_that_one_order_has_twice_is_left_to_the_check_of_the_order() -> None:
+    assert faults(located(1, registering("a.com", mailboxes={"a.com": [BOX, BOX]}))) == []
 
 
 def test_two_orders_of_one_line_are_two_orders() -> None:

@@ -13,8 +13,9 @@ import attrs
 import pytest
 import sqlalchemy as sa
 
-from cmr_async import DomainRegistration, Mailbox, Order, OrderRequest
+from cmr_async import DomainRegistration, Mailbox, MailboxOrder, Order, OrderRequest
 from cmr_async.errors import JournalError, JournalVersionError
+from cmr_async.journal.identity import order_key
 from cmr_async.journal.journal import Journal, Step, StepState, Verdict
 from cmr_async.orderfiles.located import LocatedOrder
 from cmr_async.preflight.file_check import FileOrder, check_file
@@ -309,7 +310,7 @@ async def test_mailboxes_on_a_domain_that_was_ordered_before_deserve_a_look(loca
     box = Mailbox(username="ann", first_name="Ann", last_name="Lee")
     earlier = OrderRequest(user_id="U1", reference="boxes", order=Order(mailboxes={"two.com": [box]}))
     await write(location, request("one"), earlier)
-    boxes = {f"{name}.com": [box] for name in ("one", "two", "three")}
+    boxes = {f"{name}.com": [attrs.evolve(box, username="bob")] for name in ("one", "two", "three")}
     more = OrderRequest(user_id="U1", reference="more", order=Order(mailboxes=boxes))
     (read,) = checked(location, more)
     assert read.faults == ()
@@ -320,6 +321,30 @@ async def test_mailboxes_on_a_domain_that_was_ordered_before_deserve_a_look(loca
         f"{name}.com too; no mailbox should be in both" for name in ("one", "two")
     ]
     assert looked_at[0].startswith('a.jsonl, row 1, mailboxes["one.com"]: ')
+
+
+async def test_mailboxes_that_were_ordered_before_are_faults_whatever_the_sequence_of_their_rows(location: str) -> None:
+    ann, bob, cid = (Mailbox(username=name, first_name=name, last_name="Lee") for name in ("ann", "bob", "cid"))
+    earlier = MailboxOrder(mailboxes={"one.com": [ann, bob]}, domain_id="D", confirm=True)
+    await write(location, OrderRequest(user_id="U1", order=earlier))
+    key = order_key(OrderRequest(user_id="U1", order=earlier))
+    for boxes, twice in (
+        ([bob, ann], (0, 1)),
+        ([ann, bob, cid], (0, 1)),
+        ([cid, attrs.evolve(bob, username="BOB")], (1,)),
+    ):
+        changed = OrderRequest(user_id="U1", order=attrs.evolve(earlier, mailboxes={"one.com": boxes}))
+        found = [fault.partition(": ") for fault in faults(location, changed)]
+        assert [place for place, _, _ in found] == [
+            f'a.jsonl, row 1, mailboxes["one.com"][{index}].username' for index in twice
+        ]
+        assert [message for _, _, message in found] == [
+            f"{boxes[index].username.lower()}@one.com is ordered by {key} (accepted) in the journal "
+            f"{JournalCheck(location).name} already; paying for both may buy it twice"
+            for index in twice
+        ]
+    alone = OrderRequest(user_id="U1", order=attrs.evolve(earlier, mailboxes={"one.com": [cid]}))
+    assert faults(location, alone) == []
 
 
 async def test_a_domain_that_got_mailboxes_before_it_was_ordered_is_a_fault_too(location: str) -> None:

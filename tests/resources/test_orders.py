@@ -127,6 +127,13 @@ async def test_a_draft_is_processed_by_its_id(
     assert (method, asked, orjson.loads(sent["data"])) == ("POST", URL(url), {"orderId": "ord_1"})
 
 
+async def test_a_path_that_makes_another_order_processes_no_draft(cmr: AsyncClient, mocked_api: aioresponses) -> None:
+    url = f"{BASE}/orders/process?userId=user-1"
+    mocked_api.post(url, payload={"status": 200, "message": "Order created", "data": {"orderId": "ord_2"}})
+    with pytest.raises(OutcomeUnknownError, match="HTTP 200 that names another order"):
+        await cmr.orders.process("ord_1", user_id="user-1")
+
+
 async def test_processing_needs_a_path_that_the_caller_names(mocked_api: aioresponses) -> None:
     async with AsyncClient("a-key", BASE) as cmr:
         with pytest.raises(EndpointNotConfiguredError):

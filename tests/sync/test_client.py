@@ -30,8 +30,8 @@ def test_a_call_returns_what_the_async_one_returns(server: Server) -> None:
 def test_every_group_of_calls_reaches_the_server(server: Server) -> None:
     with Client("key", server.url + "ok", gap=0, endpoints={"orders.process": "/orders/process"}) as cmr:
         answers = [
-            cmr.orders.process("o", user_id="a"),
-            cmr.orders.status("o", user_id="b"),
+            cmr.orders.process("order-of-a", user_id="a"),
+            cmr.orders.status("order-of-b", user_id="b"),
             cmr.users.get("c"),
             cmr.domains.by_user("d"),
         ]

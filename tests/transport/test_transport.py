@@ -269,7 +269,7 @@ async def test_orders_drafts_and_processings_have_a_connection_each_and_reads_sh
     make_client: MakeClient,
 ) -> None:
     read = answer(200, envelope(200, "here", {}))
-    async with Loopback(answer(), answer(), answer(), read, answer(), read) as server:
+    async with Loopback(answer(), answer(), answer(), read, read, read) as server:
         client = make_client(server, endpoints={"orders.process": "/orders/process"})
         for order in (PAID, DRAFT, DRAFT):
             await client.orders.create(order, user_id=USER)

@@ -15,11 +15,13 @@ from ...client import AsyncClient
 from ...core.endpoints import resolve
 from ...core.printable import printable
 from ...errors import ConfigurationError, JournalError
+from ...journal.states import StepState
+from ...models.requests import Verdict
 from ...preflight.plan import Plan
 from ...report.rows import ResultWriter
 from ..api import api_client, require_key
 from ..exit_codes import EXIT_CODES, ExitCode, exit_code, plain_errors
-from ..journal_choice import PIPE_JOURNAL, choose_journal, find_journal, other_journal
+from ..journal_choice import PIPE_JOURNAL, choose_journal, find_journal, journals_of_neighbours, other_journal
 from ..ordering.order_check import check_orders
 from ..ordering.order_input import OrderInput, open_order_input
 from ..ordering.order_options import (
@@ -72,6 +74,12 @@ _DRAFTS_FROM_PIPE = (
     "note: drafts from a pipe are not written down, so the same command makes them a second time. To have them "
     f"written down, and to pay for them later: --journal {PIPE_JOURNAL}."
 )
+
+
+#: Orders of a file that are looked for in the journals of other files.
+_LOOKED_AT = 500
+#: States, and verdicts, of orders that bought nothing.
+_NOT_BOUGHT = frozenset({StepState.REJECTED.value, Verdict.ABSENT.value})
 
 
 @app.command(epilog=f"{_SUBMIT}\n\n{_KEY_NOTE}\n\n{EXIT_CODES}")
@@ -169,6 +177,8 @@ def submit(  # noqa: PLR0917 - typer calls it by name
                 note(_PATH_NEEDED)
             note("Dry run: nothing was sent.")
             return
+        if pays and plan.to_send and journal is None:
+            _expect_unknown_to_neighbours(orders, file, location)
         _before_sending(orders, plan, file, location, pays=pays, without=simulator or no_journal, yes=yes)
         if location is not None and journal is None:
             note(f"Written down in {orders.journal}: the same command goes on there (--no-journal: without).")
@@ -239,6 +249,27 @@ def _warn_of_other_journal(orders: OrderInput, file: str, location: str | None) 
             f"warning: {printable(str(other))} knows {counts}, and this run does not use it: {again}. "
             "Leave out --no-journal and --journal to go on there."
         )
+
+
+def _expect_unknown_to_neighbours(orders: OrderInput, file: str, location: str | None) -> None:
+    """Refuse to begin a new journal for orders that the journal of another file in the folder may have bought.
+
+    Raises:
+        ConfigurationError: Such a journal knows some of them.
+    """
+    for journal in journals_of_neighbours(file, location):
+        try:
+            known = orders.known_to(str(journal), most=_LOOKED_AT)
+        except JournalError:
+            continue  # it may be anything: nobody named it
+        bought = [f"{count:,} of these orders as {state}" for state, count in known.items() if state not in _NOT_BOUGHT]
+        if bought:
+            raise ConfigurationError(
+                f"{journal} knows {' and '.join(bought)}, and this run would begin a journal of its own and order them "
+                "again. Nothing was sent. If the file was renamed, or saved in another format, go on with its journal: "
+                f"--journal {shlex.quote(str(journal))}. To order them a second time, name the new journal: --journal "
+                f"{shlex.quote(str(location))}."
+            )
 
 
 def _drafts_without_path(plan: Plan, journal: str | None) -> str:

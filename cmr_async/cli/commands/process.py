@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -18,7 +19,7 @@ from ...core.printable import printable
 from ...errors import ConfigurationError, ValidationError
 from ...journal.identity import order_key
 from ...journal.states import Step, StepState
-from ...models.requests import OrderOutcome, OrderRequest
+from ...models.requests import OrderOutcome, OrderRequest, OrderState
 from ...preflight.checked_file import uncertain_limit
 from ...preflight.drafts import Drafts, plan_drafts
 from ...preflight.plan import Plan
@@ -48,6 +49,12 @@ _NO_PATH = (
 )
 
 
+#: Different texts of the API that are shown after a run.
+_TEXTS_SHOWN = 3
+#: Characters of each.
+_SHOWN = 200
+
+
 class Processing(CommandRun):
     """A run that processes drafts: those that were shown, whatever else the journal holds by now."""
 
@@ -69,6 +76,8 @@ class Processing(CommandRun):
         self._journal = journal
         self._rows = rows
         self._concurrency = concurrency
+        #: What the API said about processed drafts, each text with how often.
+        self.said: Counter[str] = Counter()
 
     def begin(self, client: AsyncClient) -> BulkRun:
         """Return the engine's run over the drafts."""
@@ -76,7 +85,10 @@ class Processing(CommandRun):
 
     def row_of(self, outcome: OrderOutcome) -> ResultRow:
         """Return the outcome's row of the results; processing a draft pays for it."""
-        return attrs.evolve(ResultRow.of(outcome, row=self._number(outcome.request)), confirm=True)
+        row = ResultRow.of(outcome, row=self._number(outcome.request))
+        if outcome.state is OrderState.ACCEPTED and (row.message in self.said or len(self.said) < _TEXTS_SHOWN):
+            self.said[row.message] += 1
+        return attrs.evolve(row, confirm=True)
 
     def _number(self, request: OrderRequest) -> int:
         """Return which draft it was; 0 for one whose key is not made like that, in an old or a changed journal."""
@@ -214,6 +226,11 @@ def _send(
         processed=True,
         code=code,
     )
+    if processing.said:
+        said = "; ".join(
+            f"{count:,} x {printable(text)[:_SHOWN] or '(no message)'}" for text, count in processing.said.items()
+        )
+        note(f"How the API answers when it processes a draft is not documented. It said: {said}")
     return code
 
 

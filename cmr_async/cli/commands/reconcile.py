@@ -43,6 +43,13 @@ _TICK = 30.0
 _LONGEST_EVENT = 1 << 20
 
 
+#: Said before absent orders are planned again.
+_PENDING = (
+    "First look for absent orders in the Partner Dashboard: one that is still Pending there, such as for a wallet that "
+    "was too low, leaves no trace that can be looked up, and is bought twice if it is sent again."
+)
+
+
 @app.command(epilog=_EXAMPLES)
 def reconcile(
     journal: Location,
@@ -146,6 +153,8 @@ class _Reconciliation:
             self.undecided += 1
 
     def _say_what_next(self, journal: str) -> None:
+        if self.absent:
+            note(_PENDING)
         resubmit = f"{program()} orders resubmit {printable(journal)}"
         for step, count in self.absent.items():
             option = "" if step is Step.CREATE else f" --step {step.value}"

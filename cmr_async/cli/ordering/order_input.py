@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 import attrs
@@ -15,7 +16,7 @@ from ...orderfiles.file import InputFormat, OrderFile
 from ...orderfiles.limits import FileLimits
 from ...orderfiles.table.header import split_columns
 from ...preflight.checked_file import CheckedFile
-from ...preflight.file_check import check_file
+from ...preflight.file_check import FileOrder, check_file
 from ...preflight.plan import Plan
 from ...preflight.prices import Budget
 from ..exit_codes import ExitCode
@@ -43,18 +44,27 @@ class OrderInput(CheckedFile):
         """Name of the run's journal, without a password."""
         return None if self.known is None else printable(self.known.name)
 
-    def known_to(self, journal: str) -> Mapping[str, int]:
+    def known_to(self, journal: str, *, most: int | None = None) -> Mapping[str, int]:
         """Return how many of the orders another journal has settled, by the state that it has them in.
+
+        Args:
+            journal: The other journal.
+            most: Look at so many orders, the first ones; `None`: at all of them.
 
         Raises:
             JournalError: The journal cannot be read.
         """
         with _known(journal) as known:
-            states = (
-                found.settled or (found.draft and StepState.ACCEPTED.value)
-                for found in known.compare(check_file(self.orders()))
-            )
-            return Counter(filter(None, states))
+            found = islice(known.compare(check_file(self.orders())), most)
+            return Counter(filter(None, map(self._standing, found)))
+
+    def _standing(self, found: FileOrder) -> str | None:
+        """Return how another journal has an order; `None`: it does not."""
+        # An order for other domains under the same key: two files may number their orders alike
+        is_other = found.changed and any(fault.column.endswith(("domain", '"]')) for fault in found.faults)
+        if found.faults and not is_other and not self.skip_invalid:  # the file has none of its own
+            return "ordered with other content"
+        return found.settled or (StepState.ACCEPTED.value if found.draft else None)
 
     def plan(self, *, keep_users: bool = False, result: bool = True) -> Plan:
         """Check the file and show everything that was found; exit when the file cannot be sent.
@@ -76,7 +86,8 @@ class OrderInput(CheckedFile):
                 complain(self._about_changed(plan))
             complain("More: `cmr docs order-files`")
             raise typer.Exit(ExitCode.USAGE)
-        show_plan(plan, file=self.source.name, confirm=self.confirm, journal=self.journal, result=result)
+        is_new = self.known is not None and self.known.is_new
+        show_plan(plan, file=self.source.name, confirm=self.confirm, journal=self.journal, is_new=is_new, result=result)
         return plan
 
     def _about_changed(self, plan: Plan) -> str:

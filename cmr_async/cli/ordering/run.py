@@ -245,11 +245,13 @@ class Submission(CommandRun):
 
 
 class _signals:  # noqa: N801 - reads as a statement
-    """Hand Ctrl-C and SIGTERM to a function while the block runs."""
+    """Hand Ctrl-C, SIGTERM and the end of the terminal to a function while the block runs."""
 
     def __init__(self, handler: Callable[[], None]) -> None:
         self._handler = handler
-        self._kinds = (signal.SIGINT, signal.SIGTERM)
+        self._kinds = [signal.SIGINT, signal.SIGTERM]
+        if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else `nohup` runs this
+            self._kinds.append(signal.SIGHUP)
 
     def __enter__(self) -> None:
         loop = asyncio.get_running_loop()

@@ -99,7 +99,14 @@ class Cautions:
 
 
 def show_plan(
-    plan: Plan, *, file: str, confirm: bool, journal: str | None = None, noun: str = "order", result: bool = True
+    plan: Plan,
+    *,
+    file: str,
+    confirm: bool,
+    journal: str | None = None,
+    is_new: bool = False,
+    noun: str = "order",
+    result: bool = True,
 ) -> None:
     """Show what a file would order, or what drafts would buy.
 
@@ -108,6 +115,7 @@ def show_plan(
         file: Name of the file; empty: there is none.
         confirm: The orders are to be paid at once.
         journal: Name of the run's journal; `None`: there is none.
+        is_new: The run makes that journal, so nothing that was sent before is known.
         noun: What the run sends.
         result: The plan is what the command was called for; else it is a note.
     """
@@ -115,7 +123,7 @@ def show_plan(
         emit("plan", _plan_values(plan, file=file, confirm=confirm, journal=journal))
         return
     show: Callable[[str], None] = say if result else note
-    for line in _plan_lines(plan, file=file, confirm=confirm, journal=journal, noun=noun):
+    for line in _plan_lines(plan, file=file, confirm=confirm, journal=journal, is_new=is_new, noun=noun):
         show(line)
 
 
@@ -136,7 +144,7 @@ def _plan_values(plan: Plan, *, file: str, confirm: bool, journal: str | None) -
     }
 
 
-def _plan_lines(plan: Plan, *, file: str, confirm: bool, journal: str | None, noun: str) -> list[str]:
+def _plan_lines(plan: Plan, *, file: str, confirm: bool, journal: str | None, is_new: bool, noun: str) -> list[str]:
     kind = "paid at once" if confirm else "drafts (cost nothing; processed later)"
     missing = "" if plan.cost_is_complete else ", without warmup, whose price is not published"
     orders = f"{plan.orders:,}, {kind}"
@@ -145,7 +153,7 @@ def _plan_lines(plan: Plan, *, file: str, confirm: bool, journal: str | None, no
         known = ", ".join(f"{count:,} {printable(_BEFORE.get(state, state))}" for state, count in plan.settled.items())
         orders, known = f"{plan.orders:,}, {plan.to_send:,} of them to send, {kind}", f"; dealt with before: {known}"
     if journal is not None:
-        recorded = f"{journal}: {counted(plan.to_send, noun)} to send{known}"
+        recorded = f"{journal}{' (new)' * is_new}: {counted(plan.to_send, noun)} to send{known}"
     rows = [
         ("file", printable(file)),
         (f"{noun}s", orders),

@@ -91,7 +91,7 @@ def make_engine(url: sa.URL) -> sa.Engine:
         sa.event.listen(engine, "connect", _set_up_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
     else:
-        engine = _create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
+        engine = _create_postgresql(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
         sa.event.listen(engine, "connect", _set_up_postgresql)
     return engine
 
@@ -146,12 +146,17 @@ def reading_engine(url: sa.URL) -> sa.Engine | None:
         )
         sa.event.listen(engine, "connect", _set_up_reading)
         return engine
-    return _create_engine(url).execution_options(postgresql_readonly=True)
+    return _create_postgresql(url).execution_options(postgresql_readonly=True)
 
 
 def _set_up_reading(connection: Any, _: Any) -> None:
     _distrust(connection)
     connection.execute("PRAGMA query_only = ON").close()
+
+
+def _create_postgresql(url: sa.URL, **options: Any) -> sa.Engine:
+    # Else the driver takes the encoding of the database, and fails by itself at a letter that this does not have
+    return _create_engine(url, connect_args={"client_encoding": "utf8"}, **options)
 
 
 def _create_engine(url: sa.URL, **options: Any) -> sa.Engine:
@@ -203,7 +208,7 @@ def journal_errors(name: str) -> Iterator[None]:
     except sa.exc.SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
         raise JournalError(f"The journal {name} {_advice(str(cause))}") from _stand_in(error)
-    except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
+    except (OSError, sqlite3.Error, UnicodeError) as error:
         raise JournalError(f"The journal {name} {_advice(str(error))}") from _stand_in(error)
     except StrangeValueError as error:
         raise JournalError(
@@ -214,6 +219,14 @@ def journal_errors(name: str) -> Iterator[None]:
 
 def _stand_in(error: Exception) -> DatabaseLayerError:
     return DatabaseLayerError(Redactor().text("".join(traceback.format_exception_only(error)).strip()))
+
+
+#: What is said about a PostgreSQL server that gives up too early ...
+_SLOW = (
+    "waited longer than its server allows (statement_timeout, lock_timeout). Raise that and run the same command again."
+)
+#: ... and about one that went away, in whatever words its driver has for that.
+_CUT = "lost the connection to its server. When that is there again, run the same command again."
 
 
 def _advice(said: str) -> str:
@@ -227,6 +240,14 @@ def _advice(said: str) -> str:
         ("decode to UTF-8", "holds text that is not UTF-8: it is damaged, or somebody else changed it. Keep the file."),
         ("codec can't decode", "holds names that are not UTF-8: it is damaged, or somebody else changed it. Keep it."),
         ("is locked", "is in use by another process that is writing; try again when it has finished."),
+        ("read-only transaction", "cannot be written: its server takes no writes, as a standby. Name the primary one."),
+        ("no equivalent in encoding", "has a database whose encoding lacks some letters. Use one that is in UTF8."),
+        ("statement timeout", _SLOW),
+        ("lock timeout", _SLOW),
+        ("terminating connection", _CUT),
+        ("closed the connection", _CUT),
+        ("connection has been closed", _CUT),
+        ("connection is closed", _CUT),
     ):
         if words in said:
             return advice

@@ -188,6 +188,15 @@ class Simulator(Settings):
         loop, thread = self._listener.loop, self._listener.thread
         self._listener.loop = self._listener.thread = None
         if loop is not None and thread is not None:
+            asyncio.run_coroutine_threadsafe(_end_others(), loop).result()
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             loop.close()
+
+
+async def _end_others() -> None:
+    """End what still runs on the loop, such as an answer that stalls: asyncio complains about tasks that are left."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

@@ -93,6 +93,7 @@ def test_the_accepted_drafts_are_paid_once_each(
     result = process("--yes", "--output", tmp_path / "results.csv")
     assert result.exit_code == 0
     assert "3 of 3 drafts processed." in result.output
+    assert "is not documented. It said: 3 x Order created and queued for processing" in result.stderr
     assert paid(simulator) == ["e", "a", "b", "c"]
     assert states(cmr, journal) == dict.fromkeys("abc", "accepted")
     with (tmp_path / "results.csv").open(newline="") as file:

@@ -195,7 +195,8 @@ def test_waiting_brings_the_verdict_when_the_time_to_settle_is_over(
     result = cmr("orders", "reconcile", unknown, "--wait", "--settle", "1800")
     assert result.exit_code == 0
     assert asked == [30.0]
-    waiting, last = result.stderr.splitlines()
+    waiting, warning, last = result.stderr.splitlines()
+    assert "still Pending there" in warning
     assert re.fullmatch(
         r"1 order settles until \d\d:\d\d:\d\d\. Ctrl-C loses nothing: run the same command again later\.", waiting
     )

@@ -44,7 +44,7 @@ def test_a_plan_shows_what_was_dealt_with_before(
     cmr: Cmr, start_simulator: Start, orders: Path, tmp_path: Path
 ) -> None:
     journal = tmp_path / "run.db"
-    assert journal_line(cmr("orders", "plan", orders, "--journal", journal)) == f"{journal}: 3 orders to send"
+    assert journal_line(cmr("orders", "plan", orders, "--journal", journal)) == f"{journal} (new): 3 orders to send"
     assert not journal.exists()
 
     simulator = start_simulator(rate_limit=None)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, on a real terminal: nothing new starts, what is on its way is waited for, all is written down."""
+"""Ctrl-C and other signals on a real terminal: nothing new starts, what is on its way is waited for, all is written."""
 
 from __future__ import annotations
 
@@ -42,7 +42,12 @@ def sigterm(terminal: Terminal) -> None:
     terminal.process.send_signal(signal.SIGTERM)
 
 
+def hang_up(terminal: Terminal) -> None:
+    terminal.process.send_signal(signal.SIGHUP)
+
+
 by_both = pytest.mark.parametrize("interrupt", [ctrl_c, sigterm])
+by_all = pytest.mark.parametrize("interrupt", [ctrl_c, sigterm, hang_up])
 
 ORDERS = 4
 #: Fewer than the orders, so that some are never started.
@@ -118,7 +123,7 @@ def states(journal: Path) -> Counter[str]:
     return asyncio.run(look())
 
 
-@by_both
+@by_all
 def test_the_first_interrupt_waits_for_what_is_on_its_way_and_the_same_command_goes_on(
     interrupt: Interrupt, server: Server, submit: list[str | Path], tmp_path: Path, cmr: Cmr
 ) -> None:
@@ -185,7 +190,7 @@ def test_the_third_ctrl_c_leaves_when_the_journal_cannot_be_written(
     assert states(journal) == {"unknown": 2, "planned": 2}
 
 
-@by_both
+@by_all
 def test_without_a_journal_the_words_say_what_to_take_out(
     interrupt: Interrupt, server: Server, submit: list[str | Path], tmp_path: Path
 ) -> None:
@@ -422,6 +427,21 @@ def test_before_the_run_has_begun_nothing_is_stopped() -> None:
     run._interrupt()
     run._stop("no reason")
     assert not run._report.interrupted
+
+
+async def test_a_run_under_nohup_goes_on_when_its_terminal_is_closed() -> None:
+    heard: list[str] = []
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with run_module._signals(lambda: heard.append("interrupted")):
+            signal.raise_signal(signal.SIGHUP)
+            signal.raise_signal(signal.SIGTERM)
+            while not heard:  # noqa: ASYNC110 - the loop has no event for a signal
+                await asyncio.sleep(0)
+        assert heard == ["interrupted"]
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 async def test_where_loops_handle_no_signals_the_loop_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import uuid
 from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
@@ -22,7 +23,7 @@ from cmr_async.journal.storage import engine
 from cmr_async.journal.storage.clock import JournalClock
 from cmr_async.journal.storage.database import Database
 from cmr_async.journal.storage.statements import Transaction
-from tests.fakes import Clock
+from tests.fakes import Clock, make_request
 from tests.journal.arrange import psycopg_url, some_requests
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -56,12 +57,29 @@ async def test_a_lost_connection_is_said_and_replaced(postgresql_location: str) 
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
                 "AND backend_type = 'client backend'"
             )
-        with pytest.raises(JournalError, match="cannot be used"):
+        with pytest.raises(JournalError, match="lost the connection to its server"):
             await journal.claim("R0")
         assert await journal.claim("R1") is not None
         entry = await journal.get("R0")
     assert entry is not None
     assert entry.state is StepState.PLANNED
+
+
+async def test_a_database_whose_encoding_lacks_a_letter_is_said_with_what_to_do(postgresql: str) -> None:
+    name = f"latin_{uuid.uuid4().hex}"
+    with psycopg.connect(postgresql, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'")
+    location = sa.make_url(postgresql).set(database=name).render_as_string(hide_password=False)
+    async with Journal(location) as journal:
+        [entry] = await journal.add([make_request(reference="caf\u00e9")])
+        assert entry.key == "caf\u00e9"
+        with pytest.raises(JournalError, match=r"encoding lacks some letters\. Use one that is in UTF8"):
+            await journal.add([make_request("b", reference="\u65e5\u672c")])
+        claim = await journal.claim("caf\u00e9")
+        assert claim is not None
+        with pytest.raises(JournalError, match="encoding lacks some letters"):
+            await journal.record(claim, StepState.ACCEPTED, order_id="O", message="\u65e5\u672c")
+        assert await journal.record(claim, StepState.ACCEPTED, order_id="O", message="\u00fc")
 
 
 async def test_a_closed_journal_says_so(tmp_path: Path) -> None:

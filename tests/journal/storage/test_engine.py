@@ -287,6 +287,19 @@ def test_a_lock_of_somebody_else_is_no_wal_mode(tmp_path: Path) -> None:
         (OSError(), "cannot be used: no reason was given"),
         (sa.exc.DBAPIError("SELECT 1", {}, Exception("database or disk is full")), "the disk is full"),
         (sa.exc.ArgumentError("no such option"), "cannot be used: no such option"),
+        (
+            OSError("cannot execute INSERT in a read-only transaction"),
+            "takes no writes, as a standby. Name the primary",
+        ),
+        *(
+            (OSError(words), "lost the connection to its server. When that is there again, run the same command")
+            for words in (
+                "terminating connection due to administrator command",
+                "consuming input failed: server closed the connection unexpectedly",
+                "SSL connection has been closed unexpectedly",
+                "the connection is closed",
+            )
+        ),
     ],
 )
 def test_what_the_database_raises_says_what_to_do(error: Exception, words: str) -> None:

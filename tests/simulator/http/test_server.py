@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import json
+from contextlib import closing
+from http.client import HTTPConnection
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
 from aiohttp import ClientConnectorError, ClientSession
 
-from cmr_async.simulator import Simulator
+from cmr_async.simulator import DEMO_USERS, FaultRule, Simulator
 
 
 async def test_it_listens_on_loopback_at_a_free_port() -> None:
@@ -59,6 +62,18 @@ def test_plain_code_runs_it_in_a_thread_that_ends_with_the_block() -> None:
     with pytest.raises(URLError):
         urlopen(f"{sim.admin_url}/ledger")
     assert not thread.is_alive()
+
+
+def test_an_answer_under_way_at_the_end_of_the_block_leaves_no_complaint(caplog: pytest.LogCaptureFixture) -> None:
+    with Simulator() as sim, closing(HTTPConnection(sim.base_url.split("/")[2])) as connection:
+        sim.faults.add(FaultRule(kind="stall"))
+        connection.request(
+            "GET", f"/api/v1/integration/users?userId={DEMO_USERS[0]}", headers={"cmr-x-api-key": sim.api_key}
+        )
+        while "stall" not in sim.faults.fired:
+            pass
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records] == []
 
 
 def test_plain_code_is_told_of_a_taken_port_and_left_without_a_thread() -> None:
