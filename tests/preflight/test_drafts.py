@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import attrs
 import pytest
@@ -11,7 +12,7 @@ from cmr_async.errors import ConfigurationError
 from cmr_async.journal.records import JournalEntry
 from cmr_async.journal.states import Step, StepState
 from cmr_async.models import DomainRegistration, Mailbox, Order
-from cmr_async.models.requests import OrderOutcome, OrderRequest, OrderState
+from cmr_async.models.requests import OrderOutcome, OrderRequest, OrderState, Verdict
 from cmr_async.orderfiles.located import InputFault
 from cmr_async.preflight.drafts import Drafts, plan_drafts
 from cmr_async.preflight.prices import Budget
@@ -38,6 +39,7 @@ def plan(
     *,
     references: Iterable[str] = (),
     most: int | None = None,
+    others: Iterable[JournalEntry] = (),
 ) -> tuple[Drafts, list[InputFault]]:
     faults: list[InputFault] = []
     drafts = plan_drafts(
@@ -47,6 +49,7 @@ def plan(
         references=frozenset(references),
         budget=Budget(max_orders=most),
         on_fault=faults.append,
+        others=others,
     )
     return drafts, faults
 
@@ -97,3 +100,34 @@ def test_a_domain_in_two_drafts_is_a_fault() -> None:
         "run.db, row 2, domains[0].domain: a-domain.com is registered by the order at row 1 already; "
         "paying for both may buy it twice"
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_fault"),
+    [
+        ({}, True),
+        ({"state": StepState.SENT}, True),
+        ({"state": StepState.UNKNOWN}, True),
+        ({"state": StepState.UNKNOWN, "verdict": Verdict.ABSENT}, False),
+        ({"state": StepState.REJECTED}, False),
+        ({"state": StepState.PLANNED}, False),
+        ({"confirm": False}, False),
+        ({"confirm": False, "step": Step.PROCESS}, True),
+    ],
+    ids=repr,
+)
+def test_what_another_order_has_paid_for_is_not_paid_for_by_a_draft(changes: dict[str, Any], is_fault: bool) -> None:
+    other = attrs.evolve(draft("paid", domain="a-domain.com", confirm=True), **changes)
+    drafts, faults = plan([draft("a"), draft("b")], others=[other])
+    assert drafts.plan.faults == len(faults) == is_fault
+    message = (
+        "run.db, row 1, domains[0].domain: a-domain.com is paid for by another order of this journal already; "
+        "paying for both may buy it twice"
+    )
+    assert [str(fault) for fault in faults] == [message] * is_fault
+
+
+def test_a_draft_that_was_processed_is_no_second_order_of_its_own_domain() -> None:
+    steps = [processed("a", StepState.ACCEPTED)]
+    _, faults = plan([draft("a")], steps, others=[draft("a"), *steps])
+    assert faults == []

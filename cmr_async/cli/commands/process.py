@@ -144,6 +144,7 @@ def process(  # noqa: PLR0917 - typer calls it by name
                 references=frozenset(reference or ()),
                 budget=budget,
                 on_fault=lambda fault: complain(printable(str(fault))),
+                others=opened.entries(*Step),
             )
         _show(drafts, name, budget, result=dry_run)
         if dry_run:

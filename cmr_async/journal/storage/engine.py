@@ -155,8 +155,9 @@ def _set_up_reading(connection: Any, _: Any) -> None:
 
 
 def _create_postgresql(url: sa.URL, **options: Any) -> sa.Engine:
-    # Else the driver takes the encoding of the database, and fails by itself at a letter that this does not have
-    return _create_engine(url, connect_args={"client_encoding": "utf8"}, **options)
+    # Else the driver takes the encoding of the database, and fails by itself at a letter that this does not have; and
+    # it prepares statements, which the next transaction does not find behind a pooler that changes servers between them
+    return _create_engine(url, connect_args={"client_encoding": "utf8", "prepare_threshold": None}, **options)
 
 
 def _create_engine(url: sa.URL, **options: Any) -> sa.Engine:

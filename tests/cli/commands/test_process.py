@@ -240,6 +240,20 @@ def test_a_domain_is_not_bought_by_two_drafts(process: Cmr, simulator: Simulator
     assert paid(simulator) == ["e"]
     assert process("--yes", "--reference", "a2").exit_code == 0
     assert paid(simulator) == ["e", "a"]
+    again = process("--yes", "--reference", "a")
+    assert again.exit_code == 2
+    assert "a-domain.com is paid for by another order of this journal already" in again.stderr
+    assert paid(simulator) == ["e", "a"]
+
+
+def test_a_domain_is_not_bought_by_a_draft_after_a_paid_order(
+    process: Cmr, simulator: Simulator, journal: Path
+) -> None:
+    asyncio.run(submit(simulator, journal, a_request("b2", confirm=True)))
+    result = process("--yes")
+    assert result.exit_code == 2
+    assert "row 2, domains[0].domain: b-domain.com is paid for by another order of this journal" in result.stderr
+    assert paid(simulator) == ["e", "b"]
 
 
 def test_a_journal_without_drafts_is_an_error(cmr: Cmr, tmp_path: Path, process: Cmr, simulator: Simulator) -> None:

@@ -58,6 +58,16 @@ async def test_a_server_that_answers_before_the_commit_is_on_disk_is_told_not_to
         writer.rollback()
 
 
+async def test_no_statement_stays_behind_on_a_server_that_a_pooler_may_change(postgresql_location: str) -> None:
+    async with Journal(postgresql_location) as journal:
+        for _ in range(8):
+            await journal.beat()
+        writer = journal._database._connection
+        assert writer is not None
+        assert writer.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar() == 0
+        writer.rollback()
+
+
 async def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "orders.csv"
     path.write_text("user_id,domain\n" * 100)
