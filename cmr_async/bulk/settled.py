@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.order.checked import CheckedOrder
-from ..errors import CMRError, NotSentError, OutcomeUnknownError
+from ..errors import CMRError, JournalConflictError, NotSentError, OutcomeUnknownError
 from ..journal.states import Step, StepState
 from ..models.requests import OrderOutcome, OrderState, Verdict
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..journal.journal import Journal
     from ..journal.records import JournalEntry
 
-__all__ = ["settled_outcome", "still_unknown"]
+__all__ = ["replaced", "settled_outcome", "still_unknown"]
 
 
 def settled_outcome(index: int, checked: CheckedOrder, entry: JournalEntry, journal: Journal) -> OrderOutcome:
@@ -65,3 +65,20 @@ def still_unknown(entry: JournalEntry, journal: Journal) -> OutcomeUnknownError:
         body_excerpt=entry.body_excerpt,
         order_id=entry.order_id,
     )
+
+
+def replaced(added: JournalEntry, now: JournalEntry, journal: Journal) -> JournalConflictError | None:
+    """Return the error for an order whose place in the journal another one took before it was sent; else `None`.
+
+    What becomes of the other one must not be told as the outcome of this one.
+
+    Args:
+        added: The entry as this order was added.
+        now: The entry that the journal has under the same key now.
+        journal: The journal.
+    """
+    if now.content == added.content:  # a draft and its payment are one order
+        return None
+    from ..journal.adding import conflict  # noqa: PLC0415 - needs SQLAlchemy, which an open journal has loaded
+
+    return conflict([(now, added)], where=f"The journal {journal.name}")
