@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.order.checked import CheckedOrder
-from ..errors import CMRError, JournalConflictError, NotSentError, OutcomeUnknownError
+from ..errors import APIError, CMRError, JournalConflictError, NotSentError, OutcomeUnknownError
 from ..journal.states import Step, StepState
 from ..models.requests import OrderOutcome, OrderState, Verdict
 
@@ -41,7 +41,8 @@ def _settled(entry: JournalEntry, journal: Journal) -> tuple[OrderState, CMRErro
         case (StepState.ACCEPTED, _) | (StepState.UNKNOWN, Verdict.PLACED):
             return OrderState.SKIPPED, None
         case StepState.REJECTED, _:
-            return OrderState.SKIPPED, CMRError(f"{entry.key} was refused in an earlier run: {entry.message}")
+            refused = f"{entry.key} was refused in an earlier run: {entry.message}"
+            return OrderState.SKIPPED, APIError(refused, status=entry.status)
         case StepState.UNKNOWN, Verdict.ABSENT:
             return OrderState.NOT_SENT, NotSentError(
                 f"{entry.key} was not placed ({entry.evidence}). To send it again: "
