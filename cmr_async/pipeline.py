@@ -177,7 +177,8 @@ class Pipeline:
             except NotSentError as held:
                 held.attempts = attempts
                 raise
-            departure.attempts = attempts = attempts + 1
+            attempts += 1
+            departure.attempts = attempts
             judgement = judge(request, exchange)
             guard.in_flight = False
             self._log(request, exchange, judgement, attempts)

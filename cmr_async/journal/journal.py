@@ -72,7 +72,6 @@ class Journal:
         outside = _outside or Outside()
         self._clock = JournalClock(clock, clocks=outside.clocks)
         self._me = outside.machine.this_process(lease=lease)
-        self._was_opened = False
         self._closing = False
         self._heart: asyncio.Task[None] | None = None
         self._database = Database(location, run=self._me, clock=self._clock, create=create, look=look, outside=outside)
@@ -115,16 +114,7 @@ class Journal:
             JournalError: The journal cannot be opened or made, is damaged, is a copy of the file that it was written
                 to, or was opened before; the message says what to do.
         """
-        if self._was_opened:  # its claims belong to one run
-            raise JournalError(
-                f"The journal {self.name} was opened before. Make a new `Journal` for each `async with`."
-            )
-        self._was_opened = True
-        try:
-            await self._database.start(Transaction.begin_run)
-        except BaseException:
-            self._was_opened = False
-            raise
+        await self._database.start(Transaction.begin_run)
         self._heart = asyncio.get_running_loop().create_task(self._keep_beating())
 
     async def close(self) -> None:
