@@ -144,7 +144,9 @@ class Pipeline:
                 departure.limit(limit)
                 return await self._attempts(request, departure)
         except TimeoutError:
-            late = NotSentError(f"{request.subject()} was not sent: it could not leave within {seconds:g} s.")
+            why = f" ({departure.failure})" if departure.failure else ""
+            late = NotSentError(f"{request.subject()} was not sent: it could not leave within {seconds:g} s{why}.")
+            late.attempts = departure.attempts
             raise late from None
         finally:
             self.under_way.discard(departure)
@@ -184,6 +186,7 @@ class Pipeline:
                 held.attempts = attempts
                 raise
             attempts += 1
+            departure.attempts = attempts
             judgement = judge(request, exchange)
             guard.in_flight = judgement.outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN}
             self._log(request, exchange, judgement, attempts)
@@ -239,7 +242,18 @@ class Pipeline:
 class _Departure:
     """Decides as the head of a request is about to go out whether it may, and ends a call that leaves too late."""
 
-    __slots__ = ("_clock", "_latest", "_limit", "_request", "began", "failure", "guard", "left", "tried_until")
+    __slots__ = (
+        "_clock",
+        "_latest",
+        "_limit",
+        "_request",
+        "attempts",
+        "began",
+        "failure",
+        "guard",
+        "left",
+        "tried_until",
+    )
 
     def __init__(self, request: Request, guard: Guard, clock: Callable[[], float]) -> None:
         """Prepare a call."""
@@ -253,6 +267,8 @@ class _Departure:
         #: When the attempt under way began, and when its head went out; `None`: it has not.
         self.began: float | None = None
         self.left: float | None = None
+        #: Attempts that ended.
+        self.attempts = 0
         #: Why the attempt before it did nothing; empty: there was none, or the pace holds the call back.
         self.failure = ""
 

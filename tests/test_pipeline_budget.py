@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from itertools import chain, repeat
 from random import Random
 
+import attrs
 import pytest
 
 from cmr_async import NotSentError, OutcomeUnknownError, RateLimitError, ServerError
@@ -94,3 +95,15 @@ async def test_nothing_more_is_sent_once_it_may_not() -> None:
     with pytest.raises(NotSentError, match="lost its claim"):
         await caller(server).call("orders.create", subject=lambda: "The order", guard=Losing())
     assert len(server.times) == 2
+
+
+async def test_who_could_not_leave_in_time_is_told_why_the_last_attempt_did_nothing() -> None:
+    async def for_ever(_: float) -> None:
+        await asyncio.Event().wait()
+
+    pipeline = attrs.evolve(caller(FakeTransport(repeat(UNSENT)), gap=0), sleep=for_ever)
+    sending = pipeline.call("orders.create", subject=lambda: "The order", body=b"{}", pays=True, send_within=0.2)
+    with pytest.raises(NotSentError) as caught:
+        await sending
+    assert str(caught.value) == "The order was not sent: it could not leave within 0.2 s (cannot connect)."
+    assert caught.value.attempts == 1

@@ -39,7 +39,7 @@ from ..models import Envelope, OrderCreated
 from ..models.requests import OrderOutcome, OrderRequest, OrderState, Verdict
 from ..pipeline import Pipeline
 from ..resources.orders import process_order, send_order, unavailable_name
-from .settled import settled_outcome
+from .settled import replaced, settled_outcome
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
@@ -187,8 +187,10 @@ class OrderSender:
         guard.step = (journal, entry)
         created, error = await self._result(item, guard)
         if isinstance(error, _TakenError):
-            now = await journal.get(entry.key, step=entry.step)
-            return Ended(outcome=settled_outcome(item.index, item.checked, now or entry, journal))
+            now = await journal.get(entry.key, step=entry.step) or entry
+            if other := replaced(entry, now, journal):
+                return Ended(outcome=_outcome(item, OrderState.REJECTED, error=other))
+            return Ended(outcome=settled_outcome(item.index, item.checked, now, journal))
         if isinstance(error, _DONE_BEFORE if entry.step is Step.PROCESS else _SELF_CONFLICTS):
             error = await _doubt_conflict(journal, entry, error)
         outcome = _outcome(item, _state(error), created=created, error=error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.order.checked import CheckedOrder
-from ..errors import CMRError, NotSentError, OutcomeUnknownError
+from ..errors import APIError, CMRError, JournalConflictError, NotSentError, OutcomeUnknownError
 from ..journal.states import Step, StepState
 from ..models.requests import OrderOutcome, OrderState, Verdict
 
@@ -39,7 +39,8 @@ def _settled(entry: JournalEntry, journal: Journal) -> tuple[OrderState, CMRErro
         case (StepState.ACCEPTED, _) | (StepState.UNKNOWN, Verdict.PLACED):
             return OrderState.SKIPPED, None
         case StepState.REJECTED, _:
-            return OrderState.SKIPPED, CMRError(f"{entry.key} was refused in an earlier run: {entry.message}")
+            refused = f"{entry.key} was refused in an earlier run: {entry.message}"
+            return OrderState.SKIPPED, APIError(refused, status=entry.status)
         case StepState.UNKNOWN, Verdict.ABSENT:
             return OrderState.NOT_SENT, NotSentError(
                 f"{entry.key} was not placed ({entry.evidence}). To send it again: "
@@ -63,3 +64,20 @@ def still_unknown(entry: JournalEntry, journal: Journal) -> OutcomeUnknownError:
         body_excerpt=entry.body_excerpt,
         order_id=entry.order_id,
     )
+
+
+def replaced(added: JournalEntry, now: JournalEntry, journal: Journal) -> JournalConflictError | None:
+    """Return the error for an order whose place in the journal another one took before it was sent; else `None`.
+
+    What becomes of the other one must not be told as the outcome of this one.
+
+    Args:
+        added: The entry as this order was added.
+        now: The entry that the journal has under the same key now.
+        journal: The journal.
+    """
+    if now.content == added.content:  # a draft and its payment are one order
+        return None
+    from ..journal.adding import conflict  # noqa: PLC0415 - needs SQLAlchemy, which an open journal has loaded
+
+    return conflict([(now, added)], where=f"The journal {journal.name}")

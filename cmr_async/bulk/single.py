@@ -18,7 +18,7 @@ from ..pipeline import Pipeline
 from ..resources.orders import describe
 from .run import JournalLike, opened, with_shared_pace
 from .sending import Item, OrderGuard, OrderSender
-from .settled import still_unknown
+from .settled import replaced, still_unknown
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
@@ -87,7 +87,15 @@ async def _send_or_wait(sender: OrderSender, journal: Journal, item: Item, guard
                 raise outcome.error
         else:
             return _outcome_of(entry, journal)
-        entry = await journal.get(entry.key, step=entry.step) or entry
+        now = await journal.get(entry.key, step=entry.step) or entry
+        if other := replaced(entry, now, journal):
+            raise other
+        if now.fingerprint != entry.fingerprint and now.state in CLAIMABLE:
+            raise NotSentError(
+                f"{entry.key} was not sent: it was asked for with another `confirm` at the same time. Ask again."
+            )
+        entry = await sender.step_to_send(item.checked, journal, now)
+        waited = waited and entry.step is now.step
 
 
 def _outcome_of(entry: JournalEntry, journal: Journal) -> OrderCreated:

@@ -110,8 +110,8 @@ class Journal:
         Raises:
             ConfigurationError: The database's driver is not installed; the message names the extra to install.
             JournalVersionError: A newer version of this package wrote the journal. Use that version.
-            JournalError: The journal cannot be opened or made, is damaged, or is a copy of the file that it was
-                written to; the message says what to do.
+            JournalError: The journal cannot be opened or made, is damaged, is a copy of the file that it was written
+                to, or was opened before; the message says what to do.
         """
         await self._database.start(Transaction.begin_run)
         self._heart = asyncio.get_running_loop().create_task(self._keep_beating())

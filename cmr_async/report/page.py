@@ -17,10 +17,11 @@ from string import Template
 from ..core.order.prices import PriceList
 from ..core.printable import printable
 from ..core.wire import dump_order
+from ..errors import APIError
 from ..journal.identity import fingerprint, kind_of, order_key
 from ..journal.records import JournalEntry, storable
 from ..journal.states import Step, StepState
-from ..models.requests import OrderOutcome
+from ..models.requests import OrderOutcome, OrderState, Verdict
 from .chart import chart, time_text
 from .money import Estimate, Fate, Money, estimate
 from .notices import notices
@@ -93,7 +94,10 @@ class ReportPage:
             self._keep_first_rows()
 
     def add_outcome(self, outcome: OrderOutcome, *, at: float) -> None:
-        """Add an order of a run without a journal; `at` is the time it ended, in seconds since the epoch."""
+        """Add the outcome of an order; `at` is the time it ended, in seconds since the epoch.
+
+        One that was skipped is shown as the journal of the run has it: accepted, refused, or under way elsewhere.
+        """
         self.add(entry_of(outcome, at=at))
 
     def html(self, *, now: float) -> str:
@@ -144,13 +148,14 @@ class ReportPage:
 
 
 def entry_of(outcome: OrderOutcome, *, at: float) -> JournalEntry:
-    """Return the entry that a journal would hold for an outcome, for a run without a journal.
+    """Return the entry that a journal would hold for an outcome.
 
     Args:
         outcome: How the order ended.
         at: When it ended, in seconds since the epoch.
     """
     request = outcome.request
+    skipped = outcome.state is OrderState.SKIPPED
     return JournalEntry(
         key=storable(request.reference) if request.reference else order_key(request),
         step=Step.CREATE,
@@ -161,14 +166,26 @@ def entry_of(outcome: OrderOutcome, *, at: float) -> JournalEntry:
         fingerprint=fingerprint(request),
         confirm=request.order.confirm,
         kind=kind_of(request.order),
-        state=StepState(outcome.state.value),
+        state=_settled_state(outcome) if skipped else StepState(outcome.state.value),
+        verdict=outcome.verdict,
         attempts=outcome.attempts,
         order_id=outcome.order_id,
         unavailable=tuple(map(storable, outcome.unavailable_domains)),
         message=storable(outcome.error.message if outcome.error else ""),
         planned_at=at,
-        ended_at=at,
+        ended_at=None if skipped else at,
     )
+
+
+def _settled_state(outcome: OrderOutcome) -> StepState:
+    """Return the state, in the journal of its run, of an order that was skipped."""
+    match outcome.error:
+        case None:
+            return StepState.UNKNOWN if outcome.verdict is Verdict.PLACED else StepState.ACCEPTED
+        case APIError():
+            return StepState.REJECTED
+        case _:
+            return StepState.SENT  # another run sends it, or left a draft whose acceptance nobody saw
 
 
 def _totals(counts: Mapping[Kind, Counter[Standing]]) -> str:

@@ -297,7 +297,8 @@ class Orders:
         Args:
             order_id: The order's id, or its token.
             user_id: Id of the user who owns it; not with a token.
-            order: The order as it was sent, which says what to wait for; see `token`.
+            order: The order as it was sent, which says what to wait for. Without it the wait mostly ends with
+                `StillWaitingError`; see `token`.
             unavailable: Domains that the API took it without: `created.unavailable_domains`. They count as failed.
             journal: A path (SQLite), a URL (PostgreSQL), or an open `Journal`, which a webhook receiver writes too.
             timeout: Seconds to wait, default 600; `None`: without end. The help centre gives 10 to 90 seconds as the

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 #: Seconds by which an outcome may be written later than it says: one transaction of PostgreSQL overtakes another.
 _LATE = 10.0
+#: Lists and events are about domains and mailboxes, so an id alone is hardly ever seen as done.
+_MISSING = (
+    " No domain or mailbox of it was looked for, because what belongs to it is not known: pass `order=`, the order as "
+    "it was sent."
+)
 
 
 class Waiting:
@@ -48,9 +53,10 @@ class Waiting:
             async for progress in found:
                 if progress.is_settled:
                     return progress
+                missing = "" if progress.provisions else _MISSING
                 raise StillWaitingError(
                     f"Order {progress.order_id} is not done after {timeout:g} s ({progress}). It goes on: wait again, "
-                    "and do not send it again.",
+                    f"and do not send it again.{missing}",
                     progress=progress,
                 )
         raise StillWaitingError(f"Nobody waits for order {token.order_id} any more: the client was closed.")

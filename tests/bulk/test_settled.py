@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from cmr_async import OrderState
+from cmr_async import APIError, OrderState
 from cmr_async.bulk.settled import settled_outcome
 from cmr_async.core.order.checked import check_request
 from cmr_async.journal.journal import Journal, StepState, Verdict
@@ -82,3 +82,13 @@ async def test_a_draft_that_was_found_is_no_success_of_a_run_that_pays(tmp_path:
     assert (outcome.error is not None) is confirm
     if outcome.error is not None:
         assert outcome.error.message.startswith("a exists as a draft that is not paid.")
+
+
+async def test_a_refusal_of_an_earlier_run_is_told_with_its_status(tmp_path: Path) -> None:
+    request = make_request("a")
+    async with Journal(tmp_path / "run.db") as journal:
+        [entry] = await journal.add([request])
+        entry = attrs.evolve(entry, state=StepState.REJECTED, status=422, message="no")
+        outcome = settled_outcome(0, check_request(request), entry, journal)
+    assert isinstance(outcome.error, APIError)
+    assert outcome.error.status == 422

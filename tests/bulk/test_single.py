@@ -7,10 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import attrs
+import orjson
 import pytest
 
-from cmr_async import AsyncClient
+from cmr_async import AsyncClient, OrderCreated, OrderRequest, OrderState
 from cmr_async.bulk.single import create_once
+from cmr_async.core.endpoints import resolve
 from cmr_async.core.order.checked import CheckedOrder, check_request
 from cmr_async.errors import (
     ConfigurationError,
@@ -22,9 +25,21 @@ from cmr_async.errors import (
     UnprocessableError,
 )
 from cmr_async.journal.journal import Journal, Verdict
-from cmr_async.journal.states import StepState
-from cmr_async.simulator import FaultRule, Simulator
-from tests.fakes import ACCEPTED, LOST, USER, Clock, FakeTransport, Reply, make_order, make_pipeline, make_request
+from cmr_async.journal.records import Claim
+from cmr_async.journal.states import Step, StepState
+from cmr_async.simulator import FaultRule, Simulator, body_hash
+from tests.fakes import (
+    ACCEPTED,
+    LOST,
+    USER,
+    Clock,
+    FakeTransport,
+    Reply,
+    answered,
+    make_order,
+    make_pipeline,
+    make_request,
+)
 
 
 async def test_an_order_that_is_asked_for_many_times_at_once_is_sent_once_and_all_get_its_outcome(
@@ -144,6 +159,84 @@ async def test_another_order_under_a_known_reference_is_refused(
     with pytest.raises(JournalConflictError):
         await cmr.orders.create(make_order(years=2), user_id=USER, reference="a", journal=journal)
     assert sim.state.purchases("a.com") == 1
+
+
+class Overtaken(Journal):
+    """A journal in which another order takes the place of the first one that is about to be claimed."""
+
+    overtaken = False
+    by: OrderRequest = make_request("a", years=2)
+
+    async def claim(self, key: str, *, step: Step = Step.CREATE, fingerprint: str | None = None) -> Claim | None:
+        if not self.overtaken:
+            self.overtaken = True
+            await self.add([self.by])
+        return await super().claim(key, step=step, fingerprint=fingerprint)
+
+
+async def test_an_order_whose_place_another_one_took_is_not_sent_and_is_told_so(
+    sim: Simulator, cmr: AsyncClient, tmp_path: Path
+) -> None:
+    async with Overtaken(tmp_path / "orders.db") as journal:
+        with pytest.raises(JournalConflictError) as caught:
+            await cmr.orders.create(make_order(), user_id=USER, reference="a", journal=journal)
+        assert [fault.path for fault in caught.value.faults] == ["a: domains[0].years"]
+        assert sim.state.ledger == []
+        await cmr.orders.create(make_order(years=2), user_id=USER, reference="a", journal=journal)
+        [row] = sim.state.ledger
+        entry = await journal.get("a")
+        assert entry is not None
+        assert row.body_hash == body_hash(orjson.loads(entry.body))
+
+
+async def test_a_run_does_not_tell_the_outcome_of_another_order_that_took_the_place(
+    sim: Simulator, cmr: AsyncClient, tmp_path: Path
+) -> None:
+    async with Overtaken(tmp_path / "orders.db") as journal:
+        [outcome] = [outcome async for outcome in cmr.bulk.submit([make_request("a")], journal=journal)]
+    assert outcome.state is OrderState.REJECTED
+    assert isinstance(outcome.error, JournalConflictError)
+    assert sim.state.ledger == []
+
+
+@pytest.mark.parametrize("confirm", [False, True])
+async def test_a_draft_is_not_sent_in_the_place_of_its_payment_nor_the_other_way_round(
+    sim: Simulator, cmr: AsyncClient, tmp_path: Path, confirm: bool
+) -> None:
+    async with Overtaken(tmp_path / "orders.db") as journal:
+        journal.by = make_request("a", confirm=not confirm)
+        mine = make_order(confirm=confirm)
+        with pytest.raises(NotSentError, match="with another `confirm`"):
+            await cmr.orders.create(mine, user_id=USER, reference="a", journal=journal)
+        assert sim.state.orders == {}
+        await cmr.orders.create(mine, user_id=USER, reference="a", journal=journal)
+        assert len(sim.state.ledger) == confirm
+
+
+async def test_who_pays_for_a_draft_that_is_on_its_way_pays_for_it_when_it_is_there(journal: Journal) -> None:
+    other = OtherSender(journal, state=StepState.ACCEPTED, order_id="ORD")
+    await other.claim(check_request(make_request("a", confirm=False)))
+    transport = FakeTransport([answered(200, {})], clock=other)
+    pipeline = attrs.evolve(make_pipeline(transport), endpoints=resolve({"orders.process": "/the/path"}))
+    created = await create_once(pipeline, check_request(make_request("a")), journal)
+    assert created.order_id == "ORD"
+    [request] = transport.sent
+    assert request.endpoint.path == "/the/path"
+
+
+async def test_two_orders_under_one_reference_at_once_do_not_get_each_others_outcome(
+    sim: Simulator, cmr: AsyncClient, journal: Journal
+) -> None:
+    one, two = await asyncio.gather(
+        cmr.orders.create(make_order("a"), user_id=USER, reference="a", journal=journal),
+        cmr.orders.create(make_order("b"), user_id=USER, reference="a", journal=journal),
+        return_exceptions=True,
+    )
+    assert {type(one), type(two)} == {JournalConflictError, OrderCreated}
+    [row] = sim.state.ledger
+    entry = await journal.get("a")
+    assert entry is not None
+    assert list(row.domains) == list(entry.domains) == [("b.com" if isinstance(two, OrderCreated) else "a.com")]
 
 
 async def test_paying_for_a_draft_processes_it(sim: Simulator, journal: Journal) -> None:

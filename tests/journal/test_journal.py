@@ -49,6 +49,31 @@ async def test_a_new_order_is_planned_with_everything_a_resume_needs(journal: Jo
     assert entry.domains == ("example.com",)
 
 
+async def test_opening_an_open_journal_again_is_refused_and_leaves_it_open(journal: Journal) -> None:
+    with pytest.raises(JournalError, match="was opened before"):
+        await journal.start()
+    await journal.add([a_request()])
+    assert (await stored(journal)).state is PLANNED
+
+
+async def test_a_closed_journal_is_not_opened_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "run.db")
+    async with journal:
+        await journal.add([a_request()])
+    with pytest.raises(JournalError, match="was opened before"):
+        await journal.start()
+
+
+async def test_a_journal_that_could_not_be_opened_may_be_opened_once_it_can(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "run.db", create=False)
+    with pytest.raises(JournalError, match=r"run\.db"):
+        await journal.start()
+    async with Journal(tmp_path / "run.db"):
+        pass
+    async with journal:
+        assert await journal.get("A") is None
+
+
 async def test_an_order_is_checked_when_it_is_added(journal: Journal) -> None:
     wrong = [a_request("A"), a_request("B", domain="no domain"), OrderRequest(user_id=" ", order=a_request().order)]
     with pytest.raises(ValidationError) as caught:

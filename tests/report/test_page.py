@@ -12,7 +12,17 @@ from typing import Any
 import attrs
 import pytest
 
-from cmr_async import DomainRegistration, Mailbox, Order, OrderOutcome, OrderRequest, OrderState, UnprocessableError
+from cmr_async import (
+    APIError,
+    CMRError,
+    DomainRegistration,
+    Mailbox,
+    Order,
+    OrderOutcome,
+    OrderRequest,
+    OrderState,
+    UnprocessableError,
+)
 from cmr_async.core.order.checked import check_request
 from cmr_async.core.order.prices import PriceList
 from cmr_async.journal.adding import planned
@@ -20,6 +30,7 @@ from cmr_async.journal.records import JournalEntry
 from cmr_async.journal.states import Step, StepState
 from cmr_async.models.requests import Verdict
 from cmr_async.report.page import ReportPage, entry_of
+from cmr_async.report.standing import Standing
 
 START = 1_800_000_000.0
 
@@ -342,3 +353,26 @@ def test_a_page_takes_outcomes_as_well_as_entries() -> None:
     by_entry.add(entry_of(outcome, at=START))
     assert by_outcome.steps == 1
     assert by_outcome.html(now=START) == by_entry.html(now=START)
+
+
+@pytest.mark.parametrize(
+    ("known", "shown"),
+    [
+        ({"order_id": "ORD"}, Standing.ACCEPTED),
+        ({"order_id": "ORD", "unavailable_domains": ("a.com",)}, Standing.PARTIAL),
+        ({"verdict": Verdict.PLACED}, Standing.PLACED),
+        ({"error": APIError("a was refused in an earlier run: no", status=422)}, Standing.REJECTED),
+        ({"error": CMRError("a is being sent by another run.")}, Standing.SENT),
+    ],
+)
+def test_an_outcome_that_an_earlier_run_settled_is_shown_as_it_stands(known: dict[str, Any], shown: Standing) -> None:
+    order = Order(domains=[DomainRegistration(domain="a.com")], confirm=True)
+    outcome = OrderOutcome(
+        index=0, request=OrderRequest(user_id="U1", order=order), **{"state": OrderState.SKIPPED, **known}
+    )
+    found = entry_of(outcome, at=START)
+    assert Standing.of(found) is shown
+    assert found.ended_at is None  # it did not end in this run
+    page = ReportPage(title="orders.csv")
+    page.add_outcome(outcome, at=START)
+    assert page.steps == 1

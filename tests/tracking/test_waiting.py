@@ -144,6 +144,13 @@ async def test_when_the_time_is_over_the_error_says_how_far_the_order_is() -> No
     assert len(caught.value.progress.waiting) == 2
 
 
+async def test_who_waits_for_an_order_without_its_content_is_told_what_is_missing(simulator: Simulator) -> None:
+    async with a_client(simulator) as cmr:
+        created = await cmr.orders.create(make_order("a"), user_id=USER)
+        with pytest.raises(StillWaitingError, match=r"what belongs to it is not known: pass `order=`"):
+            await cmr.orders.wait(created.order_id, user_id=USER, timeout=0.05)
+
+
 async def test_many_are_waited_for_at_once(simulator: Simulator) -> None:
     async with a_client(simulator) as cmr:
         tokens = [

@@ -88,6 +88,7 @@ class Database:
         self._clock = clock
         self._create = create
         self._look = look
+        self._was_started = False
         self._patience = _PATIENCE
         self._engine: sa.Engine | None = None
         self._connection: sa.Connection | None = None
@@ -104,10 +105,20 @@ class Database:
         return self._url.get_backend_name()
 
     async def start(self, first: Callable[[Transaction], object]) -> None:
-        """Connect, make, check or migrate the tables, and do a first transaction; if that fails, nothing stays open."""
+        """Connect, make, check or migrate the tables, and do a first transaction; if that fails, nothing stays open.
+
+        Raises:
+            JournalError: It cannot be used, or was started before: its claims belong to one run.
+        """
+        if self._was_started:
+            raise JournalError(
+                f"The journal {self.name} was opened before. Make a new `Journal` for each `async with`."
+            )
+        self._was_started = True
         try:
             await self._thread.run(lambda: self._connect(first))
         except BaseException:
+            self._was_started = False
             self._thread.run_unheard(self._disconnect)  # after what it is busy with, if the caller was cancelled
             self._thread.stop()
             raise
