@@ -174,11 +174,10 @@ class Pipeline:
         waits: Iterator[float] | None = None
         attempts = 0
         reads = request.endpoint.repeatable
-        slot = await self.slots.wait(reads=reads)
+        slot = await self.slots.wait(reads=reads, claim=guard.claim)
         started = self.clock()
         departure.tried_until = started + self.retry.time_budget
         while True:
-            await guard.claim()
             departure.begin()
             try:
                 exchange = await self.transport.send(request, leaving=departure.allow)
@@ -210,6 +209,7 @@ class Pipeline:
             if next_slot is None:
                 raise error
             slot = next_slot
+            await guard.claim()
 
     async def _wait_before_repeat(self, slot: Slot, outcome: Outcome, error: CMRError, jittered: float) -> float:
         if outcome is not Outcome.THROTTLED:

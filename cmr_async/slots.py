@@ -1,7 +1,8 @@
 """How a call waits for its slot: in the lane of its kind, at the pace of this process, and at one that several share.
 
 Only the first call of each lane asks for a slot. So a refusal is followed at once, and a call that is cancelled while
-it waits in its lane costs no slot.
+it waits in its lane costs no slot. What it sends is claimed before the next one's turn: if another process has claimed
+it before, the slot is handed on, so that processes with the same orders are together as fast as one.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from weakref import WeakSet
 import attrs
 
 from .core.pacing import Pace, Pacer, Slot, renew_locks
+from .errors import CMRError
 from .forks import in_forked_child
 
 #: Seconds before its slot at which a call asks for the last time whether it may use it.
 _ASK_BEFORE = 0.03
+#: Seconds after its time for which a slot may be handed on: longer, and requests would come closer together.
+_HANDED_ON = 0.05
 
 logger: logging.Logger = logging.getLogger("cmr_async")
 
@@ -93,6 +97,8 @@ class Slots:
         self._clock = clock
         self._sleep = sleep
         self._sending, self._reading = _Lane(), _Lane()
+        #: A slot that nobody used, and until when it may be.
+        self._unused: tuple[Slot, float] | None = None
 
     def shared_with(self, shared: SharedPace) -> Slots:
         """Return slots of the same client that are shared with other processes; the lanes are the same."""
@@ -100,23 +106,46 @@ class Slots:
         slots._sending, slots._reading = self._sending, self._reading
         return slots
 
-    async def wait(self, *, reads: bool) -> Slot:
-        """Wait in turn for a slot; `reads`: the call only reads, so it lets others go first.
+    async def wait(self, *, reads: bool, claim: Callable[[], Awaitable[None]] | None = None) -> Slot:
+        """Wait in turn for a slot, and claim what is to be sent in it.
+
+        Args:
+            reads: The call only reads, so it lets others go first.
+            claim: Takes the right to send; if it raises an error of ours, the next call gets the slot.
 
         Raises:
             JournalError: The shared pace is that of a journal, which could not be written; nothing was sent.
         """
         if not self.gap:
-            return await self._next(reads, float("inf"))
+            return await self._claimed(claim, reads)
         lane = self._reading if reads else self._sending
         turn = lane.turn
         lane.waiting += 1
         try:
             async with turn:
-                return await self._next(reads, float("inf"))
+                return await self._claimed(claim, reads)
         finally:
             if lane.turn is turn:
                 lane.waiting -= 1
+
+    async def _claimed(self, claim: Callable[[], Awaitable[None]] | None, reads: bool) -> Slot:
+        handed = await self._handed_on()
+        slot, until = handed or (await self._next(reads, float("inf")), self._clock() + _HANDED_ON)
+        if claim is not None:
+            try:
+                await claim()
+            except CMRError:
+                self._unused = (slot, until)
+                raise
+        return slot
+
+    async def _handed_on(self) -> tuple[Slot, float] | None:
+        """Return the slot that the call before did not use, if it may still be used."""
+        unused, self._unused = self._unused, None
+        if unused is None or self._clock() > unused[1]:
+            return None
+        holds = self.pacer.holds(unused[0]) if self.shared is None else await self.shared.holds(unused[0])
+        return unused if holds else None
 
     async def wait_again(self, *, reads: bool, latest: float) -> Slot | None:
         """Wait for another slot, before the calls that have had none; `None` if it comes after `latest`.

@@ -107,3 +107,18 @@ async def test_who_could_not_leave_in_time_is_told_why_the_last_attempt_did_noth
         await sending
     assert str(caught.value) == "The order was not sent: it could not leave within 0.2 s (cannot connect)."
     assert caught.value.attempts == 1
+
+
+async def test_the_slot_of_an_order_that_another_process_has_claimed_is_for_the_next_order() -> None:
+    class Taken(Guard):
+        async def claim(self) -> None:
+            raise NotSentError("another process has claimed it")
+
+    server = FakeTransport(repeat(ACCEPTED))
+    pipeline = caller(server)
+    await create(pipeline)
+    for _ in range(3):
+        with pytest.raises(NotSentError, match="another process"):
+            await pipeline.call("orders.create", subject=lambda: "The order", user_id="U", body=b"{}", guard=Taken())
+    await create(pipeline)
+    assert server.times[1] - server.times[0] == pytest.approx(0.203)

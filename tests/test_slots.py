@@ -12,7 +12,7 @@ from itertools import count
 
 import pytest
 
-from cmr_async import AsyncClient, Client, ConfigurationError, Pace
+from cmr_async import AsyncClient, Client, CMRError, ConfigurationError, Pace
 from cmr_async.core.pacing import DEFAULT_GAP, Pacer, Slot
 from cmr_async.slots import Slots
 
@@ -86,6 +86,82 @@ async def test_calls_that_are_cancelled_while_they_wait_in_their_lane_cost_no_sl
         task.cancel()
     await time.play(waiting[0], waiting[19])
     assert taken == pytest.approx([100.0 + DEFAULT_GAP, 100.0 + 2 * DEFAULT_GAP])
+
+
+class OtherProcesses:
+    """A pace that is shared, with nobody."""
+
+    def __init__(self, time: Timeline) -> None:
+        self._time = time
+        self._pacer = Pacer()
+
+    async def reserve(self, gap: float, *, reads: bool) -> Slot:
+        return self._pacer.reserve(self._time.now, gap, reads=reads)
+
+    async def holds(self, slot: Slot) -> bool:
+        return self._pacer.holds(slot)
+
+    async def refused(self, slot: Slot, asked: float | None) -> float:
+        return self._pacer.refused(self._time.now, slot, asked)
+
+    def pace(self, gap: float) -> Pace:
+        return self._pacer.pace(self._time.now, gap)
+
+
+class Claims:
+    """Claims what is sent, in turn: each takes some time, and succeeds or does not."""
+
+    def __init__(self, time: Timeline, *claims: tuple[float, bool]) -> None:
+        self._time = time
+        self._claims = list(claims)
+
+    async def __call__(self) -> None:
+        seconds, succeeds = self._claims.pop(0)
+        if seconds:
+            await self._time.sleep(seconds)
+        if not succeeds:
+            raise CMRError("claimed by another process")
+
+
+async def claim_and_take(slots: Slots, time: Timeline, taken: list[float], claims: Claims) -> None:
+    with suppress(CMRError):
+        await slots.wait(reads=False, claim=claims)
+        taken.append(time.now)
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+async def test_a_slot_whose_call_does_not_get_its_claim_is_for_the_next_call(time: Timeline, is_shared: bool) -> None:
+    slots, taken = make_slots(time), list[float]()
+    if is_shared:
+        slots = slots.shared_with(OtherProcesses(time))
+    claims = Claims(time, (0.01, True), (0.01, False), (0.01, False), (0.01, True), (0.01, True))
+    await time.play(*(claim_and_take(slots, time, taken, claims) for _ in range(5)))
+    first = 100.01
+    assert taken == pytest.approx([first, first + DEFAULT_GAP + 0.02, first + 2 * DEFAULT_GAP])
+
+
+async def test_a_slot_that_was_handed_on_for_too_long_is_not_used(time: Timeline) -> None:
+    slots, taken = make_slots(time), list[float]()
+    claims = Claims(time, (0.03, False), (0.03, False), (0.0, True))
+    await time.play(*(claim_and_take(slots, time, taken, claims) for _ in range(3)))
+    assert taken == pytest.approx([100.0 + DEFAULT_GAP])
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+async def test_a_slot_of_before_a_refusal_is_not_handed_on(time: Timeline, is_shared: bool) -> None:
+    slots, taken = make_slots(time), list[float]()
+    if is_shared:
+        slots = slots.shared_with(OtherProcesses(time))
+    refused = await slots.wait(reads=False)
+
+    async def refuse() -> None:
+        await slots.refused(refused, 2.0)
+        raise CMRError("claimed by another process")
+
+    with pytest.raises(CMRError, match="claimed"):
+        await time.play(slots.wait(reads=False, claim=refuse))
+    await time.play(take(slots, time, taken))
+    assert taken[0] >= 102.0
 
 
 async def test_a_refusal_is_followed_by_all_that_wait(time: Timeline) -> None:

@@ -127,7 +127,7 @@ MUTANTS: tuple[Mutant, ...] = (
         edits={
             "pipeline:Pipeline._attempts": (
                 (
-                    "        slot = await self.slots.wait(reads=reads)\n",
+                    "        slot = await self.slots.wait(reads=reads, claim=guard.claim)\n",
                     "        await guard.claim()\n        slot = await self.slots.wait(reads=reads)\n",
                 ),
             )
