@@ -19,10 +19,10 @@ from .core.pacing import Pace, Pacer, Slot, renew_locks
 from .errors import CMRError
 from .forks import in_forked_child
 
-#: Seconds before its slot at which a call asks for the last time whether it may use it.
+#: Seconds before its slot at which a call asks for the last time whether it may use it, and claims what it sends.
 _ASK_BEFORE = 0.03
-#: Seconds after its time for which a slot may be handed on: longer, and requests would come closer together.
-_HANDED_ON = 0.05
+#: Seconds after its time for which a slot may be handed on: with more, requests would come closer together.
+_HANDED_ON = 0.01
 
 logger: logging.Logger = logging.getLogger("cmr_async")
 
@@ -97,7 +97,7 @@ class Slots:
         self._clock = clock
         self._sleep = sleep
         self._sending, self._reading = _Lane(), _Lane()
-        #: A slot that nobody used, and until when it may be.
+        #: A slot that nobody used, and when it comes.
         self._unused: tuple[Slot, float] | None = None
 
     def shared_with(self, shared: SharedPace) -> Slots:
@@ -117,32 +117,32 @@ class Slots:
             JournalError: The shared pace is that of a journal, which could not be written; nothing was sent.
         """
         if not self.gap:
-            return await self._claimed(claim, reads)
+            return await self._in_turn(claim, reads)
         lane = self._reading if reads else self._sending
         turn = lane.turn
         lane.waiting += 1
         try:
             async with turn:
-                return await self._claimed(claim, reads)
+                return await self._in_turn(claim, reads)
         finally:
             if lane.turn is turn:
                 lane.waiting -= 1
 
-    async def _claimed(self, claim: Callable[[], Awaitable[None]] | None, reads: bool) -> Slot:
-        handed = await self._handed_on()
-        slot, until = handed or (await self._next(reads, float("inf")), self._clock() + _HANDED_ON)
+    async def _in_turn(self, claim: Callable[[], Awaitable[None]] | None, reads: bool) -> Slot:
+        slot, comes = await self._handed_on() or await self._next(reads, float("inf"))
         if claim is not None:
             try:
                 await claim()
             except CMRError:
-                self._unused = (slot, until)
+                self._unused = (slot, comes)
                 raise
+        await self._until(comes, float("inf"))
         return slot
 
     async def _handed_on(self) -> tuple[Slot, float] | None:
-        """Return the slot that the call before did not use, if it may still be used."""
+        """Return the slot that the call before did not use, and when it comes, if it may still be used."""
         unused, self._unused = self._unused, None
-        if unused is None or self._clock() > unused[1]:
+        if unused is None or self._clock() > unused[1] + _HANDED_ON:
             return None
         holds = self.pacer.holds(unused[0]) if self.shared is None else await self.shared.holds(unused[0])
         return unused if holds else None
@@ -154,34 +154,33 @@ class Slots:
             JournalError: As for `wait`.
         """
         try:
-            return await self._next(reads, latest)
+            slot, comes = await self._next(reads, latest)
         except _TooLateError:
             return None
+        await self._until(comes, latest)
+        return slot
 
-    async def _next(self, reads: bool, latest: float) -> Slot:
+    async def _next(self, reads: bool, latest: float) -> tuple[Slot, float]:
+        """Return the next slot, and when it comes: now, or in a moment."""
         while True:
             slot = self.pacer.reserve(self._clock(), self.gap, reads=reads)
-            await self._until(self._clock() + slot.wait, latest)
+            comes = self._clock() + slot.wait
+            await self._until(comes, latest)
             if slot.at is not None and self.pacer.holds(slot):
                 break
         while self.shared is not None:
             slot = await self.shared.reserve(self.gap, reads=reads)
-            if await self._shared_until(self.shared, slot, latest):
-                break
-        return slot
-
-    async def _shared_until(self, shared: SharedPace, slot: Slot, latest: float) -> bool:
-        """Wait for a slot of a shared pace, and tell whether it may be used."""
-        comes = self._clock() + slot.wait
-        if slot.at is None or slot.wait <= 0:
-            await self._until(comes, latest)
-            return slot.at is not None
-        # Asked a moment before, since a database may take its time, and requests would come closer together
-        await self._until(comes, latest, before=_ASK_BEFORE)
-        holds = await shared.holds(slot)
-        if holds:
-            await self._until(comes, latest)
-        return holds
+            comes = self._clock() + slot.wait
+            if slot.at is None or slot.wait <= 0:
+                await self._until(comes, latest)
+                if slot.at is not None:
+                    break
+            else:
+                # A moment before, since a database may take its time, and requests would come closer together
+                await self._until(comes, latest, before=_ASK_BEFORE)
+                if await self.shared.holds(slot):
+                    break
+        return slot, comes
 
     async def _until(self, moment: float, latest: float, *, before: float = 0.0) -> None:
         if moment > latest:

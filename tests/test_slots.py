@@ -89,14 +89,18 @@ async def test_calls_that_are_cancelled_while_they_wait_in_their_lane_cost_no_sl
 
 
 class OtherProcesses:
-    """A pace that is shared, with nobody."""
+    """A pace that is shared: after each slot some others take theirs."""
 
-    def __init__(self, time: Timeline) -> None:
+    def __init__(self, time: Timeline, *, others: int = 0) -> None:
         self._time = time
+        self._others = others
         self._pacer = Pacer()
 
     async def reserve(self, gap: float, *, reads: bool) -> Slot:
-        return self._pacer.reserve(self._time.now, gap, reads=reads)
+        slot = self._pacer.reserve(self._time.now, gap, reads=reads)
+        for _ in range(self._others):
+            self._pacer.reserve(self._time.now, gap)
+        return slot
 
     async def holds(self, slot: Slot) -> bool:
         return self._pacer.holds(slot)
@@ -129,20 +133,23 @@ async def claim_and_take(slots: Slots, time: Timeline, taken: list[float], claim
         taken.append(time.now)
 
 
-@pytest.mark.parametrize("is_shared", [False, True])
-async def test_a_slot_whose_call_does_not_get_its_claim_is_for_the_next_call(time: Timeline, is_shared: bool) -> None:
+async def test_a_slot_whose_call_does_not_get_its_claim_is_for_the_next_call(time: Timeline) -> None:
     slots, taken = make_slots(time), list[float]()
-    if is_shared:
-        slots = slots.shared_with(OtherProcesses(time))
-    claims = Claims(time, (0.01, True), (0.01, False), (0.01, False), (0.01, True), (0.01, True))
+    claims = Claims(time, (0.003, True), (0.003, False), (0.003, False), (0.003, True), (0.003, True))
     await time.play(*(claim_and_take(slots, time, taken, claims) for _ in range(5)))
-    first = 100.01
-    assert taken == pytest.approx([first, first + DEFAULT_GAP + 0.02, first + 2 * DEFAULT_GAP])
+    assert taken == pytest.approx([100.003, 100.009 + DEFAULT_GAP, 100.003 + 2 * DEFAULT_GAP])
+
+
+async def test_claims_before_a_slot_that_is_shared_delay_nothing(time: Timeline) -> None:
+    slots, taken = make_slots(time).shared_with(OtherProcesses(time, others=2)), list[float]()
+    claims = Claims(time, (0, True), (0.01, False), (0.01, False), (0.005, True), (0.01, True))
+    await time.play(*(claim_and_take(slots, time, taken, claims) for _ in range(5)))
+    assert taken == pytest.approx([100.0, 100.0 + 3 * DEFAULT_GAP, 100.0 + 6 * DEFAULT_GAP])
 
 
 async def test_a_slot_that_was_handed_on_for_too_long_is_not_used(time: Timeline) -> None:
     slots, taken = make_slots(time), list[float]()
-    claims = Claims(time, (0.03, False), (0.03, False), (0.0, True))
+    claims = Claims(time, (0.006, False), (0.006, False), (0, True))
     await time.play(*(claim_and_take(slots, time, taken, claims) for _ in range(3)))
     assert taken == pytest.approx([100.0 + DEFAULT_GAP])
 
