@@ -36,7 +36,7 @@ class Guard:
         self.abandoned: bool = False
 
     async def claim(self) -> None:
-        """Take the right to send; called before each attempt, when its slot of the pace has come.
+        """Take the right to send; called before each attempt, as its slot of the pace comes.
 
         Raises:
             CMRError: It must not be sent.
