@@ -153,7 +153,8 @@ def _plan_lines(plan: Plan, *, file: str, confirm: bool, journal: str | None, is
         known = ", ".join(f"{count:,} {printable(_BEFORE.get(state, state))}" for state, count in plan.settled.items())
         orders, known = f"{plan.orders:,}, {plan.to_send:,} of them to send, {kind}", f"; dealt with before: {known}"
     if journal is not None:
-        recorded = f"{journal}{' (new)' * is_new}: {counted(plan.to_send, noun)} to send{known}"
+        named = f"{journal} (new)" if is_new else journal
+        recorded = f"{named}: {counted(plan.to_send, noun)} to send{known}"
     rows = [
         ("file", printable(file)),
         (f"{noun}s", orders),
