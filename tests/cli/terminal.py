@@ -18,9 +18,11 @@ pty = pytest.importorskip("pty", reason="no pseudo terminals here")
 COMMAND = [sys.executable, "-m", "cmr_async"]
 CTRL_C = "\x03"
 
-#: Makes the terminal the controlling one, so that it turns Ctrl-C into a signal, and becomes the command.
+#: Makes the terminal the controlling one, so that it turns Ctrl-C into a signal, and becomes the command. Whether the
+#: tests themselves run under `nohup` does not matter to it.
 _WITH_CONTROL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    "import fcntl, os, signal, sys, termios; signal.signal(signal.SIGHUP, signal.SIG_DFL);"
+    "fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
 )
 
 
