@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..journal.journal import Journal
     from ..journal.records import JournalEntry
     from ..models.progress import OrderProgress
-    from ..tracking.waiting import Waiting
+    from ..resources.waiter import Waiter
     from .evidence import Finding
 
 __all__ = ["Bulk", "BulkRun", "BulkSummary", "OrderOutcome", "OrderRequest", "OrderState"]
@@ -29,7 +29,7 @@ __all__ = ["Bulk", "BulkRun", "BulkSummary", "OrderOutcome", "OrderRequest", "Or
 class Bulk:
     """Many orders at once: `client.bulk`."""
 
-    def __init__(self, pipeline: Pipeline, waiting: Waiting | None = None) -> None:
+    def __init__(self, pipeline: Pipeline, waiting: Waiter | None = None) -> None:
         """Make the runs of one client, through its pipeline; `waiting` waits for accepted orders."""
         self._pipeline = pipeline
         self._waiting = waiting

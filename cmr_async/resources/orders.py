@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..journal.journal import Journal
     from ..models.checks import OrderPreflight
     from ..models.progress import OrderProgress, OrderToken
-    from ..tracking.waiting import Waiting
+    from .waiter import Waiter
 
 _NAMED_DOMAINS = 3
 
@@ -39,7 +39,7 @@ class Orders:
         self,
         pipeline: Pipeline,
         create_once: Callable[..., Awaitable[OrderCreated]] | None = None,
-        waiting: Waiting | None = None,
+        waiting: Waiter | None = None,
     ) -> None:
         """Make the calls of one client.
 
@@ -346,7 +346,7 @@ class Orders:
             async for progress in found:
                 yield progress
 
-    def _waits(self) -> Waiting:
+    def _waits(self) -> Waiter:
         if self._waiting is None:
             raise ConfigurationError("Only the orders of a client can be waited for.")
         return self._waiting

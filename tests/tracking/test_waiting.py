@@ -57,11 +57,6 @@ async def test_an_order_is_placed_and_waited_for(simulator: Simulator) -> None:
     assert [each.name for each in progress.provisions] == ["a.com", "ada@a.com"]
 
 
-async def test_orders_and_bulk_runs_of_a_client_wait_with_the_same_one() -> None:
-    async with AsyncClient("key", "http://127.0.0.1:9/") as client:
-        assert client.orders._waiting is client.bulk._waiting is not None
-
-
 async def test_a_domain_that_the_api_did_not_have_is_not_waited_for() -> None:
     settings: dict[str, Any] = {"rate_limit": None, "provision_seconds": (0, 0), "duplicate_domains": "unavailable"}
     async with Simulator(wallet=1_000, **settings) as simulator, a_client(simulator) as cmr:
