@@ -172,7 +172,6 @@ class Pipeline:
     async def _attempts(self, request: Request, departure: _Departure) -> Envelope:
         guard = departure.guard
         waits: Iterator[float] | None = None
-        attempts = 0
         reads = request.endpoint.repeatable
         slot = await self.slots.wait(reads=reads, claim=guard.claim)
         started = self.clock()
@@ -182,10 +181,10 @@ class Pipeline:
             try:
                 exchange = await self.transport.send(request, leaving=departure.allow)
             except NotSentError as held:
-                held.attempts = attempts
+                held.attempts = departure.attempts
                 raise
-            attempts += 1
-            departure.attempts = attempts
+            departure.attempts += 1
+            attempts = departure.attempts
             judgement = judge(request, exchange)
             guard.in_flight = judgement.outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN}
             self._log(request, exchange, judgement, attempts)

@@ -94,6 +94,7 @@ async def _send_or_wait(sender: OrderSender, journal: Journal, item: Item, guard
             raise NotSentError(
                 f"{entry.key} was not sent: it was asked for with another `confirm` at the same time. Ask again."
             )
+        # Who pays for a draft that was on its way has not waited for the payment yet
         entry = await sender.step_to_send(item.checked, journal, now)
         waited = waited and entry.step is now.step
 

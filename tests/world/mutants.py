@@ -14,8 +14,12 @@ MUTANTS: tuple[Mutant, ...] = (
         by="a bulk run",
         edits={
             "pipeline:Pipeline._attempts": (
+                ("self.slots.wait(reads=reads, claim=guard.claim)", "self.slots.wait(reads=reads)"),
                 ("            await guard.claim()\n", ""),
-                ("            attempts += 1\n", "            attempts += 1\n            await guard.claim()\n"),
+                (
+                    "            departure.attempts += 1\n",
+                    "            departure.attempts += 1\n            await guard.claim()\n",
+                ),
             )
         },
     ),

@@ -74,8 +74,6 @@ _DRAFTS_FROM_PIPE = (
     "note: drafts from a pipe are not written down, so the same command makes them a second time. To have them "
     f"written down, and to pay for them later: --journal {PIPE_JOURNAL}."
 )
-
-
 #: Orders of a file that are looked for in the journals of other files.
 _LOOKED_AT = 500
 #: States, and verdicts, of orders that bought nothing.
@@ -243,10 +241,9 @@ def _warn_of_other_journal(orders: OrderInput, file: str, location: str | None) 
         complain(f"warning: the journal beside the file is not used and cannot be read: {printable(error.message)}")
         return
     if known:
-        counts = " and ".join(f"{count:,} of these orders as {state}" for state, count in known.items())
         again = "they are ordered again" if location is None else "what its own journal does not know is ordered again"
         complain(
-            f"warning: {printable(str(other))} knows {counts}, and this run does not use it: {again}. "
+            f"warning: {printable(str(other))} knows {_counts(known)}, and this run does not use it: {again}. "
             "Leave out --no-journal and --journal to go on there."
         )
 
@@ -262,14 +259,17 @@ def _expect_unknown_to_neighbours(orders: OrderInput, file: str, location: str |
             known = orders.known_to(str(journal), most=_LOOKED_AT)
         except JournalError:
             continue  # it may be anything: nobody named it
-        bought = [f"{count:,} of these orders as {state}" for state, count in known.items() if state not in _NOT_BOUGHT]
-        if bought:
+        if bought := {state: count for state, count in known.items() if state not in _NOT_BOUGHT}:
             raise ConfigurationError(
-                f"{journal} knows {' and '.join(bought)}, and this run would begin a journal of its own and order them "
+                f"{journal} knows {_counts(bought)}, and this run would begin a journal of its own and order them "
                 "again. Nothing was sent. If the file was renamed, or saved in another format, go on with its journal: "
                 f"--journal {shlex.quote(str(journal))}. To order them a second time, name the new journal: --journal "
                 f"{shlex.quote(str(location))}."
             )
+
+
+def _counts(known: Mapping[str, int]) -> str:
+    return " and ".join(f"{count:,} of these orders as {state}" for state, count in known.items())
 
 
 def _drafts_without_path(plan: Plan, journal: str | None) -> str:

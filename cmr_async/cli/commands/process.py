@@ -47,8 +47,6 @@ _NO_PATH = (
     'the path of the API\'s "Process the Order" is not documented. When you know it, say --path /the/path or set '
     "CMR_PROCESS_PATH. Whether the Partner Dashboard can process drafts is not documented either. Nothing was sent."
 )
-
-
 #: Different texts of the API that are shown after a run.
 _TEXTS_SHOWN = 3
 #: Characters of each.

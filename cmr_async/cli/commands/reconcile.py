@@ -41,8 +41,6 @@ Examples:
 _TICK = 30.0
 #: Bytes of one event in a file; deliveries have a few hundred.
 _LONGEST_EVENT = 1 << 20
-
-
 #: Said before absent orders are planned again.
 _PENDING = (
     "First look for absent orders in the Partner Dashboard: one that is still Pending there, such as for a wallet that "
